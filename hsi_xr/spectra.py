@@ -1,0 +1,39 @@
+"""Band grids: which wavelengths a cube has. All wavelengths are nanometres."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hsi_xr.errors import InvalidData
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Centres, and where known full widths at half maximum, in nm, ascending."""
+
+    centres: tuple[float, ...]
+    widths: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if any(b <= a for a, b in zip(self.centres, self.centres[1:])) or min(self.centres) <= 0:
+            raise InvalidData(f"band centres must be positive and ascending; got {self.centres}")
+        if self.widths is not None and len(self.widths) != len(self.centres):
+            raise InvalidData(
+                f"{len(self.centres)} band centres need as many widths; got {len(self.widths)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    @classmethod
+    def regular(cls, first: float, last: float, step: float) -> "Bands":
+        """Evenly spaced bands as wide as their step: `Bands.regular(400, 700, 10)` has 31."""
+        count = round((last - first) / step) + 1
+        return cls(tuple(first + step * i for i in range(count)), (float(step),) * count)
+
+    def nearest(self, wavelength: float) -> int:
+        """Index of the band whose centre is nearest to a wavelength in nm."""
+        return nearest(self.centres, wavelength)
+
+
+def nearest(centres: Sequence[float], wavelength: float) -> int:
+    return min(range(len(centres)), key=lambda i: abs(centres[i] - wavelength))
