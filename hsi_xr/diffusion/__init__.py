@@ -1,0 +1,1 @@
+"""Schedules, samplers and noise; they know no network."""

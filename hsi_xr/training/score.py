@@ -1,0 +1,128 @@
+"""Scores a checkpoint on plots, sites, sensors and cameras that it never saw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hsi_xr.diffusion import samplers
+from hsi_xr.networks.attention import OwnStatistics
+from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
+from hsi_xr.reconstructors.scene_gain import features
+from hsi_xr.training import sources
+from hsi_xr.training.batches import as_tensor
+from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS, held_out
+from hsi_xr.training.simulate import srgb_decode, srgb_encode
+
+DARK = 0.02
+"""Mean reflectance under which relative errors are noise, and pixels are not scored."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Pictures of one held-out set, with the truth at their pixels or at k times coarser ones."""
+
+    name: str
+    pairs: list[tuple[Tensor, Tensor]]
+    known_gain: bool
+
+
+def cases(folder: Path) -> list[Case]:
+    plots = sources.paired_plots(folder, BANDS)
+    harvard = sources.harvard_forest(folder, BANDS)
+    curves = sources.cameras(folder, BANDS)
+    sets = {
+        "held-out plots MLBS": [p for p in plots if held_out(p.name) and p.name[0] == "M"],
+        "held-out plots OSBS": [p for p in plots if held_out(p.name) and p.name[0] == "O"],
+        "unseen site HARV": [harvard],
+    }
+    cubes = {name: [as_tensor(p.cube)[None] for p in found] for name, found in sets.items()}
+    cubes["unseen sensor AVIRIS"] = [as_tensor(sources.suburb(folder, BANDS))[None]]
+    cameras = [_white(as_tensor(curves[name])) for name in HELD_OUT_CAMERAS]
+    made = []
+    for name, found in cubes.items():
+        linear = [(_see(cameras[0], cube), cube) for cube in found]
+        made.append(Case(f"{name}, simulated linear, level known", linear, True))
+        coded = [
+            (_eight_bit(_see(camera, cube)), cube) for cube in found for camera in cameras
+        ]
+        made.append(Case(f"{name}, simulated 8-bit, unseen cameras", coded, False))
+        if name in sets:
+            real = [
+                (srgb_decode(as_tensor(p.rgb))[None], as_tensor(p.cube)[None]) for p in sets[name]
+            ]
+            made.append(Case(f"{name}, real RGB", real, False))
+    return made
+
+
+@torch.no_grad()
+def reconstruct(
+    model: R2HDiffReconstructor, rgb: Tensor, *, known_gain: bool, base_only: bool = False
+) -> Tensor:
+    """The whole image at once, (1, 3, h, w) -> (1, bands, h, w)."""
+    rows, columns = rgb.shape[-2:]
+    gain = torch.ones(1, 3) if known_gain else model.gain(features(rgb))
+    rgb = F.pad(rgb, (0, -columns % model.stride, 0, -rows % model.stride), mode="reflect")
+    rgb = rgb / gain[..., None, None]
+    base = model.classical(rgb)
+    if base_only:
+        return base[..., :rows, :columns]
+    guide_rgb = model.guide_of(rgb)
+    guide = model.network.guide(guide_rgb)
+    rng = torch.Generator().manual_seed(0)
+
+    def denoise(x: Tensor, t: int) -> Tensor:
+        return model.network(
+            x, guide_rgb, torch.tensor([t]), guide=guide, statistics=OwnStatistics()
+        )
+
+    def noise(t: int) -> Tensor:
+        return torch.randn(base.shape, generator=rng)
+
+    x = samplers.ancestral(denoise, noise, model.keep, stochastic=False, limit=model.config.limit)
+    return model.decode(x, base)[..., :rows, :columns]
+
+
+def score(estimate: Tensor, truth: Tensor) -> dict[str, float]:
+    """MRAE, SAM in degrees, PSNR in dB (peak 1), and MRAE after the best single brightness."""
+    k = estimate.shape[-1] // truth.shape[-1]
+    estimate = F.avg_pool2d(estimate, k) if k > 1 else estimate
+    bright = truth.mean(1) >= DARK
+    a, b = (each.movedim(1, -1)[bright].double() for each in (estimate, truth))
+    unit_a, unit_b = (each / each.norm(dim=1, keepdim=True) for each in (a, b))
+    angle = 2 * torch.atan2((unit_a - unit_b).norm(dim=1), (unit_a + unit_b).norm(dim=1))
+    level = (a * b / b.square()).sum() / (a * a / b.square()).sum()
+    return {
+        "mrae": ((a - b).abs() / b).mean().item(),
+        "mrae_levelled": ((level * a - b).abs() / b).mean().item(),
+        "sam_deg": angle.mean().rad2deg().item(),
+        "psnr": -10 * torch.log10((a - b).square().mean()).item(),
+    }
+
+
+def table(model: R2HDiffReconstructor, folder: Path, *, base_only: bool) -> dict[str, dict[str, float]]:
+    """Mean scores of every case."""
+    found = {}
+    for case in cases(folder):
+        rows = [
+            score(reconstruct(model, rgb, known_gain=case.known_gain, base_only=base_only), truth)
+            for rgb, truth in case.pairs
+        ]
+        found[case.name] = {key: sum(r[key] for r in rows) / len(rows) for key in rows[0]}
+    return found
+
+
+def _white(response: Tensor) -> Tensor:
+    return response / response.sum(1, keepdim=True)
+
+
+def _see(camera: Tensor, cube: Tensor) -> Tensor:
+    return torch.einsum("cb,nbhw->nchw", camera, cube)
+
+
+def _eight_bit(rgb: Tensor) -> Tensor:
+    """Exposed to a mean of 0.2 (an automatic exposure), coded as 8-bit sRGB and read back."""
+    exposed = (rgb * max(1.0, 0.2 / rgb.mean().item())).clamp(0, 1)
+    return srgb_decode((srgb_encode(exposed) * 255).round() / 255)

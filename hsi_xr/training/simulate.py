@@ -1,0 +1,112 @@
+"""Pictures of known spectra: random cameras, light, exposure, tone curves and 8 bits; random scenes."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+TO_SRGB = torch.tensor(
+    [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
+)
+"""CIE XYZ to linear sRGB (IEC 61966-2-1)."""
+
+
+def srgb_encode(linear: Tensor) -> Tensor:
+    """Linear light in [0, 1] -> sRGB values in [0, 1] (IEC 61966-2-1)."""
+    bright = 1.055 * linear.clamp(min=0.0031308).pow(1 / 2.4) - 0.055
+    return torch.where(linear <= 0.0031308, 12.92 * linear, bright)
+
+
+def srgb_decode(encoded: Tensor) -> Tensor:
+    """The inverse of `srgb_encode`."""
+    bright = ((encoded.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4)
+    return torch.where(encoded <= 0.04045, encoded / 12.92, bright)
+
+
+def mean_response(cameras: Tensor) -> Tensor:
+    """The reference camera against which scene gains are told; (n, 3, bands) -> (3, bands)."""
+    return (cameras / cameras.sum(-1, keepdim=True)).mean(0)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Draws pictures of cubes as some camera might have delivered them."""
+
+    cameras: Tensor
+    """(n, 3, bands) sensitivities."""
+    observer: Tensor
+    """(3, bands) CIE 1931."""
+    palette: Tensor
+    """(spectra, bands) for fitting each camera's colour matrix."""
+
+    def photograph(self, cubes: Tensor, rng: Generator) -> Tensor:
+        """(batch, bands, h, w) -> (batch, 3, h, w) linear RGB as read back from a file."""
+        return torch.stack([self._one(cube, rng) for cube in cubes])
+
+    def _one(self, cube: Tensor, rng: Generator) -> Tensor:
+        response = self._response(rng)
+        rgb = torch.einsum("cb,bhw->chw", response, cube)
+        if _chance(rng) < 0.6:
+            matrix = self._colour_matrix(response, strength=1.1 * _chance(rng))
+            rgb = torch.einsum("cd,dhw->chw", matrix, rgb).clamp(min=0)
+        rgb = rgb * (0.06 * torch.randn(3, 1, 1, generator=rng)).exp()
+        if _chance(rng) < 0.3:  # delivered as linear numbers on the reflectance scale
+            return rgb * (1 + 0.01 * torch.randn(rgb.shape, generator=rng)).clamp(min=0)
+        return self._develop(rgb * _exposure(rgb, rng), rng)
+
+    def _develop(self, rgb: Tensor, rng: Generator) -> Tensor:
+        """To 8-bit sRGB by some tone curve, and back the way a reader does it."""
+        tone = (0.07 * torch.randn(1, generator=rng)).exp()
+        picture = srgb_encode(rgb.clamp(0, 1)).pow(tone)
+        noise = 0.004 * _chance(rng) * torch.randn(picture.shape, generator=rng)
+        return srgb_decode(((picture + noise).clamp(0, 1) * 255).round() / 255)
+
+    def _response(self, rng: Generator) -> Tensor:
+        camera = self.cameras[int(torch.randint(len(self.cameras), (1,), generator=rng))]
+        tilt = torch.linspace(-1, 1, camera.shape[-1]) * 0.15 * torch.randn(1, generator=rng)
+        seen = camera * tilt.exp()
+        return seen / seen.sum(-1, keepdim=True)
+
+    def _colour_matrix(self, response: Tensor, *, strength: float) -> Tensor:
+        """From white-balanced camera RGB towards linear sRGB, fitted on the palette."""
+        observed = self.observer / self.observer.sum(-1, keepdim=True)
+        white = TO_SRGB @ torch.tensor([0.9505, 1.0, 1.089])
+        wanted = (self.palette @ observed.T * torch.tensor([0.9505, 1.0, 1.089])) @ TO_SRGB.T
+        full = torch.linalg.lstsq(self.palette @ response.T, wanted / white).solution.T
+        full = full / full.sum(1, keepdim=True)  # white stays white
+        return torch.lerp(torch.eye(3), full, strength)
+
+
+def mixtures(groups: list[Tensor], size: int, rng: Generator) -> Tensor:
+    """A procedural scene of five materials: patches, blends, shading, cast shadow; (bands, s, s)."""
+    picks = [groups[int(i)] for i in torch.randint(len(groups), (5,), generator=rng)]
+    spectra = torch.stack([g[int(torch.randint(len(g), (1,), generator=rng))] for g in picks])
+    coarse = int(torch.randint(3, 17, (1,), generator=rng))
+    sharpness = 2.0 + 14 * _chance(rng)
+    share = (sharpness * _field(5, coarse, size, rng)).softmax(0)
+    jitter = (0.05 * _field(5, 2 * coarse, size, rng)).exp()
+    cube = torch.einsum("khw,kb->bhw", share * jitter, spectra)
+    shading = (0.3 * _chance(rng) * _field(1, size // 2, size, rng)).exp()
+    shadow = torch.sigmoid(20 * (_field(1, coarse, size, rng) - 0.8))
+    sky = torch.linspace(1.15, 0.85, spectra.shape[1])[:, None, None]
+    dark = 0.15 + 0.4 * _chance(rng)
+    return cube * shading * (1 - shadow + shadow * dark * sky)
+
+
+def _field(count: int, coarse: int, size: int, rng: Generator) -> Tensor:
+    """Smooth random fields of unit scale, (count, size, size)."""
+    noise = torch.randn(1, count, coarse, coarse, generator=rng)
+    return F.interpolate(noise, size=(size, size), mode="bicubic", align_corners=False)[0]
+
+
+def _exposure(rgb: Tensor, rng: Generator) -> float:
+    """Half the pictures are exposed for white, half brighten their own mean, as automatics do."""
+    if _chance(rng) < 0.4:
+        return float((0.15 * torch.randn(1, generator=rng)).exp())
+    target = 0.12 + 0.3 * _chance(rng)
+    return max(1.0, target / float(rgb.mean().clamp(min=1e-3)))
+
+
+def _chance(rng: Generator) -> float:
+    return float(torch.rand(1, generator=rng))
