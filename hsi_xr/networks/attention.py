@@ -6,8 +6,8 @@ from the scene they do not. A layer therefore never decides whose pixels count: 
 moments to a `Statistics` and applies the matrices that come back.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ class Moments:
 
     def pooled(self) -> "Moments":
         """The moments of the whole batch seen as one image."""
-        return Moments(*(each.sum(0, keepdim=True) for each in astuple(self)))
+        return Moments(*(getattr(self, each.name).sum(0, keepdim=True) for each in fields(self)))
 
 
 Rule = Callable[[Moments], Tensor]
@@ -69,15 +69,20 @@ class OwnStatistics:
 
 
 class PooledStatistics(OwnStatistics):
-    """All images of the batch are windows of one scene; keeps what it answered, in order."""
+    """All images of the batch are windows of one scene; writes down what it answers.
 
-    def __init__(self, weights: Tensor | None = None) -> None:
+    The windows advance together, layer by layer, so that each layer sees inputs which already
+    carry the scene's statistics: one sweep is consistent.
+    """
+
+    def __init__(self, weights: Tensor | None, *, into: dict[str, Tensor], name: str) -> None:
         super().__init__(weights)
-        self.answered: list[Tensor] = []
+        self._into, self._name, self._layer = into, name, 0
 
     def matrices(self, rule: Rule | None = None, moments: Moments | None = None) -> Tensor:
         found = super().matrices(rule, None if moments is None else moments.pooled())
-        self.answered.append(found)
+        self._into[f"{self._name}/{self._layer:02d}"] = found
+        self._layer += 1
         return found
 
 
@@ -86,11 +91,13 @@ class GivenStatistics:
 
     known = True
 
-    def __init__(self, matrices: Sequence[Tensor]) -> None:
-        self._next: Iterator[Tensor] = iter(matrices)
+    def __init__(self, facts: Mapping[str, Tensor], name: str) -> None:
+        self._facts, self._name, self._layer = facts, name, 0
 
     def weights(self, size: Sequence[int]) -> Tensor | None:
         return None
 
     def matrices(self, rule: Rule | None = None, moments: Moments | None = None) -> Tensor:
-        return next(self._next)
+        found = self._facts[f"{self._name}/{self._layer:02d}"]
+        self._layer += 1
+        return found

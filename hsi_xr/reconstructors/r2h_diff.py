@@ -1,16 +1,18 @@
 """R2H-Diff as a whole system: scene gain, classical base, guided five-step refinement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
-from hsi_xr.networks.r2h_diff import STRIDE, R2HDiff, Size
-from hsi_xr.reconstructors.scene_gain import SceneGain
+from hsi_xr.networks.r2h_diff import R2HDiff, Size
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._scene_gain import SceneGain, features
 from hsi_xr.regression import TERMS, root_polynomial
 
 FLOOR = 0.005
@@ -31,7 +33,7 @@ class Config:
     """Largest chain value: a spectrum differs from its base by at most exp(limit * spread)."""
 
 
-class R2HDiffReconstructor(nn.Module):
+class R2HDiffReconstructor(Reconstructor):
     """Refines root-polynomial regression by guided diffusion of its relative error.
 
     The published system diffuses the cube itself. Ours diffuses the logarithm of cube over base,
@@ -39,16 +41,59 @@ class R2HDiffReconstructor(nn.Module):
     relative to the spectrum, as the field's ranking metric does.
     """
 
-    stride = STRIDE
-
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.network = R2HDiff(config.bands, Size())
         self.gain = SceneGain()
-        self.base = nn.Parameter(torch.zeros(config.bands, TERMS), requires_grad=False)
-        keep = schedules.linear(config.steps, config.beta_first, config.beta_last)
-        self.register_buffer("keep", keep.float(), persistent=False)
+        self.base = torch.nn.Parameter(torch.zeros(config.bands, TERMS), requires_grad=False)
+        self.keep = schedules.linear(config.steps, config.beta_first, config.beta_last)
+
+    def whole(
+        self, rgb: Tensor, weights: Tensor, noise: Noise, *, level_known: bool
+    ) -> tuple[Tensor, SceneFacts]:
+        gain = self._gain(rgb, weights, level_known=level_known)
+        facts = {"gain": gain}
+
+        def statistics(t: int) -> Statistics:
+            return PooledStatistics(weights, into=facts, name=f"attention/{t}")
+
+        return self._chain(rgb / gain[..., None, None], noise, statistics), facts
+
+    def forward(
+        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+    ) -> Tensor:
+        def statistics(t: int) -> Statistics:
+            return GivenStatistics(facts, f"attention/{t}")
+
+        gain = facts["gain"][..., None, None]
+        return self._chain(rgb / gain, noise, statistics, stochastic=stochastic)
+
+    def _gain(self, rgb: Tensor, weights: Tensor, *, level_known: bool) -> Tensor:
+        """(1, 3): one for the scene, from the mean over its windows."""
+        if level_known:
+            return rgb.new_ones(1, 3)
+        share = weights.sum((1, 2, 3), keepdim=False) / weights.sum().clamp(min=1e-6)
+        return self.gain((features(rgb, weights) * share[:, None]).sum(0, keepdim=True))
+
+    def _chain(
+        self,
+        rgb: Tensor,
+        noise: Noise,
+        statistics: Callable[[int], Statistics],
+        *,
+        stochastic: bool = False,
+    ) -> Tensor:
+        base, seen = self.classical(rgb), self.guide_of(rgb)
+        guide = self.network.guide(seen)
+
+        def denoise(x: Tensor, t: int) -> Tensor:
+            step = torch.full((len(x),), t, device=x.device)
+            return self.network(x, seen, step, guide=guide, statistics=statistics(t))
+
+        limit = self.config.limit
+        x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=limit)
+        return self.decode(x, base)
 
     def encode(self, cube: Tensor, base: Tensor) -> Tensor:
         """Reflectance -> chain; see `decode`."""
@@ -67,3 +112,8 @@ class R2HDiffReconstructor(nn.Module):
     def guide_of(rgb: Tensor) -> Tensor:
         """Linear RGB on a logarithmic scale, about [-1, 1]: a gain error is a shift."""
         return (rgb.clamp(min=0) + 0.01).log() / 2 + 1.25
+
+
+def build(config: Mapping[str, Any]) -> Reconstructor:
+    """The system of a card's `config`."""
+    return R2HDiffReconstructor(Config(**config))

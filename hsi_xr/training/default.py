@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hsi_xr import regression
 from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
-from hsi_xr.reconstructors.scene_gain import features
+from hsi_xr.reconstructors._scene_gain import features
 from hsi_xr.spectra import Bands
 from hsi_xr.training import sources
 from hsi_xr.training.batches import Batch, Source, as_tensor, texture

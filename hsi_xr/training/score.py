@@ -10,7 +10,7 @@ from torch import Tensor
 from hsi_xr.diffusion import samplers
 from hsi_xr.networks.attention import OwnStatistics
 from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
-from hsi_xr.reconstructors.scene_gain import features
+from hsi_xr.reconstructors._scene_gain import features
 from hsi_xr.training import sources
 from hsi_xr.training.batches import as_tensor
 from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS, held_out

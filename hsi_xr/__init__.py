@@ -1,0 +1,61 @@
+"""Hyperspectral scenes from RGB: `open`, `reconstruct`, `write`, `describe`, and `.hsi` on xarray.
+
+Nothing heavy is imported before it is used: not torch, not GDAL, and xarray only if it is there.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hsi_xr import _register
+from hsi_xr._version import __version__
+
+if TYPE_CHECKING:
+    from hsi_xr import errors
+    from hsi_xr.facts import Survey
+    from hsi_xr.pipeline import reconstruct, survey
+    from hsi_xr.planning import plan
+    from hsi_xr.raster.describe import describe
+    from hsi_xr.raster.read import open
+    from hsi_xr.raster.write import write
+    from hsi_xr.reconstructors import models
+
+__all__ = [
+    "Survey",
+    "__version__",
+    "describe",
+    "errors",
+    "models",
+    "open",
+    "plan",
+    "reconstruct",
+    "survey",
+    "write",
+]
+
+_HOMES = {
+    "Survey": "hsi_xr.facts",
+    "describe": "hsi_xr.raster.describe",
+    "models": "hsi_xr.reconstructors",
+    "open": "hsi_xr.raster.read",
+    "plan": "hsi_xr.planning",
+    "reconstruct": "hsi_xr.pipeline",
+    "survey": "hsi_xr.pipeline",
+    "write": "hsi_xr.raster.write",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use (PEP 562)."""
+    if name == "errors":
+        return import_module("hsi_xr.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+_register.accessor_with_xarray()

@@ -1,0 +1,6 @@
+"""`python -m hsi_xr` is `hsi-xr`."""
+
+from hsi_xr.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="python -m hsi_xr")

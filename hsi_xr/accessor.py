@@ -1,0 +1,170 @@
+"""`.hsi` on Dataset and DataArray: verbs, one line each; see the functions of `hsi_xr`."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from hsi_xr.facts import Survey
+from hsi_xr.raster.scene import Selection
+
+if TYPE_CHECKING:
+    import pystac
+
+    from hsi_xr.planning import Plan
+
+
+@xr.register_dataset_accessor("hsi")
+@xr.register_dataarray_accessor("hsi")
+class HsiAccessor:
+    """Verbs for RGB scenes and reconstructed cubes. Holds no state; each verb returns anew."""
+
+    def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
+        self._obj = obj  # nothing more: xarray builds this on first touch and keeps it
+
+    def reconstruct(
+        self,
+        model: str | os.PathLike[str] = "default",
+        *,
+        rgb: Selection | None = None,
+        radiometry: str | None = None,
+        scale: float | None = None,
+        tile: int | None = None,
+        halo: int | None = None,
+        samples: int = 1,
+        seed: int = 0,
+        device: str = "auto",
+        batch: int | None = None,
+        survey: Survey | None = None,
+        allow_ungeoreferenced: bool = False,
+    ) -> xr.Dataset:
+        """Estimates the reflectance spectrum of every pixel. See `hsi_xr.reconstruct`."""
+        from hsi_xr.pipeline import reconstruct
+
+        return reconstruct(
+            self._obj,
+            model,
+            rgb=rgb,
+            radiometry=radiometry,
+            scale=scale,
+            tile=tile,
+            halo=halo,
+            samples=samples,
+            seed=seed,
+            device=device,
+            batch=batch,
+            survey=survey,
+            allow_ungeoreferenced=allow_ungeoreferenced,
+        )
+
+    def plan(
+        self,
+        model: str | os.PathLike[str] = "default",
+        *,
+        rgb: Selection | None = None,
+        radiometry: str | None = None,
+        scale: float | None = None,
+        tile: int | None = None,
+        halo: int | None = None,
+        samples: int = 1,
+        seed: int = 0,
+        device: str = "auto",
+        batch: int | None = None,
+        survey: Survey | None = None,
+        allow_ungeoreferenced: bool = False,
+    ) -> "Plan":
+        """Tells tiles, overlap, memory and output without running. See `hsi_xr.plan`."""
+        from hsi_xr.planning import plan
+
+        return plan(
+            self._obj,
+            model,
+            rgb=rgb,
+            radiometry=radiometry,
+            scale=scale,
+            tile=tile,
+            halo=halo,
+            samples=samples,
+            seed=seed,
+            device=device,
+            batch=batch,
+            survey=survey,
+            allow_ungeoreferenced=allow_ungeoreferenced,
+        )
+
+    def survey(
+        self,
+        model: str | os.PathLike[str] = "default",
+        *,
+        rgb: Selection | None = None,
+        radiometry: str | None = None,
+        scale: float | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        exact: bool = False,
+        allow_ungeoreferenced: bool = False,
+    ) -> Survey:
+        """Learns what every tile of this scene shares. See `hsi_xr.survey`."""
+        from hsi_xr.pipeline import survey
+
+        return survey(
+            self._obj,
+            model,
+            rgb=rgb,
+            radiometry=radiometry,
+            scale=scale,
+            seed=seed,
+            device=device,
+            exact=exact,
+            allow_ungeoreferenced=allow_ungeoreferenced,
+        )
+
+    def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
+        """Three bands of a cube, nearest to these wavelengths in nm. See `hsi_xr.raster.look`."""
+        from hsi_xr.raster.quicklook import three_bands
+
+        return three_bands(self._obj, wavelengths)
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dtype: str = "int16",
+        scale: float = 1e-4,
+        cog: bool = True,
+        overwrite: bool = False,
+        resume: bool = False,
+        creation_options: Mapping[str, str] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Path:
+        """Streams a cube to a GeoTIFF. See `hsi_xr.write`."""
+        from hsi_xr.raster.write import write
+
+        return write(
+            self._obj,
+            path,
+            dtype=dtype,
+            scale=scale,
+            cog=cog,
+            overwrite=overwrite,
+            resume=resume,
+            creation_options=creation_options,
+            progress=progress,
+        )
+
+    def to_stac_item(
+        self,
+        *,
+        datetime: str | None = None,
+        href: str | None = None,
+        id: str | None = None,
+        derived_from: str | None = None,
+    ) -> "pystac.Item":
+        """Describes a written product as a STAC item. See `hsi_xr.describe`."""
+        from hsi_xr.raster.describe import describe
+
+        return describe(
+            self._obj, datetime=datetime, href=href, id=id, derived_from=derived_from
+        )

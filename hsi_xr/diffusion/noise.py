@@ -1,0 +1,76 @@
+"""Noise that belongs to the ground: a function of seed, step, channel and absolute pixel.
+
+Neighbouring, resumed and distributed tiles read the same numbers where they overlap, in any order
+and on any device, because nothing is drawn: each number is a hash of where it lies.
+
+Source: Philox4x32-10 of Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_WORD = 0xFFFFFFFF
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+_ROUNDS = 10
+_STRIP = 1 << 16
+"""Counters hashed at a time, so that the 64-bit intermediates stay in the cache."""
+
+
+def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int]) -> list[Tensor]:
+    """Hashes counters of four 32-bit words (int64 tensors that broadcast) to four words each."""
+    a, b, c, d = torch.broadcast_tensors(*counter)
+    k0, k1 = key
+    for _ in range(_ROUNDS):
+        # int64 products wrap, yet their low and high 32 bits are those of the unsigned product
+        left, right = a * _MULTIPLIERS[0], c * _MULTIPLIERS[1]
+        a, b, c, d = (
+            (right >> 32 & _WORD) ^ b ^ k0,
+            right & _WORD,
+            (left >> 32 & _WORD) ^ d ^ k1,
+            left & _WORD,
+        )
+        k0, k1 = (k0 + _WEYL[0]) & _WORD, (k1 + _WEYL[1]) & _WORD
+    return [a, b, c, d]
+
+
+@dataclass(frozen=True)
+class NoiseField:
+    """Standard normal noise over an endless plane of pixels, for each step, sample and channel."""
+
+    seed: int
+    sample: int = 0
+
+    def read(self, rows: Tensor, columns: Tensor, *, channels: int, step: int) -> Tensor:
+        """(batch, h) and (batch, w) absolute int64 rows and columns -> (batch, channels, h, w)."""
+        batch, h, w = len(rows), rows.shape[1], columns.shape[1]
+        groups = -(-channels // 4)
+        strip = max(1, _STRIP // (groups * w))
+        noise = torch.empty(batch, channels, h, w, device=rows.device)
+        for image in range(batch):
+            for top in range(0, h, strip):
+                part = rows[image, top : top + strip]
+                read = self._strip(part, columns[image], groups=groups, step=step)
+                noise[image, :, top : top + strip] = read[:channels]
+        return noise
+
+    def _strip(self, rows: Tensor, columns: Tensor, *, groups: int, step: int) -> Tensor:
+        group = torch.arange(groups, device=rows.device)
+        counter = (
+            (rows & _WORD)[None, :, None],
+            (columns & _WORD)[None, None, :],
+            group[:, None, None],
+            torch.tensor(step | self.sample << 16, device=rows.device),
+        )
+        a, b, c, d = philox(counter, (self.seed & _WORD, self.seed >> 32 & _WORD))
+        return torch.stack([*_normal(a, b), *_normal(c, d)], dim=1).flatten(0, 1)
+
+
+def _normal(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Two uniform words -> two independent standard normals (Box and Muller 1958)."""
+    radius = (-2 * ((a.float() + 0.5) * 2.0**-32).clamp(max=1 - 2.0**-24).log()).sqrt()
+    angle = b.float() * (2 * math.pi * 2.0**-32)
+    return radius * angle.cos(), radius * angle.sin()

@@ -1,0 +1,236 @@
+"""One owner per device: tiles of all threads meet in its queue and leave in full batches.
+
+The only place where models are loaded and run. What comes in and goes out is numpy, so that the
+scene's side never sees torch.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from queue import SimpleQueue
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hsi_xr.diffusion.noise import NoiseField
+from hsi_xr.errors import UnknownName
+from hsi_xr.job import Job
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._weights import load_model
+
+Array = NDArray[np.float32]
+Lines = NDArray[np.int64]
+Facts = Mapping[str, Array]
+"""What belongs to a scene; see `hsi_xr.reconstructors._base.SceneFacts`."""
+
+
+CUDA_BATCH = 8
+"""Tiles at once on a GPU unless told; on a CPU one tile already fills the cores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One image to reconstruct, at absolute rows and columns of the ground."""
+
+    job: Job
+    rgb: Array
+    """(3, h, w) linear RGB without NaN."""
+    rows: Lines
+    columns: Lines
+    facts: Facts
+    answer: "Future[Array]" = field(default_factory=Future)
+    """(bands, h, w), or (2 bands, h, w) with the standard deviations when there are samples."""
+
+    def runs_with(self, other: "Request") -> bool:
+        """Whether both may share a batch."""
+        return (
+            self.job == other.job
+            and self.facts is other.facts
+            and self.rgb.shape == other.rgb.shape
+        )
+
+
+def resolve_device(name: str) -> str:
+    """"auto", "cpu", "cuda" or "cuda:N" -> the device's full name.
+
+    Raises:
+        UnknownName: No such device on this machine.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UnknownName(f"no device is called {name!r}; use auto, cpu or cuda:N") from error
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if (device.index or 0) >= count:
+            raise UnknownName(f"device {name!r} is not there: {count} CUDA devices; use cpu")
+        return f"cuda:{device.index or 0}"
+    if device.type != "cpu":
+        raise UnknownName(f"device {name!r} is not supported; use auto, cpu or cuda:N")
+    return "cpu"
+
+
+def reconstruct(requests: list[Request]) -> list[Array]:
+    """Runs images of a surveyed scene; blocks until all are done."""
+    for request in requests:
+        _owner(os.getpid(), request.job.device).queue.put(request)
+    return [request.answer.result() for request in requests]
+
+
+def reconstruct_whole(
+    job: Job, rgb: Array, weights: Array, rows: Lines, columns: Lines
+) -> tuple[Array, Facts]:
+    """Runs all windows of a scene in step and surveys it.
+
+    Args:
+        rgb: (windows, 3, h, w) linear RGB without NaN.
+        weights: (windows, 1, h, w), 1 where a pixel counts for the scene's facts.
+        rows: (windows, h) absolute rows.
+        columns: (windows, w) absolute columns.
+
+    Returns:
+        (windows, bands or 2 bands, h, w) reflectance [and deviations], and the scene's facts.
+    """
+    owner = _owner(os.getpid(), job.device)
+    with owner.busy:
+        return owner.run_whole(job, rgb, weights, rows, columns)
+
+
+class _Owner:
+    """A thread that alone runs networks on a device."""
+
+    def __init__(self, device: str) -> None:
+        self.device = torch.device(device)
+        self.queue: SimpleQueue[Request] = SimpleQueue()
+        self.busy = threading.Lock()
+        self._models: dict[str, Reconstructor] = {}
+        self._limit: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._facts: tuple[Facts, SceneFacts] | None = None
+        threading.Thread(target=self._serve, name=f"hsi_xr {device}", daemon=True).start()
+
+    def _serve(self) -> None:
+        waiting: list[Request] = []
+        while True:
+            if not waiting:
+                waiting.append(self.queue.get())
+            while not self.queue.empty():
+                waiting.append(self.queue.get())
+            first = waiting[0]
+            batch = [each for each in waiting if each.runs_with(first)][: self._size(first)]
+            taken = {id(each) for each in batch}
+            waiting = [each for each in waiting if id(each) not in taken]
+            try:
+                with self.busy:
+                    answers = self._run(batch)
+            except torch.OutOfMemoryError as error:
+                waiting = self._retry_smaller(batch, error) + waiting
+            except BaseException as error:  # whoever asked gets it; the owner serves on
+                for each in batch:
+                    each.answer.set_exception(error)
+            else:
+                for each, answer in zip(batch, answers):
+                    each.answer.set_result(answer)
+
+    def _size(self, request: Request) -> int:
+        asked = request.job.batch or (1 if self.device.type == "cpu" else CUDA_BATCH)
+        return self._limit.get((request.job.sha256, request.rgb.shape), asked)
+
+    def _retry_smaller(self, batch: list[Request], error: BaseException) -> list[Request]:
+        torch.cuda.empty_cache()
+        if len(batch) == 1:
+            batch[0].answer.set_exception(error)
+            return []
+        self._limit[batch[0].job.sha256, batch[0].rgb.shape] = len(batch) // 2
+        return batch
+
+    def _run(self, batch: list[Request]) -> list[Array]:
+        job = batch[0].job
+        rgb = self._tensor(np.stack([each.rgb for each in batch]))
+        noise = self._noise(
+            job, np.stack([b.rows for b in batch]), np.stack([b.columns for b in batch])
+        )
+        with _mode(job, self.device):
+            found = self._sampled(job, rgb, noise, self._on_device(batch[0].facts))
+        return list(found.float().cpu().numpy())
+
+    def run_whole(
+        self, job: Job, rgb: Array, weights: Array, rows: Lines, columns: Lines
+    ) -> tuple[Array, Facts]:
+        """See `reconstruct_whole`; the caller holds `busy`."""
+        seen, noise = self._tensor(rgb), self._noise(job, rows, columns)
+        with _mode(job, self.device):
+            cube, facts = self._model(job).whole(
+                seen, self._tensor(weights), noise(0), level_known=job.level_known
+            )
+            if job.samples > 1:
+                cube = self._sampled(job, seen, noise, facts)
+        return cube.float().cpu().numpy(), {k: v.float().cpu().numpy() for k, v in facts.items()}
+
+    def _sampled(
+        self, job: Job, rgb: Tensor, noise: Callable[[int], Noise], facts: SceneFacts
+    ) -> Tensor:
+        """The mean chain; or mean and deviation of stochastic ones, streaming (Welford 1962)."""
+        model = self._model(job)
+        if job.samples == 1:
+            return model(rgb, noise(0), facts, stochastic=False)
+        mean = spread = torch.zeros((), device=self.device)
+        for k in range(job.samples):
+            draw = model(rgb, noise(k), facts, stochastic=True).float()
+            step = draw - mean
+            mean = mean + step / (k + 1)
+            spread = spread + step * (draw - mean)
+        return torch.cat([mean, (spread / (job.samples - 1)).sqrt()], dim=1)
+
+    def _noise(self, job: Job, rows: Lines, columns: Lines) -> Callable[[int], Noise]:
+        """Sample -> step -> noise at these rows and columns."""
+        r, c = (torch.from_numpy(lines).to(self.device) for lines in (rows, columns))
+        return lambda sample: lambda step: NoiseField(job.seed, sample).read(
+            r, c, channels=job.bands, step=step
+        )
+
+    def _tensor(self, images: Array) -> Tensor:
+        return torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
+
+    def _on_device(self, facts: Facts) -> SceneFacts:
+        """The scene's facts as tensors; kept, since one scene's tiles come in a row."""
+        if self._facts is None or self._facts[0] is not facts:
+            kept = {key: torch.from_numpy(array).to(self.device) for key, array in facts.items()}
+            self._facts = (facts, kept)
+        return self._facts[1]
+
+    def _model(self, job: Job) -> Reconstructor:
+        """Loaded once per process and device: only this owner asks, one call at a time."""
+        if job.sha256 not in self._models:
+            model = load_model(_registry.find(job.model))
+            self._models[job.sha256] = model.to(self.device, memory_format=torch.channels_last)
+        return self._models[job.sha256]
+
+
+@contextmanager
+def _mode(job: Job, device: torch.device) -> Iterator[None]:
+    half = job.half and device.type == "cuda"
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        yield
+
+
+_opening = threading.Lock()  # without it, two threads would open two owners of one device
+
+
+def _owner(process: int, device: str) -> _Owner:
+    with _opening:
+        return _open(process, resolve_device(device))
+
+
+@lru_cache
+def _open(process: int, device: str) -> _Owner:
+    """One per process: threads do not survive a fork, so a child opens its own."""
+    return _Owner(device)

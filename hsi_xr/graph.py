@@ -1,0 +1,87 @@
+"""A plan as a dask graph: one task per tile, over one survey task.
+
+A graph holds names, numbers and hashes: models, file handles and locks are opened where a task
+runs.
+"""
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.highlevelgraph import HighLevelGraph
+
+from hsi_xr.planning import Plan
+from hsi_xr.raster.pixels import FilePixels, LazyPixels, Pixels, reach
+from hsi_xr.raster.scene import Scene
+from hsi_xr.raster.tiles import Tile, Tiling
+from hsi_xr.tasks import (
+    given_facts,
+    reconstruct_block,
+    reconstruct_held,
+    reconstruct_scene,
+    survey_scene,
+)
+
+
+def blocks(plan: Plan) -> da.Array:
+    """(bands or 2 bands, y, x), one chunk per tile."""
+    name = f"hsi-xr-reconstruct-{plan.work.token}"
+    chunks = None if plan.scene.file or plan.whole else _chunked(plan)
+    graph = (
+        {(name, 0, 0, 0): (reconstruct_scene, plan.work, pixels_of(plan))}
+        if plan.whole
+        else _tiles(plan, name, chunks)
+    )
+    tiling = plan.tiling
+    return da.Array(
+        HighLevelGraph.from_collections(name, graph, [] if chunks is None else [chunks]),
+        name,
+        chunks=(
+            (plan.job.answers,),
+            tuple(len(span) for span in tiling.row_spans),
+            tuple(len(span) for span in tiling.column_spans),
+        ),
+        meta=np.empty((0, 0, 0), dtype="float32"),
+    )
+
+
+def pixels_of(plan: Plan) -> Pixels:
+    """Where windows of the scene can be read from, anywhere."""
+    return FilePixels(plan.scene.file) if plan.scene.file else LazyPixels(_array(plan.scene))
+
+
+def _tiles(plan: Plan, name: str, chunks: da.Array | None) -> dict[Any, Any]:
+    work, facts, pixels = plan.work, f"hsi-xr-survey-{plan.work.token}", pixels_of(plan)
+    graph: dict[Any, Any] = {
+        facts: (given_facts, plan.survey) if plan.survey else (survey_scene, work, pixels)
+    }
+    for i, j in np.ndindex(*plan.tiling.shape):
+        tile = plan.tiling.at(i, j)
+        graph[name, 0, i, j] = (
+            (reconstruct_block, work, pixels, tile, facts)
+            if chunks is None
+            else (reconstruct_held, work, *_around(chunks, tile, plan.tiling), tile, facts)
+        )
+    return graph
+
+
+def _chunked(plan: Plan) -> da.Array:
+    """The scene's array in chunks of a tile, so that a tile's surroundings are few chunks."""
+    side = plan.tiling.tile or -1
+    return _array(plan.scene).rechunk((3, side, side))
+
+
+def _around(
+    chunks: da.Array, tile: Tile, tiling: Tiling
+) -> tuple[list[list[Any]], tuple[int, int]]:
+    """Keys of the chunks that a tile's view touches, and the corner where they begin."""
+    rows, columns = reach(tile, (tiling.rows, tiling.columns))
+    side = tiling.tile or max(tiling.rows, tiling.columns)
+    down = range(rows.start // side, (rows.stop - 1) // side + 1)
+    across = range(columns.start // side, (columns.stop - 1) // side + 1)
+    keys = [[(chunks.name, 0, i, j) for j in across] for i in down]
+    return keys, (down.start * side, across.start * side)
+
+
+def _array(scene: Scene) -> da.Array:
+    return scene.rgb.data if scene.lazy else da.from_array(scene.rgb.data, chunks=(3, 512, 512))

@@ -1,0 +1,35 @@
+"""What is to be run, in names and numbers: the only thing of a model that enters a graph."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A model and how to run it; loads nothing.
+
+    Attributes:
+        model: Path of the weights, or the name of a shipped model.
+        sha256: Of the weights.
+        bands: Bands of the answer.
+        device: "auto", "cpu" or "cuda:N"; "auto" is settled where the job runs.
+        half: Whether CUDA devices may compute in bfloat16 (the card measured its error).
+        batch: Tiles of one shape that run at once; 0 leaves it to the device.
+        seed: Of the noise field on the ground.
+        samples: Draws per pixel; 1 is the mean chain.
+        level_known: Whether a white reflector is 1 in linear RGB.
+    """
+
+    model: str
+    sha256: str
+    bands: int
+    device: str
+    half: bool
+    batch: int
+    seed: int
+    samples: int
+    level_known: bool
+
+    @property
+    def answers(self) -> int:
+        """Bands that come out: the mean, and with samples the deviations."""
+        return self.bands * (2 if self.samples > 1 else 1)

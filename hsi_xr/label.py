@@ -1,0 +1,106 @@
+"""Puts names, wavelengths and provenance on a cube: what it is, by what, from what."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from hsi_xr._version import __version__
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+    from hsi_xr.planning import Plan
+
+ESTIMATE = "model estimate, not a measurement"
+_REFLECTANCE = {
+    "standard_name": "surface_bidirectional_reflectance",
+    "long_name": "reconstructed surface reflectance",
+}
+_RELATIVE = {"long_name": "relative spectral reflectance"}
+"""A display-referred picture does not tell how bright its ground is; the level is a guess."""
+
+
+def labelled(plan: "Plan", cube: "da.Array") -> xr.Dataset:
+    """(bands or 2 bands, y, x) as the Dataset that `reconstruct` promises."""
+    bands = plan.card.bands
+    coords = _coordinates(plan)
+    dims = ("band", "y", "x")
+    about = {**(_REFLECTANCE if plan.job.level_known else _RELATIVE), "units": "1"}
+    mean = xr.Variable(dims, cube[: len(bands)], {**about, "comment": ESTIMATE})
+    variables = {"reflectance": mean}
+    if plan.job.samples > 1:
+        mean.attrs["ancillary_variables"] = "reflectance_std"
+        variables["reflectance_std"] = xr.Variable(
+            dims,
+            cube[len(bands) :],
+            {
+                **about,
+                "long_name": "standard deviation of sampled reflectance",
+                "cell_methods": "realization: standard_deviation",
+                "comment": "spread of samples, not calibrated",
+            },
+        )
+    dataset = xr.Dataset(variables, coords, _provenance(plan))
+    for variable in dataset.data_vars.values():
+        variable.attrs["hsi_xr_model"] = plan.card.name
+        variable.attrs["hsi_xr_model_sha256"] = plan.card.sha256
+        variable.encoding["grid_mapping"] = "spatial_ref"
+    return dataset
+
+
+def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
+    scene, bands = plan.scene.rgb, plan.card.bands
+    kept = {
+        str(name): coordinate.variable
+        for name, coordinate in scene.coords.items()
+        if "band" not in coordinate.dims and (name == "spatial_ref" or coordinate.dims)
+    }
+    numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
+    centre = {
+        "standard_name": "radiation_wavelength",
+        "long_name": "band centre wavelength",
+        "units": "nm",
+    }
+    kept |= {"band": numbers, "wavelength": xr.Variable("band", [float(nm) for nm in bands.centres], centre)}
+    if bands.widths is not None:
+        about = {"long_name": "full width at half maximum", "units": "nm"}
+        kept["fwhm"] = xr.Variable("band", list(bands.widths), about)
+    return kept
+
+
+def _provenance(plan: "Plan") -> dict[str, str | int | float]:
+    """Flat text and numbers, so that every format can carry them."""
+    card, job, tiling, scene = plan.card, plan.job, plan.tiling, plan.scene
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    facts: dict[str, str | int | float] = {
+        "Conventions": "CF-1.12",
+        "title": "Hyperspectral reflectance estimated from RGB",
+        "source": f"hsi-xr {__version__}; model {card}",
+        "history": f"{now} hsi-xr {__version__} reconstruct",
+        "hsi_xr_version": __version__,
+        "hsi_xr_reconstructed": "YES",
+        "hsi_xr_model": card.name,
+        "hsi_xr_model_version": str(card.data["version"]),
+        "hsi_xr_model_sha256": card.sha256,
+        "hsi_xr_seed": job.seed,
+        "hsi_xr_samples": job.samples,
+        "hsi_xr_radiometry": scene.radiometry.kind,
+        "hsi_xr_scale": scene.radiometry.scale,
+        "hsi_xr_level": "known" if job.level_known else "estimated",
+        "hsi_xr_tile": tiling.tile,
+        "hsi_xr_halo": tiling.halo,
+        "hsi_xr_survey": _survey(plan),
+        "hsi_xr_precision": "bfloat16 on CUDA" if job.half else "float32",
+        "hsi_xr_source": scene.source,
+        "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
+    }
+    if taken := scene.rgb.attrs.get("datetime"):
+        facts["datetime"] = str(taken)
+    return facts
+
+
+def _survey(plan: "Plan") -> str:
+    if plan.survey is not None:
+        return f"given {plan.survey.sha256[:16]}"
+    return "whole scene" if plan.whole else "windows"

@@ -1,0 +1,111 @@
+"""The door between the two wings: RGB scene in, labelled lazy cube out."""
+
+import os
+
+import xarray as xr
+
+from hsi_xr.graph import blocks, pixels_of
+from hsi_xr.label import labelled
+from hsi_xr.planning import Input, plan
+from hsi_xr.raster.scene import Selection
+from hsi_xr.facts import Survey
+from hsi_xr.tasks import survey_scene
+
+def reconstruct(
+    obj: Input,
+    model: str | os.PathLike[str] = "default",
+    *,
+    rgb: Selection | None = None,
+    radiometry: str | None = None,
+    scale: float | None = None,
+    tile: int | None = None,
+    halo: int | None = None,
+    samples: int = 1,
+    seed: int = 0,
+    device: str = "auto",
+    batch: int | None = None,
+    survey: Survey | None = None,
+    allow_ungeoreferenced: bool = False,
+) -> xr.Dataset:
+    """Estimates the reflectance spectrum of every pixel of an RGB scene.
+
+    Lazy when the scene is a path or dask-backed: nothing is read until it is computed or written.
+    The answer does not depend on chunks, batches, threads or the order of work.
+
+    Args:
+        obj: Path of a raster, (band, y, x) DataArray, or Dataset with variables red, green, blue
+            or one (band, y, x) variable. NaN marks invalid pixels.
+        model: Name of a model (see `models`) or path of a .safetensors file with its card.
+        rgb: Which bands are red, green and blue: numbers from 1, band names, or variables.
+        radiometry: "srgb" (display-referred pictures; assumed for 8 bit), "linear" (proportional
+            to light) or "reflectance" (1 is a white reflector).
+        scale: Factor that brings stored numbers to [0, 1]; 1/255 for 8 bit, 1 for floats.
+        tile: Side of a tile, px; None runs small scenes whole and others in tiles of 512.
+        halo: Pixels looked at around a tile; None takes the model's measured need.
+        samples: Draws per pixel. 1 is the mean chain; more give their mean and, as
+            `reflectance_std`, their standard deviation (a spread of samples, not calibrated).
+        seed: Of the noise, which is a function of the ground: same seed, same pixels.
+        device: "auto", "cpu" or "cuda:N".
+        batch: Tiles that run at once; None leaves it to the device.
+        survey: Facts of a larger scene that this one is a part of; see `survey`.
+        allow_ungeoreferenced: Accept a scene without CRS or transform; the product says so.
+
+    Returns:
+        Dataset with `reflectance(band, y, x)` float32, NaN where invalid, and coordinates
+        `wavelength(band)` and `fwhm(band)` in nm. Values are estimates, not measurements.
+
+    Raises:
+        HsiError: What was found and the repair; see `hsi_xr.errors`. Raised while planning
+            wherever it can be known then.
+    """
+    planned = plan(
+        obj,
+        model,
+        rgb=rgb,
+        radiometry=radiometry,
+        scale=scale,
+        tile=tile,
+        halo=halo,
+        samples=samples,
+        seed=seed,
+        device=device,
+        batch=batch,
+        survey=survey,
+        allow_ungeoreferenced=allow_ungeoreferenced,
+    )
+    cube = labelled(planned, blocks(planned))
+    return cube if planned.scene.lazy else cube.compute(scheduler="threads")
+
+
+def survey(
+    obj: Input,
+    model: str | os.PathLike[str] = "default",
+    *,
+    rgb: Selection | None = None,
+    radiometry: str | None = None,
+    scale: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    exact: bool = False,
+    allow_ungeoreferenced: bool = False,
+) -> Survey:
+    """Learns now what every tile of a scene shares, to hand it to later calls as `survey=`.
+
+    Args:
+        obj, model, rgb, radiometry, scale, seed, device, allow_ungeoreferenced: As in
+            `reconstruct`.
+        exact: Take the whole scene at once instead of windows; needs the memory for it.
+    """
+    planned = plan(
+        obj,
+        model,
+        rgb=rgb,
+        radiometry=radiometry,
+        scale=scale,
+        tile=0 if exact else None,
+        seed=seed,
+        device=device,
+        allow_ungeoreferenced=allow_ungeoreferenced,
+    )
+    facts = survey_scene(planned.work, pixels_of(planned))
+    return Survey(facts, planned.card.sha256, str(planned.scene.radiometry))

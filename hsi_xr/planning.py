@@ -1,0 +1,176 @@
+"""Planning: everything that can be known or refused before a pixel is read or a weight loaded."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+import xarray as xr
+from dask.base import tokenize
+
+from hsi_xr.errors import UsageError
+from hsi_xr.job import Job
+from hsi_xr.raster.scene import Scene, Selection, as_scene
+from hsi_xr.raster.tiles import Tiling, anchor_of
+from hsi_xr.reconstructors._card import Card
+from hsi_xr.reconstructors._registry import find
+from hsi_xr.facts import Survey
+from hsi_xr.tasks import WINDOWS, Work
+
+Input = xr.Dataset | xr.DataArray | str | os.PathLike[str]
+
+WHOLE = 1_200_000
+"""Scenes of up to this many pixels run in one piece and are their own, exact survey."""
+
+TILE = 512
+
+_IN_FLIGHT = 4
+"""Blocks that are computed, waiting to be written, or being written."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a reconstruction will do and need; made without reading a pixel."""
+
+    scene: Scene
+    card: Card
+    tiling: Tiling
+    job: Job
+    survey: Survey | None
+    """The survey that was handed in."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the scene runs in one piece and needs no survey before it."""
+        return self.tiling.count == 1 and self.survey is None
+
+    @cached_property
+    def work(self) -> Work:
+        """The job on this scene, under a name that only equal work has."""
+        scene = self.scene
+        of = (scene.file or scene.rgb.data, scene.radiometry, self.tiling, self.job)
+        given = self.survey and self.survey.sha256
+        return Work(self.job, self.tiling, scene.radiometry, tokenize(*of, given))
+
+    @property
+    def tiles(self) -> int:
+        return self.tiling.count
+
+    @property
+    def overlap_overhead(self) -> float:
+        """Share of pixels that are computed more than once."""
+        return self.tiling.seen() / (self.tiling.rows * self.tiling.columns) - 1
+
+    @property
+    def output_bytes(self) -> int:
+        """Size of the answer in memory, float32, if it were computed as one."""
+        return 4 * self._answers * self.tiling.rows * self.tiling.columns
+
+    @property
+    def memory_bytes(self) -> int:
+        """Estimated peak while streaming to a file: networks at work and blocks on their way."""
+        tile = self.tiling.at(0, 0)
+        seen = len(tile.view_rows) * len(tile.view_columns)
+        network = seen * max(1, self.job.batch) * int(self.card.data["memory_bytes_per_pixel"])
+        return network + 4 * self._answers * len(tile.rows) * len(tile.columns) * _IN_FLIGHT
+
+    @property
+    def _answers(self) -> int:
+        return self.job.answers
+
+    def __str__(self) -> str:
+        t, gib = self.tiling, 2**30
+        survey = "given" if self.survey else "the scene itself" if self.whole else f"{WINDOWS} windows"
+        lines = {
+            "scene": f"{t.rows} x {t.columns} px, {self.scene.radiometry.kind}, "
+            f"scale {self.scene.radiometry.scale:.6g}",
+            "model": f"{self.card}",
+            "bands": f"{len(self.card.bands)}, {self.card.bands.centres[0]:g} to "
+            f"{self.card.bands.centres[-1]:g} nm",
+            "tiles": f"{t.count} of {t.tile or max(t.rows, t.columns)} px, halo {t.halo} px "
+            f"({self.overlap_overhead:.0%} overlap)",
+            "survey": survey,
+            "device": self.job.device,
+            "memory": f"about {self.memory_bytes / gib:.1f} GiB",
+            "output": f"{self.output_bytes / gib:.2f} GiB as float32",
+        }
+        return "\n".join(f"{name:<8} {text}" for name, text in lines.items())
+
+
+
+def plan(
+    obj: Input,
+    model: str | os.PathLike[str] = "default",
+    *,
+    rgb: Selection | None = None,
+    radiometry: str | None = None,
+    scale: float | None = None,
+    tile: int | None = None,
+    halo: int | None = None,
+    samples: int = 1,
+    seed: int = 0,
+    device: str = "auto",
+    batch: int | None = None,
+    survey: Survey | None = None,
+    allow_ungeoreferenced: bool = False,
+) -> Plan:
+    """Tells what `reconstruct` would do with the same arguments, and refuses what it would refuse.
+
+    Reads no pixel and loads no weights. See `reconstruct` for arguments and errors.
+    """
+    scene = as_scene(
+        obj,
+        rgb=rgb,
+        radiometry=radiometry,
+        scale=scale,
+        allow_ungeoreferenced=allow_ungeoreferenced,
+    )
+    card = find(model if isinstance(model, str) else os.fspath(model))
+    _check_counts(samples=samples, seed=seed, batch=batch)
+    job = Job(
+        model=str(card.weights),
+        sha256=card.sha256,
+        bands=len(card.bands),
+        device=_device(device),
+        half=card.half_precision,
+        batch=batch or 0,
+        seed=seed,
+        samples=samples,
+        level_known=scene.radiometry.level_known,
+    )
+    if survey is not None:
+        survey.check(model_sha256=card.sha256, radiometry=str(scene.radiometry))
+    return Plan(scene, card, _tiling(scene, card, tile, halo), job, survey)
+
+
+def _tiling(scene: Scene, card: Card, tile: int | None, halo: int | None) -> Tiling:
+    rows, columns = scene.rgb.sizes["y"], scene.rgb.sizes["x"]
+    if tile is None:
+        tile = 0 if rows * columns <= WHOLE else TILE
+    elif tile >= max(rows, columns):
+        tile = 0
+    return Tiling(
+        rows=rows,
+        columns=columns,
+        tile=tile,
+        halo=card.halo if halo is None else halo,
+        stride=card.stride,
+        anchor=anchor_of(scene.transform),
+    )
+
+
+def _device(name: str) -> str:
+    """The device if it can be used; only asking for CUDA loads torch."""
+    if name in ("auto", "cpu"):
+        return name
+    from hsi_xr.engine import resolve_device
+
+    return resolve_device(name)
+
+
+def _check_counts(*, samples: int, seed: int, batch: int | None) -> None:
+    if not 1 <= samples <= 1024:
+        raise UsageError(f"samples must be 1 to 1024; got {samples}")
+    if not 0 <= seed < 2**64:
+        raise UsageError(f"a seed is a whole number from 0 to 2**64 - 1; got {seed}")
+    if batch is not None and batch < 1:
+        raise UsageError(f"a batch has at least one tile; got {batch}")

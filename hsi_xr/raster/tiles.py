@@ -1,0 +1,173 @@
+"""Tiles as values: index arithmetic on the scene's pixels, without any pixel.
+
+        view.start   core.start          core.stop   view.stop
+            |------------|=================|------------|
+               halo (and a little more, so that views start on the model's stride)
+
+Cores cover the scene once. Views may reach over its edge, where they mirror the inside.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from hsi_xr.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows or columns from `start` to before `stop`."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of answers, and the larger one that is looked at to give them."""
+
+    rows: Span
+    columns: Span
+    view_rows: Span
+    view_columns: Span
+
+    @property
+    def core(self) -> tuple[slice, slice]:
+        """Where the answers lie within the view."""
+        top, left = self.view_rows.start, self.view_columns.start
+        return (
+            slice(self.rows.start - top, self.rows.stop - top),
+            slice(self.columns.start - left, self.columns.stop - left),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiling:
+    """The grid of a scene; depends on nothing but the scene, the model and these settings.
+
+    Attributes:
+        rows, columns: Size of the scene.
+        tile: Side of a core, or 0 for the whole scene as one tile.
+        halo: Pixels around a core that its answer needs.
+        stride: Views start on multiples of this on the ground, so that the subsampling of a
+            network meets the same pixels whatever the tile, the area of interest or the file.
+        anchor: Ground row and column of the scene's first pixel.
+    """
+
+    rows: int
+    columns: int
+    tile: int
+    halo: int
+    stride: int
+    anchor: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if self.tile < 0 or self.tile % self.stride:
+            raise UsageError(
+                f"a tile's side must be a multiple of {self.stride}; got {self.tile}, "
+                f"try {max(1, round(self.tile / self.stride)) * self.stride}"
+            )
+        if self.halo < 0:
+            raise UsageError(f"a halo cannot be negative; got {self.halo}")
+
+    @cached_property
+    def row_spans(self) -> tuple[Span, ...]:
+        return self._cut(self.rows)
+
+    @cached_property
+    def column_spans(self) -> tuple[Span, ...]:
+        return self._cut(self.columns)
+
+    @property
+    def count(self) -> int:
+        return len(self.row_spans) * len(self.column_spans)
+
+    def at(self, i: int, j: int) -> Tile:
+        """The tile in row i and column j of the grid."""
+        return self.around(self.row_spans[i], self.column_spans[j])
+
+    def around(self, rows: Span, columns: Span) -> Tile:
+        """The tile of any core."""
+        return Tile(rows, columns, self._view(rows, 0), self._view(columns, 1))
+
+    def seen(self) -> int:
+        """Pixels looked at, halos counted as often as they are read."""
+        tiles = (self.at(i, j) for i, j in product(*map(range, self.shape)))
+        return sum(len(tile.view_rows) * len(tile.view_columns) for tile in tiles)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.row_spans), len(self.column_spans)
+
+    def ground(self, span: Span, axis: int) -> NDArray[np.int64]:
+        """Absolute rows (axis 0) or columns (axis 1) of a span of the scene."""
+        return np.arange(span.start, span.stop, dtype=np.int64) + self.anchor[axis]
+
+    def aligned(self, span: Span, axis: int) -> Span:
+        """The span moved back, by less than a stride, to start on the model's grid."""
+        back = (span.start + self.anchor[axis]) % self.stride
+        return Span(span.start - back, span.stop - back)
+
+    def _cut(self, size: int) -> tuple[Span, ...]:
+        step = self.tile or size
+        return tuple(Span(start, min(start + step, size)) for start in range(0, size, step))
+
+    def _view(self, core: Span, axis: int) -> Span:
+        phase, stride = self.anchor[axis], self.stride
+        start = core.start - self.halo
+        stop = core.stop + self.halo
+        return Span(start - (start + phase) % stride, stop + -(stop + phase) % stride)
+
+
+def mirrored(span: Span, size: int) -> NDArray[np.int64]:
+    """Indices within `size` pixels of a span that may reach over their edges, by reflection."""
+    index = np.arange(span.start, span.stop, dtype=np.int64)
+    if size == 1:
+        return np.zeros_like(index)
+    index = np.abs(index) % (2 * size - 2)
+    return np.where(index >= size, 2 * size - 2 - index, index)
+
+
+def anchor_of(transform: Affine | None) -> tuple[int, int]:
+    """Ground row and column of a scene's first pixel, on the endless grid of its pixels.
+
+    Two scenes cut from one grid agree on every pixel's row and column. Without georeference the
+    scene is its own ground.
+    """
+    if transform is None:
+        return (0, 0)
+    linear = Affine(transform.a, transform.b, 0, transform.d, transform.e, 0)
+    column, row = ~linear * (transform.c, transform.f)
+    # grids usually start on a pixel's corner or centre: round where no grid is expected to lie
+    return (int(np.floor(row + 0.3)), int(np.floor(column + 0.3)))
+
+
+def spread_windows(tiling: Tiling, *, side: int, count: int) -> list[Tile]:
+    """About `count` square windows spread evenly over the scene, one in the middle of each cell.
+
+    Where that many would overlap, the scene is covered instead.
+    """
+    rows, columns = tiling.rows, tiling.columns
+    down = min(max(1, round((count * rows / columns) ** 0.5)), -(-rows // side), count)
+    across = min(max(1, count // down), -(-columns // side))
+    return [
+        tiling.around(
+            tiling.aligned(_window(rows, i, down, side), 0),
+            tiling.aligned(_window(columns, j, across, side), 1),
+        )
+        for i, j in product(range(down), range(across))
+    ]
+
+
+def _window(size: int, i: int, cells: int, side: int) -> Span:
+    side = min(side, size)
+    middle = (2 * i + 1) * size // (2 * cells)
+    start = min(max(middle - side // 2, 0), size - side)
+    return Span(start, start + side)

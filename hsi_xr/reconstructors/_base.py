@@ -1,0 +1,37 @@
+"""What the rest of the house asks of a reconstructor."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+Noise = Callable[[int], Tensor]
+"""Step, counted from 1 -> standard normal noise of the cube's shape, tied to the ground."""
+
+SceneFacts = Mapping[str, Tensor]
+"""What belongs to the scene and not to a tile: gains, attention matrices. Small."""
+
+
+class Reconstructor(nn.Module, ABC):
+    """Linear RGB in [0, 1] -> reflectance. Rows and columns are multiples of its stride."""
+
+    @abstractmethod
+    def whole(
+        self, rgb: Tensor, weights: Tensor, noise: Noise, *, level_known: bool
+    ) -> tuple[Tensor, SceneFacts]:
+        """Reconstructs images that are the windows of one scene, and tells the scene's facts.
+
+        Args:
+            rgb: (batch, 3, rows, columns) linear RGB without NaN.
+            weights: (batch, 1, rows, columns), 1 where a pixel counts for the scene's
+                statistics and 0 where it is filled or a margin.
+            noise: Called with a step; see `Noise`.
+            level_known: Whether a white reflector is known to be 1 in `rgb`.
+
+        Returns:
+            (batch, bands, rows, columns) reflectance, and the facts for `forward`.
+        """
+
+    @abstractmethod
+    def forward(self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool) -> Tensor:
+        """(batch, 3, rows, columns) of a surveyed scene -> (batch, bands, rows, columns)."""
