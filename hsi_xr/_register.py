@@ -20,13 +20,10 @@ _AWAITED = "xarray"
 
 def accessor_with_xarray() -> None:
     """Register `.hsi` now if xarray is loaded, otherwise right after it will have been."""
-    if _AWAITED in sys.modules:
-        import importlib.util  # TEMPORARY
-
-        if importlib.util.find_spec(_ACCESSOR):  # TEMPORARY until accessor.py is there
-            import_module(_ACCESSOR)
-    elif not any(isinstance(finder, _AfterXarray) for finder in sys.meta_path):
+    if _AWAITED not in sys.modules:
         sys.meta_path.insert(0, _AfterXarray())
+    if _AWAITED in sys.modules:  # before, or by another thread just now
+        import_module(_ACCESSOR)
 
 
 class _AfterXarray(MetaPathFinder):
@@ -69,7 +66,4 @@ class _LoadThenRegister(Loader):
         self._loader.exec_module(module)
         with suppress(ValueError):  # another load, after an earlier one failed, has removed it
             sys.meta_path.remove(self._finder)
-        import importlib.util  # TEMPORARY
-
-        if importlib.util.find_spec(_ACCESSOR):  # TEMPORARY until accessor.py is there
-            import_module(_ACCESSOR)
+        import_module(_ACCESSOR)

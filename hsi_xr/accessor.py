@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from hsi_xr.facts import Survey
-from hsi_xr.raster.scene import Selection
-
+# Nothing of ours at import time: this module is imported in the middle of the import of xarray.
 if TYPE_CHECKING:
     import pystac
 
+    from hsi_xr.facts import Survey
     from hsi_xr.planning import Plan
+    from hsi_xr.raster.scene import Selection
 
 
 @xr.register_dataset_accessor("hsi")
@@ -28,7 +28,7 @@ class HsiAccessor:
         self,
         model: str | os.PathLike[str] = "default",
         *,
-        rgb: Selection | None = None,
+        rgb: "Selection | None" = None,
         radiometry: str | None = None,
         scale: float | None = None,
         tile: int | None = None,
@@ -37,7 +37,7 @@ class HsiAccessor:
         seed: int = 0,
         device: str = "auto",
         batch: int | None = None,
-        survey: Survey | None = None,
+        survey: "Survey | None" = None,
         allow_ungeoreferenced: bool = False,
     ) -> xr.Dataset:
         """Estimates the reflectance spectrum of every pixel. See `hsi_xr.reconstruct`."""
@@ -63,7 +63,7 @@ class HsiAccessor:
         self,
         model: str | os.PathLike[str] = "default",
         *,
-        rgb: Selection | None = None,
+        rgb: "Selection | None" = None,
         radiometry: str | None = None,
         scale: float | None = None,
         tile: int | None = None,
@@ -72,7 +72,7 @@ class HsiAccessor:
         seed: int = 0,
         device: str = "auto",
         batch: int | None = None,
-        survey: Survey | None = None,
+        survey: "Survey | None" = None,
         allow_ungeoreferenced: bool = False,
     ) -> "Plan":
         """Tells tiles, overlap, memory and output without running. See `hsi_xr.plan`."""
@@ -98,14 +98,14 @@ class HsiAccessor:
         self,
         model: str | os.PathLike[str] = "default",
         *,
-        rgb: Selection | None = None,
+        rgb: "Selection | None" = None,
         radiometry: str | None = None,
         scale: float | None = None,
         seed: int = 0,
         device: str = "auto",
         exact: bool = False,
         allow_ungeoreferenced: bool = False,
-    ) -> Survey:
+    ) -> "Survey":
         """Learns what every tile of this scene shares. See `hsi_xr.survey`."""
         from hsi_xr.pipeline import survey
 
@@ -122,7 +122,7 @@ class HsiAccessor:
         )
 
     def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
-        """Three bands of a cube, nearest to these wavelengths in nm. See `hsi_xr.raster.look`."""
+        """Three bands of a cube, nearest to these wavelengths in nm. See `hsi_xr.raster.quicklook`."""
         from hsi_xr.raster.quicklook import three_bands
 
         return three_bands(self._obj, wavelengths)

@@ -112,7 +112,7 @@ class _Owner:
         self.device = torch.device(device)
         self.queue: SimpleQueue[Request] = SimpleQueue()
         self.busy = threading.Lock()
-        self._models: dict[str, Reconstructor] = {}
+        self._models: dict[tuple[str, str], Reconstructor] = {}
         self._limit: dict[tuple[str, tuple[int, ...]], int] = {}
         self._facts: tuple[Facts, SceneFacts] | None = None
         threading.Thread(target=self._serve, name=f"hsi_xr {device}", daemon=True).start()
@@ -142,14 +142,14 @@ class _Owner:
 
     def _size(self, request: Request) -> int:
         asked = request.job.batch or (1 if self.device.type == "cpu" else CUDA_BATCH)
-        return self._limit.get((request.job.sha256, request.rgb.shape), asked)
+        return self._limit.get((request.job.model, request.rgb.shape), asked)
 
     def _retry_smaller(self, batch: list[Request], error: BaseException) -> list[Request]:
         torch.cuda.empty_cache()
         if len(batch) == 1:
             batch[0].answer.set_exception(error)
             return []
-        self._limit[batch[0].job.sha256, batch[0].rgb.shape] = len(batch) // 2
+        self._limit[batch[0].job.model, batch[0].rgb.shape] = len(batch) // 2
         return batch
 
     def _run(self, batch: list[Request]) -> list[Array]:
@@ -209,10 +209,11 @@ class _Owner:
 
     def _model(self, job: Job) -> Reconstructor:
         """Loaded once per process and device: only this owner asks, one call at a time."""
-        if job.sha256 not in self._models:
+        key = (job.model, job.sha256)  # a card may run the same weights in another way
+        if key not in self._models:
             model = load_model(_registry.find(job.model))
-            self._models[job.sha256] = model.to(self.device, memory_format=torch.channels_last)
-        return self._models[job.sha256]
+            self._models[key] = model.to(self.device, memory_format=torch.channels_last)
+        return self._models[key]
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def anchor_of(transform: Affine | None) -> tuple[int, int]:
     if transform is None:
         return (0, 0)
     linear = Affine(transform.a, transform.b, 0, transform.d, transform.e, 0)
-    column, row = ~linear * (transform.c, transform.f)
+    column, row = ~linear @ (transform.c, transform.f)
     # grids usually start on a pixel's corner or centre: round where no grid is expected to lie
     return (int(np.floor(row + 0.3)), int(np.floor(column + 0.3)))
 

@@ -26,7 +26,7 @@ def features(rgb: Tensor, weights: Tensor | None = None) -> Tensor:
 class SceneGain(nn.Module):
     """Scene means -> gain of each channel over a white reflector's 1; (batch, 9) -> (batch, 3)."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()

@@ -69,6 +69,7 @@ def save_model(model: Reconstructor, weights: Path, card: dict[str, Any]) -> Non
     beside = weights.with_suffix(".part")
     half = {key: t.to(torch.float16).contiguous() for key, t in model.state_dict().items()}
     save_file(half, beside, metadata={"name": card["name"], "version": card["version"]})
+    beside.chmod(0o644)
     os.replace(beside, weights)
     card = {**card, "sha256": checksum(weights)}
     beside.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")

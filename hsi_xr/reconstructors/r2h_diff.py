@@ -37,8 +37,9 @@ class R2HDiffReconstructor(Reconstructor):
     """Refines root-polynomial regression by guided diffusion of its relative error.
 
     The published system diffuses the cube itself. Ours diffuses the logarithm of cube over base,
-    so that an untrained correction leaves the classical answer as it is, and errors count
-    relative to the spectrum, as the field's ranking metric does.
+    less its mean over the bands: an untrained correction leaves the classical answer as it is,
+    errors count relative to the spectrum, as in the field's ranking metric, and brightness stays
+    what the scene's gain and the exposure-invariant base make it. Only the shape is refined.
     """
 
     def __init__(self, config: Config) -> None:
@@ -98,11 +99,11 @@ class R2HDiffReconstructor(Reconstructor):
     def encode(self, cube: Tensor, base: Tensor) -> Tensor:
         """Reflectance -> chain; see `decode`."""
         ratio = ((cube + FLOOR) / (base + FLOOR)).log() / self.config.spread
-        return ratio.clamp(-self.config.limit, self.config.limit)
+        return _shape(ratio).clamp(-self.config.limit, self.config.limit)
 
     def decode(self, x: Tensor, base: Tensor) -> Tensor:
         """Chain -> reflectance, (batch, bands, rows, columns)."""
-        return (base + FLOOR) * (x * self.config.spread).exp() - FLOOR
+        return (base + FLOOR) * (_shape(x) * self.config.spread).exp() - FLOOR
 
     def classical(self, rgb: Tensor) -> Tensor:
         """Root-polynomial regression of calibrated linear RGB."""
@@ -112,6 +113,11 @@ class R2HDiffReconstructor(Reconstructor):
     def guide_of(rgb: Tensor) -> Tensor:
         """Linear RGB on a logarithmic scale, about [-1, 1]: a gain error is a shift."""
         return (rgb.clamp(min=0) + 0.01).log() / 2 + 1.25
+
+
+def _shape(ratio: Tensor) -> Tensor:
+    """Without its mean over the bands, which is brightness."""
+    return ratio - ratio.mean(1, keepdim=True)
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:

@@ -5,6 +5,7 @@ Stops after `--steps`, or when asked to by the clock; continues from its checkpo
 
 import argparse
 import logging
+import math
 import os
 import time
 from pathlib import Path
@@ -83,13 +84,13 @@ def fit_gain(model: R2HDiffReconstructor, source: Source, rng: torch.Generator, 
 
 def loss(model: R2HDiffReconstructor, batch: Batch, rng: torch.Generator) -> Tensor:
     """L1 of the clean estimate plus its spatial gradients (weight 1.0)."""
-    slip = (0.12 * torch.randn(len(batch.rgb), 1, generator=rng)).exp()
-    tint = (0.04 * torch.randn(len(batch.rgb), 3, generator=rng)).exp()
+    slip = (0.3 * torch.randn(len(batch.rgb), 1, generator=rng)).exp()
+    tint = (0.05 * torch.randn(len(batch.rgb), 3, generator=rng)).exp()
     rgb = batch.rgb / (batch.gain * slip * tint)[..., None, None]
     base = model.classical(rgb)
     clean = model.encode(batch.cube, base)
     step = torch.randint(1, model.config.steps + 1, (len(clean),), generator=rng)
-    keep = model.keep[step][:, None, None, None]
+    keep = model.keep[step].float()[:, None, None, None]
     noisy = keep.sqrt() * clean + (1 - keep).sqrt() * torch.randn(clean.shape, generator=rng)
     last = torch.channels_last
     found = model.network(
@@ -103,15 +104,30 @@ def loss(model: R2HDiffReconstructor, batch: Batch, rng: torch.Generator) -> Ten
     return error.abs().mean() + gradients
 
 
-def train(folder: Path, out: Path, *, steps: int, minutes: float, threads: int) -> None:
-    torch.set_num_threads(threads)
+def train(
+    folder: Path,
+    out: Path,
+    *,
+    steps: int,
+    gain_steps: int,
+    start: Path | None = None,
+    minutes: float = math.inf,
+) -> None:
+    """Fits the base, the gain and the network; continues from `out` where that was begun."""
     source, rng = material(folder), torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     model = R2HDiffReconstructor(Config()).to(memory_format=torch.channels_last)
     checkpoint = out / "training.pt"
-    if not checkpoint.exists():
+    if start is not None:
+        begun_with = torch.load(start, weights_only=True)["model"]
+        model.load_state_dict(
+            {k: v for k, v in begun_with.items() if k.startswith(("network", "base"))},
+            strict=False,
+        )
+    elif not checkpoint.exists():
         model.base.data = fit_base(source, rng)
-        fit_gain(model, source, rng, steps=1200)
+    if not checkpoint.exists():
+        fit_gain(model, source, rng, steps=gain_steps)
     average = {k: v.clone() for k, v in model.state_dict().items()}
     rate = 1e-3
     optimiser = torch.optim.AdamW(
@@ -173,16 +189,18 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--gain-steps", type=int, default=6000)
+    parser.add_argument("--start", type=Path, help="checkpoint of another run to start from")
+    parser.add_argument("--minutes", type=float, default=math.inf)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     train(
         options.data,
         options.out,
         steps=options.steps,
+        gain_steps=options.gain_steps,
+        start=options.start,
         minutes=options.minutes,
-        threads=options.threads,
     )
 
 

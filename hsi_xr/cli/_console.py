@@ -1,0 +1,79 @@
+"""What a run says on stderr, in words or as one JSON object per line."""
+
+import json
+import logging
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import click
+
+KEY = "hsi_xr"
+"""Where the console is in `ctx.obj`, which `rio` fills with things of its own."""
+
+log = logging.getLogger("hsi_xr")
+
+
+@dataclass(frozen=True)
+class Console:
+    verbosity: int = 0
+    """-1 errors only, 0 warnings, 1 what is done, 2 everything."""
+    as_json: bool = False
+
+    @classmethod
+    def current(cls) -> "Console":
+        ctx = click.get_current_context(silent=True)
+        found = ctx.obj.get(KEY) if ctx is not None and isinstance(ctx.obj, dict) else None
+        return found if isinstance(found, cls) else cls()
+
+    def listen(self) -> None:
+        """Show what the package logs from now on."""
+        handler = _ToStderr()
+        handler.setFormatter(_Json() if self.as_json else _Text())
+        levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+        log.handlers = [handler]
+        log.setLevel(levels.get(self.verbosity, logging.DEBUG))
+        log.propagate = False
+
+    def end(self, event: str, message: str) -> None:
+        """The last line of a run that did not succeed."""
+        line = " ".join(message.split())  # the words of a library may be many lines
+        click.echo(json_line(event, line, "error") if self.as_json else line, err=True)
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """In place of `warnings.showwarning`: the words alone, and of libraries only with -v.
+
+    Libraries have categories of their own; a plain UserWarning is about what the user does.
+    """
+    log.log(logging.WARNING if category is UserWarning else logging.INFO, "%s", message)
+
+
+def json_line(event: str, message: str, level: str, **facts: Any) -> str:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    said = {"msg": message} if message else {}
+    return json.dumps({"ts": now, "level": level, "event": event, **said, **facts})
+
+
+class _ToStderr(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # a bar may stand there
+        click.echo(clear + self.format(record), err=True)
+
+
+class _Text(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        return f"{record.levelname.capitalize()}: {record.message}"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json_line("log", super().format(record), record.levelname.lower())

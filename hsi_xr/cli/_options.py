@@ -1,0 +1,178 @@
+"""The many options of `reconstruct`, gathered into the few values that they describe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What is read, and what its numbers mean."""
+
+    bands: tuple[int, ...] | None
+    bounds: tuple[float, float, float, float] | None
+    radiometry: str | None
+    input_scale: float | None
+    src_nodata: float | None
+    allow_ungeoreferenced: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How the cube is estimated."""
+
+    model: str
+    samples: int
+    seed: int
+    tile: int | None
+    halo: int | None
+    batch: int | None
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What is written."""
+
+    dtype: str
+    scale: float
+    cog: bool
+    creation_options: dict[str, str]
+    stac: bool | None
+    datetime: str | None
+    overwrite: bool
+    resume: bool
+
+
+def _numbers(
+    ctx: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    numbers = text.replace(",", " ").split()
+    if len(numbers) != 3 or not all(number.isdecimal() and int(number) for number in numbers):
+        raise click.BadParameter(f"{text!r} is not red, green, blue as band numbers, e.g. 1,2,3")
+    return tuple(int(number) for number in numbers)
+
+
+def _pairs(
+    ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str]:
+    if wrong := [text for text in texts if "=" not in text]:
+        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE, e.g. ZSTD_LEVEL=15")
+    return {
+        name.strip().upper(): value for name, _, value in (text.partition("=") for text in texts)
+    }
+
+
+_SCENE = (
+    click.option(
+        "--bands", metavar="R,G,B", callback=_numbers, help="Band numbers of red, green and blue."
+    ),
+    click.option(
+        "--bounds",
+        nargs=4,
+        type=float,
+        metavar="W S E N",
+        help="Write only this part, in the scene's CRS; its pixels are those of the whole.",
+    ),
+    click.option(
+        "--radiometry",
+        metavar="KIND",
+        help="srgb, linear or reflectance; 8-bit scenes are srgb unless their metadata says more.",
+    ),
+    click.option(
+        "--input-scale",
+        type=float,
+        metavar="FACTOR",
+        help="Factor from the scene's numbers to reflectance or to 0..1.",
+    ),
+    click.option(
+        "--src-nodata", type=float, metavar="VALUE", help="Pixels of this value are not part of it."
+    ),
+    click.option(
+        "--allow-ungeoreferenced",
+        is_flag=True,
+        help="Accept a scene without CRS; the cube says so.",
+    ),
+)
+_RUN = (
+    click.option(
+        "-m",
+        "--model",
+        default="default",
+        show_default=True,
+        help="A name of `hsi-xr models`, or a .safetensors file.",
+    ),
+    click.option(
+        "--samples",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="More than one: their mean, and their deviation in DST_std.tif.",
+    ),
+    click.option(
+        "--seed", default=0, show_default=True, help="Same seed, same cube, however it is tiled."
+    ),
+    click.option("--tile", type=int, metavar="PIXELS", help="Side of a tile [default: model's]."),
+    click.option(
+        "--halo", type=int, metavar="PIXELS", help="Context around a tile [default: as measured]."
+    ),
+    click.option("--batch", type=int, metavar="TILES", help="Tiles at once [default: what fits]."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+)
+_OUTPUT = (
+    click.option("--dtype", default="int16", show_default=True, help="int16 or float32."),
+    click.option(
+        "--scale", default=1e-4, show_default=True, help="Reflectance of one step of int16."
+    ),
+    click.option("--cog/--no-cog", default=True, show_default=True, help="Cloud-optimised layout."),
+    click.option(
+        "-co",
+        "--co",
+        "creation_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_pairs,
+        help="Creation option of the GeoTIFF driver; may be repeated.",
+    ),
+    click.option(
+        "--stac/--no-stac",
+        default=None,
+        help="STAC item beside DST [default: if the acquisition time is known].",
+    ),
+    click.option(
+        "--datetime", metavar="ISO", help="When the scene was taken, e.g. 2026-01-02T10:30:00Z."
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace what is there."),
+    click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped."),
+)
+
+
+def _gathered(
+    name: str, kind: type[Any], options: tuple[Command, ...]
+) -> Callable[[Command], Command]:
+    """Options that reach the command as one frozen value instead of many arguments."""
+    own = [field.name for field in fields(kind)]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def gather(**given: Any) -> Any:
+            value = kind(**{key: given.pop(key) for key in own})
+            return command(**given, **{name: value})
+
+        for option in reversed(options):
+            gather = option(gather)
+        return gather
+
+    return decorate
+
+
+scene = _gathered("scene", Scene, _SCENE)
+run = _gathered("run", Run, _RUN)
+output = _gathered("output", Output, _OUTPUT)

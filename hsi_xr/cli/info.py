@@ -1,0 +1,80 @@
+"""`hsi-xr info`."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@click.command("info")
+@click.argument("file")
+def command(file: str) -> None:
+    """Tell what FILE holds, as JSON.
+
+    Its grid, its place, its bands; of an RGB scene what its numbers would be taken for, and of a
+    cube how it came about. No pixel is read.
+    """
+    import hsi_xr
+
+    click.echo(json.dumps(_facts(hsi_xr.open(file)), indent=2))
+
+
+def _facts(image: "xr.DataArray") -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "path": image.encoding.get("source"),
+        "content": image.name,
+        "width": image.sizes["x"],
+        "height": image.sizes["y"],
+        "count": image.sizes["band"],
+        "dtype": image.encoding.get("dtype"),
+        **_place(image),
+        "datetime": image.attrs.get("datetime"),
+        "bands": _bands(image),
+    }
+    if made := {key: value for key, value in image.attrs.items() if key.startswith("hsi_xr_")}:
+        facts["provenance"] = {key.removeprefix("hsi_xr_"): value for key, value in made.items()}
+    if image.name == "rgb":
+        facts["radiometry"] = _radiometry(image)
+    return facts
+
+
+def _place(image: "xr.DataArray") -> dict[str, Any]:
+    from hsi_xr.raster.grid import bounds
+    from hsi_xr.raster.place import crs_of, transform_of
+
+    crs, transform = crs_of(image), transform_of(image)
+    if crs is None or transform is None:
+        return {"crs": None, "transform": None, "bounds": None}
+    return {
+        "crs": ":".join(crs.to_authority() or ()) or crs.to_wkt(),
+        "transform": list(transform)[:6],
+        "bounds": list(bounds(transform, (image.sizes["y"], image.sizes["x"]))),
+    }
+
+
+def _bands(image: "xr.DataArray") -> list[dict[str, Any]]:
+    names = image.attrs.get("long_name")
+    names = names if isinstance(names, tuple | list) else [names] * image.sizes["band"]
+    bands = []
+    for index, number in enumerate(image["band"].values):
+        band = {"number": int(number), "description": names[index]}
+        for coordinate, key in (("wavelength", "wavelength_nm"), ("fwhm", "fwhm_nm")):
+            if coordinate in image.coords:
+                band[key] = round(float(image[coordinate].values[index]), 6)
+        bands.append(band)
+    return bands
+
+
+def _radiometry(image: "xr.DataArray") -> str | None:
+    """What `reconstruct` takes the numbers for unless it is told; None where it must be told."""
+    from hsi_xr.errors import MissingFact
+    from hsi_xr.raster.radiometry import decide
+
+    dtype, stated = image.encoding["dtype"], image.encoding.get("radiometry")
+    try:
+        return decide(dtype, radiometry=None, scale=None, stated=stated).kind
+    except MissingFact:
+        return None

@@ -1,0 +1,142 @@
+"""What a demo made and how near it came, for the screen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+from hsi_xr.evaluation.metrics import Tally
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a demo."""
+
+    rgb: Path
+    cube: Path
+    item: Path
+    preview: Path
+    thumbnail: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> "Files":
+        """Their paths in a folder; none has to exist."""
+        return cls(
+            rgb=folder / "demo_rgb.tif",
+            cube=folder / "demo_hsi.tif",
+            item=folder / "demo_hsi.json",
+            preview=folder / "demo.png",
+            thumbnail=folder / "demo_hsi.png",
+        )
+
+    def __iter__(self) -> Iterator[Path]:
+        return (getattr(self, field.name) for field in fields(self))
+
+
+_MEANING = {
+    "rgb": "the rendered scene, as a drone camera delivers it",
+    "cube": "the reconstructed cube (COG)",
+    "item": "the STAC item",
+    "preview": "the picture",
+    "thumbnail": "thumbnail of the item",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The outcome of `demo.run`."""
+
+    files: Files
+    shape: tuple[int, int]
+    """Rows and columns."""
+    pixel: float
+    """Metres."""
+    crs: str
+    instant: datetime
+    """For which the sun of the scene was computed; the item's `datetime`."""
+    wavelengths: tuple[float, ...]
+    """nm."""
+    model: str
+    floor: float
+    """Least mean reflectance of the pixels in MRAE."""
+    rendering: float
+    """Seconds."""
+    reconstruction: float
+    """Seconds from opening the RGB to the finished cube."""
+    scores: Tally
+    scores_after_gain: Tally
+    """The same after one gain on the whole cube: what is left when the exposure is known."""
+
+    @property
+    def megapixels(self) -> float:
+        """Pixels of the scene, in millions."""
+        return self.shape[0] * self.shape[1] / 1e6
+
+    @property
+    def speed(self) -> float:
+        """Megapixels a second."""
+        return self.megapixels / self.reconstruction
+
+    def text(self) -> str:
+        """Aligned lines for the screen."""
+        sections = {
+            "scene": self._scene(),
+            "cube": self._cube(),
+            "scores": self._scores(),
+            "files": self._files(),
+            "in Python": self.python().splitlines(),
+        }
+        return "\n".join(
+            f"{name if number == 0 else '':<11}{line}"
+            for name, lines in sections.items()
+            for number, line in enumerate(lines)
+        )
+
+    def python(self) -> str:
+        """The lines of Python that do the same with the RGB of the demo."""
+        rgb, cube = str(self.files.rgb), str(self.files.cube)
+        time = self.instant.isoformat().replace("+00:00", "Z")
+        return "\n".join(
+            [
+                "import hsi_xr",
+                f"rgb = hsi_xr.open({rgb!r})",
+                "cube = hsi_xr.reconstruct(rgb)",
+                f"path = hsi_xr.write(cube, {cube!r}, overwrite=True)",
+                f"item = hsi_xr.describe(path, datetime={time!r}, derived_from={rgb!r})",
+            ]
+        )
+
+    def _scene(self) -> list[str]:
+        rows, columns = self.shape
+        return [
+            f"{rows} x {columns} px of {100 * self.pixel:g} cm, {self.crs}, "
+            f"rendered in {self.rendering:.1f} s; nothing was acquired"
+        ]
+
+    def _cube(self) -> list[str]:
+        count, first, last = len(self.wavelengths), self.wavelengths[0], self.wavelengths[-1]
+        return [
+            f"{count} bands, {first:g} to {last:g} nm, estimated by model {self.model}",
+            f"{self.megapixels:.2f} Mpx in {self.reconstruction:.1f} s: {self.speed:.2g} Mpx/s, "
+            "reading and writing included",
+        ]
+
+    def _scores(self) -> list[str]:
+        gain = self.scores.gain
+        return [
+            f"{'PSNR':>8}{'MRAE':>9}{'SAM':>10}   against the true spectra",
+            f"{_line(self.scores)}   as reconstructed",
+            f"{_line(self.scores_after_gain)}   after one gain of {gain:.3f}: exposure known",
+            f"(MRAE: pixels of mean reflectance {self.floor:g} and more)",
+        ]
+
+    def _files(self) -> list[str]:
+        width = max(len(str(path)) for path in self.files)
+        return [
+            f"{path!s:<{width}}  {path.stat().st_size / 1e6:6.2f} MB  {meaning}"
+            for path, meaning in zip(self.files, _MEANING.values(), strict=True)
+        ]
+
+
+def _line(scores: Tally) -> str:
+    return f"{scores.psnr:5.2f} dB{scores.mrae:9.4f}{scores.sam:6.2f} deg"

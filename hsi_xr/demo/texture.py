@@ -1,0 +1,66 @@
+"""Images of chance and of shape from which a scene is painted; numpy only."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.floating[Any]]
+"""One number a pixel, (rows, columns)."""
+
+
+def fractal(
+    chance: np.random.Generator, shape: tuple[int, int], largest: float, *, slope: float = 1.0
+) -> Image:
+    """Noise of mean 0 and standard deviation 1 without features larger than `largest` pixels.
+
+    Amplitude falls as wavelength ** slope towards the finest detail: 0 is white, 2 is clouds.
+    """
+    white = chance.standard_normal(shape, dtype=np.float32)
+    rows = np.fft.fftfreq(shape[0])[:, None]
+    columns = np.fft.rfftfreq(shape[1])[None, :]
+    frequency = np.hypot(rows, columns)
+    gain = (frequency**2 + largest**-2.0) ** (-slope / 2)
+    gain *= 1 - np.exp(-((frequency * largest) ** 2))
+    noise = np.fft.irfft2(np.fft.rfft2(white) * gain, s=shape)
+    standard: Image = ((noise - noise.mean()) / noise.std()).astype(np.float32)
+    return standard
+
+
+def ramp(values: Image, start: float, stop: float) -> Image:
+    """0 up to `start`, 1 from `stop`, smooth between; falls if `stop` is the smaller."""
+    share: Image = np.clip((values - start) / (stop - start), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def blur(image: Image, sigma: float) -> Image:
+    """Gaussian blur by `sigma` pixels; edges are repeated."""
+    if sigma <= 0:
+        return image
+    reach = max(1, round(3 * sigma))
+    steps = np.arange(-reach, reach + 1)
+    kernel = np.exp(-0.5 * (steps / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).astype(np.float32)
+    for axis in (-2, -1):
+        image = _weighted(image, kernel, axis)
+    return image
+
+
+def _weighted(image: Image, kernel: Image, axis: int) -> Image:
+    """Convolution along one axis."""
+    reach, length = len(kernel) // 2, image.shape[axis]
+    margins = [(0, 0)] * image.ndim
+    margins[axis] = (reach, reach)
+    padded = np.moveaxis(np.pad(image, margins, mode="edge"), axis, 0)
+    total = kernel[0] * padded[:length]
+    for step in range(1, len(kernel)):
+        total = total + kernel[step] * padded[step : step + length]
+    return np.moveaxis(total, 0, axis)
+
+
+def shifted(image: Image, down: int, right: int) -> Image:
+    """The image moved by whole pixels; its edges are repeated."""
+    rows, columns = image.shape
+    from_row = np.clip(np.arange(rows) - down, 0, rows - 1)
+    from_column = np.clip(np.arange(columns) - right, 0, columns - 1)
+    return image[from_row][:, from_column]

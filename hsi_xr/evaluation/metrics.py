@@ -1,0 +1,196 @@
+"""Scores of a reconstructed cube against the true one, each with its definition and source.
+
+Cubes are arrays (bands, rows, columns) of reflectance; any float type, any memory layout. Sums are
+kept in float64. **Missing values**: a pixel with NaN in any band of either cube is left out of
+every score; a score without a single pixel left is NaN.
+
+A cube larger than memory is scored block by block: `Tally.of(...) + Tally.of(...)` gives the scores
+of both blocks together.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Values = NDArray[np.float64]
+
+
+def mrae(estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> float:
+    """Mean relative absolute error: the mean over pixels and bands of |estimate - truth| / truth.
+
+    Args:
+        estimate: Reconstructed reflectance, (bands, rows, columns).
+        truth: Measured reflectance of the same shape.
+        floor: Pixels whose mean true reflectance is below it are left out, because relative
+            errors of nearly black pixels are noise. 0.02 is common for outdoor scenes.
+
+    Returns:
+        A share (0.05 is five per cent). Values whose truth is zero or negative have no relative
+        error and are left out; NaN when nothing is left.
+
+    Raises:
+        ValueError: The shapes differ or are not (bands, rows, columns).
+
+    Source:
+        Arad et al. 2022, NTIRE challenge on spectral recovery, which takes every value (no floor).
+    """
+    return Tally.of(estimate, truth, floor=floor).mrae
+
+
+def rmse(estimate: ArrayLike, truth: ArrayLike) -> float:
+    """Root of the mean squared error over pixels and bands, in units of reflectance; no clamping.
+
+    Source: Arad et al. 2022. Arguments and errors as for `mrae`.
+    """
+    return Tally.of(estimate, truth).rmse
+
+
+def psnr(estimate: ArrayLike, truth: ArrayLike) -> float:
+    """Peak signal-to-noise ratio in dB, for reflectance whose peak is 1.
+
+    Both cubes are clamped to [0, 1] and there is one mean squared error over all bands, not a mean
+    of ratios per band; infinite for equal cubes.
+
+    Source: the validation code of Cai et al. 2022, MST++ (arXiv:2204.07908), which scales both by
+    255; the ratio is the same. Arguments and errors as for `mrae`.
+    """
+    return Tally.of(estimate, truth).psnr
+
+
+def sam(estimate: ArrayLike, truth: ArrayLike) -> float:
+    """Mean spectral angle over pixels, in **degrees**: sees the shape, is blind to the brightness.
+
+    Pixels whose angle does not exist (see `spectral_angle`) are left out. Arguments and errors as
+    for `mrae`; source as for `spectral_angle`.
+    """
+    return Tally.of(estimate, truth).sam
+
+
+def spectral_angle(estimate: ArrayLike, truth: ArrayLike) -> Values:
+    """Angle between two spectra at every pixel.
+
+    Args:
+        estimate: Reconstructed reflectance, (bands, rows, columns); any positive scale.
+        truth: Measured reflectance of the same shape.
+
+    Returns:
+        Radians in [0, pi], (rows, columns), float64; 0 is the same shape. NaN where a value is NaN
+        or either spectrum is zero in every band, since an angle to nothing does not exist.
+
+    Raises:
+        ValueError: The shapes differ or are not (bands, rows, columns).
+
+    Source:
+        Kruse et al. 1993, Remote Sensing of Environment 44, 145-163; computed with the half-angle
+        form (Kahan 2006), which stays exact for small angles where arccos does not.
+
+    >>> ramp = np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)
+    >>> spectral_angle(ramp, 5 * ramp).tolist()
+    [[0.0]]
+    """
+    a, b = (_unit(cube) for cube in _pair(estimate, truth))
+    return 2 * np.arctan2(_norm(a - b), _norm(a + b))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """Sums over pixels from which every score follows; tallies of two blocks add up."""
+
+    values: int = 0
+    """Values (pixels times bands) without NaN."""
+    squared: float = 0.0
+    """Sum of squared errors."""
+    clamped: float = 0.0
+    """The same of both cubes clamped to [0, 1]."""
+    relatives: int = 0
+    """Values that have a relative error."""
+    relative: float = 0.0
+    """Sum of their relative errors."""
+    angles: int = 0
+    """Pixels that have a spectral angle."""
+    angle: float = 0.0
+    """Sum of their angles in radians."""
+    power: float = 0.0
+    """Sum of squared estimates."""
+    product: float = 0.0
+    """Sum of estimates times truths."""
+
+    @classmethod
+    def of(cls, estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> "Tally":
+        """Sums of one block; `floor` and errors as for `mrae`."""
+        guess, true = _pair(estimate, truth)
+        whole = ~(np.isnan(guess).any(axis=0) | np.isnan(true).any(axis=0))
+        angles = spectral_angle(guess, true)[whole]
+        guess, true = guess[:, whole], true[:, whole]
+        error = guess - true
+        defined = (true > 0) & (true.mean(axis=0) >= floor)
+        return cls(
+            values=error.size,
+            squared=float(np.sum(error**2)),
+            clamped=float(np.sum((np.clip(guess, 0, 1) - np.clip(true, 0, 1)) ** 2)),
+            relatives=int(defined.sum()),
+            relative=float(np.sum(np.abs(error[defined]) / true[defined])),
+            angles=int((~np.isnan(angles)).sum()),
+            angle=float(np.nansum(angles)),
+            power=float(np.sum(guess**2)),
+            product=float(np.sum(guess * true)),
+        )
+
+    def __add__(self, other: "Tally") -> "Tally":
+        names = [field.name for field in fields(self)]
+        return Tally(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+    @property
+    def mrae(self) -> float:
+        """See the function `mrae`."""
+        return _mean(self.relative, self.relatives)
+
+    @property
+    def rmse(self) -> float:
+        """See the function `rmse`."""
+        return float(np.sqrt(_mean(self.squared, self.values)))
+
+    @property
+    def psnr(self) -> float:
+        """See the function `psnr`."""
+        error = _mean(self.clamped, self.values)
+        return float("inf") if error == 0 else float(-10 * np.log10(error))
+
+    @property
+    def sam(self) -> float:
+        """See the function `sam`."""
+        return float(np.degrees(_mean(self.angle, self.angles)))
+
+    @property
+    def gain(self) -> float:
+        """The one factor on all estimates that makes their squared error least.
+
+        A picture does not tell its exposure: scores of `gain * estimate` say what is left when
+        that is known. NaN if every estimate is zero.
+        """
+        return self.product / self.power if self.power else float("nan")
+
+
+def _pair(estimate: ArrayLike, truth: ArrayLike) -> tuple[Values, Values]:
+    guess, true = np.asarray(estimate, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if guess.shape != true.shape or guess.ndim != 3:
+        raise ValueError(
+            "cubes must have one shape (bands, rows, columns); "
+            f"got {guess.shape} for the estimate and {true.shape} for the truth"
+        )
+    return guess, true
+
+
+def _unit(cube: Values) -> Values:
+    length = _norm(cube)
+    return cube / np.where(length > 0, length, np.nan)
+
+
+def _norm(cube: Values) -> Values:
+    length: Values = np.sqrt(np.sum(cube**2, axis=0))
+    return length
+
+
+def _mean(total: float, count: int) -> float:
+    return total / count if count else float("nan")

@@ -1,0 +1,138 @@
+"""The files of a product as STAC assets.
+
+Bands and the fields of the EO, raster, projection and file extensions are written by hand: pystac's
+classes for them still write the fields of STAC 1.0.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any
+
+from hsi_xr.raster import grid
+from hsi_xr.raster.cog import is_cog
+from hsi_xr.raster.footprint import ground_resolution
+from hsi_xr.raster.product import Product
+
+GEOTIFF = "image/tiff; application=geotiff"
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+_COMMON_NAMES = {"blue": 0.45, "green": 0.55, "red": 0.65}
+"""um; the nearest band bears the name, if it is within `_NEAR`."""
+_NEAR = 0.02
+
+Asset = dict[str, Any]
+
+
+def assets(product: Product, href: str) -> dict[str, Asset]:
+    """The product and those files beside it that come from the same run."""
+    folder = href[: href.rfind("/") + 1]
+    title = f"{product.quantity}, estimated by a model"
+    found = {"reflectance": _raster(product, href, title, "reflectance")}
+    for band, name in _common_names(product).items():
+        found["reflectance"]["bands"][band]["eo:common_name"] = name
+    if (deviation := _sibling(product, "std")) is not None:
+        found["uncertainty"] = _raster(
+            deviation,
+            folder + deviation.path.name,
+            "Standard deviation over the samples, per band",
+            "uncertainty",
+        )
+    if (residual := _sibling(product, "residual")) is not None:
+        found["residual"] = _raster(
+            residual,
+            folder + residual.path.name,
+            "What the camera would see of the estimate, less the image",
+            "residual",
+        )
+    if (preview := product.path.with_suffix(".png")).exists():
+        found["thumbnail"] = {
+            "href": folder + preview.name,
+            "type": "image/png",
+            "title": "Preview",
+            "roles": ["thumbnail", "overview"],
+            "proj:code": None,
+        }
+    return found
+
+
+def _sibling(product: Product, ending: str) -> Product | None:
+    """`<stem>_<ending>.tif`, unless it is left from another run."""
+    path = product.path.with_name(f"{product.path.stem}_{ending}.tif")
+    if not path.exists():
+        return None
+    sibling = Product.read(path)
+    return sibling if sibling.config == product.config else None
+
+
+def _raster(product: Product, href: str, title: str, role: str) -> Asset:
+    facts: Asset = {
+        "href": href,
+        "type": _COG if is_cog(product.path) else GEOTIFF,
+        "title": title,
+        "roles": ["data", role],
+        "data_type": product.dtype,
+        "nodata": _nodata(product.nodata),
+        "unit": product.unit,
+        "raster:scale": product.scale,
+        "raster:offset": product.offset,
+        "raster:sampling": product.sampling,
+        **_projection(product),
+        "file:size": product.path.stat().st_size,
+        "file:checksum": _checksum(product.path),
+        "bands": _bands(product),
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def _projection(product: Product) -> Asset:
+    if product.crs is None:
+        return {"proj:shape": list(product.shape)}
+    return {
+        "raster:spatial_resolution": ground_resolution(
+            product.transform, product.shape, product.crs
+        ),
+        "proj:shape": list(product.shape),
+        "proj:transform": list(product.transform)[:6],
+        "proj:bbox": list(grid.bounds(product.transform, product.shape)),
+    }
+
+
+def _bands(product: Product) -> list[Asset]:
+    digits = max(2, len(str(len(product.descriptions))))
+    facts = zip(product.descriptions, product.centres, product.widths)
+    return [
+        {
+            key: value
+            for key, value in {
+                "name": f"B{number:0{digits}d}",
+                "description": description,
+                "eo:center_wavelength": centre,
+                "eo:full_width_half_max": width,
+            }.items()
+            if value
+        }
+        for number, (description, centre, width) in enumerate(facts, start=1)
+    ]
+
+
+def _common_names(product: Product) -> dict[int, str]:
+    """Index of band -> red, green or blue."""
+    centres = {index: centre for index, centre in enumerate(product.centres) if centre}
+    names = {}
+    for name, wavelength in _COMMON_NAMES.items():
+        band = min(centres, key=lambda index: abs(centres[index] - wavelength), default=None)
+        if band is not None and abs(centres[band] - wavelength) <= _NEAR:
+            names[band] = name
+    return names
+
+
+def _nodata(value: float | None) -> float | int | str | None:
+    if value is None or math.isfinite(value):
+        return int(value) if value is not None and value == int(value) else value
+    return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+
+
+def _checksum(path: Path) -> str:
+    """Multihash: the code of SHA-256 (0x12), its length (0x20 bytes), the digest."""
+    with path.open("rb") as file:
+        return "1220" + hashlib.file_digest(file, "sha256").hexdigest()

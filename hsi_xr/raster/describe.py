@@ -1,0 +1,184 @@
+"""A product -> its STAC item. Every fact is read from the file; a missing one stays missing."""
+
+from datetime import UTC
+from datetime import datetime as Datetime
+from os.path import relpath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hsi_xr.errors import MissingFact, UsageError
+from hsi_xr.raster.assets import GEOTIFF, assets
+from hsi_xr.raster.footprint import footprint
+from hsi_xr.raster.product import Product
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+    from pyproj import CRS
+
+SCHEMAS = tuple(
+    f"https://stac-extensions.github.io/{extension}/schema.json"
+    for extension in (
+        "eo/v2.0.0",
+        "raster/v2.0.0",
+        "projection/v2.0.0",
+        "processing/v1.2.0",
+        "file/v2.1.0",
+    )
+)
+_ITEM = "application/geo+json"
+
+
+def describe(
+    obj: "Path | str | xr.DataArray | xr.Dataset",
+    *,
+    datetime: Datetime | str | None = None,
+    href: str | None = None,
+    id: str | None = None,
+    derived_from: Path | str | None = None,
+) -> "pystac.Item":
+    """The STAC 1.1 item of a written product, with its siblings (deviation, residual, preview).
+
+    Args:
+        obj: Path of a product that `hsi_xr.write` wrote, or what `hsi_xr.open` made of it.
+        datetime: When the RGB scene was taken: an aware datetime or ISO 8601 text (UTC where it
+            states no offset). Read from the file by default, never guessed.
+        href: How the item refers to the product; `./<name>` by default, for an item beside it.
+        id: The item's name; by default that of the file, without suffix.
+        derived_from: File, URL or STAC item of the RGB scene. Of a local file with a STAC item
+            `<stem>.json` beside it, the item is linked.
+
+    Returns:
+        Item without a collection. A product without georeference has no geometry, and says so.
+
+    Raises:
+        MissingFact: No acquisition time is known.
+        InvalidData: The file is no product of hsi_xr, or it lies nowhere on Earth.
+        UsageError: An array that was not opened from a file.
+    """
+    import pystac
+
+    product = Product.read(_path(obj))
+    place = footprint(product.transform, product.shape, product.crs) if product.crs else None
+    item = pystac.Item(
+        id=id or product.path.stem,
+        geometry=place[0] if place else None,
+        bbox=place[1] if place else None,
+        datetime=_acquired(product, datetime),
+        properties=_properties(product),
+        stac_extensions=list(SCHEMAS),
+    )
+    for key, asset in assets(product, href or f"./{product.path.name}").items():
+        item.add_asset(key, pystac.Asset.from_dict(asset))
+    if derived_from is not None:
+        item.add_link(_link(derived_from, product.path.parent))
+    return item
+
+
+def instant(time: Datetime | str) -> Datetime:
+    """An acquisition time in UTC. A day alone is refused: midnight would be an invention.
+
+    Raises:
+        UsageError: The text is not a date and a time of day.
+    """
+    if isinstance(time, str):
+        text = time.strip()
+        try:
+            time = Datetime.fromisoformat(text)
+        except ValueError:
+            text = ""
+        if len(text) <= len("2026-01-02") or isinstance(time, str):
+            raise UsageError(
+                f"{time!r} is not a date with a time of day; give ISO 8601, e.g. "
+                "2026-01-02T10:30:00Z"
+            )
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _path(obj: "Path | str | xr.DataArray | xr.Dataset") -> Path:
+    if isinstance(obj, str | Path):
+        return Path(obj)
+    source = obj.encoding.get("source")
+    if source is None:
+        raise UsageError(
+            "this array was not opened from a file, and an item describes a file; write it first: "
+            "`hsi_xr.describe(hsi_xr.write(cube, 'cube.tif'))`"
+        )
+    return Path(source)
+
+
+def _acquired(product: Product, given: Datetime | str | None) -> Datetime:
+    if given is None and product.acquired is None:
+        raise MissingFact(
+            f"when the scene of {product.path.name!r} was acquired is not in the file; give "
+            "`datetime=` (`--datetime` on the command line), e.g. 2026-01-02T10:30:00Z"
+        )
+    return instant(given or product.acquired or "")
+
+
+def _properties(product: Product) -> dict[str, Any]:
+    config = product.config
+    facts: dict[str, Any] = {
+        "processing:level": "L4",
+        "processing:lineage": _lineage(product),
+        "processing:version": config.get("version"),
+        "processing:software": {"hsi-xr": config["version"]} if "version" in config else None,
+        "processing:datetime": _written(product),
+        **{f"hsi_xr:{key}": value for key, value in config.items()},
+    }
+    facts = {key: value for key, value in facts.items() if value not in (None, "")}
+    facts["proj:code"] = code = _code(product.crs)  # null says that there is none
+    if code is None and product.crs is not None:
+        facts["proj:wkt2"] = product.crs.to_wkt()
+    return facts
+
+
+def _lineage(product: Product) -> str:
+    config, centres = product.config, [1000 * centre for centre in product.centres if centre]
+    span = f", {min(centres):g} to {max(centres):g} nm," if centres else ""
+    source = f"the RGB image {config['source']!r}" if config.get("source") else "an RGB image"
+    sentences = [
+        f"{product.quantity[:1].upper()}{product.quantity[1:]} in {len(product.descriptions)} bands"
+        f"{span} estimated from {source}, read as {config.get('radiometry', 'unknown')}, by model "
+        f"{config.get('model', 'unknown')} (sha256 {config.get('model_sha256', 'unknown')}).",
+        "A model estimate, not a measurement.",
+    ]
+    if product.crs is None:
+        sentences.append("The image has no coordinate reference system: where it lies is unknown.")
+    return " ".join(sentences)
+
+
+def _written(product: Product) -> str | None:
+    if product.written is None:
+        return None
+    return Datetime.strptime(product.written, "%Y:%m:%d %H:%M:%S").strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _code(crs: "CRS | None") -> str | None:
+    """`EPSG:32633`, if the CRS is exactly that one."""
+    from pyproj import CRS
+
+    authority = crs.to_authority() if crs is not None else None
+    if crs is None or authority is None:
+        return None
+    same = CRS.from_authority(*authority).equals(crs, ignore_axis_order=True)
+    return ":".join(authority) if same else None
+
+
+def _link(source: Path | str, folder: Path) -> "pystac.Link":
+    """To where the pixels came from: relative to the item if it is a file here."""
+    import pystac
+
+    path = Path(source)
+    if not path.exists():
+        return pystac.Link("derived_from", str(source), _media_type(str(source)))
+    item = path.with_suffix(".json")
+    if item.exists() and '"stac_version"' in item.read_text("utf-8", errors="replace"):
+        path = item
+    href = Path(relpath(path.resolve(), folder.resolve())).as_posix()
+    return pystac.Link("derived_from", href, _media_type(href))
+
+
+def _media_type(href: str) -> str | None:
+    ending = href.rpartition(".")[2].lower()
+    return {"json": _ITEM, "geojson": _ITEM, "tif": GEOTIFF, "tiff": GEOTIFF}.get(ending)

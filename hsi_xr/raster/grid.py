@@ -1,0 +1,27 @@
+"""Pixels and places: what an affine transform says about a grid."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from affine import Affine
+
+Bounds = tuple[float, float, float, float]
+"""Least x, least y, greatest x, greatest y."""
+
+
+def points(transform: "Affine", pixels: ArrayLike) -> NDArray[np.float64]:
+    """The (n, 2) places x, y of (n, 2) columns and rows; pixel corners are whole numbers."""
+    columns, rows = np.asarray(pixels, dtype=np.float64).T
+    a, b, c, d, e, f = tuple(transform)[:6]
+    return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=1)
+
+
+def bounds(transform: "Affine", shape: tuple[int, int]) -> Bounds:
+    """What a grid of (rows, columns) spans, however it is rotated."""
+    rows, columns = shape
+    places = points(transform, [(0, 0), (columns, 0), (0, rows), (columns, rows)])
+    (west, south), (east, north) = places.min(axis=0), places.max(axis=0)
+    return float(west), float(south), float(east), float(north)

@@ -1,0 +1,74 @@
+"""What a run has written already, kept beside its unfinished files so that it can be resumed."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hsi_xr.errors import UsageError
+from hsi_xr.raster.labels import compact
+
+_LONGEST = 60
+"""Characters of a value that an error message shows."""
+
+
+@dataclass
+class Ledger:
+    """The configuration of a run and the checksums of its finished blocks, in order."""
+
+    path: Path
+    config: dict[str, Any]
+    done: list[list[int]] = field(default_factory=list)
+    """Per finished block, a CRC-32 of the stored numbers of each file."""
+
+    @classmethod
+    def load(cls, path: Path) -> "Ledger | None":
+        """The ledger of an earlier run, or None where there is none that can be read."""
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            return cls(path, stored["config"], stored["done"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self) -> None:
+        """Replace the stored ledger; a crash leaves the old one or the new one."""
+        text = json.dumps({"config": self.config, "done": self.done}, ensure_ascii=False)
+        beside = self.path.with_name(self.path.name + ".new")
+        beside.write_text(text, encoding="utf-8")
+        sync(beside)
+        beside.replace(self.path)
+
+    def refuse_other(self, config: dict[str, Any]) -> None:
+        """Refuse to go on under another configuration than this run was begun with.
+
+        Raises:
+            UsageError: Naming what differs.
+        """
+        names = sorted({*self.config, *config})
+        differing = [
+            f"{name} was {_short(self.config.get(name))} and is {_short(config.get(name))}"
+            for name in names
+            if compact(self.config.get(name)) != compact(config.get(name))
+        ]
+        if differing:
+            raise UsageError(
+                f"cannot resume from {str(self.path)!r}: {'; '.join(differing)}. "
+                "Repeat the call as it was, or begin anew without resume"
+            )
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold what has been written to a file, or which names a folder has."""
+    if path.is_dir() and os.name != "posix":
+        return  # only there can a folder be opened
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _short(value: Any) -> str:
+    text = compact(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -1,0 +1,204 @@
+"""A lazy cube into a GeoTIFF: block by block, in order, complete or absent, resumable."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hsi_xr.errors import DestinationUnwritable, UsageError
+from hsi_xr.raster import geotiff, wavelengths
+from hsi_xr.raster.blocks import Block, ahead
+from hsi_xr.raster.image import DTYPES, Image, images_of
+from hsi_xr.raster.ledger import Ledger, sync
+from hsi_xr.raster.run import Run, begun, check_destination, discard, earlier, planned
+from hsi_xr.raster.source import open_raster
+from hsi_xr.raster.style import qgis_style
+
+Progress = Callable[[int, int], None]
+"""Is told how many pixels are written, and of how many."""
+
+_SUFFIXES = (".tif", ".tiff")
+_SIDECARS = (".aux.xml", ".ovr", ".msk")
+"""What GDAL would still read beside a file that is not the one they were made for."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """One block of one image as the file will hold it."""
+
+    numbers: NDArray[Any]
+    checksum: int
+    is_cut: bool
+    """Whether some values were beyond what the numbers can hold."""
+
+
+def write(
+    obj: xr.Dataset | xr.DataArray,
+    path: str | os.PathLike[str],
+    *,
+    dtype: str = "int16",
+    scale: float = 1e-4,
+    cog: bool = True,
+    overwrite: bool = False,
+    resume: bool = False,
+    creation_options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Compute a cube and write it as a cloud-optimised GeoTIFF, complete or not at all.
+
+    `reflectance_std` and `rgb_residual`, where the dataset has them, go into `<stem>_std.tif` and
+    `<stem>_residual.tif`, computed with it in one pass. All files appear together, the main one
+    last. Memory is bounded by the blocks in flight, whatever the size of the scene.
+
+    Args:
+        obj: Reflectance (band, y, x), lazy or not, in any chunks; as a dataset's variable
+            `reflectance`, or as an array. NaN is no pixel.
+        path: Ends in .tif or .tiff.
+        dtype: `int16` stores steps of `scale`, `float32` the numbers as they are.
+        scale: Size of a step.
+        cog: With overviews, laid out to be read by parts over a network.
+        overwrite: Replace what is there, once the new one is complete.
+        resume: Go on where a killed or interrupted run of the same configuration stopped.
+        creation_options: Of GDAL's GTiff driver, e.g. `{"COMPRESS": "DEFLATE"}`.
+        progress: Called after each block.
+
+    Returns:
+        The path of the main file.
+
+    Raises:
+        DestinationExists: Something is there and `overwrite` is not set.
+        DestinationUnwritable: The folder is missing or read-only, or the disk is full.
+        UsageError: The request cannot be met, or the run to resume was configured otherwise.
+        InvalidData: The cube has no pixels or contradicts itself.
+    """
+    images = images_of(obj, _checked_path(path), _checked_dtype(dtype, scale), scale)
+    check_destination(images, overwrite=overwrite, resume=resume)
+    run = planned(images, cog, creation_options or {})
+    ledger = earlier(run) if resume else begun(run)
+    try:
+        with geotiff.bounded_cache():
+            _fill(run, ledger, progress)
+            _publish(run, ledger)
+    except KeyboardInterrupt:
+        raise  # what is done stays beside, to be resumed
+    except BaseException:
+        discard(images)
+        raise
+    return images[0].path
+
+
+def _checked_path(path: str | os.PathLike[str]) -> Path:
+    if Path(path).suffix.lower() not in _SUFFIXES:
+        raise UsageError(
+            f"cannot tell the format of {os.fspath(path)!r}; name it {' or '.join(_SUFFIXES)}"
+        )
+    return Path(path)
+
+
+def _checked_dtype(dtype: str, scale: float) -> str:
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {dtype!r}")
+    if not 0 < scale < np.inf:
+        raise UsageError(f"scale is the positive size of a stored step; got {scale!r}")
+    return dtype
+
+
+def _fill(run: Run, ledger: Ledger, progress: Progress | None) -> None:
+    """Compute and write the blocks that are missing; at each row's end all is on disk."""
+    total = sum(block.pixels for block in run.blocks)
+    todo = run.blocks[len(ledger.done) :]
+    written = total - sum(block.pixels for block in todo)
+    values = max((block.pixels for block in todo), default=0) * sum(i.count for i in run.images)
+    block_bytes = values * np.dtype(np.float32).itemsize
+    with closing(ahead(partial(_computed, run), todo, block_bytes)) as computed:
+        for _, row in groupby(computed, key=lambda item: item[0].index[0]):
+            with _checkpoint(run, ledger) as files:
+                for block, stored in row:
+                    for image, file, one in zip(run.images, files, stored):
+                        _put(image, file, block, one)
+                    ledger.done.append([one.checksum for one in stored])
+                    written += block.pixels
+                    if progress is not None:
+                        progress(written, total)
+
+
+def _computed(run: Run, block: Block) -> list[_Stored]:
+    """One block of all images, as it is to be stored; made by many threads at once."""
+    encoded = (image.storage.encode(values) for image, values in zip(run.images, run.read(block)))
+    return [_Stored(numbers, geotiff.checksum(numbers), cut) for numbers, cut in encoded]
+
+
+@contextmanager
+def _checkpoint(run: Run, ledger: Ledger) -> Iterator[list[Any]]:
+    """The unfinished files, open; closed again, what is in them is safe, then noted as done."""
+    try:
+        with ExitStack() as stack:
+            yield [stack.enter_context(open_raster(str(path), "r+")) for path in run.parts]
+    except KeyboardInterrupt:
+        _note(run, ledger)
+        raise
+    _note(run, ledger)
+
+
+def _note(run: Run, ledger: Ledger) -> None:
+    with _on_disk(run.images[0].path):
+        for path in run.parts:
+            sync(path)
+        ledger.save()
+
+
+def _put(image: Image, file: Any, block: Block, stored: _Stored) -> None:
+    with _on_disk(image.path):
+        geotiff.put(file, block, stored.numbers)
+    if stored.is_cut:
+        most = image.storage.limits[1] * image.storage.scale
+        warnings.warn(
+            f"{image.name!r} has values that {image.storage.dtype} in steps of "
+            f"{image.storage.scale:g} cannot hold; they are cut to {most:g} at most. "
+            "Write with dtype='float32' to keep them",
+            stacklevel=4,
+        )
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DestinationUnwritable:
+        raise
+    except OSError as error:  # those of rasterio too
+        reason = error.__cause__ or error
+        raise DestinationUnwritable(
+            f"cannot write {str(path)!r} ({reason}); is the disk full?"
+        ) from error
+
+
+def _publish(run: Run, ledger: Ledger) -> None:
+    """Finish all files under passing names, then give them their own, the main one last."""
+    whole = [image.beside("whole.part.tif") for image in run.images]
+    for at, (part, image, options) in enumerate(zip(run.parts, run.images, run.options)):
+        with _on_disk(image.path):
+            geotiff.finish(part, whole[at], image, cog=run.cog, options=options)
+            geotiff.check(whole[at], run.blocks, [block[at] for block in ledger.done], options)
+            sync(whole[at])
+    main = run.images[0]
+    with _on_disk(main.path):
+        if shown := wavelengths.default_bands(main.wavelengths or []):
+            style = main.beside("part.qml")
+            style.write_text(qgis_style(shown), encoding="utf-8")
+            style.replace(main.path.with_suffix(".qml"))
+        for image, path in reversed(list(zip(run.images, whole))):
+            for ending in _SIDECARS:
+                image.path.with_name(image.path.name + ending).unlink(missing_ok=True)
+            path.replace(image.path)
+        sync(main.path.parent)
+        discard(run.images)

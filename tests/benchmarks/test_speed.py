@@ -1,0 +1,141 @@
+"""Speed as ratios measured in one run: `make bench`. No test here asserts a time.
+
+Each prints its figures, so that a run is its own record.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+import hsi_xr
+from hsi_xr.diffusion.noise import NoiseField
+from hsi_xr.networks.attention import GivenStatistics, PooledStatistics
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._weights import load_model
+from tests.scenes import picture, save
+
+SCENE = 4096
+"""Side of the scene of the end-to-end figure, px."""
+
+
+def seconds(run: Callable[[], object], *, repeats: int = 3) -> float:
+    """The shortest of several runs, after one that warms up."""
+    run()
+    found = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - begun)
+    return min(found)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model(_registry.find("default"))
+
+
+@torch.inference_mode()
+def _pass(network, side: int, *, last: bool, surveyed: bool) -> Callable[[], object]:
+    """One denoiser pass over side x side px, as the engine runs it or plainly."""
+    layout = torch.channels_last if last else torch.contiguous_format
+    network = network.to(memory_format=layout)
+    x, rgb = (
+        torch.rand(1, n, side, side).contiguous(memory_format=layout) for n in (31, 3)
+    )
+    step = torch.tensor([3])
+    if not surveyed:
+        return lambda: network(x, rgb, step)
+    facts: dict[str, torch.Tensor] = {}
+    network(x, rgb, step, statistics=PooledStatistics(None, into=facts, name="a"))
+    guide = network.guide(rgb)
+    return lambda: network(
+        x, rgb, step, guide=guide, statistics=GivenStatistics(facts, "a")
+    )
+
+
+def test_the_network_beats_its_plain_forward(model, capsys):
+    """float32 eager contiguous against what tiles of a surveyed scene run."""
+    with torch.inference_mode():
+        plain = seconds(_pass(model.network, 256, last=False, surveyed=False))
+        whole = seconds(_pass(model.network, 256, last=True, surveyed=False))
+        tiles = seconds(_pass(model.network, 256, last=True, surveyed=True))
+    with capsys.disabled():
+        print(
+            f"\none pass at 256 x 256: plain {plain:.3f} s, channels-last {plain / whole:.2f}x, "
+            f"on a surveyed scene {plain / tiles:.2f}x"
+        )
+    assert plain / tiles >= 1.5
+
+
+def test_a_scene_end_to_end_keeps_up_with_the_bare_network(model, tmp_path, capsys):
+    """Reading, survey, halos, writing a COG; over the network's own chain at its best size."""
+    path = save(
+        tmp_path / "scene.tif", picture(SCENE, SCENE), tiled=True, blockxsize=512, blockysize=512
+    )
+    bare = max(_bare_rate(model, side) for side in (256, 512, 768))
+    begun = time.perf_counter()
+    hsi_xr.write(hsi_xr.reconstruct(path), tmp_path / "cube.tif")
+    whole = SCENE**2 / (time.perf_counter() - begun)
+    with capsys.disabled():
+        print(
+            f"\n{SCENE} x {SCENE} px to COG: {whole / 1e6:.4f} Mpx/s; bare forward "
+            f"{bare / 1e6:.4f} Mpx/s; ratio {whole / bare:.2f}"
+        )
+    assert whole / bare >= 0.8
+
+
+def _bare_rate(model, side: int) -> float:
+    """Pixels per second of whole(), the five-step chain with the image's own statistics."""
+    model = model.to(memory_format=torch.channels_last)
+    rgb = torch.rand(1, 3, side, side).contiguous(memory_format=torch.channels_last)
+    weights, lines = torch.ones(1, 1, side, side), torch.arange(side)[None]
+    noise = {t: NoiseField(0).read(lines, lines, channels=31, step=t) for t in range(1, 6)}
+
+    def run() -> None:
+        with torch.inference_mode():
+            model.whole(rgb, weights, noise.__getitem__, level_known=False)
+
+    return side**2 / seconds(run, repeats=2)
+
+
+@pytest.mark.parametrize("side", [1300, 2000])
+def test_the_survey_costs_a_small_scene_at_most_a_quarter(tmp_path, capsys, side):
+    path = save(tmp_path / "scene.tif", picture(side, side), tiled=True)
+    begun = time.perf_counter()
+    survey = hsi_xr.survey(path)
+    surveyed = time.perf_counter() - begun
+    hsi_xr.reconstruct(path, survey=survey)["reflectance"].sum().compute()
+    whole = time.perf_counter() - begun
+    with capsys.disabled():
+        print(f"\nsurvey of {side} x {side} px: {surveyed / whole:.1%} of the whole")
+    assert surveyed / whole <= 0.25
+
+
+def test_noise_costs_little_beside_the_network(model, capsys):
+    lines = torch.arange(512)[None]
+    noise = seconds(lambda: NoiseField(0).read(lines, lines, channels=31, step=5))
+    chain = 512**2 / _bare_rate(model, 512)
+    with capsys.disabled():
+        print(f"\nnoise of the ground: {noise / chain:.1%} of a chain")
+    assert noise / chain < 0.1
+
+
+def test_a_block_is_written_faster_than_it_is_made(tmp_path, capsys, model):
+    """The writer alone, on numbers that are there already, against the bare network."""
+    from tests.scenes import scene
+
+    side = 1024
+    cube = hsi_xr.reconstruct(scene(64, 64)).compute()
+    values = np.tile(cube["reflectance"].values, (1, side // 64, side // 64))
+    big = scene(side, side).isel(band=[0] * 31).copy(data=values)
+    big = big.assign_coords(band=range(1, 32), wavelength=("band", cube["wavelength"].values))
+    dataset = big.to_dataset(name="reflectance").assign_attrs(cube.attrs)
+    begun = time.perf_counter()
+    hsi_xr.write(dataset, tmp_path / "cube.tif")
+    rate = side**2 / (time.perf_counter() - begun)
+    with capsys.disabled():
+        print(f"\nwriter {rate / 1e6:.2f} Mpx/s, {rate / _bare_rate(model, 512):.1f}x the network")
+    assert rate > _bare_rate(model, 512)

@@ -1,0 +1,72 @@
+"""What all commands have in common: the list, the log, errors, endings."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.command_line import run
+
+COMMANDS = ["demo", "info", "models", "reconstruct"]
+
+
+def test_help_lists_every_command_with_what_it_does():
+    lines = run("--help").stdout.split("Commands:")[1].split("\n")
+    told = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    assert sorted(told) == COMMANDS
+    assert all(len(words) >= 5 for words in told.values())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command):
+    assert f"Usage: hsi {command}" in run(command, "--help").stdout
+
+
+def test_an_unknown_command_is_a_wrong_request():
+    assert run("reconstuct").exit_code == 2
+
+
+def test_errors_are_one_line_on_stderr():
+    result = run("models", "show", "no_such_model")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_errors_are_json_where_that_was_asked_for():
+    result = run("--log-format", "json", "models", "show", "no_such_model")
+    said = json.loads(result.stderr)
+    assert (said["level"], said["event"]) == ("error", "error")
+    assert "no_such_model" in said["msg"]
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    def broken() -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("hsi_xr.models", broken)
+    with pytest.raises(ZeroDivisionError):
+        run("models")
+
+
+def test_a_reader_that_goes_away_is_no_traceback():
+    command = f"{sys.executable} -m hsi_xr models --json | head -c 0"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_it_runs_as_a_module_and_says_its_version():
+    done = subprocess.run(
+        [sys.executable, "-m", "hsi_xr", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-1] == importlib.import_module("hsi_xr").__version__
+
+
+def test_rio_has_all_of_it_under_its_own_name():
+    if not importlib.metadata.entry_points(group="rasterio.rio_plugins", name="hsi"):
+        pytest.skip("hsi_xr is not installed here, only on the path: rasterio finds no plugin")
+    lines = "from rasterio.rio.main import main_group; main_group(['hsi', '--help'])"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+    assert all(command in done.stdout for command in COMMANDS)

@@ -1,0 +1,52 @@
+import json
+
+import pytest
+from affine import Affine
+
+from tests.command_line import TRANSFORM, run, write_scene
+
+
+def info(path) -> dict:
+    result = run("info", path)
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def test_the_grid_of_a_scene_is_told(scene):
+    facts = info(scene)
+    assert (facts["width"], facts["height"], facts["count"]) == (83, 61, 3)
+    assert (facts["dtype"], facts["crs"]) == ("uint8", "EPSG:32633")
+    assert facts["transform"] == list(TRANSFORM)[:6]
+    assert facts["bounds"] == [500_000, 5_199_969.5, 500_041.5, 5_200_000]
+    assert [band["number"] for band in facts["bands"]] == [1, 2, 3]
+    assert "provenance" not in facts
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("uint8", "srgb"), ("uint16", None)])
+def test_the_radiometry_is_told_only_where_it_would_be_assumed(tmp_path, dtype, kind):
+    assert info(write_scene(tmp_path / "scene.tif", dtype=dtype))["radiometry"] == kind
+
+
+def test_a_product_tells_its_wavelengths_and_its_making(scene, out):
+    cube = out / "cube.tif"
+    assert run("reconstruct", scene, cube, "--datetime", "2026-01-02T03:04Z").exit_code == 0
+    facts = info(cube)
+    assert [band["wavelength_nm"] for band in facts["bands"]] == list(range(400, 701, 10))
+    assert {band["fwhm_nm"] for band in facts["bands"]} == {10}
+    assert facts["datetime"] == "2026-01-02T03:04:00Z"
+    made = facts["provenance"]
+    assert (made["reconstructed"], made["seed"], made["source"]) == ("YES", 0, "scene.tif")
+    assert "radiometry" not in facts
+
+
+def test_without_crs_no_place_is_told(tmp_path):
+    facts = info(write_scene(tmp_path / "a.tif", crs=None, transform=Affine.identity()))
+    assert (facts["crs"], facts["transform"], facts["bounds"]) == (None, None, None)
+
+
+def test_what_is_no_raster_is_invalid(tmp_path):
+    path = tmp_path / "a.tif"
+    path.write_text("no raster")
+    result = run("info", path)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith("Error: ")

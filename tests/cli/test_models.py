@@ -1,0 +1,41 @@
+import json
+import subprocess
+import sys
+
+import hsi_xr
+from tests.command_line import run
+
+
+def test_the_table_has_one_line_for_each_model():
+    lines = run("models").stdout.splitlines()
+    assert lines[0].startswith("NAME")
+    assert [line.split()[1] for line in lines[1:]] == [card.name for card in hsi_xr.models()]
+
+
+def test_every_listed_name_is_one_that_is_known():
+    for line in run("models").stdout.splitlines()[1:]:
+        assert run("models", "show", line.split()[0]).exit_code == 0
+
+
+def test_json_is_all_that_the_cards_say():
+    told = json.loads(run("models", "--json").stdout)
+    assert told == [json.loads(json.dumps(dict(card.data))) for card in hsi_xr.models()]
+
+
+def test_one_model_is_shown_by_name_or_path():
+    (card, *_) = hsi_xr.models()
+    by_name = json.loads(run("models", "show", card.weights.stem, "--json").stdout)
+    by_path = json.loads(run("models", "show", card.weights, "--json").stdout)
+    assert by_name == by_path
+    text = run("models", "show", card.weights.stem).stdout
+    assert f"sha256: {card.sha256}" in text
+    assert "400, 410 ... 700 (31)" in text
+
+
+def test_listing_models_loads_none():
+    lines = (
+        "from hsi_xr.cli import cli; cli(['models'], standalone_mode=False)\n"
+        "import sys; print({'torch', 'xarray', 'rasterio'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

@@ -1,0 +1,290 @@
+"""`hsi-xr reconstruct` on real files; small ones, since each run estimates a cube."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+from affine import Affine
+
+import hsi_xr
+from tests.command_line import TRANSFORM, run, write_scene
+
+TAKEN = ("--datetime", "2026-01-02T03:04:05Z")
+
+
+def pixels(path: Path) -> np.ndarray:
+    with rasterio.open(path) as src:
+        return src.read()
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_cube_and_its_item_are_written_and_named_on_stdout(scene, out):
+    result = run("reconstruct", scene, out / "cube.tif", *TAKEN)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [str(out / "cube.tif"), str(out / "cube.json")]
+    assert names(out) == {"cube.tif", "cube.qml", "cube.json"}
+    with rasterio.open(out / "cube.tif") as cube, rasterio.open(scene) as rgb:
+        assert (cube.shape, cube.crs, cube.transform) == (rgb.shape, rgb.crs, rgb.transform)
+        assert (cube.count, cube.dtypes[0]) == (31, "int16")
+        assert cube.tags(ns="IMAGERY")["ACQUISITIONDATETIME"].startswith("2026-01-02 03:04:05")
+    item = pystac.Item.from_file(str(out / "cube.json"))
+    assert item.datetime.isoformat() == "2026-01-02T03:04:05+00:00"
+    assert item.assets["reflectance"].href == "./cube.tif"
+    (link,) = item.get_links("derived_from")
+    assert Path(link.get_absolute_href()).samefile(scene)
+
+
+def test_it_writes_what_the_library_gives(scene, out):
+    run("reconstruct", scene, out / "cli.tif", "--no-stac")
+    hsi_xr.write(hsi_xr.reconstruct(hsi_xr.open(scene)), out / "library.tif")
+    np.testing.assert_array_equal(pixels(out / "cli.tif"), pixels(out / "library.tif"))
+
+
+def test_without_a_time_the_item_is_left_out_and_the_repair_told(scene, out):
+    result = run("reconstruct", scene, out / "cube.tif")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [str(out / "cube.tif")]
+    assert result.stderr.count("\n") == 1
+    assert "--datetime" in result.stderr
+    assert "cube.json" not in names(out)
+
+
+def test_options_reach_the_product(scene, out):
+    result = run(
+        *("-q", "reconstruct", scene, out / "cube.tif", "--bands", "3,2,1", "--dtype", "float32"),
+        *("--radiometry", "linear", "--input-scale", 0.004, "--samples", 2, "--seed", 5),
+        *("--no-cog", "-co", "COMPRESS=DEFLATE", "--no-stac"),
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert names(out) >= {"cube.tif", "cube_std.tif"}
+    with rasterio.open(out / "cube.tif") as cube:
+        made = cube.tags(ns="HSI_XR")
+        assert (cube.dtypes[0], cube.compression.name) == ("float32", "deflate")
+        assert (made["RADIOMETRY"], made["SEED"], made["SAMPLES"]) == ("linear", "5", "2")
+    expected = hsi_xr.reconstruct(
+        hsi_xr.open(scene, rgb=(3, 2, 1)), radiometry="linear", scale=0.004, samples=2, seed=5
+    )
+    np.testing.assert_allclose(pixels(out / "cube.tif"), expected.reflectance, atol=1e-6)
+
+
+def test_a_part_has_the_pixels_of_the_whole(scene, out):
+    x, y = TRANSFORM.c, TRANSFORM.f
+    run("reconstruct", scene, out / "whole.tif", "--no-stac", "--tile", 64)
+    bounds = (x + 5, y - 25, x + 35, y - 4)
+    run("reconstruct", scene, out / "part.tif", "--no-stac", "--tile", 64, "--bounds", *bounds)
+    np.testing.assert_array_equal(
+        pixels(out / "part.tif"), pixels(out / "whole.tif")[:, 8:50, 10:70]
+    )
+    with rasterio.open(out / "part.tif") as part:
+        assert tuple(part.bounds) == (bounds[0], bounds[1], bounds[2], bounds[3])
+
+
+def test_pixels_of_the_given_nodata_are_left_out(tmp_path, out):
+    scene = write_scene(tmp_path / "scene.tif")
+    with rasterio.open(scene, "r+") as dst:
+        values = dst.read()
+        values[:, 20:30, 40:60] = 7
+        dst.write(values)
+    run("reconstruct", scene, out / "cube.tif", "--no-stac", "--src-nodata", 7)
+    with rasterio.open(out / "cube.tif") as cube:
+        empty = (cube.read() == cube.nodata).all(0)
+    assert np.array_equal(empty, (values == 7).all(0))
+    assert empty[20:30, 40:60].all()
+
+
+def test_a_dry_run_tells_the_plan_and_writes_nothing(scene, out):
+    result = run("reconstruct", scene, out / "cube.tif", "--dry-run", "--no-stac", "--tile", 64)
+    assert result.exit_code == 0
+    assert "61 x 83 px" in result.stdout
+    assert "2 of 64 px" in result.stdout
+    assert names(out) == set()
+
+
+def test_progress_is_json_lines_where_that_was_asked_for(scene, out):
+    result = run("reconstruct", scene, out / "a.tif", "--no-stac", "--progress", "json")
+    told = [json.loads(line) for line in result.stderr.splitlines()]
+    assert {line["event"] for line in told} == {"progress"}
+    assert (told[-1]["done"], told[-1]["total"]) == (61 * 83, 61 * 83)
+    assert [line["done"] for line in told] == sorted(line["done"] for line in told)
+
+
+# what bad requests get
+
+
+def refused(result, code: int, words: str) -> None:
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--model", "no_such_model"), "no_such_model"),
+        (("--device", "tpu"), "tpu"),
+        (("--device", "cuda:99"), "cuda:99"),
+        (("--radiometry", "logarithmic"), "logarithmic"),
+        (("--input-scale", "-1"), "-1"),
+        (("--tile", "50"), "50"),
+        (("--halo", "-3"), "-3"),
+        (("--batch", "0"), "0"),
+        (("--dtype", "uint8"), "uint8"),
+        (("--scale", "0"), "scale"),
+        (("--bounds", "15", "46.9", "15.1", "47"), "500000 5199969.5 500041.5 5200000"),
+        (("--datetime", "2026-01-02"), "time of day"),
+    ],
+)
+def test_a_request_that_cannot_be_met_leaves_nothing_behind(scene, out, options, words):
+    refused(run("-q", "reconstruct", scene, out / "cube.tif", *options), 2, words)
+    assert names(out) == set()
+
+
+@pytest.mark.parametrize(
+    "options", [("--bands", "1,2"), ("--bands", "0,1,2"), ("-co", "COMPRESS"), ("--tile", "big")]
+)
+def test_malformed_options_are_wrong_requests(scene, out, options):
+    result = run("reconstruct", scene, out / "cube.tif", *options)
+    assert result.exit_code == 2
+    assert names(out) == set()
+
+
+def test_an_item_that_was_asked_for_needs_a_time(scene, out):
+    refused(run("reconstruct", scene, out / "cube.tif", "--stac"), 2, "--datetime")
+    assert names(out) == set()
+
+
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [
+        ({"crs": None, "transform": Affine.identity()}, "--allow-ungeoreferenced"),
+        ({"count": 1}, "1 band"),
+        ({"count": 2}, "2 bands"),
+        ({"count": 5}, "5 bands"),
+        ({"dtype": "complex64"}, "complex64"),
+    ],
+)
+def test_scenes_that_are_none_are_invalid_data(tmp_path, out, profile, words):
+    scene = write_scene(tmp_path / "scene.tif", **profile)
+    refused(run("-q", "reconstruct", scene, out / "cube.tif"), 3, words)
+    assert names(out) == set()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no raster", "truncated"])
+def test_files_that_cannot_be_read_are_invalid_data(scene, tmp_path, out, content):
+    path = tmp_path / "broken.tif"
+    if content is not None:
+        whole = scene.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] if content == "truncated" else content)
+    refused(run("-q", "reconstruct", path, out / "cube.tif"), 3, "broken.tif")
+    assert names(out) == set()
+
+
+def test_16_bit_numbers_must_be_told_what_they_mean(tmp_path, out):
+    scene = write_scene(tmp_path / "scene.tif", dtype="uint16")
+    refused(run("-q", "reconstruct", scene, out / "cube.tif"), 2, "radiometry")
+
+
+def test_a_scene_of_nothing_is_invalid_data(tmp_path, out):
+    scene = write_scene(tmp_path / "scene.tif", nodata=0)
+    with rasterio.open(scene, "r+") as dst:
+        dst.write(np.zeros(dst.read().shape, "uint8"))
+    result = run("-q", "reconstruct", scene, out / "cube.tif")
+    refused(result, 3, "")
+    assert names(out) == set()
+
+
+@pytest.mark.parametrize("there", ["cube.tif", "cube.json"])
+def test_what_is_there_is_not_replaced_unless_that_was_asked_for(scene, out, there):
+    (out / there).write_text("mine")
+    refused(run("reconstruct", scene, out / "cube.tif", *TAKEN), 2, there)
+    assert (out / there).read_text() == "mine"
+    assert names(out) == {there}
+    assert run("reconstruct", scene, out / "cube.tif", *TAKEN, "--overwrite").exit_code == 0
+    assert names(out) == {"cube.tif", "cube.qml", "cube.json"}
+    assert json.loads((out / "cube.json").read_text())["id"] == "cube"
+
+
+def test_an_item_that_stays_is_named_as_stale(scene, out):
+    (out / "cube.json").write_text("of an earlier cube")
+    result = run("reconstruct", scene, out / "cube.tif", "--no-stac")
+    assert result.exit_code == 0
+    assert "cube.json is not touched" in result.stderr
+
+
+def test_the_scene_is_never_its_own_destination(scene):
+    before = scene.read_bytes()
+    refused(run("-q", "reconstruct", scene, scene, "--overwrite"), 2, "the scene itself")
+    assert scene.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_named(scene, out):
+    refused(run("-q", "reconstruct", scene, out / "a" / "cube.tif"), 2, str(out / "a"))
+
+
+def test_without_crs_the_option_lets_it_pass_and_the_product_says_so(tmp_path, out):
+    scene = write_scene(tmp_path / "scene.tif", crs=None, transform=Affine.identity())
+    result = run("reconstruct", scene, out / "cube.tif", "--allow-ungeoreferenced", *TAKEN)
+    assert (result.exit_code, result.stderr) == (0, "")
+    with rasterio.open(out / "cube.tif") as cube:
+        assert cube.crs is None
+        assert cube.tags(ns="HSI_XR")["GEOREFERENCED"] == "no"
+    assert json.loads((out / "cube.json").read_text())["geometry"] is None
+
+
+# at a terminal
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "hsi_xr", *map(str, arguments)]
+
+
+def test_a_terminal_gets_a_bar_and_a_pipe_none(scene, out):
+    ours, theirs = pty.openpty()
+    arguments = command("reconstruct", scene, out / "cube.tif", "--no-stac")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError:  # Linux: the other end of the terminal is closed
+            pass
+        assert process.stdout.read().decode().split() == [str(out / "cube.tif")]
+    os.close(ours)
+    assert b"preparing" in shown
+    assert b"100 %  0.01 Mpx in" in shown
+
+
+def test_ctrl_c_ends_with_130_and_resume_gives_the_same_cube(tmp_path, out):
+    scene = write_scene(tmp_path / "scene.tif", repeat=(17, 1))
+    options = ("--no-stac", "--tile", 256)
+    arguments = command("--log-format", "json", "reconstruct", scene, out / "cube.tif", *options)
+    with subprocess.Popen(
+        [*arguments, "--progress", "json"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        lines = map(json.loads, process.stderr)
+        first = next(line for line in lines if line["event"] == "progress")
+        process.send_signal(signal.SIGINT)
+        *_, last = lines
+    assert first["done"] < first["total"]
+    assert process.returncode == 130
+    assert last["event"] == "interrupted"
+    assert "--resume" in last["msg"]
+    assert "cube.tif" not in names(out)
+    assert run("reconstruct", scene, out / "cube.tif", *options, "--resume").exit_code == 0
+    assert run("reconstruct", scene, out / "once.tif", *options).exit_code == 0
+    assert names(out) == {"cube.tif", "cube.qml", "once.tif", "once.qml"}
+    np.testing.assert_array_equal(pixels(out / "cube.tif"), pixels(out / "once.tif"))

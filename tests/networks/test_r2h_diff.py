@@ -1,0 +1,104 @@
+"""R2H-Diff keeps its budget, and its attention serves any pixels with a scene's statistics."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
+from hsi_xr.networks.r2h_diff import R2HDiff
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    net = R2HDiff(31).eval()
+    nn.init.normal_(net.head.weight, std=0.05)  # it starts at zero, and would hide everything
+    for parameter in net.parameters():  # temperatures and biases that are not special
+        parameter.data += 0.02 * torch.randn_like(parameter)
+    return net
+
+
+def _images(count, rows, columns):
+    rng = torch.Generator().manual_seed(rows)
+    ramp = torch.linspace(0.1, 1, columns)
+    x = torch.randn(count, 31, rows, columns, generator=rng)
+    rgb = torch.rand(count, 3, rows, columns, generator=rng) * ramp
+    return x, rgb, torch.arange(1, count + 1)
+
+
+def test_it_has_as_many_parameters_as_published(network):
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(579_453, rel=0.01)
+
+
+def test_one_pass_costs_as_much_as_published(network):
+    """12.25 G multiply-accumulates at 256 x 256 in the paper; ours 12.1 to 12.4."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(*_images(1, 256, 256))
+    assert 12.1e9 <= counter.get_total_flops() / 2 <= 12.4e9
+
+
+def test_it_has_no_normalisation_layer(network):
+    assert not [m for m in network.modules() if "Norm" in type(m).__name__]
+
+
+@torch.no_grad()
+def test_a_batch_does_not_mix(network):
+    x, rgb, step = _images(3, 20, 28)
+    together = network(x, rgb, step)
+    for i in range(3):
+        alone = network(x[i : i + 1], rgb[i : i + 1], step[i : i + 1])
+        torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_memory_layout_does_not_matter(network):
+    x, rgb, step = _images(2, 24, 20)
+    last = [image.to(memory_format=torch.channels_last) for image in (x, rgb)]
+    torch.testing.assert_close(network(*last, step), network(x, rgb, step), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_the_guide_may_be_computed_once(network):
+    x, rgb, step = _images(1, 24, 20)
+    torch.testing.assert_close(
+        network(x, rgb, step, guide=network.guide(rgb)), network(x, rgb, step)
+    )
+
+
+@torch.no_grad()
+def test_surveyed_statistics_give_back_the_images_own_answer(network):
+    """The short path without queries and keys equals the long one."""
+    x, rgb, step = _images(1, 28, 36)
+    facts: dict[str, torch.Tensor] = {}
+    pooled = network(x, rgb, step, statistics=PooledStatistics(None, into=facts, name="a"))
+    given = network(x, rgb, step, statistics=GivenStatistics(facts, "a"))
+    own = network(x, rgb, step, statistics=OwnStatistics())
+    torch.testing.assert_close(pooled, own)
+    torch.testing.assert_close(given, own, atol=2e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_windows_pool_into_the_statistics_of_their_scene(network):
+    """One layer on the four quarters of an image, pooled, has the matrices of the image."""
+    layer = network.down[0].blocks[0].attend
+    h = torch.randn(1, 32, 24, 40, generator=torch.Generator().manual_seed(3))
+    query, key, value = layer.to_qkv(h).chunk(3, dim=1)  # per pixel, so quarters see no border
+    whole = layer._rule(layer._moments(query, key, value, None))
+    quarters = [
+        torch.cat([q for half in each.chunk(2, dim=2) for q in half.chunk(2, dim=3)])
+        for each in (query, key, value)
+    ]
+    pooled = layer._rule(layer._moments(*quarters, None).pooled())
+    torch.testing.assert_close(pooled, whole, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_pixels_without_weight_do_not_count(network):
+    layer = network.down[0].blocks[0].attend
+    rng = torch.Generator().manual_seed(4)
+    q, k, v = (torch.randn(1, 32, 12, 16, generator=rng) for _ in range(3))
+    weights = torch.ones(1, 1, 12, 16)
+    weights[..., :5] = 0
+    kept = layer._rule(layer._moments(q[..., 5:], k[..., 5:], v[..., 5:], None))
+    torch.testing.assert_close(layer._rule(layer._moments(q, k, v, weights)), kept)

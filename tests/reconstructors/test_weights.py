@@ -1,0 +1,104 @@
+"""Weights are data: what is corrupt, foreign or contradictory is named and refused."""
+
+import json
+import pickle
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import hsi_xr
+from hsi_xr.errors import InvalidCheckpoint
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._card import checksum, read
+from hsi_xr.reconstructors._weights import load_model, save_model
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The default model in a folder of its own."""
+    card = _registry.find("default")
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(card.weights.with_suffix(suffix), tmp_path / f"mine{suffix}")
+    return tmp_path / "mine.safetensors"
+
+
+def _edit(path, **changes):
+    card = path.with_suffix(".json")
+    card.write_text(json.dumps(json.loads(card.read_text()) | changes))
+
+
+def test_the_default_model_is_small_and_says_what_it_is():
+    card = hsi_xr.models()[0]
+    assert card.weights.stat().st_size <= 3e6
+    assert card.sha256 == checksum(card.weights)
+    assert card.data["parameters"] == pytest.approx(579_453, rel=0.01)
+    assert {"training", "scores", "licence", "limits"} <= card.data.keys()
+
+
+def test_a_model_in_a_folder_runs_like_a_shipped_one(copy):
+    assert load_model(read(copy)).state_dict().keys() == load_model(
+        _registry.find("default")
+    ).state_dict().keys()
+
+
+def test_what_is_saved_is_loaded(copy, tmp_path):
+    model = load_model(read(copy))
+    save_model(model, tmp_path / "again.safetensors", dict(read(copy).data))
+    again = load_model(read(tmp_path / "again.safetensors"))
+    for key, tensor in model.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[key], tensor)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_another_checksum_is_refused(copy):
+    with copy.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(InvalidCheckpoint, match="sha256"):
+        load_model(read(copy))
+
+
+def test_a_pickle_is_refused_without_being_opened(copy):
+    copy.write_bytes(pickle.dumps({"weights": 1}))
+    _edit(copy, sha256=checksum(copy))
+    with pytest.raises(InvalidCheckpoint, match="no safetensors"):
+        load_model(read(copy))
+
+
+def test_weights_of_another_network_are_named(copy):
+    state = load_file(copy)
+    state["network.stem.weight"] = state["network.stem.weight"][:, :5].contiguous()
+    state["stray"] = torch.zeros(2)
+    del state["base"]
+    save_file(state, copy)
+    _edit(copy, sha256=checksum(copy))
+    with pytest.raises(InvalidCheckpoint, match=r"unknown stray; lacks base; .*stem\.weight is \(32, 5"):
+        load_model(read(copy))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"schema": 9}, "schema 9"),
+        ({"bands": {"centres_nm": [400, 500], "widths_nm": [10, 10]}}, "contradicts"),
+        ({"stride": "four"}, "stride"),
+        ({"config": {"bands": 31, "colour": "red"}}, "config"),
+        ({"reconstructor": "r2d2"}, "no reconstructor"),
+    ],
+)
+def test_cards_that_cannot_be_are_refused(copy, changes, says):
+    _edit(copy, **changes)
+    with pytest.raises(hsi_xr.errors.HsiError, match=says):
+        load_model(read(copy))
+
+
+def test_missing_and_malformed_cards_are_refused(copy):
+    copy.with_suffix(".json").write_text("{")
+    with pytest.raises(InvalidCheckpoint, match="not json"):
+        read(copy)
+    copy.with_suffix(".json").unlink()
+    with pytest.raises(InvalidCheckpoint, match="has no card"):
+        read(copy)
+    with pytest.raises(InvalidCheckpoint, match="no weights file"):
+        read(copy.with_name("other.safetensors"))

@@ -1,0 +1,50 @@
+"""Scenes for tests: uneven, taller or wider, brighter to the east, in uneven chunks."""
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+
+from hsi_xr.raster.place import coordinates
+
+UTM = "EPSG:32633"
+GRID = Affine(0.1, 0, 500_000.1, 0, -0.1, 4_650_000.3)
+
+
+def picture(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:
+    """(3, rows, columns) uint8: smooth patches with texture, brighter to the east."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(0.1, 0.8, (3, rows // 24 + 2, columns // 24 + 2))
+    patches = coarse.repeat(24, axis=1).repeat(24, axis=2)[:, 5 : rows + 5, 7 : columns + 7]
+    texture = rng.normal(1, 0.08, (1, rows, columns))
+    light = np.linspace(0.6, 1.1, columns)
+    return (255 * patches * texture * light).clip(1, 255).astype("uint8")
+
+
+def scene(
+    rows: int, columns: int, *, chunks: tuple[int, int] | None = (70, 90), seed: int = 0
+) -> xr.DataArray:
+    """The picture as (band, y, x) float32 with georeference, read from an 8-bit file."""
+    from rasterio.crs import CRS
+
+    array = xr.DataArray(
+        picture(rows, columns, seed=seed).astype("float32"),
+        dims=("band", "y", "x"),
+        coords={"band": [1, 2, 3], **coordinates(GRID, CRS.from_string(UTM), (rows, columns))},
+    )
+    if chunks is not None:
+        array = array.chunk(y=chunks[0], x=chunks[1])
+    array.encoding = {"dtype": "uint8"}
+    return array
+
+
+def save(path, pixels: np.ndarray, *, transform: Affine = GRID, crs: str | None = UTM, **profile):
+    """Writes (bands, rows, columns) as a GeoTIFF."""
+    import rasterio
+
+    count, height, width = pixels.shape
+    settings = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
+    with rasterio.open(
+        path, "w", driver="GTiff", transform=transform, crs=crs, **settings, **profile
+    ) as file:
+        file.write(pixels)
+    return path

@@ -1,0 +1,73 @@
+"""A stranger's reconstructor, as a distribution that is really installed (on a path of its own).
+
+Cheap, so that tests of memory and of the engine need not wait for a network.
+"""
+
+import json
+from pathlib import Path
+
+MODULE = '''
+"""Grey spectra, brighter to the red; counts the largest batch that it will run."""
+
+import torch
+
+from hsi_xr.reconstructors._base import Reconstructor
+
+
+class Slope(Reconstructor):
+    def __init__(self, bands, limit):
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.linspace(0.5, 1.5, bands))
+        self.limit = limit
+
+    def forward(self, rgb, noise, facts, *, stochastic):
+        if len(rgb) > self.limit:
+            raise torch.OutOfMemoryError(f"a batch of {len(rgb)} does not fit")
+        grey = rgb.mean(1, keepdim=True) / facts["mean"]
+        return grey * self.slope[None, :, None, None]
+
+    def whole(self, rgb, weights, noise, *, level_known):
+        mean = (rgb.mean(1, keepdim=True) * weights).sum() / weights.sum()
+        facts = {"mean": mean.reshape(1)}
+        return torch.cat([self(each[None], noise, facts, stochastic=False) for each in rgb]), facts
+
+
+def build(config):
+    return Slope(**config)
+'''
+
+
+def install(folder: Path, *, limit: int = 1_000_000) -> Path:
+    """Puts the distribution and a model of it into a folder; returns the weights.
+
+    Whoever is to find it needs the folder on `sys.path` (or `PYTHONPATH`).
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    from hsi_xr.reconstructors._card import checksum
+
+    (folder / "stranger_slope.py").write_text(MODULE)
+    info = folder / "stranger_slope-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger-slope\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[hsi_xr.reconstructors]\nslope = stranger_slope\n")
+    weights = folder / "slope.safetensors"
+    save_file({"slope": torch.linspace(0.5, 1.5, 31)}, weights)
+    card = {
+        "schema": 1,
+        "name": "slope",
+        "version": "1.0",
+        "reconstructor": "slope",
+        "sha256": checksum(weights),
+        "bands": {"centres_nm": list(range(400, 701, 10)), "widths_nm": [10] * 31},
+        "config": {"bands": 31, "limit": limit},
+        "stride": 4,
+        "steps": 1,
+        "reach": {"halo": 8},
+        "parameters": 31,
+        "memory_bytes_per_pixel": 200,
+        "licence": "CC0-1.0",
+    }
+    weights.with_suffix(".json").write_text(json.dumps(card))
+    return weights
