@@ -21,7 +21,7 @@ from torch import Tensor
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import UnknownName
 from hsi_xr.job import Job
-from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors import _registry, _scene_gain
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._weights import load_model
 
@@ -86,8 +86,14 @@ def reconstruct(requests: list[Request]) -> list[Array]:
     return [request.answer.result() for request in requests]
 
 
+def colour_means(rgb: Array, valid: NDArray[np.bool_]) -> Array:
+    """Colour statistics of the valid pixels of an image, to be averaged over a scene; (9,)."""
+    weights = torch.from_numpy(valid.astype("float32"))[None, None]
+    return _scene_gain.colour_means(torch.from_numpy(rgb)[None], weights)[0].numpy()
+
+
 def reconstruct_whole(
-    job: Job, rgb: Array, weights: Array, rows: Lines, columns: Lines
+    job: Job, rgb: Array, weights: Array, rows: Lines, columns: Lines, means: Array | None
 ) -> tuple[Array, Facts]:
     """Runs all windows of a scene in step and surveys it.
 
@@ -96,13 +102,14 @@ def reconstruct_whole(
         weights: (windows, 1, h, w), 1 where a pixel counts for the scene's facts.
         rows: (windows, h) absolute rows.
         columns: (windows, w) absolute columns.
+        means: (9,) colour means of the scene; None where its level is known.
 
     Returns:
         (windows, bands or 2 bands, h, w) reflectance [and deviations], and the scene's facts.
     """
     owner = _owner(os.getpid(), job.device)
     with owner.busy:
-        return owner.run_whole(job, rgb, weights, rows, columns)
+        return owner.run_whole(job, rgb, weights, (rows, columns), means)
 
 
 class _Owner:
@@ -163,13 +170,19 @@ class _Owner:
         return list(found.float().cpu().numpy())
 
     def run_whole(
-        self, job: Job, rgb: Array, weights: Array, rows: Lines, columns: Lines
+        self,
+        job: Job,
+        rgb: Array,
+        weights: Array,
+        lines: tuple[Lines, Lines],
+        means: Array | None,
     ) -> tuple[Array, Facts]:
         """See `reconstruct_whole`; the caller holds `busy`."""
-        seen, noise = self._tensor(rgb), self._noise(job, rows, columns)
+        seen, noise = self._tensor(rgb), self._noise(job, *lines)
+        level = None if means is None else torch.from_numpy(means)[None].to(self.device)
         with _mode(job, self.device):
             cube, facts = self._model(job).whole(
-                seen, self._tensor(weights), noise(0), level_known=job.level_known
+                seen, self._tensor(weights), noise(0), means=level
             )
             if job.samples > 1:
                 cube = self._sampled(job, seen, noise, facts)

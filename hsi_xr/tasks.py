@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,9 @@ Facts = Mapping[str, NDArray[Any]]
 
 WINDOW, WINDOWS, MARGIN = 64, 64, 8
 """Side, number and margin of survey windows: many small ones beat few large ones."""
+
+LEVEL_SIDE, LEVEL_WINDOWS = 512, 1024
+"""For the scene's brightness pixels are only read, so that many more of them can count."""
 
 SPARSE = 0.05
 """Share of valid pixels in the windows under which they are sought where the data is."""
@@ -44,10 +47,9 @@ def reconstruct_block(work: Work, pixels: Pixels, tile: Tile, facts: Facts) -> A
     """A tile of a surveyed scene; (bands or 2 bands, rows, columns), NaN where invalid."""
     from hsi_xr.engine import Request, reconstruct
 
-    view = look(pixels, tile, (work.tiling.rows, work.tiling.columns), work.radiometry)
+    view = _look(work, pixels, tile)
     if not view.valid[tile.core].any():
         return _nothing(work, tile)
-    _check_range(view, work.radiometry)
     rows, columns = _ground(work, tile)
     answer = reconstruct([Request(work.job, view.rgb, rows, columns, facts)])[0]
     return _masked(answer, view, tile)
@@ -64,10 +66,10 @@ def reconstruct_held(
 def reconstruct_scene(work: Work, pixels: Pixels) -> Array:
     """A scene in one piece, which is its own survey."""
     tile = work.tiling.at(0, 0)
-    view = look(pixels, tile, (work.tiling.rows, work.tiling.columns), work.radiometry)
+    view = _look(work, pixels, tile)
     if not view.valid.any():
         raise InvalidData(_NO_DATA)
-    answer, _ = _whole(work, [view], [tile])
+    answer, _ = _whole(work, [view], [tile], _means(work, [(view, tile)]))
     return _masked(answer[0], view, tile)
 
 
@@ -97,16 +99,40 @@ _NO_DATA = "every pixel of the scene is nodata; check the nodata value, e.g. wit
 
 
 def _survey(work: Work, pixels: Pixels) -> Facts:
-    size = (work.tiling.rows, work.tiling.columns)
-    if work.tiling.count == 1:
-        tiles = [work.tiling.at(0, 0)]
-    else:
-        tiles = spread_windows(replace(work.tiling, halo=MARGIN), side=WINDOW, count=WINDOWS)
-    views = [look(pixels, tile, size, work.radiometry) for tile in tiles]
+    near = replace(work.tiling, halo=MARGIN)
+    one = work.tiling.count == 1
+    tiles = [work.tiling.at(0, 0)] if one else spread_windows(near, side=WINDOW, count=WINDOWS)
+    views = [_look(work, pixels, tile) for tile in tiles]
     if np.mean([view.valid[tile.core].mean() for view, tile in zip(views, tiles)]) < SPARSE:
         tiles = _where_data_is(work, pixels)
-        views = [look(pixels, tile, size, work.radiometry) for tile in tiles]
-    return _whole(work, views, tiles)[1]
+        views = [_look(work, pixels, tile) for tile in tiles]
+    means = None if work.job.level_known else _means(work, _for_level(work, pixels))
+    return _whole(work, views, tiles, means)[1]
+
+
+def _for_level(work: Work, pixels: Pixels) -> Iterator[tuple[View, Tile]]:
+    """All of a scene in large pieces, or of a larger one many small ones."""
+    bare = replace(work.tiling, tile=LEVEL_SIDE, halo=0)
+    if bare.rows * bare.columns <= LEVEL_WINDOWS * WINDOW**2:
+        tiles = [bare.at(i, j) for i, j in np.ndindex(*bare.shape)]
+    else:
+        tiles = spread_windows(bare, side=WINDOW, count=LEVEL_WINDOWS)
+    return ((_look(work, pixels, tile), tile) for tile in tiles)
+
+
+def _means(work: Work, pieces: Iterable[tuple[View, Tile]]) -> Array | None:
+    """Colour means of the scene; None where its level is known and they are not needed."""
+    from hsi_xr.engine import colour_means
+
+    if work.job.level_known:
+        return None
+    total, count = np.zeros(9), 0
+    for view, tile in pieces:
+        valid = view.valid[tile.core]
+        share = int(valid.sum())
+        total += share * colour_means(np.ascontiguousarray(view.rgb[(..., *tile.core)]), valid)
+        count += share
+    return (total / max(count, 1)).astype("float32")
 
 
 def _where_data_is(work: Work, pixels: Pixels) -> list[Tile]:
@@ -129,17 +155,29 @@ def _where_data_is(work: Work, pixels: Pixels) -> list[Tile]:
     return [t for t in whole if (len(t.view_rows), len(t.view_columns)) == shape]
 
 
-def _whole(work: Work, views: list[View], tiles: list[Tile]) -> tuple[Array, Facts]:
+def _whole(
+    work: Work, views: list[View], tiles: list[Tile], means: Array | None
+) -> tuple[Array, Facts]:
     from hsi_xr.engine import reconstruct_whole
 
     weights = np.zeros((len(views), 1, *views[0].valid.shape), dtype="float32")
     for weight, view, tile in zip(weights, views, tiles):
         weight[0][tile.core] = view.valid[tile.core]
-        _check_range(view, work.radiometry)
     rows, columns = zip(*(_ground(work, tile) for tile in tiles))
     return reconstruct_whole(
-        work.job, np.stack([v.rgb for v in views]), weights, np.stack(rows), np.stack(columns)
+        work.job,
+        np.stack([v.rgb for v in views]),
+        weights,
+        np.stack(rows),
+        np.stack(columns),
+        means,
     )
+
+
+def _look(work: Work, pixels: Pixels, tile: Tile) -> View:
+    view = look(pixels, tile, (work.tiling.rows, work.tiling.columns), work.radiometry)
+    _check_range(view, work.radiometry)
+    return view
 
 
 def _ground(work: Work, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

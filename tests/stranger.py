@@ -26,7 +26,7 @@ class Slope(Reconstructor):
         grey = rgb.mean(1, keepdim=True) / facts["mean"]
         return grey * self.slope[None, :, None, None]
 
-    def whole(self, rgb, weights, noise, *, level_known):
+    def whole(self, rgb, weights, noise, *, means):
         mean = (rgb.mean(1, keepdim=True) * weights).sum() / weights.sum()
         facts = {"mean": mean.reshape(1)}
         return torch.cat([self(each[None], noise, facts, stochastic=False) for each in rgb]), facts

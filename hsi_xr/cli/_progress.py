@@ -71,7 +71,7 @@ class _Bar:
     def close(self) -> None:
         seconds = monotonic() - self._began
         megapixels = self._total / 1e6
-        speed = f"{megapixels:.2f} Mpx in {_clock(seconds)}, {megapixels / seconds:.2f} Mpx/s"
+        speed = f"{megapixels:.2f} Mpx in {_clock(seconds)}, {_speed(self._total / seconds)}"
         self._draw(f"100 %  {speed}\n" if self._total else "")
 
     def _draw(self, text: str) -> None:
@@ -84,13 +84,18 @@ def _line(done: int, total: int, rate: float) -> str:
     if done >= total:
         ending = "finishing the file"
     elif rate:
-        ending = f"{rate / 1e6:.2f} Mpx/s  {_clock((total - done) / rate)} left"
+        ending = f"{_speed(rate)}  {_clock((total - done) / rate)} left"
     else:
         ending = ""
     width = min(40, shutil.get_terminal_size().columns - 40)
     full, empty = "█░" if (sys.stderr.encoding or "").lower().startswith("utf") else "#."
     bar = full * int(share * width) + empty * (max(width, 0) - int(share * width))
     return f"{100 * share:3.0f} %  {bar}  {ending}"
+
+
+def _speed(rate: float) -> str:
+    megapixels = rate / 1e6
+    return f"{megapixels:.2f} Mpx/s" if megapixels >= 0.1 else f"{megapixels:.2g} Mpx/s"
 
 
 def _clock(seconds: float) -> str:

@@ -17,7 +17,7 @@ class Reconstructor(nn.Module, ABC):
 
     @abstractmethod
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, level_known: bool
+        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
     ) -> tuple[Tensor, SceneFacts]:
         """Reconstructs images that are the windows of one scene, and tells the scene's facts.
 
@@ -26,7 +26,8 @@ class Reconstructor(nn.Module, ABC):
             weights: (batch, 1, rows, columns), 1 where a pixel counts for the scene's
                 statistics and 0 where it is filled or a margin.
             noise: Called with a step; see `Noise`.
-            level_known: Whether a white reflector is known to be 1 in `rgb`.
+            means: (1, 9) colour means of the scene (see `colour_means`), which tell how bright the
+                picture was made; None where a white reflector is known to be 1 in `rgb`.
 
         Returns:
             (batch, bands, rows, columns) reflectance, and the facts for `forward`.

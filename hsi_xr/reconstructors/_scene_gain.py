@@ -11,7 +11,7 @@ from torch import Tensor, nn
 FEATURES = 9
 
 
-def features(rgb: Tensor, weights: Tensor | None = None) -> Tensor:
+def colour_means(rgb: Tensor, weights: Tensor | None = None) -> Tensor:
     """Means over the valid pixels: level, logarithm, square; (batch, 3, h, w) -> (batch, 9).
 
     Means of several windows average to the means of the scene.

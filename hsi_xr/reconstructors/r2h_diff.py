@@ -12,7 +12,7 @@ from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
 from hsi_xr.networks.r2h_diff import R2HDiff, Size
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
-from hsi_xr.reconstructors._scene_gain import SceneGain, features
+from hsi_xr.reconstructors._scene_gain import SceneGain
 from hsi_xr.regression import TERMS, root_polynomial
 
 FLOOR = 0.005
@@ -51,9 +51,9 @@ class R2HDiffReconstructor(Reconstructor):
         self.keep = schedules.linear(config.steps, config.beta_first, config.beta_last)
 
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, level_known: bool
+        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
     ) -> tuple[Tensor, SceneFacts]:
-        gain = self._gain(rgb, weights, level_known=level_known)
+        gain = rgb.new_ones(1, 3) if means is None else self.gain(means)
         facts = {"gain": gain}
 
         def statistics(t: int) -> Statistics:
@@ -69,13 +69,6 @@ class R2HDiffReconstructor(Reconstructor):
 
         gain = facts["gain"][..., None, None]
         return self._chain(rgb / gain, noise, statistics, stochastic=stochastic)
-
-    def _gain(self, rgb: Tensor, weights: Tensor, *, level_known: bool) -> Tensor:
-        """(1, 3): one for the scene, from the mean over its windows."""
-        if level_known:
-            return rgb.new_ones(1, 3)
-        share = weights.sum((1, 2, 3), keepdim=False) / weights.sum().clamp(min=1e-6)
-        return self.gain((features(rgb, weights) * share[:, None]).sum(0, keepdim=True))
 
     def _chain(
         self,

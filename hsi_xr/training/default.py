@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hsi_xr import regression
 from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
-from hsi_xr.reconstructors._scene_gain import features
+from hsi_xr.reconstructors._scene_gain import colour_means
 from hsi_xr.spectra import Bands
 from hsi_xr.training import sources
 from hsi_xr.training.batches import Batch, Source, as_tensor, texture
@@ -70,7 +70,7 @@ def fit_gain(model: R2HDiffReconstructor, source: Source, rng: torch.Generator, 
     optimiser = torch.optim.Adam(model.gain.parameters(), 3e-3)
     for step in range(steps):
         scenes = [source.scene(rng) for _ in range(24)]
-        means = torch.cat([features(rgb) for rgb, _ in scenes])
+        means = torch.cat([colour_means(rgb) for rgb, _ in scenes])
         wanted = torch.cat([gain for _, gain in scenes])
         for group in optimiser.param_groups:
             group["lr"] = 3e-3 * (1 - step / steps)

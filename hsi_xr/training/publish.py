@@ -65,7 +65,7 @@ def halo_errors(model: R2HDiffReconstructor, rgb: Tensor) -> dict[int, float]:
     side, core = rgb.shape[-1], slice(96, 160)
     with torch.inference_mode():
         whole, facts = model.whole(
-            rgb, torch.ones(1, 1, side, side), _noise(0, side), level_known=False
+            rgb, torch.ones(1, 1, side, side), _noise(0, side), means=None
         )
         found = {}
         for halo in (8, 16, 24, 32, 48, 64):
@@ -82,7 +82,7 @@ def bfloat16_error(model: R2HDiffReconstructor, rgb: Tensor) -> float:
     part, side = rgb[..., :96, :96], 96
     with torch.inference_mode():
         exact, facts = model.whole(
-            part, torch.ones(1, 1, side, side), _noise(0, side), level_known=False
+            part, torch.ones(1, 1, side, side), _noise(0, side), means=None
         )
         with torch.autocast("cpu", torch.bfloat16):
             half = model(part, _noise(0, side), facts, stochastic=False)
@@ -93,7 +93,7 @@ def cost(model: R2HDiffReconstructor) -> float:
     """Multiply-accumulates per pixel of a whole reconstruction, in units of 10^9."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         model.whole(
-            torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64), _noise(0, 64), level_known=False
+            torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64), _noise(0, 64), means=None
         )
     return counter.get_total_flops() / 2e9 / 64**2
 

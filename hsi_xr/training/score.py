@@ -10,7 +10,7 @@ from torch import Tensor
 from hsi_xr.diffusion import samplers
 from hsi_xr.networks.attention import OwnStatistics
 from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
-from hsi_xr.reconstructors._scene_gain import features
+from hsi_xr.reconstructors._scene_gain import colour_means
 from hsi_xr.training import sources
 from hsi_xr.training.batches import as_tensor
 from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS, held_out
@@ -63,7 +63,7 @@ def reconstruct(
 ) -> Tensor:
     """The whole image at once, (1, 3, h, w) -> (1, bands, h, w)."""
     rows, columns = rgb.shape[-2:]
-    gain = torch.ones(1, 3) if known_gain else model.gain(features(rgb))
+    gain = torch.ones(1, 3) if known_gain else model.gain(colour_means(rgb))
     rgb = F.pad(rgb, (0, -columns % model.stride, 0, -rows % model.stride), mode="reflect")
     rgb = rgb / gain[..., None, None]
     base = model.classical(rgb)
