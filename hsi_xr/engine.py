@@ -4,11 +4,11 @@ The only place where models are loaded and run. What comes in and goes out is nu
 scene's side never sees torch.
 """
 
+import ctypes
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from queue import SimpleQueue
@@ -19,20 +19,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hsi_xr.diffusion.noise import NoiseField
-from hsi_xr.errors import UnknownName
-from hsi_xr.job import Job
+from hsi_xr.errors import InvalidCheckpoint, UnknownName, UsageError
+from hsi_xr.facts import Facts
+from hsi_xr.job import CUDA_BATCH, Job
 from hsi_xr.reconstructors import _registry, _scene_gain
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._weights import load_model
 
 Array = NDArray[np.float32]
 Lines = NDArray[np.int64]
-Facts = Mapping[str, Array]
-"""What belongs to a scene; see `hsi_xr.reconstructors._base.SceneFacts`."""
-
-
-CUDA_BATCH = 8
-"""Tiles at once on a GPU unless told; on a CPU one tile already fills the cores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,15 +88,14 @@ def colour_means(rgb: Array, valid: NDArray[np.bool_]) -> Array:
 
 
 def reconstruct_whole(
-    job: Job, rgb: Array, weights: Array, rows: Lines, columns: Lines, means: Array | None
+    job: Job, rgb: Array, weights: Array, lines: tuple[Lines, Lines], *, means: Array | None
 ) -> tuple[Array, Facts]:
     """Runs all windows of a scene in step and surveys it.
 
     Args:
         rgb: (windows, 3, h, w) linear RGB without NaN.
         weights: (windows, 1, h, w), 1 where a pixel counts for the scene's facts.
-        rows: (windows, h) absolute rows.
-        columns: (windows, w) absolute columns.
+        lines: Absolute rows (windows, h) and columns (windows, w).
         means: (9,) colour means of the scene; None where its level is known.
 
     Returns:
@@ -109,11 +103,17 @@ def reconstruct_whole(
     """
     owner = _owner(os.getpid(), job.device)
     with owner.busy:
-        return owner.run_whole(job, rgb, weights, (rows, columns), means)
+        try:
+            return owner.run_whole(job, rgb, weights, lines, means)
+        except torch.OutOfMemoryError as error:
+            raise UsageError(_TOO_LARGE.format(*rgb.shape[-2:])) from error
+
+
+_TOO_LARGE = "{} x {} px do not fit the device's memory; give a smaller tile (--tile)"
 
 
 class _Owner:
-    """A thread that alone runs networks on a device."""
+    """Runs networks on a device, one call at a time: batches on its thread, surveys on the asker's."""
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
@@ -149,14 +149,18 @@ class _Owner:
 
     def _size(self, request: Request) -> int:
         asked = request.job.batch or (1 if self.device.type == "cpu" else CUDA_BATCH)
-        return self._limit.get((request.job.model, request.rgb.shape), asked)
+        return min(asked, self._limit.get((request.job.model, request.rgb.shape), asked))
 
     def _retry_smaller(self, batch: list[Request], error: BaseException) -> list[Request]:
-        torch.cuda.empty_cache()
+        """Batches of half the size from now on; a single tile that does not fit is an error."""
         if len(batch) == 1:
-            batch[0].answer.set_exception(error)
+            refusal = UsageError(_TOO_LARGE.format(*batch[0].rgb.shape[-2:]))
+            refusal.__cause__ = error
+            batch[0].answer.set_exception(refusal)
             return []
         self._limit[batch[0].job.model, batch[0].rgb.shape] = len(batch) // 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
         return batch
 
     def _run(self, batch: list[Request]) -> list[Array]:
@@ -165,7 +169,7 @@ class _Owner:
         noise = self._noise(
             job, np.stack([b.rows for b in batch]), np.stack([b.columns for b in batch])
         )
-        with _mode(job, self.device):
+        with torch.inference_mode():
             found = self._sampled(job, rgb, noise, self._on_device(batch[0].facts))
         return list(found.float().cpu().numpy())
 
@@ -180,7 +184,7 @@ class _Owner:
         """See `reconstruct_whole`; the caller holds `busy`."""
         seen, noise = self._tensor(rgb), self._noise(job, *lines)
         level = None if means is None else torch.from_numpy(means)[None].to(self.device)
-        with _mode(job, self.device):
+        with torch.inference_mode():
             cube, facts = self._model(job).whole(
                 seen, self._tensor(weights), noise(0), means=level
             )
@@ -224,17 +228,31 @@ class _Owner:
         """Loaded once per process and device: only this owner asks, one call at a time."""
         key = (job.model, job.sha256)  # a card may run the same weights in another way
         if key not in self._models:
-            model = load_model(_registry.find(job.model))
+            card = _registry.find(job.model)
+            if card.sha256 != job.sha256:
+                raise InvalidCheckpoint(
+                    f"{job.model!r} changed after the work was planned; plan it again"
+                )
+            model = load_model(card)
             self._models[key] = model.to(self.device, memory_format=torch.channels_last)
         return self._models[key]
 
 
-@contextmanager
-def _mode(job: Job, device: torch.device) -> Iterator[None]:
-    half = job.half and device.type == "cuda"
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-        yield
+def _keep_freed_memory() -> None:
+    """Asks glibc to reuse large blocks instead of handing each back to the kernel.
 
+    A layer's activations are tens of megabytes. By default each is mapped anew, and the kernel
+    zeroes every page of it again: measured, that is two thirds of the time of a large tile. What
+    is kept is bounded by the peak of one batch, and returned when more than 1 GiB lies idle.
+    """
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "gnu_get_libc_version"):
+        return
+    for option, value in (_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, 1 << 30), (_ARENA_MAX, 1):
+        libc.mallopt(option, value)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of malloc.h
 
 _opening = threading.Lock()  # without it, two threads would open two owners of one device
 
@@ -247,4 +265,6 @@ def _owner(process: int, device: str) -> _Owner:
 @lru_cache
 def _open(process: int, device: str) -> _Owner:
     """One per process: threads do not survive a fork, so a child opens its own."""
+    if device == "cpu":
+        _keep_freed_memory()
     return _Owner(device)

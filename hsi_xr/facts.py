@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 
+Facts = Mapping[str, NDArray[np.float32]]
+"""What belongs to a scene and not to a tile: gains, attention matrices, its mean colour."""
+
 _FORMAT = "hsi_xr survey 1"
 
 
@@ -25,7 +28,7 @@ class Survey:
         radiometry: Kind and scale of the scene's numbers, as text.
     """
 
-    facts: Mapping[str, NDArray[np.float32]]
+    facts: Facts
     model_sha256: str
     radiometry: str
 

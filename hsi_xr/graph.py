@@ -14,13 +14,8 @@ from hsi_xr.planning import Plan
 from hsi_xr.raster.pixels import FilePixels, LazyPixels, Pixels, reach
 from hsi_xr.raster.scene import Scene
 from hsi_xr.raster.tiles import Tile, Tiling
-from hsi_xr.tasks import (
-    given_facts,
-    reconstruct_block,
-    reconstruct_held,
-    reconstruct_scene,
-    survey_scene,
-)
+from hsi_xr.surveying import survey_scene
+from hsi_xr.tasks import given_facts, reconstruct_block, reconstruct_held, reconstruct_scene
 
 
 def blocks(plan: Plan) -> da.Array:

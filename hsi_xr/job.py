@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 
+CUDA_BATCH = 8
+"""Tiles at once on a GPU unless told; on a CPU one tile already fills the cores."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A model and how to run it; loads nothing.
 
     Attributes:
-        model: Path of the weights, or the name of a shipped model.
+        model: Path of the weights.
         sha256: Of the weights.
         bands: Bands of the answer.
         device: "auto", "cpu" or "cuda:N"; "auto" is settled where the job runs.
-        half: Whether CUDA devices may compute in bfloat16 (the card measured its error).
         batch: Tiles of one shape that run at once; 0 leaves it to the device.
         seed: Of the noise field on the ground.
         samples: Draws per pixel; 1 is the mean chain.
@@ -23,7 +25,6 @@ class Job:
     sha256: str
     bands: int
     device: str
-    half: bool
     batch: int
     seed: int
     samples: int

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from hsi_xr._version import __version__
+from hsi_xr.raster.place import coordinates, crs_of
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -54,8 +55,12 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
     kept = {
         str(name): coordinate.variable
         for name, coordinate in scene.coords.items()
-        if "band" not in coordinate.dims and (name == "spatial_ref" or coordinate.dims)
+        if coordinate.dims and "band" not in coordinate.dims
     }
+    if plan.scene.transform is not None:
+        shape = (scene.sizes["y"], scene.sizes["x"])
+        stated = coordinates(plan.scene.transform, crs_of(scene), shape)
+        kept["spatial_ref"] = stated["spatial_ref"]
     numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
     centre = {
         "standard_name": "radiation_wavelength",
@@ -91,7 +96,8 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_tile": tiling.tile,
         "hsi_xr_halo": tiling.halo,
         "hsi_xr_survey": _survey(plan),
-        "hsi_xr_precision": "bfloat16 on CUDA" if job.half else "float32",
+        "hsi_xr_device": job.device,
+        "hsi_xr_precision": "float32",
         "hsi_xr_source": scene.source,
         "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
     }

@@ -9,7 +9,7 @@ from hsi_xr.label import labelled
 from hsi_xr.planning import Input, plan
 from hsi_xr.raster.scene import Selection
 from hsi_xr.facts import Survey
-from hsi_xr.tasks import survey_scene
+from hsi_xr.surveying import survey_scene
 
 def reconstruct(
     obj: Input,

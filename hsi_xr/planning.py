@@ -8,13 +8,14 @@ import xarray as xr
 from dask.base import tokenize
 
 from hsi_xr.errors import UsageError
-from hsi_xr.job import Job
+from hsi_xr.job import CUDA_BATCH, Job
 from hsi_xr.raster.scene import Scene, Selection, as_scene
 from hsi_xr.raster.tiles import Tiling, anchor_of
 from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import find
 from hsi_xr.facts import Survey
-from hsi_xr.tasks import WINDOWS, Work
+from hsi_xr.surveying import WINDOWS
+from hsi_xr.tasks import Work
 
 Input = xr.Dataset | xr.DataArray | str | os.PathLike[str]
 
@@ -23,8 +24,8 @@ WHOLE = 1_200_000
 
 TILE = 512
 
-_IN_FLIGHT = 4
-"""Blocks that are computed, waiting to be written, or being written."""
+_STREAM = 512 * 2**20
+"""Bytes of blocks on their way to a file, and of the cache that GDAL writes through."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +64,16 @@ class Plan:
     @property
     def output_bytes(self) -> int:
         """Size of the answer in memory, float32, if it were computed as one."""
-        return 4 * self._answers * self.tiling.rows * self.tiling.columns
+        return 4 * self.job.answers * self.tiling.rows * self.tiling.columns
 
     @property
     def memory_bytes(self) -> int:
-        """Estimated peak while streaming to a file: networks at work and blocks on their way."""
+        """Estimated peak while streaming to a file: a batch in the network and blocks on their way."""
         tile = self.tiling.at(0, 0)
-        seen = len(tile.view_rows) * len(tile.view_columns)
-        network = seen * max(1, self.job.batch) * int(self.card.data["memory_bytes_per_pixel"])
-        return network + 4 * self._answers * len(tile.rows) * len(tile.columns) * _IN_FLIGHT
-
-    @property
-    def _answers(self) -> int:
-        return self.job.answers
+        batch = self.job.batch or (1 if self.job.device in ("auto", "cpu") else CUDA_BATCH)
+        seen = len(tile.view_rows) * len(tile.view_columns) * batch
+        block = 4 * self.job.answers * len(tile.rows) * len(tile.columns)
+        return seen * int(self.card.data["memory_bytes_per_pixel"]) + 2 * block + _STREAM
 
     def __str__(self) -> str:
         t, gib = self.tiling, 2**30
@@ -131,7 +129,6 @@ def plan(
         sha256=card.sha256,
         bands=len(card.bands),
         device=_device(device),
-        half=card.half_precision,
         batch=batch or 0,
         seed=seed,
         samples=samples,

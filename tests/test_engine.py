@@ -1,9 +1,15 @@
 """One owner per device: batches of one shape, smaller ones when memory runs out, errors handed on."""
 
+import json
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import hsi_xr
+from hsi_xr.engine import Request, reconstruct
+from hsi_xr.errors import InvalidCheckpoint, UsageError
 from tests.scenes import scene
 from tests.stranger import install
 
@@ -12,6 +18,7 @@ from tests.stranger import install
 def slope(tmp_path, monkeypatch):
     def make(**config):
         monkeypatch.syspath_prepend(tmp_path)
+        sys.modules.pop("stranger_slope", None)  # another test's, in another folder
         return install(tmp_path, **config)
 
     return make
@@ -25,23 +32,66 @@ def test_an_installed_strangers_model_runs_by_the_path_of_its_weights(slope):
     np.testing.assert_allclose(ratio, 3.0, rtol=1e-5)
 
 
-@pytest.mark.parametrize("limit", [1, 2])
+def _requests(model, count: int, batch: int) -> list[Request]:
+    """Images of one shape and one scene, uneven."""
+    job = replace(hsi_xr.plan(scene(64, 64), model).job, device="cpu", batch=batch)
+    facts = {"mean": np.full(1, 0.4, dtype="float32")}
+    rng = np.random.default_rng(0)
+    return [
+        Request(
+            job,
+            rng.random((3, 12, 20), dtype="float32"),
+            np.arange(12),
+            np.arange(20) + 20 * k,
+            facts,
+        )
+        for k in range(count)
+    ]
+
+
+def _batches():
+    import stranger_slope
+
+    return stranger_slope.BATCHES
+
+
+def test_what_waits_leaves_in_full_batches(slope):
+    """The first may leave alone, since nothing else had come yet."""
+    reconstruct(_requests(slope(), 9, 4))
+    sizes = _batches()
+    assert sum(sizes) == 9 and len(sizes) <= 4 and max(sizes) == 4
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
 def test_out_of_memory_halves_the_batch_and_goes_on(slope, limit):
-    model, image = slope(limit=limit), scene(256, 256)
-    survey = hsi_xr.survey(image, model)
-    big = hsi_xr.reconstruct(image, model, tile=64, batch=8, survey=survey)["reflectance"]
-    one = hsi_xr.reconstruct(image, model, tile=64, batch=1, survey=survey)["reflectance"]
-    np.testing.assert_allclose(big.compute(num_workers=8), one.compute(), atol=1e-6)
+    model = slope(limit=limit)
+    answers = reconstruct(_requests(model, 9, 8))
+    assert any(size > limit for size in _batches()), "no batch was ever too large"
+    for answer, request in zip(answers, _requests(model, 9, 8), strict=True):
+        wanted = request.rgb.mean(0) / 0.4 * np.linspace(0.5, 1.5, 31)[:, None, None]
+        np.testing.assert_allclose(answer, wanted, rtol=1e-4)
 
 
-def test_an_error_in_a_network_reaches_the_caller_and_the_owner_serves_on(slope):
+def test_a_tile_that_never_fits_is_an_error_and_the_owner_serves_on(slope):
     model, image = slope(limit=0), scene(130, 201)
     plan = hsi_xr.plan(image, model)
-    known = {"mean": np.ones(1, dtype="float32")}
+    known = {
+        "mean": np.ones(1, dtype="float32"),
+        "scene/rgb": np.full(3, 0.2, dtype="float32"),
+    }
     survey = hsi_xr.Survey(known, plan.card.sha256, str(plan.scene.radiometry))
-    with pytest.raises(RuntimeError, match="does not fit"):
+    with pytest.raises(UsageError, match="--tile"):
         hsi_xr.reconstruct(image, model, tile=64, survey=survey).compute()
     assert np.isfinite(hsi_xr.reconstruct(scene(20, 24))["reflectance"].compute()).all()
+
+
+def test_weights_that_change_after_planning_are_refused(slope):
+    model = slope()
+    cube = hsi_xr.reconstruct(scene(40, 52), model)
+    card = json.loads(model.with_suffix(".json").read_text())
+    model.with_suffix(".json").write_text(json.dumps(card | {"sha256": "0" * 64}))
+    with pytest.raises(InvalidCheckpoint, match="changed"):
+        cube.compute()
 
 
 def test_the_processes_scheduler_gives_what_threads_give(slope):

@@ -134,6 +134,63 @@ def test_data_in_one_small_corner_is_found():
     assert (np.isfinite(found[0]) == mask).all()
 
 
+def test_tiles_agree_with_the_whole_around_holes():
+    """A hole as large as a halo: what fills it is the same from every side."""
+    image = scene(140, 203, chunks=None)
+    hole = np.zeros((140, 203), dtype=bool)
+    hole[40:100, 90:150] = True
+    holed = image.where(~xr.DataArray(hole, dims=("y", "x"))).chunk(y=50, x=64)
+    holed.encoding = image.encoding
+    survey = hsi_xr.survey(holed, exact=True)
+    found = _numbers(hsi_xr.reconstruct(holed, tile=64, survey=survey))
+    np.testing.assert_allclose(found, _numbers(hsi_xr.reconstruct(holed)), atol=1e-4, rtol=0)
+
+
+def test_samples_do_not_depend_on_tiles():
+    image = scene(70, 90)
+    survey = hsi_xr.survey(image, exact=True)
+    whole, tiled = (
+        hsi_xr.reconstruct(image, tile=tile, samples=2, survey=survey).compute()
+        for tile in (None, 64)
+    )
+    for name in ("reflectance", "reflectance_std"):
+        np.testing.assert_allclose(tiled[name], whole[name], atol=1e-4, rtol=0)
+
+
+def test_nodata_that_a_reader_left_as_numbers_is_not_used(tmp_path):
+    import rioxarray
+
+    pixels = picture(60, 70)
+    pixels[:, :20, :30] = 0
+    path = save(tmp_path / "scene.tif", pixels, nodata=0)
+    array = rioxarray.open_rasterio(path, chunks={"x": 32, "y": 32})
+    found = _numbers(hsi_xr.reconstruct(array))
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(_numbers(hsi_xr.reconstruct(path))))
+    np.testing.assert_allclose(found, _numbers(hsi_xr.reconstruct(path)), atol=1e-6)
+
+
+def test_a_scene_made_from_a_reconstruction_can_be_reconstructed():
+    """Its survey reads pixels that need the other scene's survey."""
+    first = hsi_xr.reconstruct(scene(130, 140), tile=64)
+    again = first.hsi.rgb().drop_vars(["wavelength", "fwhm"])
+    cube = again.hsi.reconstruct(radiometry="reflectance", tile=64)
+    assert np.isfinite(cube["reflectance"].isel(y=slice(0, 9), x=slice(0, 9)).compute()).all()
+
+
+def test_a_grid_mapping_of_another_name_keeps_its_crs():
+    named = scene(40, 52).rename(spatial_ref="crs")
+    named.encoding = {"dtype": "uint8", "grid_mapping": "crs"}
+    assert hsi_xr.reconstruct(named).rio.crs == UTM
+
+
+def test_a_few_absurd_pixels_are_invalid_and_stop_nothing():
+    hot = scene(60, 70, chunks=None)
+    hot[:, 5, 6] = 1e20
+    hot.encoding = {"dtype": "uint8"}
+    found = _numbers(hsi_xr.reconstruct(hot))
+    assert np.isnan(found[:, 5, 6]).all() and np.isfinite(found).sum() == found.size - 31
+
+
 @pytest.mark.parametrize("size", [(1, 60), (60, 1), (1, 1), (2, 3)])
 def test_thin_scenes_work(size):
     assert np.isfinite(_numbers(hsi_xr.reconstruct(scene(*size)))).all()

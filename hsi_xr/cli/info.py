@@ -56,11 +56,12 @@ def _place(image: "xr.DataArray") -> dict[str, Any]:
 
 
 def _bands(image: "xr.DataArray") -> list[dict[str, Any]]:
-    names = image.attrs.get("long_name")
-    names = names if isinstance(names, tuple | list) else [names] * image.sizes["band"]
-    bands = []
+    names = image.attrs.get("long_name")  # one text is about the array, several about its bands
+    bands: list[dict[str, Any]] = []
     for index, number in enumerate(image["band"].values):
-        band = {"number": int(number), "description": names[index]}
+        band: dict[str, Any] = {"number": int(number)}
+        if isinstance(names, tuple | list) and names[index]:
+            band["description"] = names[index]
         for coordinate, key in (("wavelength", "wavelength_nm"), ("fwhm", "fwhm_nm")):
             if coordinate in image.coords:
                 band[key] = round(float(image[coordinate].values[index]), 6)

@@ -58,6 +58,7 @@ def command(
         cube = part.of(cube)
     if acquired is not None:
         cube.attrs["datetime"] = acquired
+    _warn_of_items(src, dst, output, acquired)
     _write(cube, dst, output, mode)
     click.echo(dst)
     if acquired is not None and output.stac is not False:
@@ -101,20 +102,26 @@ def _acquired(src: str, dst: Path, output: _options.Output, known: str | None) -
             f"{src!r} does not tell when it was acquired, and a STAC item must; give --datetime, "
             "e.g. --datetime 2026-01-02T10:30:00Z"
         )
-    if acquired is None and output.stac is None:
-        log.warning(
-            "no STAC item will be written, since %s does not tell when it was acquired; give "
-            "--datetime, e.g. --datetime 2026-01-02T10:30:00Z, or --no-stac",
-            Path(src).name,
-        )
     expected = acquired is not None and output.stac is not False
     if expected and item.exists() and not (output.overwrite or output.resume):
         raise DestinationExists(
             f"{str(item)!r} exists; give --overwrite, another DST, or --no-stac"
         )
-    if not expected and item.exists():
-        log.warning("%s is not touched; it may describe an earlier %s", item, dst.name)
     return acquired
+
+
+def _warn_of_items(src: str, dst: Path, output: _options.Output, acquired: str | None) -> None:
+    """Say now, and not after hours, that no item will be there, or one that is not of this run."""
+    if acquired is not None and output.stac is not False:
+        return
+    if output.stac is None:
+        log.warning(
+            "no STAC item will be written, since %s does not tell when it was acquired; give "
+            "--datetime, e.g. --datetime 2026-01-02T10:30:00Z, or --no-stac",
+            Path(src).name,
+        )
+    if _item_path(dst).exists():
+        log.warning("%s is not touched; it is not about this %s", _item_path(dst), dst.name)
 
 
 def _write(cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str) -> None:

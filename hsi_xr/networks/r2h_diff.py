@@ -79,7 +79,9 @@ class R2HDiff(nn.Module):
         )
         self.head = nn.Conv2d(fine, bands, 3, padding=1)
         self.base = nn.Conv2d(3, bands, 1)
-        nn.init.zeros_(self.head.weight)
+        for silent in (self.head, self.base):  # an untrained network answers zero
+            nn.init.zeros_(silent.weight)
+            nn.init.zeros_(silent.bias)
 
     def forward(
         self,

@@ -26,7 +26,7 @@ Asset = dict[str, Any]
 def assets(product: Product, href: str) -> dict[str, Asset]:
     """The product and those files beside it that come from the same run."""
     folder = href[: href.rfind("/") + 1]
-    title = f"{product.quantity}, estimated by a model"
+    title = f"{product.quantity[:1].upper()}{product.quantity[1:]}, estimated by a model"
     found = {"reflectance": _raster(product, href, title, "reflectance")}
     for band, name in _common_names(product).items():
         found["reflectance"]["bands"][band]["eo:common_name"] = name

@@ -5,32 +5,46 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+LEVELS = 5
+"""Squares of up to 2^5 px: as far as a valid pixel looks (the usual halo)."""
 
-def filled(image: Array, valid: NDArray[np.bool_]) -> Array:
+
+def filled(
+    image: Array, valid: NDArray[np.bool_], *, corner: tuple[int, int], rest: Array
+) -> Array:
     """(bands, rows, columns) with NaN -> the same without; valid pixels are kept as they are.
 
-    Each hole takes the mean of the smallest surrounding square (of sides 2, 4, 8, ...) that has
-    a valid pixel. An image without any becomes zero.
+    Each hole takes the mean of the smallest square around it, of sides 2, 4, ... 32 px on the
+    grid of the ground, that has a valid pixel; so what fills it does not depend on the tile.
+
+    Args:
+        corner: Row and column of the first pixel on the ground.
+        rest: (bands,) for what has no valid pixel near; the same for the whole scene.
     """
     if valid.all():
         return image
-    known = np.where(valid, image, np.float32(0))
-    return _pulled(known, valid.astype("float32"))
+    side = 2**LEVELS
+    before = [at % side for at in corner]
+    after = [-(n + b) % side for n, b in zip(valid.shape, before)]
+    around = tuple(zip(before, after))
+    known = np.pad(np.where(valid, image, np.float32(0)), ((0, 0), *around))
+    mean = _mean(known, np.pad(valid, around).astype("float32"), LEVELS, rest)
+    inside = tuple(slice(b, b + n) for b, n in zip(before, valid.shape))
+    return np.where(valid, image, mean[(slice(None), *inside)])
 
 
-def _pulled(total: Array, weight: Array) -> Array:
-    """Sums and counts of pixels -> means, holes answered by the next coarser level."""
+def _mean(total: Array, weight: Array, levels: int, rest: Array) -> Array:
+    """Sums and counts of pixels -> means; holes are answered by the next coarser level."""
     mean = total / np.maximum(weight, 1)
-    if min(weight.shape) == 0 or (weight > 0).all() or max(weight.shape) == 1:
+    if levels == 0:
+        return np.where(weight > 0, mean, rest[:, None, None].astype("float32"))
+    if (weight > 0).all():
         return mean
-    coarse = _pulled(_halved(total), _halved(weight[None])[0])
-    rows, columns = weight.shape
-    spread = coarse.repeat(2, axis=1).repeat(2, axis=2)[:, :rows, :columns]
-    return np.where(weight > 0, mean, spread)
+    coarse = _mean(_halved(total), _halved(weight[None])[0], levels - 1, rest)
+    return np.where(weight > 0, mean, coarse.repeat(2, axis=1).repeat(2, axis=2))
 
 
 def _halved(x: Array) -> Array:
-    """Sums of 2 x 2 pixels; an odd last row or column stands alone."""
+    """Sums of 2 x 2 pixels."""
     bands, rows, columns = x.shape
-    even = np.pad(x, ((0, 0), (0, rows % 2), (0, columns % 2)))
-    return even.reshape(bands, (rows + 1) // 2, 2, (columns + 1) // 2, 2).sum((2, 4))
+    return x.reshape(bands, rows // 2, 2, columns // 2, 2).sum((2, 4))

@@ -1,23 +1,30 @@
 """Rectangles of a scene as numbers, with the radiometry applied; what dask tasks read with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import dask
 import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.raster.fill import filled
 from hsi_xr.raster.radiometry import Radiometry
 from hsi_xr.raster.read import Source, read_window
-from hsi_xr.raster.tiles import Span, Tile, mirrored
+from hsi_xr.raster.tiles import Span, Tile, Tiling, mirrored
 
 Array = NDArray[np.float32]
+Rectangle = tuple[Span, Span]
+
+BRIGHTEST = 16.0
+"""Linear RGB far beyond white: no ground, but a defect or a wrong scale."""
 
 
 class Pixels(Protocol):
-    """Somewhere that a rectangle of (3, rows, columns) stored numbers can be read from."""
+    """Somewhere that rectangles of (3, rows, columns) stored numbers can be read from."""
 
-    def read(self, rows: Span, columns: Span) -> Array: ...
+    def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
+        """All at once, so that what they share is computed once."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +33,11 @@ class FilePixels:
 
     source: Source
 
-    def read(self, rows: Span, columns: Span) -> Array:
-        return read_window(
-            self.source, slice(rows.start, rows.stop), slice(columns.start, columns.stop)
-        )
+    def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
+        return [
+            read_window(self.source, slice(r.start, r.stop), slice(c.start, c.stop))
+            for r, c in rectangles
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +46,12 @@ class LazyPixels:
 
     array: Any
 
-    def read(self, rows: Span, columns: Span) -> Array:
-        part = self.array[:, rows.start : rows.stop, columns.start : columns.stop]
-        return np.asarray(part.compute(scheduler="synchronous"), dtype="float32")
+    def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
+        parts = [self.array[:, r.start : r.stop, c.start : c.stop] for r, c in rectangles]
+        return [
+            np.asarray(part, dtype="float32")
+            for part in dask.compute(*parts, scheduler="synchronous")
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,22 +62,58 @@ class HeldPixels:
     top: int
     left: int
 
-    def read(self, rows: Span, columns: Span) -> Array:
-        r, c = rows.start - self.top, columns.start - self.left
-        part = self.held[:, r : r + len(rows), c : c + len(columns)]
-        return part.astype("float32", copy=False)
+    def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
+        return [
+            self.held[
+                :, r.start - self.top : r.stop - self.top, c.start - self.left : c.stop - self.left
+            ].astype("float32", copy=False)
+            for r, c in rectangles
+        ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
-    """What a network gets to see: no NaN, no edge of the scene, one radiometry."""
+    """What can be seen around a tile, one radiometry for the whole scene.
+
+    Attributes:
+        rgb: (3, rows, columns) linear RGB, NaN where invalid.
+        valid: (rows, columns); a pixel of absurd brightness is not.
+        absurd: Share of pixels that are invalid for that reason.
+        corner: Row and column of the first pixel on the ground.
+    """
 
     rgb: Array
-    """(3, rows, columns) linear RGB; holes are filled from around them."""
     valid: NDArray[np.bool_]
+    absurd: float
+    corner: tuple[int, int]
+
+    def filled(self, rest: Array) -> Array:
+        """The colours with holes filled; see `hsi_xr.raster.fill`."""
+        return filled(self.rgb, self.valid, corner=self.corner, rest=rest)
 
 
-def reach(tile: Tile, size: tuple[int, int]) -> tuple[Span, Span]:
+def look(
+    pixels: Pixels, tiles: Sequence[Tile], tiling: Tiling, radiometry: Radiometry
+) -> list[View]:
+    """Reads the views of tiles; where one reaches over the scene's edge, it mirrors the inside."""
+    size = (tiling.rows, tiling.columns)
+    rectangles = [reach(tile, size) for tile in tiles]
+    found = []
+    for tile, near, stored in zip(tiles, rectangles, pixels.read(rectangles)):
+        rows = mirrored(tile.view_rows, size[0]) - near[0].start
+        columns = mirrored(tile.view_columns, size[1]) - near[1].start
+        linear = radiometry.linear(stored)[:, rows[:, None], columns]
+        finite = np.isfinite(linear).all(0)
+        valid = finite & (np.where(finite, linear.max(0), 0) <= BRIGHTEST)
+        corner = (
+            tile.view_rows.start + tiling.anchor[0],
+            tile.view_columns.start + tiling.anchor[1],
+        )
+        found.append(View(linear, valid, float((finite & ~valid).mean()), corner))
+    return found
+
+
+def reach(tile: Tile, size: tuple[int, int]) -> Rectangle:
     """The rectangle within the scene that a tile's view needs."""
     rows, columns = (
         mirrored(span, n) for span, n in zip((tile.view_rows, tile.view_columns), size)
@@ -75,16 +122,3 @@ def reach(tile: Tile, size: tuple[int, int]) -> tuple[Span, Span]:
         Span(int(rows.min()), int(rows.max()) + 1),
         Span(int(columns.min()), int(columns.max()) + 1),
     )
-
-
-def look(pixels: Pixels, tile: Tile, size: tuple[int, int], radiometry: Radiometry) -> View:
-    """Reads a tile's view; where it reaches over the scene's edge, it mirrors the inside."""
-    rows, columns = reach(tile, size)
-    stored = pixels.read(rows, columns)
-    at = np.ix_(
-        mirrored(tile.view_rows, size[0]) - rows.start,
-        mirrored(tile.view_columns, size[1]) - columns.start,
-    )
-    linear = radiometry.linear(stored)[:, at[0], at[1]]
-    valid = np.isfinite(linear).all(0)
-    return View(filled(linear, valid), valid)

@@ -57,6 +57,7 @@ def as_scene(
     is_path = isinstance(obj, (str, os.PathLike))
     array = open(obj) if is_path else obj
     chosen, file = _three(array, rgb)
+    chosen = _without_nodata(chosen)
     _check_numbers(chosen)
     crs, transform = crs_of(chosen), transform_of(chosen)
     georeferenced = crs is not None and transform is not None
@@ -151,6 +152,22 @@ def _position(array: xr.DataArray, band: int | str | float) -> int:
     if band in names:
         return names.index(str(band))
     raise UnknownName(f"no band {band!r}; the scene has bands {numbers}")
+
+
+def _without_nodata(array: xr.DataArray) -> xr.DataArray:
+    """NaN where all bands hold the nodata value that readers leave in `_FillValue`.
+
+    A value below every colour (-9999) rules a pixel out in one band already.
+    """
+    nodata = array.attrs.get("_FillValue")
+    if nodata is None or not np.isfinite(nodata):
+        return array
+    holds = array == nodata
+    hole = holds.any("band") if nodata < 0 else holds.all("band")
+    masked = array.where(~hole)
+    masked.encoding = {"dtype": str(array.dtype), **array.encoding}
+    masked.attrs = {name: value for name, value in array.attrs.items() if name != "_FillValue"}
+    return masked
 
 
 def _check_numbers(array: xr.DataArray) -> None:

@@ -44,8 +44,9 @@ class Card:
     def bands(self) -> Bands:
         """Wavelengths of the answer, nm."""
         found = self.data["bands"]
+        widths = found.get("widths_nm")
         return Bands(
-            tuple(map(float, found["centres_nm"])), tuple(map(float, found["widths_nm"]))
+            tuple(map(float, found["centres_nm"])), tuple(map(float, widths)) if widths else None
         )
 
     @property
@@ -62,12 +63,6 @@ class Card:
         """Pixels around a tile that its answer needs, measured; see `reach` in `data`."""
         return int(self.data["reach"]["halo"])
 
-    @property
-    def half_precision(self) -> bool:
-        """Whether bfloat16 was measured to change reflectance by less than 0.001."""
-        error = self.data.get("bf16_max_error")
-        return error is not None and error < 1e-3
-
     def __str__(self) -> str:
         return f"{self.name} {self.data['version']} (sha256 {self.sha256[:12]})"
 
@@ -75,7 +70,7 @@ class Card:
 _REQUIRED = {
     **{"schema": int, "name": str, "version": str, "reconstructor": str, "sha256": str},
     **{"bands": dict, "config": dict, "stride": int, "steps": int, "reach": dict},
-    **{"parameters": int, "licence": str},
+    **{"parameters": int, "memory_bytes_per_pixel": int, "licence": str},
 }
 
 
@@ -115,6 +110,12 @@ def _check(data: Any, name: str) -> None:
     if data["schema"] != SCHEMA:
         raise InvalidCheckpoint(
             f"the card {name!r} has schema {data['schema']}; this version reads {SCHEMA}"
+        )
+    halo = data["reach"].get("halo")
+    if data["stride"] < 1 or not isinstance(halo, int) or halo < 0:
+        raise InvalidCheckpoint(
+            f"the card {name!r} needs a stride of at least 1 and a reach with a halo in pixels; "
+            f"it has {data['stride']} and {halo!r}"
         )
     bands = data["bands"]
     if len(bands.get("centres_nm", ())) != data["config"].get("bands"):

@@ -1,5 +1,6 @@
 """R2H-Diff as a whole system: scene gain, classical base, guided five-step refinement."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ FLOOR = 0.005
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """All that shapes weights or samples; stored in the card."""
+    """All that shapes weights or samples, besides the network's published size; kept in the card."""
 
     bands: int = 31
     steps: int = 5
@@ -31,15 +32,18 @@ class Config:
     """Log-ratio to the base that one unit of the chain stands for."""
     limit: float = 2.0
     """Largest chain value: a spectrum differs from its base by at most exp(limit * spread)."""
+    shapes: int = 10
+    """Cosines over the bands, the constant left out, that a refinement is made of: reflectance in
+    the visible has no finer features than these, and what is finer is noise."""
 
 
 class R2HDiffReconstructor(Reconstructor):
     """Refines root-polynomial regression by guided diffusion of its relative error.
 
     The published system diffuses the cube itself. Ours diffuses the logarithm of cube over base,
-    less its mean over the bands: an untrained correction leaves the classical answer as it is,
+    as far as it is a smooth shape: an untrained correction leaves the classical answer as it is,
     errors count relative to the spectrum, as in the field's ranking metric, and brightness stays
-    what the scene's gain and the exposure-invariant base make it. Only the shape is refined.
+    what the scene's gain and the exposure-invariant base make it.
     """
 
     def __init__(self, config: Config) -> None:
@@ -48,6 +52,7 @@ class R2HDiffReconstructor(Reconstructor):
         self.network = R2HDiff(config.bands, Size())
         self.gain = SceneGain()
         self.base = torch.nn.Parameter(torch.zeros(config.bands, TERMS), requires_grad=False)
+        self.smooth = smooth_shapes(config.bands, config.shapes)
         self.keep = schedules.linear(config.steps, config.beta_first, config.beta_last)
 
     def whole(
@@ -92,11 +97,15 @@ class R2HDiffReconstructor(Reconstructor):
     def encode(self, cube: Tensor, base: Tensor) -> Tensor:
         """Reflectance -> chain; see `decode`."""
         ratio = ((cube + FLOOR) / (base + FLOOR)).log() / self.config.spread
-        return _shape(ratio).clamp(-self.config.limit, self.config.limit)
+        return self._shape(ratio).clamp(-self.config.limit, self.config.limit)
 
     def decode(self, x: Tensor, base: Tensor) -> Tensor:
         """Chain -> reflectance, (batch, bands, rows, columns)."""
-        return (base + FLOOR) * (_shape(x) * self.config.spread).exp() - FLOOR
+        return (base + FLOOR) * (self._shape(x) * self.config.spread).exp() - FLOOR
+
+    def _shape(self, ratio: Tensor) -> Tensor:
+        """Projects onto the smooth shapes, which brightness is none of."""
+        return F.conv2d(ratio, self.smooth.to(ratio)[..., None, None])
 
     def classical(self, rgb: Tensor) -> Tensor:
         """Root-polynomial regression of calibrated linear RGB."""
@@ -108,9 +117,11 @@ class R2HDiffReconstructor(Reconstructor):
         return (rgb.clamp(min=0) + 0.01).log() / 2 + 1.25
 
 
-def _shape(ratio: Tensor) -> Tensor:
-    """Without its mean over the bands, which is brightness."""
-    return ratio - ratio.mean(1, keepdim=True)
+def smooth_shapes(bands: int, count: int) -> Tensor:
+    """Projector (bands, bands) onto the first `count` cosines over the bands, less the constant."""
+    order, place = torch.arange(1, count + 1)[:, None], torch.arange(bands) + 0.5
+    cosines = (math.pi * order * place / bands).cos() * (2 / bands) ** 0.5
+    return cosines.T @ cosines
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:

@@ -33,7 +33,7 @@ class Textured:
     coarse_rgb: Tensor
 
 
-def texture(plot: Plot, reference: Tensor) -> Textured:
+def texture(plot: Plot) -> Textured:
     """Gives each fine pixel the mean spectrum of the metre pixels of its colour."""
     spectra, picture = torch.from_numpy(plot.cube), srgb_decode(torch.from_numpy(plot.rgb))
     k = picture.shape[-1] // spectra.shape[-1]
@@ -105,7 +105,7 @@ class Source:
         return _turn([plot.cube[window], plot.rgb[window]], rng)
 
     def _mosaic(self, size: int, rng: Generator) -> tuple[Tensor, Tensor]:
-        """Plots of one flight side by side, at the metre grid."""
+        """Neighbours in the list of plots, mostly of one flight, side by side at the metre grid."""
         first = _pick(len(self.plots), rng)
         near = [self.plots[(first + i) % len(self.plots)] for i in range(16)]
         cube = _quilt([plot.coarse_cube for plot in near])

@@ -45,7 +45,7 @@ def material(folder: Path) -> Source:
     spectra = [as_tensor(s) for s in sources.library(folder, BANDS).values()]
     reference = mean_response(seen)
     plots = [p for p in sources.paired_plots(folder, BANDS) if not held_out(p.name)]
-    textured = [texture(plot, reference) for plot in plots]
+    textured = [texture(plot) for plot in plots]
     measured = torch.cat([t.coarse_cube.flatten(1).T for t in textured])
     palette = torch.cat([s[torch.linspace(0, len(s) - 1, 40).long()] for s in spectra])
     observer = as_tensor(sources.standard_observer(folder, BANDS))
@@ -151,7 +151,7 @@ def train(
         if not torch.isfinite(value):
             raise FloatingPointError(f"the loss became {value.item()} at step {step}")
         value.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.network.parameters(), 1.0)
         optimiser.step()
         decay = min(0.997, (step + 1) / (step + 10))
         with torch.no_grad():

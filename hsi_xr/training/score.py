@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hsi_xr.diffusion import samplers
-from hsi_xr.networks.attention import OwnStatistics
+from hsi_xr.diffusion.noise import NoiseField
+from hsi_xr.networks.r2h_diff import STRIDE
+from hsi_xr.physics import Camera
 from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
 from hsi_xr.reconstructors._scene_gain import colour_means
 from hsi_xr.training import sources
@@ -40,13 +41,13 @@ def cases(folder: Path) -> list[Case]:
     }
     cubes = {name: [as_tensor(p.cube)[None] for p in found] for name, found in sets.items()}
     cubes["unseen sensor AVIRIS"] = [as_tensor(sources.suburb(folder, BANDS))[None]]
-    cameras = [_white(as_tensor(curves[name])) for name in HELD_OUT_CAMERAS]
+    cameras = [Camera(as_tensor(curves[name])) for name in HELD_OUT_CAMERAS]
     made = []
     for name, found in cubes.items():
-        linear = [(_see(cameras[0], cube), cube) for cube in found]
+        linear = [(cameras[0].project(cube), cube) for cube in found]
         made.append(Case(f"{name}, simulated linear, level known", linear, True))
         coded = [
-            (_eight_bit(_see(camera, cube)), cube) for cube in found for camera in cameras
+            (_eight_bit(camera.project(cube)), cube) for cube in found for camera in cameras
         ]
         made.append(Case(f"{name}, simulated 8-bit, unseen cameras", coded, False))
         if name in sets:
@@ -57,32 +58,25 @@ def cases(folder: Path) -> list[Case]:
     return made
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def reconstruct(
     model: R2HDiffReconstructor, rgb: Tensor, *, known_gain: bool, base_only: bool = False
 ) -> Tensor:
     """The whole image at once, (1, 3, h, w) -> (1, bands, h, w)."""
     rows, columns = rgb.shape[-2:]
-    gain = torch.ones(1, 3) if known_gain else model.gain(colour_means(rgb))
-    rgb = F.pad(rgb, (0, -columns % model.stride, 0, -rows % model.stride), mode="reflect")
-    rgb = rgb / gain[..., None, None]
-    base = model.classical(rgb)
+    means = None if known_gain else colour_means(rgb)
     if base_only:
-        return base[..., :rows, :columns]
-    guide_rgb = model.guide_of(rgb)
-    guide = model.network.guide(guide_rgb)
-    rng = torch.Generator().manual_seed(0)
-
-    def denoise(x: Tensor, t: int) -> Tensor:
-        return model.network(
-            x, guide_rgb, torch.tensor([t]), guide=guide, statistics=OwnStatistics()
-        )
-
-    def noise(t: int) -> Tensor:
-        return torch.randn(base.shape, generator=rng)
-
-    x = samplers.ancestral(denoise, noise, model.keep, stochastic=False, limit=model.config.limit)
-    return model.decode(x, base)[..., :rows, :columns]
+        gain = rgb.new_ones(1, 3) if means is None else model.gain(means)
+        return model.classical(rgb / gain[..., None, None])
+    rgb = F.pad(rgb, (0, -columns % STRIDE, 0, -rows % STRIDE), mode="reflect")
+    r, c = (torch.arange(n)[None] for n in rgb.shape[-2:])
+    cube, _ = model.whole(
+        rgb,
+        torch.ones_like(rgb[:, :1]),
+        lambda t: NoiseField(0).read(r, c, channels=len(BANDS), step=t),
+        means=means,
+    )
+    return cube[..., :rows, :columns]
 
 
 def score(estimate: Tensor, truth: Tensor) -> dict[str, float]:
@@ -112,14 +106,6 @@ def table(model: R2HDiffReconstructor, folder: Path, *, base_only: bool) -> dict
         ]
         found[case.name] = {key: sum(r[key] for r in rows) / len(rows) for key in rows[0]}
     return found
-
-
-def _white(response: Tensor) -> Tensor:
-    return response / response.sum(1, keepdim=True)
-
-
-def _see(camera: Tensor, cube: Tensor) -> Tensor:
-    return torch.einsum("cb,nbhw->nchw", camera, cube)
 
 
 def _eight_bit(rgb: Tensor) -> Tensor:

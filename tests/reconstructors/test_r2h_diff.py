@@ -1,0 +1,70 @@
+"""The system around the network: base, gain and shape keep what they promise."""
+
+import pytest
+import torch
+
+from hsi_xr.diffusion.noise import NoiseField
+from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor, smooth_shapes
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    made = R2HDiffReconstructor(Config()).eval()
+    made.base.data = torch.rand(31, 13, generator=torch.Generator().manual_seed(1)) / 13
+    torch.nn.init.normal_(made.network.head.weight, std=0.05)
+    return made
+
+
+def _rgb(rows=24, columns=32):
+    rgb = torch.rand(1, 3, rows, columns, generator=torch.Generator().manual_seed(2))
+    return rgb * torch.linspace(0.1, 1, columns)
+
+
+def _noise(rows=24, columns=32):
+    r, c = torch.arange(rows)[None], torch.arange(columns)[None]
+    return lambda t: NoiseField(0).read(r, c, channels=31, step=t)
+
+
+def test_smooth_shapes_are_a_projection_without_brightness():
+    project = smooth_shapes(31, 10)
+    torch.testing.assert_close(project @ project, project, atol=1e-5, rtol=0)
+    torch.testing.assert_close(project.sum(1), torch.zeros(31), atol=1e-5, rtol=0)
+
+
+def test_what_is_encoded_is_decoded(model):
+    base = model.classical(_rgb())
+    x = model._shape(0.3 * torch.randn(base.shape, generator=torch.Generator().manual_seed(3)))
+    torch.testing.assert_close(model.encode(model.decode(x, base), base), x, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_an_untrained_correction_leaves_the_classical_answer():
+    fresh = R2HDiffReconstructor(Config())
+    fresh.base.data = torch.rand(31, 13) / 13
+    cube, _ = fresh.whole(_rgb(), torch.ones(1, 1, 24, 32), _noise(), means=None)
+    torch.testing.assert_close(cube, fresh.classical(_rgb()), atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_a_known_gain_undoes_the_exposure(model):
+    """Half the light and half the gain: the same ground."""
+    weights = torch.ones(1, 1, 24, 32)
+    cube, facts = model.whole(_rgb(), weights, _noise(), means=None)
+    dark = model(_rgb() / 2, _noise(), {**facts, "gain": facts["gain"] / 2}, stochastic=False)
+    torch.testing.assert_close(dark, cube, atol=1e-4, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_the_stochastic_chain_varies_with_the_sample_and_the_mean_chain_barely(model):
+    _, facts = model.whole(_rgb(), torch.ones(1, 1, 24, 32), _noise(), means=None)
+    r, c = torch.arange(24)[None], torch.arange(32)[None]
+
+    def draw(sample, stochastic):
+        def noise(t):
+            return NoiseField(0, sample).read(r, c, channels=31, step=t)
+
+        return model(_rgb(), noise, facts, stochastic=stochastic)
+
+    wide, narrow = ((draw(0, s) - draw(1, s)).abs().mean() for s in (True, False))
+    assert wide > narrow >= 0
