@@ -1,7 +1,7 @@
 """`.hsi` on Dataset and DataArray: verbs, one line each; see the functions of `hsi_xr`."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,7 @@ class HsiAccessor:
         )
 
     def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
-        """Three bands of a cube, nearest to these wavelengths in nm. See `hsi_xr.raster.quicklook`."""
+        """The bands of a cube nearest to three wavelengths in nm, as a picture."""
         from hsi_xr.raster.quicklook import three_bands
 
         return three_bands(self._obj, wavelengths)
@@ -137,7 +137,7 @@ class HsiAccessor:
         overwrite: bool = False,
         resume: bool = False,
         creation_options: Mapping[str, str] | None = None,
-        progress: Callable[[int, int], object] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Path:
         """Streams a cube to a GeoTIFF. See `hsi_xr.write`."""
         from hsi_xr.raster.write import write
@@ -165,6 +165,4 @@ class HsiAccessor:
         """Describes a written product as a STAC item. See `hsi_xr.describe`."""
         from hsi_xr.raster.describe import describe
 
-        return describe(
-            self._obj, datetime=datetime, href=href, id=id, derived_from=derived_from
-        )
+        return describe(self._obj, datetime=datetime, href=href, id=id, derived_from=derived_from)

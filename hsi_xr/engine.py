@@ -53,7 +53,7 @@ class Request:
 
 
 def resolve_device(name: str) -> str:
-    """"auto", "cpu", "cuda" or "cuda:N" -> the device's full name.
+    """The full name of "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
         UnknownName: No such device on this machine.
@@ -113,7 +113,10 @@ _TOO_LARGE = "{} x {} px do not fit the device's memory; give a smaller tile (--
 
 
 class _Owner:
-    """Runs networks on a device, one call at a time: batches on its thread, surveys on the asker's."""
+    """Runs networks on a device, one call at a time.
+
+    Batches run on its own thread, surveys on that of who asks.
+    """
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
@@ -135,17 +138,22 @@ class _Owner:
             batch = [each for each in waiting if each.runs_with(first)][: self._size(first)]
             taken = {id(each) for each in batch}
             waiting = [each for each in waiting if id(each) not in taken]
-            try:
-                with self.busy:
-                    answers = self._run(batch)
-            except torch.OutOfMemoryError as error:
-                waiting = self._retry_smaller(batch, error) + waiting
-            except BaseException as error:  # whoever asked gets it; the owner serves on
-                for each in batch:
-                    each.answer.set_exception(error)
-            else:
-                for each, answer in zip(batch, answers):
-                    each.answer.set_result(answer)
+            waiting = self._answer(batch) + waiting
+
+    def _answer(self, batch: list[Request]) -> list[Request]:
+        """Runs a batch and tells whoever asked; gives back what is to be tried again."""
+        try:
+            with self.busy:
+                answers = self._run(batch)
+        except torch.OutOfMemoryError as error:
+            return self._retry_smaller(batch, error)
+        except BaseException as error:  # noqa: BLE001  # whoever asked gets it; the owner serves on
+            for each in batch:
+                each.answer.set_exception(error)
+            return []
+        for each, answer in zip(batch, answers, strict=True):
+            each.answer.set_result(answer)
+        return []
 
     def _size(self, request: Request) -> int:
         asked = request.job.batch or (1 if self.device.type == "cpu" else CUDA_BATCH)
@@ -185,9 +193,7 @@ class _Owner:
         seen, noise = self._tensor(rgb), self._noise(job, *lines)
         level = None if means is None else torch.from_numpy(means)[None].to(self.device)
         with torch.inference_mode():
-            cube, facts = self._model(job).whole(
-                seen, self._tensor(weights), noise(0), means=level
-            )
+            cube, facts = self._model(job).whole(seen, self._tensor(weights), noise(0), means=level)
             if job.samples > 1:
                 cube = self._sampled(job, seen, noise, facts)
         return cube.float().cpu().numpy(), {k: v.float().cpu().numpy() for k, v in facts.items()}
@@ -210,8 +216,8 @@ class _Owner:
     def _noise(self, job: Job, rows: Lines, columns: Lines) -> Callable[[int], Noise]:
         """Sample -> step -> noise at these rows and columns."""
         r, c = (torch.from_numpy(lines).to(self.device) for lines in (rows, columns))
-        return lambda sample: lambda step: NoiseField(job.seed, sample).read(
-            r, c, channels=job.bands, step=step
+        return lambda sample: (
+            lambda step: NoiseField(job.seed, sample).read(r, c, channels=job.bands, step=step)
         )
 
     def _tensor(self, images: Array) -> Tensor:
@@ -234,7 +240,8 @@ class _Owner:
                     f"{job.model!r} changed after the work was planned; plan it again"
                 )
             model = load_model(card)
-            self._models[key] = model.to(self.device, memory_format=torch.channels_last)
+            model = model.to(self.device)
+            self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         return self._models[key]
 
 

@@ -70,7 +70,7 @@ class Survey:
         try:
             with safe_open(path, framework="numpy") as file:
                 about = file.metadata() or {}
-                facts = {name: file.get_tensor(name) for name in file.keys()}
+                facts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
         except (OSError, SafetensorError) as error:
             raise UnreadableFile(f"no survey can be read from {str(path)!r}: {error}") from error
         if about.get("format") != _FORMAT:

@@ -28,8 +28,9 @@ def blocks(plan: Plan) -> da.Array:
         else _tiles(plan, name, chunks)
     )
     tiling = plan.tiling
+    dependencies: list[Any] = [] if chunks is None else [chunks]
     return da.Array(
-        HighLevelGraph.from_collections(name, graph, [] if chunks is None else [chunks]),
+        HighLevelGraph.from_collections(name, graph, dependencies),
         name,
         chunks=(
             (plan.job.answers,),

@@ -67,7 +67,10 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         "long_name": "band centre wavelength",
         "units": "nm",
     }
-    kept |= {"band": numbers, "wavelength": xr.Variable("band", [float(nm) for nm in bands.centres], centre)}
+    kept |= {
+        "band": numbers,
+        "wavelength": xr.Variable("band", [float(nm) for nm in bands.centres], centre),
+    }
     if bands.widths is not None:
         about = {"long_name": "full width at half maximum", "units": "nm"}
         kept["fwhm"] = xr.Variable("band", list(bands.widths), about)

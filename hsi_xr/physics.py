@@ -16,7 +16,7 @@ class Camera:
             raise ValueError(f"a response is (3, bands); got {tuple(response.shape)}")
         total = response.sum(1, keepdim=True)
         if (total <= 0).any():
-            raise ValueError("every channel of a response must see some light")
+            raise ValueError("every channel of the response must see some light")
         self.response = response / total
 
     def project(self, cube: Tensor) -> Tensor:

@@ -4,12 +4,13 @@ import os
 
 import xarray as xr
 
+from hsi_xr.facts import Survey
 from hsi_xr.graph import blocks, pixels_of
 from hsi_xr.label import labelled
 from hsi_xr.planning import Input, plan
 from hsi_xr.raster.scene import Selection
-from hsi_xr.facts import Survey
 from hsi_xr.surveying import survey_scene
+
 
 def reconstruct(
     obj: Input,

@@ -8,12 +8,12 @@ import xarray as xr
 from dask.base import tokenize
 
 from hsi_xr.errors import UsageError
+from hsi_xr.facts import Survey
 from hsi_xr.job import CUDA_BATCH, Job
 from hsi_xr.raster.scene import Scene, Selection, as_scene
 from hsi_xr.raster.tiles import Tiling, anchor_of
 from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import find
-from hsi_xr.facts import Survey
 from hsi_xr.surveying import WINDOWS
 from hsi_xr.tasks import Work
 
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def memory_bytes(self) -> int:
-        """Estimated peak while streaming to a file: a batch in the network and blocks on their way."""
+        """Estimated peak while streaming to a file: a batch that runs, blocks on their way."""
         tile = self.tiling.at(0, 0)
         batch = self.job.batch or (1 if self.job.device in ("auto", "cpu") else CUDA_BATCH)
         seen = len(tile.view_rows) * len(tile.view_columns) * batch
@@ -77,7 +77,9 @@ class Plan:
 
     def __str__(self) -> str:
         t, gib = self.tiling, 2**30
-        survey = "given" if self.survey else "the scene itself" if self.whole else f"{WINDOWS} windows"
+        survey = (
+            "given" if self.survey else "the scene itself" if self.whole else f"{WINDOWS} windows"
+        )
         lines = {
             "scene": f"{t.rows} x {t.columns} px, {self.scene.radiometry.kind}, "
             f"scale {self.scene.radiometry.scale:.6g}",
@@ -92,7 +94,6 @@ class Plan:
             "output": f"{self.output_bytes / gib:.2f} GiB as float32",
         }
         return "\n".join(f"{name:<8} {text}" for name, text in lines.items())
-
 
 
 def plan(

@@ -41,7 +41,7 @@ def survey_scene(work: Work, pixels: Pixels) -> Facts:
     if mine:
         try:
             answer.set_result(_survey(work, pixels))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # whoever waits gets it, too
             with _looking:
                 _surveys.pop(work.token, None)
             answer.set_exception(error)
@@ -81,7 +81,7 @@ def _where_data_is(work: Work, pixels: Pixels) -> list[Tile]:
     for top in range(0, cells.shape[0], LEVEL_SIDE // WINDOW):
         spans = cells.row_spans[top : top + LEVEL_SIDE // WINDOW]
         strip = pixels.read([(Span(spans[0].start, spans[-1].stop), columns)])[0]
-        seen = np.isfinite(strip).all(0)
+        seen = np.asarray(np.isfinite(strip).all(axis=0))
         full += [
             (float(seen[r.start - spans[0].start :][: len(r), c.start : c.stop].mean()), top + i, j)
             for i, r in enumerate(spans)

@@ -1,4 +1,4 @@
-"""One owner per device: batches of one shape, smaller ones when memory runs out, errors handed on."""
+"""One owner per device: full batches, smaller ones when memory runs out, errors handed on."""
 
 import json
 import sys

@@ -40,5 +40,5 @@ def test_no_cube_with_that_picture_is_smaller_than_the_pseudo_inverse(camera):
 
 @pytest.mark.parametrize("response", [torch.ones(4, 11), torch.zeros(3, 11), torch.ones(3)])
 def test_what_is_no_camera_is_refused(response):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="response"):
         Camera(response)

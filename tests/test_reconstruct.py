@@ -1,5 +1,6 @@
 """The result belongs to the scene: not to chunks, batches, threads, tiles or areas of interest."""
 
+import pickle
 import subprocess
 import sys
 
@@ -198,9 +199,11 @@ def test_thin_scenes_work(size):
 
 def test_a_dataset_of_colours_is_an_array_of_bands():
     array = scene(40, 52)
-    colours = {name: array.isel(band=i, drop=True) for i, name in enumerate(("red", "green", "blue"))}
+    colours = {
+        name: array.isel(band=i, drop=True) for i, name in enumerate(("red", "green", "blue"))
+    }
     dataset = xr.Dataset(colours)
-    for name, variable in colours.items():
+    for name in colours:
         dataset[name].encoding = {"dtype": "uint8"}
     wanted = _numbers(array.hsi.reconstruct())
     np.testing.assert_array_equal(_numbers(dataset.hsi.reconstruct()), wanted)
@@ -267,12 +270,13 @@ def test_an_array_is_not_computed_while_planning():
 
 
 def test_the_graph_has_a_task_per_tile_and_holds_no_model():
-    import pickle
-
+    """Weights are a megabyte; a hundred tasks with all that they share are a fraction of it."""
     cube = hsi_xr.reconstruct(scene(640, 640, chunks=(64, 64)), tile=64)["reflectance"]
-    tasks = [key for key in dict(cube.__dask_graph__()) if "reconstruct" in str(key)]
-    assert len(tasks) == 100
-    assert len(pickle.dumps(dict(cube.data.dask.layers[cube.data.dask.toposort()[-1]]))) < 3e5 * 3
+    layers = cube.data.dask.layers
+    (ours,) = (dict(layer) for name, layer in layers.items() if name.startswith("hsi-xr-recon"))
+    tiles = [key for key in ours if isinstance(key, tuple)]
+    assert len(tiles) == 100
+    assert len(pickle.dumps({key: ours[key] for key in tiles})) < 100_000
 
 
 def test_equal_work_has_equal_names():
@@ -324,7 +328,7 @@ def test_what_cannot_be_a_scene_is_refused_while_planning(change, error, says):
         ({"device": "gpu7"}, UnknownName, "gpu7"),
         ({"device": "cuda:99"}, UnknownName, "cuda"),
         ({"radiometry": "gamma"}, UnknownName, "srgb"),
-        ({"tile": 62}, UsageError, "multiple of 4"),
+        ({"tile": 30}, UsageError, "multiple of 4"),
         ({"halo": -1}, UsageError, "negative"),
         ({"samples": 0}, UsageError, "samples"),
         ({"seed": -1}, UsageError, "seed"),

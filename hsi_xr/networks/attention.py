@@ -43,7 +43,7 @@ class Statistics(Protocol):
     """True when matrices need no moments, so that queries and keys need not be computed."""
 
     def weights(self, size: Sequence[int]) -> Tensor | None:
-        """Weight of each pixel at a resolution, (batch, 1, rows, columns); None counts all alike."""
+        """Weights of the pixels of a size, (batch, 1, rows, columns); None counts all alike."""
 
     def matrices(self, rule: Rule | None = None, moments: Moments | None = None) -> Tensor:
         """The matrices of the next layer."""
@@ -60,7 +60,7 @@ class OwnStatistics:
     def weights(self, size: Sequence[int]) -> Tensor | None:
         if self._weights is None or tuple(self._weights.shape[-2:]) == tuple(size):
             return self._weights
-        return F.adaptive_avg_pool2d(self._weights, tuple(size))
+        return F.adaptive_avg_pool2d(self._weights, (size[0], size[1]))
 
     def matrices(self, rule: Rule | None = None, moments: Moments | None = None) -> Tensor:
         if rule is None or moments is None:

@@ -19,6 +19,10 @@ from hsi_xr.networks.attention import Moments, OwnStatistics, Statistics
 STRIDE = 4
 """Rows and columns must be multiples of this: two halvings."""
 
+GATE = 50.0
+"""Bound of a gate's product. Without normalisation, products of products could otherwise grow
+without end on pictures unlike any seen in training; on those seen they stay far below."""
+
 STEP_CODE = 32
 """Length of the sinusoidal code of a step."""
 
@@ -79,9 +83,8 @@ class R2HDiff(nn.Module):
         )
         self.head = nn.Conv2d(fine, bands, 3, padding=1)
         self.base = nn.Conv2d(3, bands, 1)
-        for silent in (self.head, self.base):  # an untrained network answers zero
-            nn.init.zeros_(silent.weight)
-            nn.init.zeros_(silent.bias)
+        for parameter in (*self.head.parameters(), *self.base.parameters()):
+            nn.init.zeros_(parameter)  # an untrained network answers zero
 
     def forward(
         self,
@@ -187,7 +190,7 @@ class GatedFeed(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         left, right = self.spread(self.widen(h)).chunk(2, dim=1)
-        return self.narrow(left * right)
+        return self.narrow((left * right).clamp(-GATE, GATE))
 
 
 class HATA(nn.Module):
@@ -231,10 +234,12 @@ class HATA(nn.Module):
         return F.conv2d(value, self.near_qkv.weight[2 * width :], padding=1, groups=width)
 
     def _by_head(self, x: Tensor) -> Tensor:
-        """(batch, channels, rows, columns) -> (batch, heads, d, pixels)"""
+        """(batch, channels, rows, columns) -> (batch, heads, d, pixels)."""
         return x.unflatten(1, (self.heads, -1)).flatten(3)
 
-    def _moments(self, query: Tensor, key: Tensor, value: Tensor, weights: Tensor | None) -> Moments:
+    def _moments(
+        self, query: Tensor, key: Tensor, value: Tensor, weights: Tensor | None
+    ) -> Moments:
         q, k, v = (self._by_head(each) for each in (query, key, value))
         if weights is None:
             weighted, pixels = (q, k, v), q.new_full((len(q), 1, 1), q.shape[-1])

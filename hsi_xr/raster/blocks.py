@@ -42,18 +42,17 @@ class Block:
 
 
 def block_sizes(arrays: Sequence[xr.DataArray], side: int) -> Sizes:
-    """Blocks whose edges are tile edges of a file tiled by `side`, so no tile is written twice.
+    """Blocks that are whole chunks, small ones joined until they reach `side`.
 
-    Where the arrays are chunked that way, the blocks are their chunks. Otherwise each block is
-    at least as large as a chunk, which bounds how often a chunk is computed.
+    So each chunk of the first lazy array is computed once, however a slice or a tile size has laid
+    its edges; arrays of other chunks follow it. Arrays in memory are cut at multiples of `side`.
     """
     chunked = next((array for array in arrays if array.chunks is not None), None)
-    lengths = arrays[0].sizes["y"], arrays[0].sizes["x"]
     if chunked is None:
-        own: tuple[tuple[int, ...], ...] = ((), ())
+        lengths = arrays[0].sizes["y"], arrays[0].sizes["x"]
+        rows, columns = (_even(length, side) for length in lengths)
     else:
-        own = tuple(chunked.chunksizes[dim] for dim in ("y", "x"))
-    rows, columns = (_aligned(chunks, length, side) for chunks, length in zip(own, lengths))
+        rows, columns = (_joined(chunked.chunksizes[dim], side) for dim in ("y", "x"))
     return rows, columns
 
 
@@ -116,16 +115,24 @@ def ahead(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _aligned(chunks: tuple[int, ...], length: int, side: int) -> tuple[int, ...]:
-    if chunks and min(chunks) > 0 and all(size % side == 0 for size in chunks[:-1]):
-        return chunks
-    step = -(-max(chunks, default=side) // side) * side
-    return tuple(min(step, length - start) for start in range(0, length, step))
+def _even(length: int, side: int) -> tuple[int, ...]:
+    return tuple(min(side, length - start) for start in range(0, length, side))
+
+
+def _joined(chunks: tuple[int, ...], side: int) -> tuple[int, ...]:
+    joined, size = [], 0
+    for chunk in chunks:
+        size += chunk
+        if size >= side:
+            joined.append(size)
+            size = 0
+    return (*joined, size) if size else tuple(joined)
 
 
 def _rechunked(array: xr.DataArray, sizes: Sizes) -> Any:
-    whole = {"band": -1} if "band" in array.dims else {}
-    return array.chunk({**whole, "y": sizes[0], "x": sizes[1]}).data
+    bands = (-1,) if "band" in array.dims else ()
+    # as tasks even where a cluster is at hand: a block must not need all of the cube
+    return array.data.rechunk((*bands, *sizes), method="tasks")
 
 
 def _part(array: xr.DataArray, block: Block) -> NDArray[Any]:

@@ -1,6 +1,5 @@
 """A product -> its STAC item. Every fact is read from the file; a missing one stays missing."""
 
-from datetime import UTC
 from datetime import datetime as Datetime
 from os.path import relpath
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hsi_xr.errors import MissingFact, UsageError
 from hsi_xr.raster.assets import GEOTIFF, assets
 from hsi_xr.raster.footprint import footprint
+from hsi_xr.raster.labels import instant
 from hsi_xr.raster.product import Product
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def describe(
         Item without a collection. A product without georeference has no geometry, and says so.
 
     Raises:
-        MissingFact: No acquisition time is known.
+        MissingFact: No acquisition time is known, or a day only.
         InvalidData: The file is no product of hsi_xr, or it lies nowhere on Earth.
         UsageError: An array that was not opened from a file.
     """
@@ -73,26 +73,6 @@ def describe(
     if derived_from is not None:
         item.add_link(_link(derived_from, product.path.parent))
     return item
-
-
-def instant(time: Datetime | str) -> Datetime:
-    """An acquisition time in UTC. A day alone is refused: midnight would be an invention.
-
-    Raises:
-        UsageError: The text is not a date and a time of day.
-    """
-    if isinstance(time, str):
-        text = time.strip()
-        try:
-            time = Datetime.fromisoformat(text)
-        except ValueError:
-            text = ""
-        if len(text) <= len("2026-01-02") or isinstance(time, str):
-            raise UsageError(
-                f"{time!r} is not a date with a time of day; give ISO 8601, e.g. "
-                "2026-01-02T10:30:00Z"
-            )
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _path(obj: "Path | str | xr.DataArray | xr.Dataset") -> Path:

@@ -35,9 +35,9 @@ def filled(
 
 def _mean(total: Array, weight: Array, levels: int, rest: Array) -> Array:
     """Sums and counts of pixels -> means; holes are answered by the next coarser level."""
-    mean = total / np.maximum(weight, 1)
+    mean = total / np.maximum(weight, np.float32(1))
     if levels == 0:
-        return np.where(weight > 0, mean, rest[:, None, None].astype("float32"))
+        return np.where(weight > 0, mean, rest[:, None, None]).astype("float32")
     if (weight > 0).all():
         return mean
     coarse = _mean(_halved(total), _halved(weight[None])[0], levels - 1, rest)

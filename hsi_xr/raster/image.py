@@ -34,6 +34,15 @@ class Storage:
 
     @classmethod
     def of(cls, variable: str, dtype: str, scale: float) -> "Storage":
+        """How a variable is stored.
+
+        Raises:
+            UsageError: There is no such type or step.
+        """
+        if dtype not in DTYPES:
+            raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {dtype!r}")
+        if not 0 < scale < np.inf:
+            raise UsageError(f"scale is the positive size of a stored step; got {scale!r}")
         if dtype == "float32":
             return cls("float32", np.nan)
         if variable == "reflectance_std":  # never negative
@@ -84,6 +93,16 @@ class Image:
         return self.array.sizes["y"], self.array.sizes["x"]
 
     @property
+    def shown(self) -> tuple[int, int, int] | None:
+        """The bands nearest to red, green and blue, if it has them."""
+        return wavelengths.default_bands(self.wavelengths or [])
+
+    @property
+    def style(self) -> Path:
+        """Of the style file that QGIS looks for beside it."""
+        return self.path.with_suffix(".qml")
+
+    @property
     def wavelengths(self) -> list[float] | None:
         return self._lengths("wavelength")
 
@@ -113,7 +132,8 @@ def images_of(obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: flo
     """The files of a cube, the main one first.
 
     Raises:
-        UsageError: There is no array to write, or its dimensions are not band, y, x.
+        UsageError: There is no array to write, its dimensions are not band, y, x, or there is no
+            such way to store it.
         InvalidData: It has no pixels, or states a place or a wavelength that is none.
     """
     arrays = _arrays(obj)
@@ -131,7 +151,7 @@ def images_of(obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: flo
         Image(
             array=array,
             name=variable,
-            path=path.with_name(f"{path.stem}{_SIDES[variable]}.tif") if at else path,
+            path=sibling_paths(path)[variable] if at else path,
             storage=Storage.of(variable, dtype, scale),
             transform=transform_of(obj),
             crs=crs,
@@ -139,6 +159,11 @@ def images_of(obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: flo
         )
         for at, (variable, array) in enumerate(arrays.items())
     ]
+
+
+def sibling_paths(main: Path) -> dict[str, Path]:
+    """Variables beside the reflectance -> their files."""
+    return {name: main.with_name(f"{main.stem}{ending}.tif") for name, ending in _SIDES.items()}
 
 
 def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:

@@ -7,13 +7,13 @@ an array says of itself (units, standard_name, ...) is kept in domain XARRAY.
 
 import json
 from collections.abc import Hashable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 
 from hsi_xr._version import __version__
-from hsi_xr.errors import InvalidData
+from hsi_xr.errors import MissingFact, UsageError
 
 Domains = Mapping[str, Mapping[str, str]]
 """Domain -> tags, `""` being the default domain."""
@@ -43,7 +43,8 @@ def scene_domains(
         written: When the file is written, with a time zone.
 
     Raises:
-        InvalidData: `datetime` is no time.
+        MissingFact: `datetime` is a day without a time.
+        UsageError: It is nothing of the kind.
     """
     made = stated(attrs)
     own = {str(key): value for key, value in variable_attrs.items()}
@@ -58,8 +59,8 @@ def scene_domains(
         | {"CONFIG": compact(made)},
         "XARRAY": {"NAME": variable, "ATTRS": compact(kept)},
     }
-    if "datetime" in attrs:
-        domains["IMAGERY"] = {"ACQUISITIONDATETIME": _to_gdal_time(str(attrs["datetime"]))}
+    if (taken := attrs.get("datetime")) is not None:
+        domains["IMAGERY"] = {"ACQUISITIONDATETIME": f"{instant(taken):%Y-%m-%d %H:%M:%S.%f}"}
     return domains
 
 
@@ -84,10 +85,24 @@ def is_product(tags: Mapping[str, str]) -> bool:
 def acquisition(imagery: Mapping[str, str]) -> str | None:
     """The time of acquisition as ISO 8601 in UTC, from the IMAGERY tags of a dataset."""
     try:
-        moment = datetime.fromisoformat(imagery.get("ACQUISITIONDATETIME", "").strip())
-    except ValueError:  # absent, or in a form of its own: not told
+        moment = instant(imagery.get("ACQUISITIONDATETIME", ""))
+    except UsageError:  # absent, a day only, or in a form of its own: not told
         return None
-    return _in_utc(moment).isoformat().replace("+00:00", "Z")
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def instant(time: datetime | str) -> datetime:
+    """An acquisition time in UTC, which GDAL and STAC both mean where no zone is told.
+
+    Args:
+        time: ISO 8601 where it is text. A day alone is refused: midnight would be an invention.
+
+    Raises:
+        MissingFact: It is a day.
+        UsageError: It is no time at all.
+    """
+    moment = time if isinstance(time, datetime) else _read_time(str(time).strip())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def stated(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
@@ -119,17 +134,15 @@ def _json_object(tags: Mapping[str, str], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _to_gdal_time(text: str) -> str:
+def _read_time(text: str) -> datetime:
+    what = "a date with a time of day in ISO 8601, e.g. 2026-01-02T10:30:00Z"
     try:
-        moment = datetime.fromisoformat(text)
+        date.fromisoformat(text)
+    except ValueError:
+        pass
+    else:
+        raise MissingFact(f"the datetime {text!r} is a day; give {what}")
+    try:
+        return datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidData(
-            f"attribute 'datetime' is no ISO 8601 time: {text!r}; "
-            "set e.g. attrs['datetime'] = '2026-01-02T03:04:05Z'"
-        ) from error
-    return f"{_in_utc(moment):%Y-%m-%d %H:%M:%S.%f}"
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """GDAL and STAC both mean UTC where no zone is told."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        raise UsageError(f"the datetime {text!r} cannot be read; give {what}") from error

@@ -1,16 +1,23 @@
 """What a run has written already, kept beside its unfinished files so that it can be resumed."""
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hsi_xr.errors import UsageError
+from hsi_xr.raster.disk import sync
 from hsi_xr.raster.labels import compact
+
+ENDING = "part.json"
 
 _LONGEST = 60
 """Characters of a value that an error message shows."""
+
+
+def ledger_of(main: Path) -> Path:
+    """Where the ledger of an unfinished file lies: `cube.tif` -> `cube.part.json`."""
+    return main.with_name(f"{main.stem}.{ENDING}")
 
 
 @dataclass
@@ -56,17 +63,6 @@ class Ledger:
                 f"cannot resume from {str(self.path)!r}: {'; '.join(differing)}. "
                 "Repeat the call as it was, or begin anew without resume"
             )
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold what has been written to a file, or which names a folder has."""
-    if path.is_dir() and os.name != "posix":
-        return  # only there can a folder be opened
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _short(value: Any) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import dask
 import numpy as np
+from dask.base import compute
 from numpy.typing import NDArray
 
 from hsi_xr.raster.fill import filled
@@ -49,8 +49,7 @@ class LazyPixels:
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
         parts = [self.array[:, r.start : r.stop, c.start : c.stop] for r, c in rectangles]
         return [
-            np.asarray(part, dtype="float32")
-            for part in dask.compute(*parts, scheduler="synchronous")
+            np.asarray(part, dtype="float32") for part in compute(*parts, scheduler="synchronous")
         ]
 
 

@@ -53,7 +53,9 @@ def decide(
         MissingFact: Neither said nor stated nor safe to assume.
     """
     if radiometry is not None and radiometry not in KINDS:
-        raise UnknownName(f"no radiometry is called {radiometry!r}; choose one of {', '.join(KINDS)}")
+        raise UnknownName(
+            f"no radiometry is called {radiometry!r}; choose one of {', '.join(KINDS)}"
+        )
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise MissingFact(f"the scale must be a positive number; got {scale!r}")
     kind = radiometry or stated or ("srgb" if dtype == "uint8" else None)

@@ -26,6 +26,7 @@ def open(
     *,
     chunks: int | tuple[int, int] | None = 512,
     rgb: Sequence[int] | None = None,
+    nodata: float | None = None,
 ) -> xr.DataArray:
     """A raster file as float32 (band, y, x), its scale and offset applied, NaN where invalid.
 
@@ -37,6 +38,8 @@ def open(
         path: Of a file, or whatever else GDAL opens.
         chunks: Side of the dask chunks in pixels, or (rows, columns); None reads at once.
         rgb: 1-based numbers of the bands to keep, in order.
+        nodata: The number, as it is stored, of what is no pixel; takes the place of the file's
+            own nodata value and counts by the same rule.
 
     Returns:
         Coordinates `band` (1..n), the pixel centres `y` and `x` (`row` and `column` numbers
@@ -57,8 +60,8 @@ def open(
         _check_length(src, name, size)
         bands = _bands(src, name, rgb)
         blocks = _blocks((src.height, src.width), chunks)
-        token = tokenize(name, changed, size, bands, blocks)
-        source = Source(name, bands, changed, size, f"hsi-open-{token}")
+        token = tokenize(name, changed, size, bands, blocks, nodata)
+        source = Source(name, bands, changed, size, f"hsi-open-{token}", nodata)
         array = xr.DataArray(
             _lazy(source, blocks) if chunks else read_window(source, slice(None), slice(None)),
             dims=("band", "y", "x"),

@@ -1,6 +1,5 @@
 """One call of `write`: what it has to do, whether it may, and where it stands."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
@@ -13,10 +12,9 @@ from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
 from hsi_xr.raster import geotiff, labels
 from hsi_xr.raster.blocks import Block, Read, block_sizes, cut, reader
 from hsi_xr.raster.image import Image
-from hsi_xr.raster.ledger import Ledger
+from hsi_xr.raster.ledger import ENDING, Ledger, ledger_of
 
-_LEDGER = "part.json"
-_PASSING = ("part.tif", "part.tif.ovr", "whole.part.tif", _LEDGER, f"{_LEDGER}.new", "part.qml")
+_PASSING = ("part.tif", "part.tif.ovr", "whole.part.tif", ENDING, f"{ENDING}.new", "part.qml")
 """Endings of what lies beside a file only while it is written."""
 _SAME = 1e-4
 """Reflectance: two computations of one pixel differ by less, whatever batch it was in."""
@@ -36,7 +34,7 @@ class Run:
 
     @property
     def ledger(self) -> Path:
-        return self.images[0].beside(_LEDGER)
+        return ledger_of(self.images[0].path)
 
     @property
     def parts(self) -> list[Path]:
@@ -46,8 +44,8 @@ class Run:
 def planned(images: list[Image], cog: bool, given: Mapping[str, Any]) -> Run:
     main, arrays = images[0], [image.array for image in images]
     options = [geotiff.creation_options(image, given) for image in images]
-    tiles = {int(option[side]) for option in options for side in ("BLOCKXSIZE", "BLOCKYSIZE")}
-    sizes = block_sizes(arrays, math.lcm(geotiff.TILE, *tiles))
+    sizes = block_sizes(arrays, geotiff.TILE)
+    taken = main.attrs.get("datetime")
     config = {
         "variables": {image.name: [image.count, *image.shape] for image in images},
         "stored as": [main.storage.dtype, main.storage.scale],
@@ -57,6 +55,7 @@ def planned(images: list[Image], cog: bool, given: Mapping[str, Any]) -> Run:
         "cog": cog,
         "creation options": options[0],
         "blocks": sizes,
+        "datetime": None if taken is None else labels.instant(taken).isoformat(),
         **{f"hsi_xr_{key}": value for key, value in labels.stated(main.attrs).items()},
     }
     return Run(images, cut(sizes), reader(arrays, sizes), options, cog, config)
@@ -68,7 +67,9 @@ def check_destination(images: list[Image], *, overwrite: bool, resume: bool) -> 
     A run that was killed while its files took their places has left some of them.
     """
     paths = [image.path for image in images]
-    left = paths[1:] if resume and images[0].beside(_LEDGER).exists() else []
+    left = paths[1:] if resume and ledger_of(paths[0]).exists() else []
+    if images[0].shown is not None:
+        paths.append(images[0].style)
     for path in paths:
         if path.is_dir():
             raise DestinationUnwritable(f"{str(path)!r} is a folder; name a file in it")
@@ -76,7 +77,7 @@ def check_destination(images: list[Image], *, overwrite: bool, resume: bool) -> 
             raise DestinationExists(
                 f"{str(path)!r} exists; choose another name, or set overwrite to replace it"
             )
-    folder, probe = paths[0].parent, images[0].beside(f"{_LEDGER}.new")
+    folder, probe = paths[0].parent, images[0].beside(f"{ENDING}.new")
     try:
         probe.touch()
         probe.unlink()

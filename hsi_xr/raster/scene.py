@@ -116,7 +116,7 @@ def _three_of_dataset(
         return _three(dataset[images[0]], choice)
     raise BandMismatch(
         f"the dataset has no red, green, blue and no single (band, y, x) variable; it has "
-        f"{', '.join(map(str, dataset.data_vars)) or 'nothing'}. Choose, e.g. rgb=('B4', 'B3', 'B2')"
+        f"{', '.join(map(str, dataset.data_vars)) or 'nothing'}. Choose: rgb=('B4', 'B3', 'B2')"
     )
 
 

@@ -36,6 +36,8 @@ class Source:
     """In bytes, as `mtime_ns` of when the file was opened; both 0 for what is no local file."""
     name: str
     """Of the dask array that reads these pixels and nothing else."""
+    nodata: float | None = None
+    """The stored number of what is no pixel, in place of what the file says; None leaves that."""
 
 
 def read_window(source: Source, rows: slice, columns: slice) -> NDArray[np.float32]:
@@ -61,7 +63,7 @@ def read_window(source: Source, rows: slice, columns: slice) -> NDArray[np.float
     window = Window(left, top, right - left, bottom - top)
     try:
         raw = src.read(list(source.bands), window=window)
-        valid = _valid(src, source.bands, raw, window)
+        valid = _valid(src, source, raw, window)
     except RasterioIOError as error:
         raise UnreadableFile(
             f"{source.path!r} is damaged or truncated: rows {top} to {bottom}, columns {left} to "
@@ -142,12 +144,13 @@ _handles = _Handles()
 
 
 def _valid(
-    src: "DatasetReader", bands: Sequence[int], raw: NDArray[Any], window: "Window"
+    src: "DatasetReader", source: Source, raw: NDArray[Any], window: "Window"
 ) -> NDArray[np.bool_]:
     """Where a pixel may be used, (rows, columns): not transparent, not masked, not nodata."""
     from rasterio.enums import MaskFlags
 
-    valid = ~_is_nodata(src, bands, raw)
+    bands = source.bands
+    valid = ~_is_nodata(src, source, raw)
     for band in alpha_bands(src):
         valid &= src.read(band, window=window) != 0
     flags = {band: set(src.mask_flag_enums[band - 1]) for band in bands}
@@ -159,13 +162,14 @@ def _valid(
     return valid
 
 
-def _is_nodata(src: "DatasetReader", bands: Sequence[int], raw: NDArray[Any]) -> NDArray[np.bool_]:
+def _is_nodata(src: "DatasetReader", source: Source, raw: NDArray[Any]) -> NDArray[np.bool_]:
     """Where the nodata value says that there is no pixel, (rows, columns).
 
     A value that can be a colour (0, 255) must be in every band: a blue of 0 alone is a shadow,
     and a red of 255 a roof. One that cannot (-9999) rules the pixel out by itself.
     """
-    nodata = [src.nodatavals[band - 1] for band in bands]
+    told = source.nodata
+    nodata = [src.nodatavals[band - 1] if told is None else told for band in source.bands]
     if any(value is None for value in nodata):
         return np.zeros(raw.shape[1:], dtype=bool)
     unsigned = raw.dtype.kind == "u" and not labels.is_product(src.tags(ns="HSI_XR"))

@@ -33,7 +33,7 @@ def label(file: Any, image: Image) -> None:
     )
     if centres:
         scene["ENVI"] = wavelengths.envi_tags(centres, widths)
-        _colour(file, wavelengths.default_bands(centres))
+        _colour(file, image.shown)
     for domain, tags in scene.items():
         file.update_tags(ns=domain or None, **tags)
     file.scales = [image.storage.scale] * image.count

@@ -14,21 +14,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.errors import DestinationUnwritable, UsageError
-from hsi_xr.raster import geotiff, wavelengths
+from hsi_xr.errors import UsageError
+from hsi_xr.raster import geotiff
 from hsi_xr.raster.blocks import Block, ahead
-from hsi_xr.raster.image import DTYPES, Image, images_of
-from hsi_xr.raster.ledger import Ledger, sync
+from hsi_xr.raster.disk import sync, writing
+from hsi_xr.raster.image import Image, images_of
+from hsi_xr.raster.ledger import Ledger
+from hsi_xr.raster.publish import publish
 from hsi_xr.raster.run import Run, begun, check_destination, discard, earlier, planned
 from hsi_xr.raster.source import open_raster
-from hsi_xr.raster.style import qgis_style
 
 Progress = Callable[[int, int], None]
 """Is told how many pixels are written, and of how many."""
 
 _SUFFIXES = (".tif", ".tiff")
-_SIDECARS = (".aux.xml", ".ovr", ".msk")
-"""What GDAL would still read beside a file that is not the one they were made for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +55,9 @@ def write(
     """Compute a cube and write it as a cloud-optimised GeoTIFF, complete or not at all.
 
     `reflectance_std` and `rgb_residual`, where the dataset has them, go into `<stem>_std.tif` and
-    `<stem>_residual.tif`, computed with it in one pass. All files appear together, the main one
-    last. Memory is bounded by the blocks in flight, whatever the size of the scene.
+    `<stem>_residual.tif`, computed with it in one pass; `<stem>.qml` has QGIS show natural colours,
+    if the cube has them. All files appear together. Memory is bounded by the blocks in flight
+    (of whole chunks, each computed once), whatever the size of the scene.
 
     Args:
         obj: Reflectance (band, y, x), lazy or not, in any chunks; as a dataset's variable
@@ -66,7 +66,8 @@ def write(
         dtype: `int16` stores steps of `scale`, `float32` the numbers as they are.
         scale: Size of a step.
         cog: With overviews, laid out to be read by parts over a network.
-        overwrite: Replace what is there, once the new one is complete.
+        overwrite: Replace what is there, once the new one is complete; what the old one had
+            beside it and the new one has not (deviation, residual, style) is removed.
         resume: Go on where a killed or interrupted run of the same configuration stopped.
         creation_options: Of GDAL's GTiff driver, e.g. `{"COMPRESS": "DEFLATE"}`.
         progress: Called after each block.
@@ -78,16 +79,17 @@ def write(
         DestinationExists: Something is there and `overwrite` is not set.
         DestinationUnwritable: The folder is missing or read-only, or the disk is full.
         UsageError: The request cannot be met, or the run to resume was configured otherwise.
+        MissingFact: Attribute `datetime` is a day without a time.
         InvalidData: The cube has no pixels or contradicts itself.
     """
-    images = images_of(obj, _checked_path(path), _checked_dtype(dtype, scale), scale)
+    images = images_of(obj, _checked_path(path), dtype, scale)
     check_destination(images, overwrite=overwrite, resume=resume)
     run = planned(images, cog, creation_options or {})
     ledger = earlier(run) if resume else begun(run)
     try:
         with geotiff.bounded_cache():
             _fill(run, ledger, progress)
-            _publish(run, ledger)
+            publish(run, ledger, overwrite=overwrite)
     except KeyboardInterrupt:
         raise  # what is done stays beside, to be resumed
     except BaseException:
@@ -102,14 +104,6 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
             f"cannot tell the format of {os.fspath(path)!r}; name it {' or '.join(_SUFFIXES)}"
         )
     return Path(path)
-
-
-def _checked_dtype(dtype: str, scale: float) -> str:
-    if dtype not in DTYPES:
-        raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {dtype!r}")
-    if not 0 < scale < np.inf:
-        raise UsageError(f"scale is the positive size of a stored step; got {scale!r}")
-    return dtype
 
 
 def _fill(run: Run, ledger: Ledger, progress: Progress | None) -> None:
@@ -150,14 +144,14 @@ def _checkpoint(run: Run, ledger: Ledger) -> Iterator[list[Any]]:
 
 
 def _note(run: Run, ledger: Ledger) -> None:
-    with _on_disk(run.images[0].path):
+    with writing(run.images[0].path):
         for path in run.parts:
             sync(path)
         ledger.save()
 
 
 def _put(image: Image, file: Any, block: Block, stored: _Stored) -> None:
-    with _on_disk(image.path):
+    with writing(image.path):
         geotiff.put(file, block, stored.numbers)
     if stored.is_cut:
         most = image.storage.limits[1] * image.storage.scale
@@ -167,38 +161,3 @@ def _put(image: Image, file: Any, block: Block, stored: _Stored) -> None:
             "Write with dtype='float32' to keep them",
             stacklevel=4,
         )
-
-
-@contextmanager
-def _on_disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except DestinationUnwritable:
-        raise
-    except OSError as error:  # those of rasterio too
-        reason = error.__cause__ or error
-        raise DestinationUnwritable(
-            f"cannot write {str(path)!r} ({reason}); is the disk full?"
-        ) from error
-
-
-def _publish(run: Run, ledger: Ledger) -> None:
-    """Finish all files under passing names, then give them their own, the main one last."""
-    whole = [image.beside("whole.part.tif") for image in run.images]
-    for at, (part, image, options) in enumerate(zip(run.parts, run.images, run.options)):
-        with _on_disk(image.path):
-            geotiff.finish(part, whole[at], image, cog=run.cog, options=options)
-            geotiff.check(whole[at], run.blocks, [block[at] for block in ledger.done], options)
-            sync(whole[at])
-    main = run.images[0]
-    with _on_disk(main.path):
-        if shown := wavelengths.default_bands(main.wavelengths or []):
-            style = main.beside("part.qml")
-            style.write_text(qgis_style(shown), encoding="utf-8")
-            style.replace(main.path.with_suffix(".qml"))
-        for image, path in reversed(list(zip(run.images, whole))):
-            for ending in _SIDECARS:
-                image.path.with_name(image.path.name + ending).unlink(missing_ok=True)
-            path.replace(image.path)
-        sync(main.path.parent)
-        discard(run.images)

@@ -22,7 +22,7 @@ FLOOR = 0.005
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """All that shapes weights or samples, besides the network's published size; kept in the card."""
+    """All that shapes weights or samples, besides the network's published size; in the card."""
 
     bands: int = 31
     steps: int = 5

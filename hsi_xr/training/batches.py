@@ -39,7 +39,9 @@ def texture(plot: Plot) -> Textured:
     k = picture.shape[-1] // spectra.shape[-1]
     coarse = F.avg_pool2d(picture, k)
     wanted, known = _colour(picture), _colour(coarse)
-    share = (-torch.cdist(wanted.flatten(1).T, known.flatten(1).T).square() / (2 * 0.06**2)).softmax(1)
+    share = (
+        -torch.cdist(wanted.flatten(1).T, known.flatten(1).T).square() / (2 * 0.06**2)
+    ).softmax(1)
     light = picture.mean(0).flatten() / (share @ coarse.mean(0).flatten()).clamp(min=1e-3)
     fine = (share @ spectra.flatten(1).T) * light[:, None]
     cube = fine.T.reshape(len(spectra), *picture.shape[1:])

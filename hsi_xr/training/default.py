@@ -1,11 +1,10 @@
 """Trains the default model: `python -m hsi_xr.training.default DATA OUT`.
 
-Stops after `--steps`, or when asked to by the clock; continues from its checkpoint bit for bit.
+Stops after `--steps`; continues from its checkpoint.
 """
 
 import argparse
 import logging
-import math
 import os
 import time
 from pathlib import Path
@@ -15,12 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr import regression
-from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
 from hsi_xr.reconstructors._scene_gain import colour_means
+from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
 from hsi_xr.spectra import Bands
 from hsi_xr.training import sources
 from hsi_xr.training.batches import Batch, Source, as_tensor, texture
-from hsi_xr.training.simulate import Studio, mean_response
+from hsi_xr.training.simulate import Studio, invented, mean_response
 
 BANDS = Bands.regular(400, 700, 10)
 HELD_OUT_EVERY = 5
@@ -50,7 +49,8 @@ def material(folder: Path) -> Source:
     palette = torch.cat([s[torch.linspace(0, len(s) - 1, 40).long()] for s in spectra])
     observer = as_tensor(sources.standard_observer(folder, BANDS))
     studio = Studio(seen, observer, palette)
-    return Source(textured, [*spectra, measured, measured], studio, reference)
+    paints = invented(2000, len(BANDS), torch.Generator().manual_seed(1))
+    return Source(textured, [*spectra, measured, measured, paints], studio, reference)
 
 
 def fit_base(source: Source, rng: torch.Generator, *, batches: int = 150) -> Tensor:
@@ -65,7 +65,9 @@ def fit_base(source: Source, rng: torch.Generator, *, batches: int = 150) -> Ten
     return regression.fit(torch.cat(rgb), torch.cat(spectra))
 
 
-def fit_gain(model: R2HDiffReconstructor, source: Source, rng: torch.Generator, *, steps: int) -> None:
+def fit_gain(
+    model: R2HDiffReconstructor, source: Source, rng: torch.Generator, *, steps: int
+) -> None:
     """Teaches the scene gain on whole scenes: patches side by side under one exposure."""
     optimiser = torch.optim.Adam(model.gain.parameters(), 3e-3)
     for step in range(steps):
@@ -104,83 +106,88 @@ def loss(model: R2HDiffReconstructor, batch: Batch, rng: torch.Generator) -> Ten
     return error.abs().mean() + gradients
 
 
-def train(
-    folder: Path,
-    out: Path,
-    *,
-    steps: int,
-    gain_steps: int,
-    start: Path | None = None,
-    minutes: float = math.inf,
-) -> None:
-    """Fits the base, the gain and the network; continues from `out` where that was begun."""
-    source, rng = material(folder), torch.Generator().manual_seed(0)
-    torch.manual_seed(0)
-    model = R2HDiffReconstructor(Config()).to(memory_format=torch.channels_last)
-    checkpoint = out / "training.pt"
-    if start is not None:
-        begun_with = torch.load(start, weights_only=True)["model"]
-        model.load_state_dict(
-            {k: v for k, v in begun_with.items() if k.startswith(("network", "base"))},
-            strict=False,
+class Training:
+    """The network, its optimiser and its running average; all that a checkpoint holds.
+
+    Begins at the checkpoint if there is one, else at the network and base of another run, else
+    anew.
+    """
+
+    def __init__(
+        self, source: Source, checkpoint: Path, *, rate: float, gain_steps: int, start: Path | None
+    ) -> None:
+        self.source, self.checkpoint, self.rate = source, checkpoint, rate
+        self.rng = torch.Generator().manual_seed(0)
+        self.done = 0
+        torch.manual_seed(0)
+        self.model = R2HDiffReconstructor(Config())
+        if start is not None:
+            begun = torch.load(start, weights_only=True)["average"]
+            begun = {k: v for k, v in begun.items() if k.startswith(("network", "base"))}
+            self.model.load_state_dict(begun, strict=False)
+        elif not checkpoint.exists():
+            self.model.base.data = fit_base(source, self.rng)
+        if not checkpoint.exists():
+            fit_gain(self.model, source, self.rng, steps=gain_steps)
+        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
+        network = self.model.network
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
-    elif not checkpoint.exists():
-        model.base.data = fit_base(source, rng)
-    if not checkpoint.exists():
-        fit_gain(model, source, rng, steps=gain_steps)
-    average = {k: v.clone() for k, v in model.state_dict().items()}
-    rate = 1e-3
-    optimiser = torch.optim.AdamW(
-        model.network.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-4
-    )
-    done, begun = 0, time.monotonic()
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        rng.set_state(state["rng"])
-        average, done = state["average"], state["done"]
-    total = 0.0
-    for step in range(done, steps):
-        share = step / steps
-        now = rate * min(1, (step + 1) / 100) * (1 - share) ** 0.9
-        for group in optimiser.param_groups:
-            group["lr"] = now
-        optimiser.zero_grad()
-        value = loss(model, source.draw(rng, size=PATCH), rng)
+        if checkpoint.exists():
+            self._resume()
+
+    def step(self, of: int) -> float:
+        """One batch of a run of so many; its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * min(1, (self.done + 1) / 100) * (1 - self.done / of) ** 0.9
+        self.optimiser.zero_grad()
+        value = loss(self.model, self.source.draw(self.rng, size=PATCH), self.rng)
         if not torch.isfinite(value):
-            raise FloatingPointError(f"the loss became {value.item()} at step {step}")
+            raise FloatingPointError(f"the loss became {value.item()} at step {self.done}")
         value.backward()
-        torch.nn.utils.clip_grad_norm_(model.network.parameters(), 1.0)
-        optimiser.step()
-        decay = min(0.997, (step + 1) / (step + 10))
+        torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), 1.0)
+        self.optimiser.step()
+        decay = min(0.997, (self.done + 1) / (self.done + 10))
         with torch.no_grad():
-            for name, tensor in model.state_dict().items():
-                average[name].lerp_(tensor, 1 - decay)
-        total += value.item()
-        late = (time.monotonic() - begun) / 60 > minutes
-        if (step + 1) % 50 == 0 or late:
-            log.info("step %d loss %.4f %.1f min", step + 1, total / 50, (time.monotonic() - begun) / 60)
+            for name, tensor in self.model.state_dict().items():
+                self.average[name].lerp_(tensor, 1 - decay)
+        self.done += 1
+        return value.item()
+
+    def save(self) -> None:
+        """Writes the checkpoint, whole or not at all."""
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "rng": self.rng.get_state(),
+            "done": self.done,
+        }
+        beside = self.checkpoint.with_suffix(".part")
+        torch.save(state, beside)
+        os.replace(beside, self.checkpoint)
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.rng.set_state(state["rng"])
+        self.average, self.done = state["average"], state["done"]
+
+
+def train(training: Training, *, steps: int) -> None:
+    """Runs to so many steps in all, saving every hundred."""
+    begun, total = time.monotonic(), 0.0
+    while training.done < steps:
+        total += training.step(steps)
+        if training.done % 50 == 0:
+            minutes = (time.monotonic() - begun) / 60
+            log.info("step %d loss %.4f %.1f min", training.done, total / 50, minutes)
             total = 0.0
-        if (step + 1) % 100 == 0 or late or step + 1 == steps:
-            _save(
-                {
-                    "model": model.state_dict(),
-                    "average": average,
-                    "optimiser": optimiser.state_dict(),
-                    "rng": rng.get_state(),
-                    "done": step + 1,
-                },
-                checkpoint,
-            )
-        if late:
-            return
-
-
-def _save(state: dict[str, object], path: Path) -> None:
-    beside = path.with_suffix(".part")
-    torch.save(state, beside)
-    os.replace(beside, path)
+        if training.done % 100 == 0 or training.done == steps:
+            training.save()
 
 
 def main() -> None:
@@ -191,17 +198,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--gain-steps", type=int, default=6000)
     parser.add_argument("--start", type=Path, help="checkpoint of another run to start from")
-    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    train(
-        options.data,
-        options.out,
-        steps=options.steps,
+    training = Training(
+        material(options.data),
+        options.out / "training.pt",
+        rate=options.rate,
         gain_steps=options.gain_steps,
         start=options.start,
-        minutes=options.minutes,
     )
+    train(training, steps=options.steps)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Measures a trained checkpoint and writes weights and card:
-`python -m hsi_xr.training.publish DATA CHECKPOINT [--gain CHECKPOINT] OUT.safetensors`."""
+`python -m hsi_xr.training.publish DATA CHECKPOINT [--gain CHECKPOINT] OUT.safetensors`.
+"""
 
 import argparse
 import logging
@@ -66,9 +67,7 @@ def halo_errors(model: R2HDiffReconstructor, rgb: Tensor) -> dict[int, float]:
     """Largest change of a 64 px core when only so many pixels around it are seen."""
     side, core = rgb.shape[-1], slice(96, 160)
     with torch.inference_mode():
-        whole, facts = model.whole(
-            rgb, torch.ones(1, 1, side, side), _noise(0, side), means=None
-        )
+        whole, facts = model.whole(rgb, torch.ones(1, 1, side, side), _noise(0, side), means=None)
         found = {}
         for halo in (8, 16, 24, 32, 48, 64):
             near = slice(core.start - halo, core.stop + halo)
@@ -100,9 +99,7 @@ def memory(side: int = 512) -> int:
 def cost(model: R2HDiffReconstructor) -> float:
     """Multiply-accumulates per pixel of a whole reconstruction, in units of 10^9."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model.whole(
-            torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64), _noise(0, 64), means=None
-        )
+        model.whole(torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64), _noise(0, 64), means=None)
     return counter.get_total_flops() / 2e9 / 64**2
 
 

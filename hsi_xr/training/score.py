@@ -10,8 +10,8 @@ from torch import Tensor
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.r2h_diff import STRIDE
 from hsi_xr.physics import Camera
-from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
 from hsi_xr.reconstructors._scene_gain import colour_means
+from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
 from hsi_xr.training import sources
 from hsi_xr.training.batches import as_tensor
 from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS, held_out
@@ -46,9 +46,7 @@ def cases(folder: Path) -> list[Case]:
     for name, found in cubes.items():
         linear = [(cameras[0].project(cube), cube) for cube in found]
         made.append(Case(f"{name}, simulated linear, level known", linear, True))
-        coded = [
-            (_eight_bit(camera.project(cube)), cube) for cube in found for camera in cameras
-        ]
+        coded = [(_eight_bit(camera.project(cube)), cube) for cube in found for camera in cameras]
         made.append(Case(f"{name}, simulated 8-bit, unseen cameras", coded, False))
         if name in sets:
             real = [
@@ -96,7 +94,9 @@ def score(estimate: Tensor, truth: Tensor) -> dict[str, float]:
     }
 
 
-def table(model: R2HDiffReconstructor, folder: Path, *, base_only: bool) -> dict[str, dict[str, float]]:
+def table(
+    model: R2HDiffReconstructor, folder: Path, *, base_only: bool
+) -> dict[str, dict[str, float]]:
     """Mean scores of every case."""
     found = {}
     for case in cases(folder):

@@ -1,4 +1,4 @@
-"""Pictures of known spectra: random cameras, light, exposure, tone curves and 8 bits; random scenes."""
+"""Pictures of known spectra: random cameras, light, exposure, tone curves, 8 bits; and scenes."""
 
 from dataclasses import dataclass
 
@@ -79,19 +79,29 @@ class Studio:
 
 
 def mixtures(groups: list[Tensor], size: int, rng: Generator) -> Tensor:
-    """A procedural scene of five materials: patches, blends, shading, cast shadow; (bands, s, s)."""
+    """A scene of five materials: patches, blends, shading, cast shadow; (bands, s, s)."""
     picks = [groups[int(i)] for i in torch.randint(len(groups), (5,), generator=rng)]
     spectra = torch.stack([g[int(torch.randint(len(g), (1,), generator=rng))] for g in picks])
     coarse = int(torch.randint(3, 17, (1,), generator=rng))
-    sharpness = 2.0 + 14 * _chance(rng)
+    sharpness = 2.0 + (14 if _chance(rng) < 0.7 else 80) * _chance(rng)
     share = (sharpness * _field(5, coarse, size, rng)).softmax(0)
     jitter = (0.05 * _field(5, 2 * coarse, size, rng)).exp()
     cube = torch.einsum("khw,kb->bhw", share * jitter, spectra)
-    shading = (0.3 * _chance(rng) * _field(1, size // 2, size, rng)).exp()
+    grain = 0.12 * _chance(rng) * torch.randn(1, size, size, generator=rng)
+    shading = (0.3 * _chance(rng) * _field(1, size // 2, size, rng) + grain).exp()
     shadow = torch.sigmoid(20 * (_field(1, coarse, size, rng) - 0.8))
     sky = torch.linspace(1.15, 0.85, spectra.shape[1])[:, None, None]
     dark = 0.15 + 0.4 * _chance(rng)
     return cube * shading * (1 - shadow + shadow * dark * sky)
+
+
+def invented(count: int, bands: int, rng: Generator) -> Tensor:
+    """Smooth spectra of paints and flowers that no library has; (count, bands)."""
+    curves = F.interpolate(
+        1.5 * torch.randn(count, 1, 6, generator=rng), size=bands, mode="linear", align_corners=True
+    )[:, 0]
+    level = 1.5 * torch.randn(count, 1, generator=rng) - 1
+    return (curves + level).sigmoid().clamp(0.01, 0.95)
 
 
 def _field(count: int, coarse: int, size: int, rng: Generator) -> Tensor:

@@ -42,18 +42,14 @@ def _pass(network, side: int, *, last: bool, surveyed: bool) -> Callable[[], obj
     """One denoiser pass over side x side px, as the engine runs it or plainly."""
     layout = torch.channels_last if last else torch.contiguous_format
     network = network.to(memory_format=layout)
-    x, rgb = (
-        torch.rand(1, n, side, side).contiguous(memory_format=layout) for n in (31, 3)
-    )
+    x, rgb = (torch.rand(1, n, side, side).contiguous(memory_format=layout) for n in (31, 3))
     step = torch.tensor([3])
     if not surveyed:
         return lambda: network(x, rgb, step)
     facts: dict[str, torch.Tensor] = {}
     network(x, rgb, step, statistics=PooledStatistics(None, into=facts, name="a"))
     guide = network.guide(rgb)
-    return lambda: network(
-        x, rgb, step, guide=guide, statistics=GivenStatistics(facts, "a")
-    )
+    return lambda: network(x, rgb, step, guide=guide, statistics=GivenStatistics(facts, "a"))
 
 
 def test_the_network_beats_its_plain_forward(model, capsys):

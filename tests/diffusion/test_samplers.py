@@ -40,7 +40,9 @@ def test_clean_estimates_stay_within_the_limit():
     torch.testing.assert_close(found, torch.full((3, 4), 2.0))
 
 
-@pytest.mark.parametrize("keep", [schedules.linear(5, 0.1, 0.99), schedules.linear(1000, 1e-4, 0.02)])
+@pytest.mark.parametrize(
+    "keep", [schedules.linear(5, 0.1, 0.99), schedules.linear(1000, 1e-4, 0.02)]
+)
 def test_with_the_exact_denoiser_of_a_gaussian_samples_are_gaussian(keep):
     """Data N(0, 1/4): the clean estimate is linear in x, so the chain's law can be worked out.
 

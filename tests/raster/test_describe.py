@@ -15,7 +15,8 @@ from rasterio.crs import CRS
 import hsi_xr
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.raster import place
-from hsi_xr.raster.describe import SCHEMAS, instant
+from hsi_xr.raster.describe import SCHEMAS
+from hsi_xr.raster.labels import instant
 from tests.stac_validation import SCHEMAS as SCHEMA_FOLDER
 from tests.stac_validation import validate
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import hsi_xr
-from hsi_xr.errors import InvalidData
+from hsi_xr.errors import MissingFact, UsageError
 from hsi_xr.raster import labels, wavelengths
 
 CENTRES = [383.88449, 400.0, 410.0, 503.25, 1241.7]
@@ -143,11 +143,17 @@ def test_times_are_never_invented():
     assert "IMAGERY" not in made({})
     assert labels.acquisition({}) is None
     assert labels.acquisition({"ACQUISITIONDATETIME": "last summer"}) is None
-    assert made({"datetime": "2026-01-02"})["IMAGERY"] == {
-        "ACQUISITIONDATETIME": "2026-01-02 00:00:00.000000"
-    }
-    with pytest.raises(InvalidData, match="'last summer'"):
+    with pytest.raises(UsageError, match="'last summer'"):
         made({"datetime": "last summer"})
+
+
+@pytest.mark.parametrize("day", ["2026-01-02", "20260102", "2026-W01-5", " 2026-01-02 "])
+def test_a_day_is_not_taken_for_its_midnight(day):
+    assert labels.acquisition({"ACQUISITIONDATETIME": day}) is None
+    with pytest.raises(MissingFact, match="2026-01-02T10:30:00Z"):
+        made({"datetime": day})
+    midnight = made({"datetime": "2026-01-02T00:00"})["IMAGERY"]
+    assert midnight == {"ACQUISITIONDATETIME": "2026-01-02 00:00:00.000000"}
 
 
 def test_tags_that_another_tool_has_broken_are_left_out():

@@ -135,6 +135,35 @@ def test_a_nodata_value_that_is_no_colour_rules_out_the_pixel(save, picture):
     assert np.isnan(values).sum() == 3 * 10 * 20
 
 
+def test_a_nodata_value_that_is_told_means_stored_numbers(save, picture):
+    """And is ruled by what rules the file's own, in whose place it stands."""
+    pixels = picture().astype("uint16")
+    pixels[:, 10:20, 30:50] = 7
+    pixels[2, 100:120, 200:260] = 7  # a shade of one colour
+    path = save(pixels, nodata=300)
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = (1e-4,) * 3, (-0.1,) * 3
+    told, own = hsi_xr.open(path, nodata=7), hsi_xr.open(path)
+    assert np.argwhere(np.isnan(told.values).all(0)).tolist() == [
+        [row, column] for row in range(10, 20) for column in range(30, 50)
+    ]
+    assert not np.isnan(own.values).any()
+    assert told.name == own.name and told.data.name != own.data.name
+    source = source_of(told)
+    np.testing.assert_array_equal(
+        read_window(source, slice(5, 60), slice(7, 90)), told[:, 5:60, 7:90]
+    )
+    np.testing.assert_array_equal(hsi_xr.open(path, nodata=7, chunks=None), told)
+
+
+def test_a_told_nodata_value_that_is_no_colour_rules_out_the_pixel(save, picture):
+    pixels = picture().astype("float32")
+    pixels[1, 10:20, 30:50] = -9999
+    values = hsi_xr.open(save(pixels), nodata=-9999).values
+    assert np.isnan(values[:, 10:20, 30:50]).all()
+    assert np.isnan(values).sum() == 3 * 10 * 20
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -3.4028234663852886e38])
 def test_float_speckle_is_invalid_in_every_band(save, picture, bad):
     pixels = picture().astype("float32")

@@ -13,9 +13,7 @@ SIZES = [(300, 517), (517, 300), (64, 600), (100, 100), (33, 31), (1, 77)]
 def _tilings():
     for rows, columns in SIZES:
         for tile, halo, anchor in [(64, 8, (0, 0)), (128, 33, (3, 1)), (0, 16, (-7, 1_000_001))]:
-            yield Tiling(
-                rows=rows, columns=columns, tile=tile, halo=halo, stride=4, anchor=anchor
-            )
+            yield Tiling(rows=rows, columns=columns, tile=tile, halo=halo, stride=4, anchor=anchor)
 
 
 def _tiles(tiling):
@@ -86,7 +84,7 @@ def test_survey_windows_lie_in_the_scene_and_share_one_shape():
         tiles = spread_windows(tiling, side=64, count=64)
         assert 1 <= len(tiles) <= 64
         assert len({(len(t.view_rows), len(t.view_columns)) for t in tiles}) == 1
-        assert all(-4 < t.rows.start and t.rows.stop <= rows for t in tiles)
+        assert all(t.rows.start > -4 and t.rows.stop <= rows for t in tiles)
 
 
 def test_impossible_settings_are_refused():

@@ -10,6 +10,7 @@ import time
 import warnings
 from pathlib import Path
 
+import dask.array
 import numpy as np
 import pytest
 import rasterio
@@ -25,9 +26,11 @@ from hsi_xr.errors import (
     DestinationExists,
     DestinationUnwritable,
     InvalidData,
+    MissingFact,
     UnreadableFile,
     UsageError,
 )
+from hsi_xr.raster.blocks import block_sizes
 from hsi_xr.raster.read import crs_of, transform_of
 
 ROOT = Path(__file__).parents[2]
@@ -139,11 +142,47 @@ def test_chunks_do_not_change_the_file(cube, tmp_path, chunks):
     assert same(product, given.reflectance)
 
 
-def test_aligned_chunks_are_computed_once(cube, tmp_path):
+@pytest.mark.parametrize(
+    ("chunks", "count"),
+    [
+        ({"y": 512, "x": 1024}, 3 * 2),
+        ({"y": 500, "x": 500}, 3 * 3),
+        ({"y": 384, "x": 384}, 3 * 4),
+        ({"band": 1, "y": 70, "x": 1300}, 2 * 16),
+        ({"y": (0, 700, 0, 400, 0), "x": (1, 1299)}, 2 * 2),
+    ],
+)
+def test_each_chunk_is_computed_once(cube, tmp_path, chunks, count):
     calls = []
-    given = counted(cube(1100, 1300, 2, chunks={"y": 512, "x": 1024}), calls)
-    hsi_xr.write(given, tmp_path / "cube.tif")
-    assert len(calls) == 3 * 2
+    whole = cube(1100, 1300, 2)
+    given = counted(whole.chunk(chunks), calls)
+    product = hsi_xr.open(hsi_xr.write(given, tmp_path / "cube.tif", dtype="float32"))
+    assert len([shape for shape in calls if np.prod(shape)]) == count
+    assert same(product, whole.reflectance)
+
+
+@pytest.mark.parametrize("side", [512, 500, 200])
+def test_each_chunk_of_a_slice_is_computed_once(cube, tmp_path, side):
+    """As an area of interest is, which begins and ends within chunks."""
+    calls = []
+    whole = cube(1100, 1300, 2)
+    rows, columns = slice(99, 1090), slice(333, 1250)
+    given = counted(whole.chunk(y=side, x=side), calls).isel(y=rows, x=columns)
+    product = hsi_xr.open(hsi_xr.write(given, tmp_path / "cube.tif", dtype="float32"))
+    touched = [range(span.start // side, (span.stop - 1) // side + 1) for span in (rows, columns)]
+    assert len(calls) == len(touched[0]) * len(touched[1])
+    assert same(product, whole.reflectance.isel(y=rows, x=columns))
+
+
+def test_blocks_hold_no_more_than_a_chunk_and_half_a_thousand_pixels_a_side():
+    """So many are computed ahead that memory is bounded by their size."""
+    chunks = {"y": (300, 300, 2000, 1, 1), "x": (511,) * 9}
+    array = xr.DataArray(dask.array.zeros((2602, 4599)), dims=("y", "x")).chunk(chunks)
+    rows, columns = block_sizes([array], 512)
+    assert rows == (600, 2000, 2)
+    assert columns == (1022,) * 4 + (511,)
+    held = array.compute()
+    assert block_sizes([held], 512) == ((512,) * 5 + (42,), (512,) * 8 + (503,))
 
 
 def test_dimensions_may_come_in_any_order(cube, tmp_path):
@@ -361,7 +400,8 @@ def test_what_is_no_cube_is_refused(cube, tmp_path):
         (given.rename(reflectance="radiance"), UsageError, "radiance"),
         (given.reflectance.rename(band="wave"), UsageError, "band, y, x"),
         (given.isel(y=slice(0)), InvalidData, "not zero"),
-        (given.assign_attrs(datetime="last summer"), InvalidData, "last summer"),
+        (given.assign_attrs(datetime="last summer"), UsageError, "last summer.*time of day"),
+        (given.assign_attrs(datetime="2026-01-02"), MissingFact, "2026-01-02T10:30:00Z"),
         (given.isel(x=[0, 1, 5]), InvalidData, "evenly spaced"),
     ]:
         with pytest.raises(error, match=words):
@@ -401,6 +441,61 @@ def test_overwriting_leaves_no_trace_of_what_was_there(cube, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cube.qml", "cube.tif"]
 
 
+def test_a_style_that_is_there_is_not_replaced_unless_that_was_asked_for(cube, tmp_path):
+    style = tmp_path / "cube.qml"
+    style.write_text("mine")
+    with pytest.raises(DestinationExists, match=r"cube\.qml"):
+        hsi_xr.write(cube(), tmp_path / "cube.tif")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+    hsi_xr.write(cube(120, 80, 2), tmp_path / "cube.tif")  # of two bands there are no colours
+    assert style.read_text() == "mine"
+    hsi_xr.write(cube(), tmp_path / "cube.tif", overwrite=True)
+    assert "<qgis" in style.read_text()
+    hsi_xr.write(cube(120, 80, 2), tmp_path / "cube.tif", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["cube.tif"]
+
+
+def test_a_style_is_replaced_after_its_cube(cube, tmp_path, monkeypatch):
+    """A disk that fails in between must not leave a style that is not of the cube there."""
+    path = hsi_xr.write(cube(), tmp_path / "cube.tif")
+    path.with_suffix(".qml").write_text("mine")
+    replace = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target == path:
+            raise OSError("full")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DestinationUnwritable, match="full"):
+        hsi_xr.write(cube(), path, overwrite=True)
+    assert path.with_suffix(".qml").read_text() == "mine"
+
+
+def test_siblings_of_the_cube_that_was_replaced_go_with_it(cube, tmp_path):
+    given = cube()
+    given["reflectance_std"] = given.reflectance / 10
+    given["rgb_residual"] = given.reflectance.isel(band=0, drop=True) - 0.2
+    path = hsi_xr.write(given, tmp_path / "cube.tif")
+    (tmp_path / "cube_std.tif.aux.xml").write_text("<PAMDataset/>")
+    hsi_xr.write(given.drop_vars("rgb_residual"), path, overwrite=True)
+    assert {each.name for each in tmp_path.iterdir()} == {"cube.tif", "cube.qml", "cube_std.tif"}
+    hsi_xr.write(cube(), path, overwrite=True)
+    assert {each.name for each in tmp_path.iterdir()} == {"cube.tif", "cube.qml"}
+
+
+def test_files_that_only_bear_the_name_of_a_sibling_stay(cube, tmp_path, save, picture):
+    path = hsi_xr.write(cube(), tmp_path / "cube.tif")
+    save(picture(), "cube_std.tif")
+    (tmp_path / "cube_residual.tif").write_text("notes")
+    other = hsi_xr.write(cube(90, 70), tmp_path / "other.tif")
+    hsi_xr.write(cube(), path, overwrite=True)
+    assert (tmp_path / "cube_std.tif").exists() and (tmp_path / "cube_residual.tif").exists()
+    shutil.copy(other, tmp_path / "cube_std.tif")  # a cube of its own
+    hsi_xr.write(cube(), path, overwrite=True)
+    assert (tmp_path / "cube_std.tif").exists()
+
+
 def test_a_cube_can_take_the_place_of_the_file_it_is_read_from(cube, tmp_path):
     path = hsi_xr.write(cube(1100, 600, 3), tmp_path / "cube.tif", dtype="float32")
     half = hsi_xr.open(path) / 2
@@ -409,8 +504,10 @@ def test_a_cube_can_take_the_place_of_the_file_it_is_read_from(cube, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
-def test_an_interrupted_run_goes_on_where_it_stopped(cube, tmp_path, dtype):
-    given = cube(1100, 1300, 2, chunks={"y": 512, "x": 512})
+@pytest.mark.parametrize("side", [512, 500])
+def test_an_interrupted_run_goes_on_where_it_stopped(cube, tmp_path, dtype, side):
+    """Also where a tile of the file holds pixels of what is done and of what is not."""
+    given = cube(1100, 1300, 2, chunks={"y": side, "x": side})
     path, calls = tmp_path / "cube.tif", []
     with pytest.raises(KeyboardInterrupt):
         hsi_xr.write(failing(given, KeyboardInterrupt(), at=7), path, dtype=dtype)
@@ -433,6 +530,7 @@ def test_a_resumed_run_must_be_the_same_run(cube, tmp_path):
     interrupted(given, path)
     for other, options, words in [
         (given.assign_attrs(hsi_xr_seed=8), {}, "hsi_xr_seed was 7 and is 8"),
+        (given.assign_attrs(datetime="2026-01-02T03:04:06Z"), {}, "datetime was"),
         (given, {"dtype": "float32"}, "stored as was"),
         (given, {"cog": False}, "cog was true and is false"),
         (given.isel(y=slice(1, None)), {}, "transform was"),
@@ -440,7 +538,8 @@ def test_a_resumed_run_must_be_the_same_run(cube, tmp_path):
     ]:
         with pytest.raises(UsageError, match=words):
             hsi_xr.write(other, path, resume=True, **options)
-    hsi_xr.write(given.assign_attrs(history="later"), path, resume=True)
+    same_time = "2026-01-02T04:04:05+01:00"
+    hsi_xr.write(given.assign_attrs(history="later", datetime=same_time), path, resume=True)
     assert same(hsi_xr.open(path), given.reflectance, within=STEP)
 
 

@@ -38,9 +38,10 @@ def test_the_default_model_is_small_and_says_what_it_is():
 
 
 def test_a_model_in_a_folder_runs_like_a_shipped_one(copy):
-    assert load_model(read(copy)).state_dict().keys() == load_model(
-        _registry.find("default")
-    ).state_dict().keys()
+    assert (
+        load_model(read(copy)).state_dict().keys()
+        == load_model(_registry.find("default")).state_dict().keys()
+    )
 
 
 def test_what_is_saved_is_loaded(copy, tmp_path):
@@ -73,7 +74,9 @@ def test_weights_of_another_network_are_named(copy):
     del state["base"]
     save_file(state, copy)
     _edit(copy, sha256=checksum(copy))
-    with pytest.raises(InvalidCheckpoint, match=r"unknown stray; lacks base; .*stem\.weight is \(32, 5"):
+    with pytest.raises(
+        InvalidCheckpoint, match=r"unknown stray; lacks base; .*stem\.weight is \(32, 5"
+    ):
         load_model(read(copy))
 
 
