@@ -1,5 +1,8 @@
 """Scenes for tests: uneven, taller or wider, brighter to the east, in uneven chunks."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 from affine import Affine
@@ -8,6 +11,15 @@ from hsi_xr.raster.place import coordinates
 
 UTM = "EPSG:32633"
 GRID = Affine(0.1, 0, 500_000.1, 0, -0.1, 4_650_000.3)
+
+
+DATA = Path(os.environ.get("HSI_XR_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+"""Files of others, which no copy of the project carries with it."""
+
+
+def real() -> list[Path]:
+    """The RGB GeoTIFFs of the shared data; none where it is not."""
+    return sorted((DATA / "scenes_rgb").glob("*.tif*"))
 
 
 def picture(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:

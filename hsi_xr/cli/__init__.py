@@ -6,6 +6,7 @@ A command's file imports nothing heavy at its top, so that `--help` can ask all 
 import pkgutil
 import signal
 import warnings
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -41,8 +42,7 @@ class Commands(click.Group):
 
 
 @click.group("hsi", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-v", "--verbose", count=True, help="Say more; twice: say all.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@_console.options
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
@@ -52,15 +52,13 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="hsi-xr")
 @click.pass_context
-def cli(ctx: click.Context, verbose: int, quiet: bool, log_format: str) -> None:
+def cli(ctx: click.Context, log_format: str) -> None:
     """Hyperspectral scenes from RGB.
 
     Results (paths, JSON) go to stdout; notes, errors and progress to stderr.
     Exit status: 0 done, 1 failed, 2 wrong request, 3 invalid data, 130 interrupted.
     """
-    console = _console.Console(verbosity=-1 if quiet else verbose, as_json=log_format == "json")
-    ctx.ensure_object(dict)[_console.KEY] = console
-    console.listen()
+    replace(_console.Console.current(), as_json=log_format == "json").use(ctx)
 
 
 def main(prog_name: str = "hsi-xr") -> None:

@@ -3,7 +3,8 @@
 import json
 import logging
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -13,6 +14,8 @@ KEY = "hsi_xr"
 """Where the console is in `ctx.obj`, which `rio` fills with things of its own."""
 
 log = logging.getLogger("hsi_xr")
+
+Command = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,9 @@ class Console:
         found = ctx.obj.get(KEY) if ctx is not None and isinstance(ctx.obj, dict) else None
         return found if isinstance(found, cls) else cls()
 
-    def listen(self) -> None:
+    def use(self, ctx: click.Context) -> None:
         """Show what the package logs from now on."""
+        ctx.ensure_object(dict)[KEY] = self
         handler = _ToStderr()
         handler.setFormatter(_Json() if self.as_json else _Text())
         levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
@@ -40,6 +44,37 @@ class Console:
         """The last line of a run that did not succeed."""
         line = " ".join(message.split())  # the words of a library may be many lines
         click.echo(json_line(event, line, "error") if self.as_json else line, err=True)
+
+
+def options(command: Command) -> Command:
+    """`-v` and `-q`, which the group and every command take: before or after a command's name."""
+    verbose = click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=_turn_up,
+        help="Say more; twice: say all.",
+    )
+    quiet = click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_silence,
+        help="Say nothing but errors.",
+    )
+    return verbose(quiet(command))
+
+
+def _turn_up(ctx: click.Context, parameter: click.Parameter, count: int) -> None:
+    if count:
+        replace(Console.current(), verbosity=count).use(ctx)
+
+
+def _silence(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> None:
+    if quiet:
+        replace(Console.current(), verbosity=-1).use(ctx)
 
 
 def show_warning(

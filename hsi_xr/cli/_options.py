@@ -93,7 +93,10 @@ _SCENE = (
         help="Factor from the scene's numbers to reflectance or to 0..1.",
     ),
     click.option(
-        "--src-nodata", type=float, metavar="VALUE", help="Pixels of this value are not part of it."
+        "--src-nodata",
+        type=float,
+        metavar="VALUE",
+        help="Stored number of what is no part of it, in place of the file's own nodata.",
     ),
     click.option(
         "--allow-ungeoreferenced",

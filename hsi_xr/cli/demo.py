@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from hsi_xr.cli import _console
 from hsi_xr.cli._progress import progress
 
 
@@ -16,6 +17,7 @@ from hsi_xr.cli._progress import progress
     help="Folder for the files.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the files of an earlier demo.")
+@_console.options
 def command(out: Path, overwrite: bool) -> None:
     """Show all of it on a rendered scene.
 

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hsi_xr.cli import _console
+
 if TYPE_CHECKING:
     import xarray as xr
 
 
 @click.command("info")
 @click.argument("file")
+@_console.options
 def command(file: str) -> None:
     """Tell what FILE holds, as JSON.
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hsi_xr.cli import _console
+
 if TYPE_CHECKING:
     from hsi_xr.reconstructors._card import Card
 
@@ -14,6 +16,7 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="All that the ca
 
 @click.group("models", invoke_without_command=True)
 @_AS_JSON
+@_console.options
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """List the models that are ready to use, or show one."""
@@ -33,6 +36,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @command.command("show")
 @click.argument("name")
 @_AS_JSON
+@_console.options
 def show(name: str, as_json: bool) -> None:
     """Show the card of the model NAME (or of a .safetensors file)."""
     from hsi_xr.reconstructors._registry import find

@@ -1,17 +1,21 @@
 """`hsi-xr reconstruct`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hsi_xr.cli import _options
+from hsi_xr.cli import _console, _options
 from hsi_xr.cli._console import log
 from hsi_xr.cli._progress import MODES, progress
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from hsi_xr.raster.clip import Window
 
 
 @click.command("reconstruct")
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="auto: a bar on a terminal.",
 )
+@_console.options
 def command(
     src: str,
     dst: Path,
@@ -46,14 +51,15 @@ def command(
     import hsi_xr
     from hsi_xr.raster import clip
 
-    image = _image(src, scene)
+    image = hsi_xr.open(src, rgb=scene.bands, nodata=scene.src_nodata)
     acquired = _acquired(src, dst, output, image.attrs.get("datetime"))
     part = clip.window(image, scene.bounds) if scene.bounds else None
     how = _how(scene, run)
-    if dry_run:
-        click.echo(hsi_xr.plan(image, run.model, **how))
-        return
-    cube = hsi_xr.reconstruct(image, run.model, **how)
+    with _naming_options():
+        if dry_run:
+            click.echo(_plan(image, part, how, output))
+            return
+        cube = hsi_xr.reconstruct(image, **how)
     if part is not None:
         cube = part.of(cube)
     if acquired is not None:
@@ -65,22 +71,43 @@ def command(
         click.echo(_describe(dst, src, acquired))
 
 
-def _image(src: str, scene: _options.Scene) -> "xr.DataArray":
-    import hsi_xr
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """The library asks for its arguments; here they have other names."""
+    from hsi_xr.errors import MissingFact
 
-    image = hsi_xr.open(src, rgb=scene.bands)
-    if scene.src_nodata is None:
-        return image
-    masked = image.where((image != scene.src_nodata).any("band"))
-    masked.encoding = image.encoding  # the numbers that are left are those of the file
-    return masked
+    try:
+        yield
+    except MissingFact as error:  # what the numbers mean: all else is asked before
+        options = "--radiometry KIND and --input-scale FACTOR"
+        raise MissingFact(f"{error} (on the command line: {options})") from error
+
+
+def _plan(
+    image: "xr.DataArray", part: "Window | None", how: dict[str, Any], output: _options.Output
+) -> str:
+    """The plan of the whole scene, and what of it is written where that is a part."""
+    import numpy as np
+
+    import hsi_xr
+    from hsi_xr.raster.image import Storage
+
+    dtype = Storage.of("reflectance", output.dtype, output.scale).dtype
+    plan = hsi_xr.plan(image, **how)
+    if part is None:
+        return str(plan)
+    (rows, columns), pixels = part.shape, image.sizes["y"] * image.sizes["x"]
+    values = plan.output_bytes // (np.dtype("float32").itemsize * pixels) * rows * columns
+    return (
+        f"{plan}\n{'area':<8} {rows} x {columns} px from row {part.rows.start}, column "
+        f"{part.columns.start}; {values * np.dtype(dtype).itemsize:,} bytes as {dtype}, "
+        "less when compressed"
+    )
 
 
 def _how(scene: _options.Scene, run: _options.Run) -> dict[str, Any]:
-    how = asdict(run)
-    del how["model"]
     return {
-        **how,
+        **asdict(run),
         "radiometry": scene.radiometry,
         "scale": scene.input_scale,
         "allow_ungeoreferenced": scene.allow_ungeoreferenced,
@@ -90,7 +117,7 @@ def _how(scene: _options.Scene, run: _options.Run) -> dict[str, Any]:
 def _acquired(src: str, dst: Path, output: _options.Output, known: str | None) -> str | None:
     """Time of acquisition in ISO 8601; all that can be said against the item, before any work."""
     from hsi_xr.errors import DestinationExists, MissingFact, UsageError
-    from hsi_xr.raster.describe import instant
+    from hsi_xr.raster.labels import instant
 
     item = _item_path(dst)
     given = output.datetime or known
@@ -126,6 +153,7 @@ def _warn_of_items(src: str, dst: Path, output: _options.Output, acquired: str |
 
 def _write(cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str) -> None:
     import hsi_xr
+    from hsi_xr.raster.ledger import ledger_of
 
     try:
         with progress(mode) as report:
@@ -141,8 +169,7 @@ def _write(cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str) ->
                 progress=report,
             )
     except KeyboardInterrupt:
-        kept = any(dst.parent.glob(f"{dst.stem}*.part.json"))
-        if kept:
+        if ledger_of(dst).exists():
             raise KeyboardInterrupt("What is done is kept: --resume goes on from there.") from None
         raise
 

@@ -24,6 +24,10 @@ class Window:
     rows: slice
     columns: slice
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
     def of(self, cube: "xr.Dataset") -> "xr.Dataset":
         """This part of a cube of the scene, lazily; its coordinates tell where it lies."""
         return cube.isel(y=self.rows, x=self.columns)
@@ -53,7 +57,7 @@ def window(scene: "xr.DataArray | xr.Dataset", bounds: grid.Bounds) -> Window:
     corners = [(west, south), (west, north), (east, south), (east, north)]
     columns, rows = grid.points(~transform, corners).T
     found = Window(rows=_span(rows, shape[0]), columns=_span(columns, shape[1]))
-    if min(found.rows.stop - found.rows.start, found.columns.stop - found.columns.start) <= 0:
+    if min(found.shape) <= 0:
         raise UsageError(
             f"the bounds {_text(bounds)} lie outside of the scene, whose bounds are "
             f"{_text(grid.bounds(transform, shape))}; give bounds in the scene's CRS"

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.diffusion.noise import NoiseField
@@ -25,8 +26,10 @@ from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS
 from hsi_xr.training.score import table
 from hsi_xr.training.simulate import srgb_decode
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-5
 """Reflectance by which a tile's answer may differ from the whole scene's."""
+
+HALOS = (8, 16, 24, 32, 40, 48, 64, 80)
 
 ABOUT: dict[str, Any] = {
     "schema": 1,
@@ -69,7 +72,7 @@ def halo_errors(model: R2HDiffReconstructor, rgb: Tensor) -> dict[int, float]:
     with torch.inference_mode():
         whole, facts = model.whole(rgb, torch.ones(1, 1, side, side), _noise(0, side), means=None)
         found = {}
-        for halo in (8, 16, 24, 32, 48, 64):
+        for halo in HALOS:
             near = slice(core.start - halo, core.stop + halo)
             part = model(
                 rgb[..., near, near], _noise(near.start, near.stop), facts, stochastic=False
@@ -103,6 +106,22 @@ def cost(model: R2HDiffReconstructor) -> float:
     return counter.get_total_flops() / 2e9 / 64**2
 
 
+def _plot(folder: Path) -> Tensor:
+    """A plot's picture, (1, 3, 256, 256) linear."""
+    plots = sources.paired_plots(folder, BANDS)
+    rgb = srgb_decode(as_tensor(next(p for p in plots if p.name == "OSBS_5").rgb))[None]
+    return functional.pad(rgb, (28, 28, 28, 28), mode="reflect")
+
+
+def _quilt() -> Tensor:
+    """Squares of any colour with grain: harder on a network than any ground."""
+    rng = torch.Generator().manual_seed(0)
+    colours = 0.1 + 0.7 * torch.rand(1, 3, 11, 11, generator=rng)
+    squares = functional.interpolate(colours, (256, 256))
+    grain = 1 + 0.08 * torch.randn(1, 1, 256, 256, generator=rng)
+    return srgb_decode((squares * grain).clamp(0, 1))
+
+
 def _noise(start: int, stop: int) -> Noise:
     lines = torch.arange(start, stop)[None]
     return lambda t: NoiseField(0).read(lines, lines, channels=len(BANDS), step=t)
@@ -110,12 +129,12 @@ def _noise(start: int, stop: int) -> Noise:
 
 def card_of(model: R2HDiffReconstructor, folder: Path) -> dict[str, Any]:
     """Everything that a card says, measured now."""
-    plots = sources.paired_plots(folder, BANDS)
-    rgb = srgb_decode(as_tensor(next(p for p in plots if p.name == "OSBS_5").rgb))[None]
-    rgb = torch.nn.functional.pad(rgb, (28, 28, 28, 28), mode="reflect")
-    halos = halo_errors(model, rgb)
-    halo = next((h for h, error in halos.items() if error <= TOLERANCE), None)
-    if halo is None:
+    halos = {
+        name: halo_errors(model, rgb)
+        for name, rgb in (("a NEON plot", _plot(folder)), ("a quilt of random colours", _quilt()))
+    }
+    enough = [h for h in HALOS if all(of[h] <= TOLERANCE for of in halos.values())]
+    if not enough:
         raise ValueError(f"no halo keeps a tile within {TOLERANCE} of the whole: {halos}")
     return {
         **ABOUT,
@@ -124,7 +143,7 @@ def card_of(model: R2HDiffReconstructor, folder: Path) -> dict[str, Any]:
         "stride": STRIDE,
         "steps": model.config.steps,
         "reach": {
-            "halo": halo,
+            "halo": enough[0],
             "tolerance": TOLERANCE,
             "max_error_by_halo": halos,
             "survey": True,

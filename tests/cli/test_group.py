@@ -24,6 +24,12 @@ def test_every_command_has_help(command):
     assert f"Usage: hsi {command}" in run(command, "--help").stdout
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, "models show"])
+def test_every_command_can_be_told_to_be_quiet_or_to_say_more(command):
+    told = run(*command.split(), "--help").stdout
+    assert "-q, --quiet" in told and "-v, --verbose" in told
+
+
 def test_an_unknown_command_is_a_wrong_request():
     assert run("reconstuct").exit_code == 2
 

@@ -27,9 +27,9 @@ def test_the_radiometry_is_told_only_where_it_would_be_assumed(tmp_path, dtype, 
     assert info(write_scene(tmp_path / "scene.tif", dtype=dtype))["radiometry"] == kind
 
 
-def test_a_product_tells_its_wavelengths_and_its_making(scene, out):
+def test_a_product_tells_its_wavelengths_and_its_making(reconstruct, scene, out):
     cube = out / "cube.tif"
-    assert run("reconstruct", scene, cube, "--datetime", "2026-01-02T03:04Z").exit_code == 0
+    assert reconstruct(scene, cube, "--datetime", "2026-01-02T03:04Z").exit_code == 0
     facts = info(cube)
     assert [band["wavelength_nm"] for band in facts["bands"]] == list(range(400, 701, 10))
     assert {band["fwhm_nm"] for band in facts["bands"]} == {10}

@@ -1,4 +1,4 @@
-"""`hsi-xr reconstruct` on real files; small ones, since each run estimates a cube."""
+"""`hsi-xr reconstruct` on small scenes; mostly with a model that costs next to nothing."""
 
 import json
 import os
@@ -45,14 +45,14 @@ def test_the_cube_and_its_item_are_written_and_named_on_stdout(scene, out):
     assert Path(link.get_absolute_href()).samefile(scene)
 
 
-def test_it_writes_what_the_library_gives(scene, out):
-    run("reconstruct", scene, out / "cli.tif", "--no-stac")
-    hsi_xr.write(hsi_xr.reconstruct(hsi_xr.open(scene)), out / "library.tif")
+def test_it_writes_what_the_library_gives(reconstruct, slope, scene, out):
+    reconstruct(scene, out / "cli.tif", "--no-stac")
+    hsi_xr.write(hsi_xr.reconstruct(hsi_xr.open(scene), slope), out / "library.tif")
     np.testing.assert_array_equal(pixels(out / "cli.tif"), pixels(out / "library.tif"))
 
 
-def test_without_a_time_the_item_is_left_out_and_the_repair_told(scene, out):
-    result = run("reconstruct", scene, out / "cube.tif")
+def test_without_a_time_the_item_is_left_out_and_the_repair_told(reconstruct, scene, out):
+    result = reconstruct(scene, out / "cube.tif")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [str(out / "cube.tif")]
     assert result.stderr.count("\n") == 1
@@ -60,9 +60,9 @@ def test_without_a_time_the_item_is_left_out_and_the_repair_told(scene, out):
     assert "cube.json" not in names(out)
 
 
-def test_options_reach_the_product(scene, out):
-    result = run(
-        *("-q", "reconstruct", scene, out / "cube.tif", "--bands", "3,2,1", "--dtype", "float32"),
+def test_options_reach_the_product(reconstruct, slope, scene, out):
+    result = reconstruct(
+        *("-q", scene, out / "cube.tif", "--bands", "3,2,1", "--dtype", "float32"),
         *("--radiometry", "linear", "--input-scale", 0.004, "--samples", 2, "--seed", 5),
         *("--no-cog", "-co", "COMPRESS=DEFLATE", "--no-stac"),
     )
@@ -73,16 +73,21 @@ def test_options_reach_the_product(scene, out):
         assert (cube.dtypes[0], cube.compression.name) == ("float32", "deflate")
         assert (made["RADIOMETRY"], made["SEED"], made["SAMPLES"]) == ("linear", "5", "2")
     expected = hsi_xr.reconstruct(
-        hsi_xr.open(scene, rgb=(3, 2, 1)), radiometry="linear", scale=0.004, samples=2, seed=5
+        hsi_xr.open(scene, rgb=(3, 2, 1)),
+        slope,
+        radiometry="linear",
+        scale=0.004,
+        samples=2,
+        seed=5,
     )
     np.testing.assert_allclose(pixels(out / "cube.tif"), expected.reflectance, atol=1e-6)
 
 
-def test_a_part_has_the_pixels_of_the_whole(scene, out):
+def test_a_part_has_the_pixels_of_the_whole(reconstruct, scene, out):
     x, y = TRANSFORM.c, TRANSFORM.f
-    run("reconstruct", scene, out / "whole.tif", "--no-stac", "--tile", 64)
+    reconstruct(scene, out / "whole.tif", "--no-stac", "--tile", 64)
     bounds = (x + 5, y - 25, x + 35, y - 4)
-    run("reconstruct", scene, out / "part.tif", "--no-stac", "--tile", 64, "--bounds", *bounds)
+    reconstruct(scene, out / "part.tif", "--no-stac", "--tile", 64, "--bounds", *bounds)
     np.testing.assert_array_equal(
         pixels(out / "part.tif"), pixels(out / "whole.tif")[:, 8:50, 10:70]
     )
@@ -90,29 +95,53 @@ def test_a_part_has_the_pixels_of_the_whole(scene, out):
         assert tuple(part.bounds) == (bounds[0], bounds[1], bounds[2], bounds[3])
 
 
-def test_pixels_of_the_given_nodata_are_left_out(tmp_path, out):
+@pytest.mark.parametrize("scale", [1, 1e-4])
+def test_pixels_of_the_given_nodata_are_left_out(reconstruct, tmp_path, out, scale):
+    """Given as it is stored, whatever scale the file states."""
     scene = write_scene(tmp_path / "scene.tif")
     with rasterio.open(scene, "r+") as dst:
+        dst.scales = (scale,) * 3
         values = dst.read()
         values[:, 20:30, 40:60] = 7
         dst.write(values)
-    run("reconstruct", scene, out / "cube.tif", "--no-stac", "--src-nodata", 7)
+    reconstruct(scene, out / "cube.tif", "--no-stac", "--src-nodata", 7)
     with rasterio.open(out / "cube.tif") as cube:
         empty = (cube.read() == cube.nodata).all(0)
     assert np.array_equal(empty, (values == 7).all(0))
     assert empty[20:30, 40:60].all()
 
 
-def test_a_dry_run_tells_the_plan_and_writes_nothing(scene, out):
-    result = run("reconstruct", scene, out / "cube.tif", "--dry-run", "--no-stac", "--tile", 64)
+def test_a_dry_run_tells_the_plan_and_writes_nothing(reconstruct, scene, out):
+    result = reconstruct(scene, out / "cube.tif", "--dry-run", "--no-stac", "--tile", 64)
     assert result.exit_code == 0
     assert "61 x 83 px" in result.stdout
     assert "2 of 64 px" in result.stdout
+    assert "area" not in result.stdout
     assert names(out) == set()
 
 
-def test_progress_is_json_lines_where_that_was_asked_for(scene, out):
-    result = run("reconstruct", scene, out / "a.tif", "--no-stac", "--progress", "json")
+def test_a_dry_run_tells_the_part_that_is_asked_for(reconstruct, scene, out):
+    x, y = TRANSFORM.c, TRANSFORM.f
+    options = ("--no-stac", "--samples", 2, "--bounds", x + 5, y - 25, x + 35, y - 4)
+    result = reconstruct(scene, out / "cube.tif", *options, "--dry-run")
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("area"))
+    assert "42 x 60 px from row 8, column 10" in line
+    assert f"{2 * 31 * 42 * 60 * 2:,} bytes as int16" in line
+    assert reconstruct(scene, out / "cube.tif", *options, "-co", "COMPRESS=NONE").exit_code == 0
+    written = sum(path.stat().st_size for path in out.glob("*.tif"))
+    assert pixels(out / "cube.tif").nbytes + pixels(out / "cube_std.tif").nbytes <= written
+
+
+@pytest.mark.parametrize("before", [(), ("-v",)])
+def test_quiet_may_stand_after_the_command(slope, scene, out, before):
+    arguments = (scene, out / "cube.tif", "--model", slope)
+    result = run(*before, "reconstruct", "-q", *arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "--datetime" in run(*before, "reconstruct", *arguments, "--overwrite").stderr
+
+
+def test_progress_is_json_lines_where_that_was_asked_for(reconstruct, scene, out):
+    result = reconstruct(scene, out / "a.tif", "--no-stac", "--progress", "json")
     told = [json.loads(line) for line in result.stderr.splitlines()]
     assert {line["event"] for line in told} == {"progress"}
     assert (told[-1]["done"], told[-1]["total"]) == (61 * 83, 61 * 83)
@@ -147,22 +176,22 @@ def refused(result, code: int, words: str) -> None:
         (("--datetime", "2026-01-02"), "time of day"),
     ],
 )
-def test_a_request_that_cannot_be_met_leaves_nothing_behind(scene, out, options, words):
-    refused(run("-q", "reconstruct", scene, out / "cube.tif", *options), 2, words)
+def test_a_request_that_cannot_be_met_leaves_nothing(reconstruct, scene, out, options, words):
+    refused(reconstruct("-q", scene, out / "cube.tif", *options), 2, words)
     assert names(out) == set()
 
 
 @pytest.mark.parametrize(
     "options", [("--bands", "1,2"), ("--bands", "0,1,2"), ("-co", "COMPRESS"), ("--tile", "big")]
 )
-def test_malformed_options_are_wrong_requests(scene, out, options):
-    result = run("reconstruct", scene, out / "cube.tif", *options)
+def test_malformed_options_are_wrong_requests(reconstruct, scene, out, options):
+    result = reconstruct(scene, out / "cube.tif", *options)
     assert result.exit_code == 2
     assert names(out) == set()
 
 
-def test_an_item_that_was_asked_for_needs_a_time(scene, out):
-    refused(run("reconstruct", scene, out / "cube.tif", "--stac"), 2, "--datetime")
+def test_an_item_that_was_asked_for_needs_a_time(reconstruct, scene, out):
+    refused(reconstruct(scene, out / "cube.tif", "--stac"), 2, "--datetime")
     assert names(out) == set()
 
 
@@ -176,67 +205,70 @@ def test_an_item_that_was_asked_for_needs_a_time(scene, out):
         ({"dtype": "complex64"}, "complex64"),
     ],
 )
-def test_scenes_that_are_none_are_invalid_data(tmp_path, out, profile, words):
+def test_scenes_that_are_none_are_invalid_data(reconstruct, tmp_path, out, profile, words):
     scene = write_scene(tmp_path / "scene.tif", **profile)
-    refused(run("-q", "reconstruct", scene, out / "cube.tif"), 3, words)
+    refused(reconstruct("-q", scene, out / "cube.tif"), 3, words)
     assert names(out) == set()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no raster", "truncated"])
-def test_files_that_cannot_be_read_are_invalid_data(scene, tmp_path, out, content):
+def test_files_that_cannot_be_read_are_invalid_data(reconstruct, scene, tmp_path, out, content):
     path = tmp_path / "broken.tif"
     if content is not None:
         whole = scene.read_bytes()
         path.write_bytes(whole[: len(whole) // 2] if content == "truncated" else content)
-    refused(run("-q", "reconstruct", path, out / "cube.tif"), 3, "broken.tif")
+    refused(reconstruct("-q", path, out / "cube.tif"), 3, "broken.tif")
     assert names(out) == set()
 
 
-def test_16_bit_numbers_must_be_told_what_they_mean(tmp_path, out):
+def test_16_bit_numbers_must_be_told_what_they_mean(reconstruct, tmp_path, out):
     scene = write_scene(tmp_path / "scene.tif", dtype="uint16")
-    refused(run("-q", "reconstruct", scene, out / "cube.tif"), 2, "radiometry")
+    for told in ((), ("--radiometry", "linear")):
+        result = reconstruct("-q", scene, out / "cube.tif", *told)
+        refused(result, 2, "--input-scale")
+        assert "--radiometry" in result.stderr
 
 
-def test_a_scene_of_nothing_is_invalid_data(tmp_path, out):
+def test_a_scene_of_nothing_is_invalid_data(reconstruct, tmp_path, out):
     scene = write_scene(tmp_path / "scene.tif", nodata=0)
     with rasterio.open(scene, "r+") as dst:
         dst.write(np.zeros(dst.read().shape, "uint8"))
-    result = run("-q", "reconstruct", scene, out / "cube.tif")
+    result = reconstruct("-q", scene, out / "cube.tif")
     refused(result, 3, "")
     assert names(out) == set()
 
 
 @pytest.mark.parametrize("there", ["cube.tif", "cube.json"])
-def test_what_is_there_is_not_replaced_unless_that_was_asked_for(scene, out, there):
+def test_what_is_there_is_not_replaced_unless_that_was_asked_for(reconstruct, scene, out, there):
     (out / there).write_text("mine")
-    refused(run("reconstruct", scene, out / "cube.tif", *TAKEN), 2, there)
+    refused(reconstruct(scene, out / "cube.tif", *TAKEN), 2, there)
     assert (out / there).read_text() == "mine"
     assert names(out) == {there}
-    assert run("reconstruct", scene, out / "cube.tif", *TAKEN, "--overwrite").exit_code == 0
+    assert reconstruct(scene, out / "cube.tif", *TAKEN, "--overwrite").exit_code == 0
     assert names(out) == {"cube.tif", "cube.qml", "cube.json"}
     assert json.loads((out / "cube.json").read_text())["id"] == "cube"
 
 
-def test_an_item_that_stays_is_named_as_stale(scene, out):
+def test_an_item_that_stays_is_named_as_stale(reconstruct, scene, out):
     (out / "cube.json").write_text("of an earlier cube")
-    result = run("reconstruct", scene, out / "cube.tif", "--no-stac")
+    result = reconstruct(scene, out / "cube.tif", "--no-stac")
     assert result.exit_code == 0
     assert "cube.json is not touched" in result.stderr
 
 
-def test_the_scene_is_never_its_own_destination(scene):
+def test_the_scene_is_never_its_own_destination(reconstruct, scene):
     before = scene.read_bytes()
-    refused(run("-q", "reconstruct", scene, scene, "--overwrite"), 2, "the scene itself")
+    refused(reconstruct("-q", scene, scene, "--overwrite"), 2, "the scene itself")
     assert scene.read_bytes() == before
 
 
-def test_a_folder_that_is_not_there_is_named(scene, out):
-    refused(run("-q", "reconstruct", scene, out / "a" / "cube.tif"), 2, str(out / "a"))
+def test_a_folder_that_is_not_there_is_named(reconstruct, scene, out):
+    refused(reconstruct("-q", scene, out / "a" / "cube.tif"), 2, str(out / "a"))
 
 
-def test_without_crs_the_option_lets_it_pass_and_the_product_says_so(tmp_path, out):
+def test_without_crs_the_option_lets_it_pass_and_the_product_says_so(reconstruct, tmp_path, out):
     scene = write_scene(tmp_path / "scene.tif", crs=None, transform=Affine.identity())
-    result = run("reconstruct", scene, out / "cube.tif", "--allow-ungeoreferenced", *TAKEN)
+    result = reconstruct(scene, out / "cube.tif", "--allow-ungeoreferenced", *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
     with rasterio.open(out / "cube.tif") as cube:
         assert cube.crs is None
@@ -251,9 +283,9 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "hsi_xr", *map(str, arguments)]
 
 
-def test_a_terminal_gets_a_bar_and_a_pipe_none(scene, out):
+def test_a_terminal_gets_a_bar_and_a_pipe_none(slope, scene, out):
     ours, theirs = pty.openpty()
-    arguments = command("reconstruct", scene, out / "cube.tif", "--no-stac")
+    arguments = command("reconstruct", "-m", slope, scene, out / "cube.tif", "--no-stac")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
@@ -268,9 +300,9 @@ def test_a_terminal_gets_a_bar_and_a_pipe_none(scene, out):
     assert b"100 %  0.01 Mpx in" in shown
 
 
-def test_ctrl_c_ends_with_130_and_resume_gives_the_same_cube(tmp_path, out):
-    scene = write_scene(tmp_path / "scene.tif", repeat=(17, 1))
-    options = ("--no-stac", "--tile", 256)
+def test_ctrl_c_ends_with_130_and_resume_gives_the_same_cube(reconstruct, slope, tmp_path, out):
+    scene = write_scene(tmp_path / "scene.tif", repeat=(17, 7))
+    options = ("--no-stac", "--tile", 256, "--model", slope)
     arguments = command("--log-format", "json", "reconstruct", scene, out / "cube.tif", *options)
     with subprocess.Popen(
         [*arguments, "--progress", "json"], stderr=subprocess.PIPE, text=True
@@ -284,7 +316,7 @@ def test_ctrl_c_ends_with_130_and_resume_gives_the_same_cube(tmp_path, out):
     assert last["event"] == "interrupted"
     assert "--resume" in last["msg"]
     assert "cube.tif" not in names(out)
-    assert run("reconstruct", scene, out / "cube.tif", *options, "--resume").exit_code == 0
-    assert run("reconstruct", scene, out / "once.tif", *options).exit_code == 0
+    assert reconstruct(scene, out / "cube.tif", *options, "--resume").exit_code == 0
+    assert reconstruct(scene, out / "once.tif", *options).exit_code == 0
     assert names(out) == {"cube.tif", "cube.qml", "once.tif", "once.qml"}
     np.testing.assert_array_equal(pixels(out / "cube.tif"), pixels(out / "once.tif"))

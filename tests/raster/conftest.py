@@ -1,6 +1,5 @@
 """Files and cubes, uneven in every direction, to read and to write."""
 
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
 from hsi_xr.raster.place import coordinates
+from tests.scenes import DATA, real
 
 UTM = CRS.from_epsg(32633)
 GRID = Affine(0.1, 0.0, 500_000 + 1 / 3, 0.0, -0.1, 4_650_000.7)
@@ -104,10 +104,7 @@ def cube() -> Callable[..., xr.Dataset]:
 
 @pytest.fixture(scope="session")
 def real_scenes() -> list[Path]:
-    """The RGB GeoTIFFs of the shared data, which no copy of the project carries with it."""
-    beside = Path(__file__).parents[2] / ".." / "shared" / "data"
-    folder = Path(os.environ.get("HSI_XR_DATA", beside)) / "scenes_rgb"
-    found = sorted(folder.glob("*.tif*"))
-    if not found:
-        pytest.skip(f"no shared data at {folder}; set HSI_XR_DATA to its folder")
-    return found
+    """The RGB GeoTIFFs of the shared data."""
+    if not real():
+        pytest.skip(f"no scenes in {DATA}; set HSI_XR_DATA to the folder of the shared data")
+    return real()
