@@ -35,13 +35,15 @@ def filled(
 
 def _mean(total: Array, weight: Array, levels: int, rest: Array) -> Array:
     """Sums and counts of pixels -> means; holes are answered by the next coarser level."""
-    mean = total / np.maximum(weight, np.float32(1))
+    mean: Array = (total / np.maximum(weight, 1)).astype("float32")
     if levels == 0:
-        return np.where(weight > 0, mean, rest[:, None, None]).astype("float32")
-    if (weight > 0).all():
+        coarse: Array = np.broadcast_to(rest[:, None, None], mean.shape)
+    elif (weight > 0).all():
         return mean
-    coarse = _mean(_halved(total), _halved(weight[None])[0], levels - 1, rest)
-    return np.where(weight > 0, mean, coarse.repeat(2, axis=1).repeat(2, axis=2))
+    else:
+        halved = _mean(_halved(total), _halved(weight[None])[0], levels - 1, rest)
+        coarse = halved.repeat(2, axis=1).repeat(2, axis=2)
+    return np.where(weight > 0, mean, coarse)
 
 
 def _halved(x: Array) -> Array:
