@@ -102,26 +102,31 @@ def reconstruct_whole(
         (windows, bands or 2 bands, h, w) reflectance [and deviations], and the scene's facts.
     """
     owner = _owner(os.getpid(), job.device)
-    with owner.busy:
-        try:
-            return owner.run_whole(job, rgb, weights, lines, means)
-        except torch.OutOfMemoryError as error:
-            raise UsageError(_TOO_LARGE.format(*rgb.shape[-2:])) from error
+    asked = _Whole(lambda: owner.run_whole(job, rgb, weights, lines, means))
+    owner.queue.put(asked)
+    try:
+        return asked.answer.result()
+    except torch.OutOfMemoryError as error:
+        raise UsageError(_TOO_LARGE.format(*rgb.shape[-2:])) from error
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """Something that the owner is to run by itself."""
+
+    run: "Callable[[], tuple[Array, Facts]]"
+    answer: "Future[tuple[Array, Facts]]" = field(default_factory=Future)
 
 
 _TOO_LARGE = "{} x {} px do not fit the device's memory; give a smaller tile (--tile)"
 
 
 class _Owner:
-    """Runs networks on a device, one call at a time.
-
-    Batches run on its own thread, surveys on that of who asks.
-    """
+    """A thread that alone runs networks on a device."""
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
-        self.queue: SimpleQueue[Request] = SimpleQueue()
-        self.busy = threading.Lock()
+        self.queue: SimpleQueue[Request | _Whole] = SimpleQueue()
         self._models: dict[tuple[str, str], Reconstructor] = {}
         self._limit: dict[tuple[str, tuple[int, ...]], int] = {}
         self._facts: tuple[Facts, SceneFacts] | None = None
@@ -130,10 +135,12 @@ class _Owner:
     def _serve(self) -> None:
         waiting: list[Request] = []
         while True:
-            if not waiting:
-                waiting.append(self.queue.get())
-            while not self.queue.empty():
-                waiting.append(self.queue.get())
+            while not waiting or not self.queue.empty():
+                asked = self.queue.get()
+                if isinstance(asked, _Whole):
+                    _settle(asked)
+                else:
+                    waiting.append(asked)
             first = waiting[0]
             batch = [each for each in waiting if each.runs_with(first)][: self._size(first)]
             taken = {id(each) for each in batch}
@@ -143,8 +150,7 @@ class _Owner:
     def _answer(self, batch: list[Request]) -> list[Request]:
         """Runs a batch and tells whoever asked; gives back what is to be tried again."""
         try:
-            with self.busy:
-                answers = self._run(batch)
+            answers = self._run(batch)
         except torch.OutOfMemoryError as error:
             return self._retry_smaller(batch, error)
         except BaseException as error:  # noqa: BLE001  # whoever asked gets it; the owner serves on
@@ -189,7 +195,7 @@ class _Owner:
         lines: tuple[Lines, Lines],
         means: Array | None,
     ) -> tuple[Array, Facts]:
-        """See `reconstruct_whole`; the caller holds `busy`."""
+        """See `reconstruct_whole`."""
         seen, noise = self._tensor(rgb), self._noise(job, *lines)
         level = None if means is None else torch.from_numpy(means)[None].to(self.device)
         with torch.inference_mode():
@@ -245,12 +251,20 @@ class _Owner:
         return self._models[key]
 
 
+def _settle(asked: _Whole) -> None:
+    try:
+        asked.answer.set_result(asked.run())
+    except BaseException as error:  # noqa: BLE001  # whoever asked gets it; the owner serves on
+        asked.answer.set_exception(error)
+
+
 def _keep_freed_memory() -> None:
     """Asks glibc to reuse large blocks instead of handing each back to the kernel.
 
     A layer's activations are tens of megabytes. By default each is mapped anew, and the kernel
     zeroes every page of it again: measured, that is two thirds of the time of a large tile. What
     is kept is bounded by the peak of one batch, and returned when more than 1 GiB lies idle.
+    Only the first arena can keep blocks of that size; the thread that is started next gets it.
     """
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
