@@ -53,14 +53,16 @@ def material(folder: Path) -> Source:
     return Source(textured, [*spectra, measured, measured, paints], studio, reference)
 
 
-def fit_base(source: Source, rng: torch.Generator, *, batches: int = 150) -> Tensor:
-    """Root-polynomial coefficients on calibrated pixels of the training distribution."""
+def fit_base(
+    source: Source, rng: torch.Generator, *, batches: int = 150, calibrated: bool = True
+) -> Tensor:
+    """Root-polynomial coefficients on the training distribution, with or without its gains."""
     rgb, spectra = [], []
     for _ in range(batches):
         batch = source.draw(rng)
-        calibrated = batch.rgb / batch.gain[..., None, None]
+        seen = batch.rgb / batch.gain[..., None, None] if calibrated else batch.rgb
         keep = torch.randint(64 * 64, (200,), generator=rng)
-        rgb.append(calibrated.flatten(2)[..., keep].transpose(1, 2).reshape(-1, 3))
+        rgb.append(seen.flatten(2)[..., keep].transpose(1, 2).reshape(-1, 3))
         spectra.append(batch.cube.flatten(2)[..., keep].transpose(1, 2).reshape(-1, len(BANDS)))
     return regression.fit(torch.cat(rgb), torch.cat(spectra))
 
