@@ -126,7 +126,7 @@ def _turn(images: list[Tensor], rng: Generator) -> tuple[Tensor, Tensor]:
 
 
 def _chance_of_real(rng: Generator) -> bool:
-    return _pick(4, rng) == 0
+    return _pick(2, rng) == 0
 
 
 def _pick(count: int, rng: Generator) -> int:

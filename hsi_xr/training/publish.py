@@ -19,7 +19,7 @@ from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.r2h_diff import STRIDE
 from hsi_xr.reconstructors._base import Noise
 from hsi_xr.reconstructors._weights import save_model
-from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor, smooth_shapes
+from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
 from hsi_xr.regression import root_polynomial
 from hsi_xr.training import sources
 from hsi_xr.training.batches import as_tensor
@@ -128,13 +128,6 @@ def yardstick(folder: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def smoothed(base: Tensor) -> Tensor:
-    """Coefficients (bands, 13) without what is finer over the bands than a refinement may be."""
-    bands = len(base)
-    level = torch.full((bands, bands), 1 / bands)
-    return (level + smooth_shapes(bands, 11)) @ base
-
-
 def _plot(folder: Path) -> Tensor:
     """A plot's picture, (1, 3, 256, 256) linear."""
     plots = sources.paired_plots(folder, BANDS)
@@ -207,7 +200,6 @@ def main() -> None:
         state |= {key: tensor for key, tensor in other.items() if key.startswith("gain.")}
     model = R2HDiffReconstructor(Config())
     model.load_state_dict(state)
-    model.base.data = smoothed(model.base)
     card = card_of(model.eval(), options.data)
     if options.note:
         card["training"] = {**card["training"], "note": options.note}
