@@ -80,10 +80,8 @@ class Source:
     def scene(self, rng: Generator, *, size: int = 48) -> tuple[Tensor, Tensor]:
         """A picture of several patches under one exposure, and its gain: (1, 3, s, k s), (1, 3)."""
         count = 1 + _pick(5, rng)
-        if _chance_of_real(rng):
-            near = [self._mosaic(size, rng) for _ in range(1)]
-            cube, rgb = near[0][0][None], near[0][1][None]
-            return rgb, self.gain(rgb, cube)
+        if _pick(2, rng):
+            return self._plots(1 + _pick(3, rng), rng)
         makers = [self._texture, self._mosaic]
         patches = [
             mixtures(self.groups, size, rng)
@@ -93,6 +91,18 @@ class Source:
         ]
         cube = torch.cat(patches, dim=2)[None].clamp(1e-4, 1)
         rgb = self.studio.photograph(cube, rng)
+        return rgb, self.gain(rgb, cube)
+
+    def _plots(self, count: int, rng: Generator) -> tuple[Tensor, Tensor]:
+        """Whole plots of one flight: their own fine picture, or a simulated one."""
+        first = _pick(len(self.plots), rng)
+        near = [self.plots[(first + i) % len(self.plots)] for i in range(count)]
+        if _pick(3, rng):
+            cube = torch.cat([plot.cube for plot in near], dim=2)[None]
+            rgb = torch.cat([plot.rgb for plot in near], dim=2)[None]
+        else:
+            cube = torch.cat([plot.coarse_cube for plot in near], dim=2)[None]
+            rgb = self.studio.photograph(cube, rng)
         return rgb, self.gain(rgb, cube)
 
     def gain(self, rgb: Tensor, cube: Tensor) -> Tensor:
@@ -123,10 +133,6 @@ def _turn(images: list[Tensor], rng: Generator) -> tuple[Tensor, Tensor]:
     turns, flip = _pick(4, rng), _pick(2, rng)
     first, second = (torch.rot90(image, turns, (1, 2)) for image in images)
     return (first.flip(2), second.flip(2)) if flip else (first, second)
-
-
-def _chance_of_real(rng: Generator) -> bool:
-    return _pick(2, rng) == 0
 
 
 def _pick(count: int, rng: Generator) -> int:
