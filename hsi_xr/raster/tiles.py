@@ -152,11 +152,11 @@ def anchor_of(transform: Affine | None) -> tuple[int, int]:
 def spread_windows(tiling: Tiling, *, side: int, count: int) -> list[Tile]:
     """About `count` square windows spread evenly over the scene, one in the middle of each cell.
 
-    Where that many would overlap, the scene is covered instead.
+    Fewer where that many would overlap, since pixels that count twice bias the scene.
     """
     rows, columns = tiling.rows, tiling.columns
-    down = min(max(1, round((count * rows / columns) ** 0.5)), -(-rows // side), count)
-    across = min(max(1, count // down), -(-columns // side))
+    down = min(max(1, round((count * rows / columns) ** 0.5)), max(1, rows // side), count)
+    across = min(max(1, count // down), max(1, columns // side))
     return [
         tiling.around(
             tiling.aligned(_window(rows, i, down, side), 0),
