@@ -67,7 +67,7 @@ def test_a_slice_of_the_scene_with_its_survey_gives_the_same_pixels():
     part = whole.isel(y=slice(13, 150), x=slice(21, 203))
     found = _numbers(hsi_xr.reconstruct(part, tile=64, survey=survey))
     inner = (slice(None), slice(HALO, None), slice(HALO, None))
-    np.testing.assert_allclose(found[inner], wanted[:, 13:, 21:][inner], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(found[inner], wanted[:, 13:, 21:][inner], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(160, 131), (64, 300), (100, 100), (33, 31)])
