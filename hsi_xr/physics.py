@@ -1,4 +1,4 @@
-"""A camera as a linear map from spectra to RGB, with what inverse problems need of it."""
+"""From spectra to RGB: a camera as a linear map with what inverse problems need of it; sRGB."""
 
 import torch
 from torch import Tensor
@@ -30,3 +30,15 @@ class Camera:
     def pseudo_invert(self, rgb: Tensor) -> Tensor:
         """The smallest cube that projects to an RGB image (Moore-Penrose)."""
         return torch.einsum("bc,nchw->nbhw", torch.linalg.pinv(self.response), rgb)
+
+
+def srgb_encode(linear: Tensor) -> Tensor:
+    """Linear light in [0, 1] -> sRGB values in [0, 1] (IEC 61966-2-1)."""
+    bright = 1.055 * linear.clamp(min=0.0031308).pow(1 / 2.4) - 0.055
+    return torch.where(linear <= 0.0031308, 12.92 * linear, bright)
+
+
+def srgb_decode(encoded: Tensor) -> Tensor:
+    """The inverse of `srgb_encode`."""
+    bright = ((encoded.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4)
+    return torch.where(encoded <= 0.04045, encoded / 12.92, bright)

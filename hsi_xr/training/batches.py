@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from hsi_xr.training.simulate import Studio, mixtures, srgb_decode
+from hsi_xr.physics import srgb_decode
+from hsi_xr.training.simulate import Studio, elsewhere, mixtures
 from hsi_xr.training.sources import Plot
 
 
@@ -66,14 +67,12 @@ class Source:
     """(3, bands) reference camera, rows summing to one."""
 
     def draw(self, rng: Generator, *, size: int = 64) -> Batch:
-        """Three textures (one with its own picture), three mixtures, two mosaics of plots."""
-        fine = [self._texture(size, rng) for _ in range(3)]
-        coarse = [self._mosaic(size, rng) for _ in range(2)]
-        mixed = torch.stack([mixtures(self.groups, size, rng) for _ in range(3)])
-        real = torch.stack([fine[0][1], coarse[0][1]])
-        cube = torch.cat([torch.stack([c for c, _ in (*fine, *coarse)]), mixed])
-        order = [0, 3, 1, 2, 4, 5, 6, 7]  # the two with pictures of their own come first
-        cube = cube[order].clamp(1e-4, 1)
+        """A texture and a mosaic with pictures of their own, the same simulated, four mixtures."""
+        own = [self._texture(size, rng), self._mosaic(size, rng)]
+        plots = torch.stack([self._texture(size, rng)[0], self._mosaic(size, rng)[0]])
+        mixed = torch.stack([mixtures(self.groups, size, rng) for _ in range(4)])
+        cube = torch.cat([torch.stack([c for c, _ in own]), elsewhere(plots, rng), mixed])
+        cube, real = cube.clamp(1e-4, 1), torch.stack([rgb for _, rgb in own])
         rgb = torch.cat([real, self.studio.photograph(cube[2:], rng)])
         return Batch(cube, rgb, self.gain(rgb, cube))
 

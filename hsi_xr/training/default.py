@@ -89,7 +89,7 @@ def fit_gain(
 def loss(model: R2HDiffReconstructor, batch: Batch, rng: torch.Generator) -> Tensor:
     """L1 of the clean estimate plus its spatial gradients (weight 1.0)."""
     slip = (0.3 * torch.randn(len(batch.rgb), 1, generator=rng)).exp()
-    tint = (0.05 * torch.randn(len(batch.rgb), 3, generator=rng)).exp()
+    tint = (0.1 * torch.randn(len(batch.rgb), 3, generator=rng)).exp()
     rgb = batch.rgb / (batch.gain * slip * tint)[..., None, None]
     base = model.classical(rgb)
     clean = model.encode(batch.cube, base)

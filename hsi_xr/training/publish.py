@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.r2h_diff import STRIDE
+from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors._base import Noise
 from hsi_xr.reconstructors._weights import save_model
 from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
@@ -25,7 +26,6 @@ from hsi_xr.training import sources
 from hsi_xr.training.batches import as_tensor
 from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS, fit_base, material
 from hsi_xr.training.score import cases, score, table
-from hsi_xr.training.simulate import srgb_decode
 
 TOLERANCE = 1e-5
 """Reflectance by which a tile's answer may differ from the whole scene's."""

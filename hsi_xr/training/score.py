@@ -9,13 +9,12 @@ from torch import Tensor
 
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.r2h_diff import STRIDE
-from hsi_xr.physics import Camera
+from hsi_xr.physics import Camera, srgb_decode, srgb_encode
 from hsi_xr.reconstructors._scene_gain import colour_means
 from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
 from hsi_xr.training import sources
 from hsi_xr.training.batches import as_tensor
 from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS, held_out
-from hsi_xr.training.simulate import srgb_decode, srgb_encode
 
 DARK = 0.02
 """Mean reflectance under which relative errors are noise, and pixels are not scored."""

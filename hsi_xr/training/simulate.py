@@ -6,22 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from hsi_xr.physics import srgb_decode, srgb_encode
+
 TO_SRGB = torch.tensor(
     [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
 )
 """CIE XYZ to linear sRGB (IEC 61966-2-1)."""
-
-
-def srgb_encode(linear: Tensor) -> Tensor:
-    """Linear light in [0, 1] -> sRGB values in [0, 1] (IEC 61966-2-1)."""
-    bright = 1.055 * linear.clamp(min=0.0031308).pow(1 / 2.4) - 0.055
-    return torch.where(linear <= 0.0031308, 12.92 * linear, bright)
-
-
-def srgb_decode(encoded: Tensor) -> Tensor:
-    """The inverse of `srgb_encode`."""
-    bright = ((encoded.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4)
-    return torch.where(encoded <= 0.04045, encoded / 12.92, bright)
 
 
 def mean_response(cameras: Tensor) -> Tensor:
@@ -102,6 +92,13 @@ def invented(count: int, bands: int, rng: Generator) -> Tensor:
     )[:, 0]
     level = 1.5 * torch.randn(count, 1, generator=rng) - 1
     return (curves + level).sigmoid().clamp(0.01, 0.95)
+
+
+def elsewhere(cubes: Tensor, rng: Generator, *, strength: float = 0.12) -> Tensor:
+    """Ground like this, at another place and season: each cube times a smooth random spectrum."""
+    knots = strength * torch.randn(len(cubes), 1, 4, generator=rng)
+    curve = F.interpolate(knots, size=cubes.shape[1], mode="linear", align_corners=True)
+    return cubes * curve.transpose(1, 2)[..., None].exp()
 
 
 def _field(count: int, coarse: int, size: int, rng: Generator) -> Tensor:

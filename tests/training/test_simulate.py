@@ -2,8 +2,9 @@
 
 import torch
 
+from hsi_xr.physics import srgb_decode, srgb_encode
 from hsi_xr.training.batches import Source
-from hsi_xr.training.simulate import Studio, mean_response, mixtures, srgb_decode, srgb_encode
+from hsi_xr.training.simulate import Studio, mean_response, mixtures
 
 
 def _rng(seed=0):
