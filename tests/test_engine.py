@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import hsi_xr
 from hsi_xr.engine import Request, reconstruct
@@ -98,3 +99,11 @@ def test_the_processes_scheduler_gives_what_threads_give(slope):
     cube = hsi_xr.reconstruct(scene(130, 201), slope(), tile=64)["reflectance"]
     threads = cube.compute(scheduler="threads")
     np.testing.assert_allclose(cube.compute(scheduler="processes", num_workers=2), threads)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_the_answer_of_the_cpu():
+    image = scene(150, 230)
+    cpu, gpu = (hsi_xr.reconstruct(image, tile=64, device=name) for name in ("cpu", "cuda"))
+    np.testing.assert_allclose(gpu.reflectance.compute(), cpu.reflectance.compute(), atol=1e-3)

@@ -57,7 +57,8 @@ def write(
     `reflectance_std` and `rgb_residual`, where the dataset has them, go into `<stem>_std.tif` and
     `<stem>_residual.tif`, computed with it in one pass; `<stem>.qml` has QGIS show natural colours,
     if the cube has them. All files appear together. Memory is bounded by the blocks in flight
-    (of whole chunks, each computed once), whatever the size of the scene.
+    (of whole chunks, each computed once), whatever the size of the scene. They are computed in this
+    process, by threads, also where a distributed client is active.
 
     Args:
         obj: Reflectance (band, y, x), lazy or not, in any chunks; as a dataset's variable

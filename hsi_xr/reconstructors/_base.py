@@ -26,7 +26,7 @@ class Reconstructor(nn.Module, ABC):
             weights: (batch, 1, rows, columns), 1 where a pixel counts for the scene's
                 statistics and 0 where it is filled or a margin.
             noise: Called with a step; see `Noise`.
-            means: (1, 9) colour means of the scene (see `colour_means`), which tell how bright the
+            means: (1, 22) colour means of the scene (see `colour_means`), which tell how bright the
                 picture was made; None where a white reflector is known to be 1 in `rgb`.
 
         Returns:

@@ -8,32 +8,55 @@ per scene, and never per tile.
 import torch
 from torch import Tensor, nn
 
-FEATURES = 9
+from hsi_xr.regression import TERMS, root_polynomial
+
+COLOURS = 9
 
 
 def colour_means(rgb: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Means over the valid pixels: level, logarithm, square; (batch, 3, h, w) -> (batch, 9).
+    """Means over the valid pixels; (batch, 3, h, w) -> (batch, 22).
 
-    Means of several windows average to the means of the scene.
+    They are level, logarithm and square of each channel, and the root-polynomial terms. Means of
+    several windows average to the means of the scene.
     """
     rgb = rgb.clamp(min=0)
-    each = torch.cat([rgb, (rgb + 0.01).log(), rgb.square()], dim=1)
+    each = torch.cat([rgb, (rgb + 0.01).log(), rgb.square(), root_polynomial(rgb)], dim=1)
     if weights is None:
         return each.mean((2, 3))
     return (each * weights).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1e-6)
 
 
 class SceneGain(nn.Module):
-    """Scene means -> gain of each channel over a white reflector's 1; (batch, 9) -> (batch, 3)."""
+    """Scene means -> gain of each channel over a white reflector's 1; (batch, 22) -> (batch, 3).
 
-    def __init__(self, width: int = 64) -> None:
+    The level is the picture's over that which root-polynomial regression believes of the ground:
+    a picture twice as bright is taken for ground twice as bright. (A network that may use the
+    brightness learns how the few pictures at hand were exposed, and is wrong by factors on
+    others.) How the channels differ is learned.
+    """
+
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
+        self.believed = nn.Parameter(torch.full((3, TERMS), 1 / TERMS), requires_grad=False)
+        """Regression of the reference camera's reflectance on the root-polynomial terms."""
         self.layers = nn.Sequential(
-            nn.Linear(FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+            nn.Linear(COLOURS, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
         self.answer = nn.Linear(width, 3)
 
     def forward(self, means: Tensor) -> Tensor:
-        level, log, square = means.split(3, dim=1)
-        seen = torch.cat([(level + 1e-3).log(), log, (square + 1e-5).log() / 2], dim=1)
-        return self.answer(self.layers(seen)).clamp(-1.0, 4.0).exp()
+        level = means[:, :3].clamp(min=1e-4)
+        ground = (means[:, COLOURS:] @ self.believed.T).clamp(min=0.02 * level)
+        common = (level / ground).log().mean(1, keepdim=True)
+        return (common + self.tint(self.seen(means))).clamp(-1.0, 4.0).exp()
+
+    def tint(self, seen: Tensor) -> Tensor:
+        """Log-gain of each channel over their mean; (batch, 9) -> (batch, 3)."""
+        found: Tensor = self.answer(self.layers(seen))
+        return found - found.mean(1, keepdim=True)
+
+    @staticmethod
+    def seen(means: Tensor) -> Tensor:
+        """The colour means on a logarithmic scale, where a gain is a shift; -> (batch, 9)."""
+        level, log, square = means[:, :COLOURS].split(3, dim=1)
+        return torch.cat([(level + 1e-3).log(), log, (square + 1e-5).log() / 2], dim=1)

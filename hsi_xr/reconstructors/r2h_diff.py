@@ -35,6 +35,9 @@ class Config:
     shapes: int = 10
     """Cosines over the bands, the constant left out, that a refinement is made of: reflectance in
     the visible has no finer features than these, and what is finer is noise."""
+    strength: float = 0.6
+    """Share of the refinement that is applied: on ground unlike the training's it errs, and less
+    of it is better there and no worse elsewhere."""
 
 
 class R2HDiffReconstructor(Reconstructor):
@@ -92,7 +95,7 @@ class R2HDiffReconstructor(Reconstructor):
 
         limit = self.config.limit
         x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=limit)
-        return self.decode(x, base)
+        return self.decode(self.config.strength * x, base)
 
     def encode(self, cube: Tensor, base: Tensor) -> Tensor:
         """Reflectance -> chain; see `decode`."""

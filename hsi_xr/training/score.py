@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.diffusion.noise import NoiseField
+from hsi_xr.evaluation.metrics import Tally, mrae
 from hsi_xr.networks.r2h_diff import STRIDE
 from hsi_xr.physics import Camera, srgb_decode, srgb_encode
 from hsi_xr.reconstructors._scene_gain import colour_means
@@ -77,19 +79,22 @@ def reconstruct(
 
 
 def score(estimate: Tensor, truth: Tensor) -> dict[str, float]:
-    """MRAE, SAM in degrees, PSNR in dB (peak 1), and MRAE after the best single brightness."""
+    """Scores of (1, bands, h, w) over the bright pixels; the truth may be k times coarser.
+
+    MRAE, the same after the best single brightness, SAM in degrees, PSNR in dB.
+    """
     k = estimate.shape[-1] // truth.shape[-1]
     estimate = F.avg_pool2d(estimate, k) if k > 1 else estimate
-    bright = truth.mean(1) >= DARK
-    a, b = (each.movedim(1, -1)[bright].double() for each in (estimate, truth))
-    unit_a, unit_b = (each / each.norm(dim=1, keepdim=True) for each in (a, b))
-    angle = 2 * torch.atan2((unit_a - unit_b).norm(dim=1), (unit_a + unit_b).norm(dim=1))
-    level = (a * b / b.square()).sum() / (a * a / b.square()).sum()
+    dark = truth.mean(1, keepdim=True) < DARK
+    found, right = estimate[0].double().numpy(), truth.masked_fill(dark, torch.nan)[0].numpy()
+    ratio = found / right
+    level = np.nansum(ratio) / np.nansum(ratio**2)
+    tally = Tally.of(found, right)
     return {
-        "mrae": ((a - b).abs() / b).mean().item(),
-        "mrae_levelled": ((level * a - b).abs() / b).mean().item(),
-        "sam_deg": angle.mean().rad2deg().item(),
-        "psnr": -10 * torch.log10((a - b).square().mean()).item(),
+        "mrae": tally.mrae,
+        "mrae_levelled": mrae(level * found, right),
+        "sam_deg": tally.sam,
+        "psnr": tally.psnr,
     }
 
 

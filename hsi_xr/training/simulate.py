@@ -94,7 +94,7 @@ def invented(count: int, bands: int, rng: Generator) -> Tensor:
     return (curves + level).sigmoid().clamp(0.01, 0.95)
 
 
-def elsewhere(cubes: Tensor, rng: Generator, *, strength: float = 0.12) -> Tensor:
+def elsewhere(cubes: Tensor, rng: Generator, *, strength: float) -> Tensor:
     """Ground like this, at another place and season: each cube times a smooth random spectrum."""
     knots = strength * torch.randn(len(cubes), 1, 4, generator=rng)
     curve = F.interpolate(knots, size=cubes.shape[1], mode="linear", align_corners=True)

@@ -107,6 +107,7 @@ def test_pixels_of_the_given_nodata_are_left_out(reconstruct, tmp_path, out, sca
     reconstruct(scene, out / "cube.tif", "--no-stac", "--src-nodata", 7)
     with rasterio.open(out / "cube.tif") as cube:
         empty = (cube.read() == cube.nodata).all(0)
+        assert cube.tags()["hsi_xr_source_nodata"] == "7.0"
     assert np.array_equal(empty, (values == 7).all(0))
     assert empty[20:30, 40:60].all()
 

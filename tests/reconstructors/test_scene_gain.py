@@ -1,0 +1,59 @@
+"""The scene gain: its level follows the colours, windows average, the tint moves no level."""
+
+import torch
+
+from hsi_xr.reconstructors._scene_gain import COLOURS, SceneGain, colour_means
+
+
+def _rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def _rgb(rows=14, columns=23):
+    rgb = 0.05 + 0.4 * torch.rand(1, 3, rows, columns, generator=_rng(1))
+    return rgb * torch.linspace(0.2, 1, columns)
+
+
+def _gain():
+    torch.manual_seed(3)
+    gain = SceneGain()
+    gain.believed.data = torch.rand(3, 13, generator=_rng(2)) / 50
+    return gain.eval()
+
+
+@torch.no_grad()
+def test_a_picture_twice_as_bright_is_taken_for_ground_twice_as_bright():
+    gain, rgb = _gain(), _rgb()
+    level, brighter = (gain(colour_means(each)).log().mean() for each in (rgb, 2 * rgb))
+    torch.testing.assert_close(brighter, level)
+
+
+@torch.no_grad()
+def test_the_tint_moves_no_level():
+    gain = _gain()
+    tint = gain.tint(gain.seen(colour_means(_rgb())))
+    torch.testing.assert_close(tint.sum(), torch.tensor(0.0), atol=1e-6, rtol=0)
+    assert tint.abs().max() > 0
+
+
+@torch.no_grad()
+def test_means_of_windows_average_to_the_means_of_the_scene():
+    rgb = _rgb()
+    left, right = colour_means(rgb[..., :9]), colour_means(rgb[..., 9:])
+    torch.testing.assert_close((9 * left + 14 * right) / 23, colour_means(rgb))
+
+
+@torch.no_grad()
+def test_pixels_of_no_weight_tell_nothing():
+    rgb, weights = _rgb(), torch.ones(1, 1, 14, 23)
+    weights[..., 15:] = 0
+    torch.testing.assert_close(colour_means(rgb, weights), colour_means(rgb[..., :15]))
+
+
+@torch.no_grad()
+def test_any_scene_gets_a_sane_gain():
+    gain = _gain()
+    for rgb in (torch.zeros(1, 3, 5, 7), torch.full((1, 3, 5, 7), 4.0), _rgb() * 1e-6):
+        found = gain(colour_means(rgb))
+        assert found.shape == (1, 3) and (found > 0.3).all() and (found < 60).all()
+    assert colour_means(_rgb()).shape == (1, COLOURS + 13)
