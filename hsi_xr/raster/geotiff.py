@@ -18,7 +18,7 @@ from hsi_xr.raster.source import open_raster
 from hsi_xr.raster.tagging import label, release
 
 TILE = 512
-_CACHE = 256 * 2**20
+_CACHE = 64 * 2**20
 """Bytes that GDAL may keep; its own default is a share of the machine, whatever the scene."""
 _CHECKERS = 8
 """Threads that read a finished file back; what each of them holds is one block."""
