@@ -302,11 +302,15 @@ def test_a_terminal_gets_a_bar_and_a_pipe_none(slope, scene, out):
 
 
 def test_ctrl_c_ends_with_130_and_resume_gives_the_same_cube(reconstruct, slope, tmp_path, out):
-    scene = write_scene(tmp_path / "scene.tif", repeat=(50, 20))
+    scene = write_scene(tmp_path / "scene.tif", repeat=(17, 7))
     options = ("--no-stac", "--tile", 256, "--model", slope)
     arguments = command("--log-format", "json", "reconstruct", scene, out / "cube.tif", *options)
     with subprocess.Popen(
-        [*arguments, "--progress", "json"], stderr=subprocess.PIPE, text=True
+        [*arguments, "--progress", "json"],
+        stderr=subprocess.PIPE,
+        text=True,
+        # a run in the background ignores the signal, and its children would, too
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         lines = map(json.loads, process.stderr)
         first = next(line for line in lines if line["event"] == "progress")

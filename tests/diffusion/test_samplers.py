@@ -74,3 +74,133 @@ def _law(keep, s2):
         if t > 1:
             variance += (1 - stays) * (1 - before) / (1 - now)
     return variance
+
+
+PUBLISHED = schedules.linear(1000, 1e-4, 0.02)
+"""Ho et al. 2020."""
+
+
+def test_the_long_schedule_ends_in_almost_pure_noise():
+    """4.04e-5 of the signal's variance is left after 1000 steps."""
+    assert len(PUBLISHED) == 1001
+    assert PUBLISHED[-1].item() == pytest.approx(4.0358e-5, rel=1e-4)
+
+
+@pytest.mark.parametrize(("steps", "of"), [(50, 1000), (7, 1000), (5, 5), (1, 9)])
+def test_a_spaced_chain_starts_at_the_last_step_and_never_repeats_one(steps, of):
+    visited = schedules.spaced(steps, of)
+    assert len(visited) == steps and visited[0] == of and visited[-1] >= 1
+    gaps = {a - b for a, b in zip(visited, [*visited[1:], 0])}
+    assert gaps <= {of // steps, -(-of // steps)}
+
+
+@pytest.mark.parametrize("steps", [0, 6])
+def test_more_steps_than_there_are_cannot_be_visited(steps):
+    with pytest.raises(ValueError, match="1 to 5"):
+        schedules.spaced(steps, 5)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_ddim_believes_a_denoiser_that_knows_the_answer(eta):
+    answer = torch.linspace(-1, 1, 35).reshape(1, 5, 7, 1)
+    found = samplers.ddim(
+        lambda x, t: answer, _noise(0, answer.shape), PUBLISHED, steps=10, limit=1.0, eta=eta
+    )
+    torch.testing.assert_close(found, answer)
+
+
+def _known(answer):
+    """Tells the noise in x_t of an answer that it knows."""
+
+    def predict(x, t):
+        share = PUBLISHED[t].item()
+        return (x - share**0.5 * answer) / (1 - share) ** 0.5
+
+    return predict
+
+
+def test_a_network_that_knows_the_noise_is_a_denoiser_that_knows_the_answer():
+    """In float64: a step divides by the square root of the share, which is 1/157 at the start."""
+    answer = torch.linspace(-0.9, 0.9, 35, dtype=torch.float64).reshape(5, 7)
+    rng = torch.Generator().manual_seed(4)
+
+    def noise(t):
+        return torch.randn(answer.shape, generator=rng, dtype=torch.float64)
+
+    denoise = samplers.of_noise(_known(answer), PUBLISHED)
+    for t in (1, 500, 1000):
+        torch.testing.assert_close(denoise(noise(t), t), answer)
+    for found in (
+        samplers.ancestral(denoise, noise, PUBLISHED, stochastic=True, limit=1.0),
+        samplers.ddim(denoise, noise, PUBLISHED, steps=50, limit=1.0),
+    ):
+        torch.testing.assert_close(found, answer)
+
+
+def _gaussian(keep, s2):
+    """The exact denoiser of data N(0, s2)."""
+
+    def exact(x, t):
+        share = keep[t].item()
+        return x * share**0.5 * s2 / (share * s2 + 1 - share)
+
+    return exact
+
+
+@pytest.mark.parametrize("keep", [schedules.linear(5, 0.1, 0.99), PUBLISHED])
+def test_ddim_with_every_step_and_posterior_noise_is_the_ancestral_chain(keep):
+    """Not in distribution alone: number by number, from the same noise."""
+    exact = _gaussian(keep, 0.25)
+    chain = samplers.ancestral(exact, _noise(2, (2000,)), keep, stochastic=True, limit=9.0)
+    ddim = samplers.ddim(exact, _noise(2, (2000,)), keep, steps=len(keep) - 1, limit=9.0, eta=1.0)
+    torch.testing.assert_close(ddim, chain, atol=1e-4, rtol=1e-4)
+
+
+def test_the_more_steps_ddim_visits_the_nearer_it_comes_to_the_data():
+    """Data N(0, 1/4): the chain is linear, so that its end for a start of 1 is its whole law.
+
+    Few steps lose spread. Between 200 and 1000 the rest falls by five, as a first-order method's.
+    """
+    exact = _gaussian(PUBLISHED, 0.25)
+    missing = [
+        0.25
+        - samplers.ddim(
+            exact, lambda t: torch.ones(1).double(), PUBLISHED, steps=steps, limit=9.0
+        ).item()
+        ** 2
+        for steps in (10, 50, 200, 1000)
+    ]
+    assert missing == sorted(missing, reverse=True)
+    assert 0 < missing[-1] < 0.002
+    assert missing[-2] / missing[-1] == pytest.approx(5, rel=0.1)
+
+
+def test_ddim_with_fresh_noise_samples_the_data_too():
+    """Data N(0, 1/4) in 500 steps, 40,000 numbers: the variance's own error is one per cent."""
+    exact = _gaussian(PUBLISHED, 0.25)
+    found = samplers.ddim(exact, _noise(3, (40_000,)), PUBLISHED, steps=500, limit=9.0, eta=1.0)
+    assert abs(found.mean()) < 0.01
+    assert found.var().item() == pytest.approx(0.25, rel=0.06)
+
+
+def test_without_eta_a_sample_is_a_function_of_its_start():
+    asked = []
+
+    def noise(t):
+        asked.append(t)
+        return torch.ones(3)
+
+    samplers.ddim(_gaussian(PUBLISHED, 0.25), noise, PUBLISHED, steps=20, limit=9.0)
+    assert asked == [1000]
+
+
+def test_noise_is_asked_for_by_the_step_that_it_leads_to():
+    """So that a chain with fewer steps reads no number twice, and none that others also read."""
+    asked = []
+
+    def noise(t):
+        asked.append(t)
+        return torch.ones(3)
+
+    samplers.ddim(_gaussian(PUBLISHED, 0.25), noise, PUBLISHED, steps=4, limit=9.0, eta=1.0)
+    assert asked == [1000, 750, 500, 250]

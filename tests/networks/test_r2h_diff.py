@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
-from hsi_xr.networks.r2h_diff import R2HDiff
+from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +102,42 @@ def test_pixels_without_weight_do_not_count(network):
     weights[..., :5] = 0
     kept = layer._rule(layer._moments(q[..., 5:], k[..., 5:], v[..., 5:], None))
     torch.testing.assert_close(layer._rule(layer._moments(q, k, v, weights)), kept)
+
+
+def _cost(network, rows, columns):
+    """Multiply-accumulates of one pass; nothing is computed."""
+    x, rgb = (torch.empty(1, bands, rows, columns, device="meta") for bands in (31, 3))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network.to("meta")(x, rgb, torch.ones(1, dtype=torch.long, device="meta"))
+    return counter.get_total_flops() / 2
+
+
+def test_the_thin_size_costs_in_five_steps_what_the_other_reading_says():
+    """0.533 M, 2.81 G a step, 14.05 G in all; the matrices of attention are counted."""
+    thin = R2HDiff(31, THIN)
+    assert sum(p.numel() for p in thin.parameters()) == pytest.approx(0.533e6, rel=0.002)
+    cost = _cost(thin, 256, 256)
+    assert cost == pytest.approx(2.81e9, rel=0.005)
+    assert 5 * cost == pytest.approx(14.05e9, rel=0.005)
+
+
+@torch.no_grad()
+def test_the_thin_size_runs_on_whatever_fits_its_stride():
+    assert (THIN.stride, Size().stride) == (8, 4)
+    thin = R2HDiff(31, THIN).eval()
+    x, rgb, step = _images(2, 24, 40)
+    assert thin(x, rgb, step).shape == x.shape
+
+
+def test_the_base_size_draws_the_weights_that_it_always_drew():
+    """Sums under a seed, recorded before there was another size: order and values stay the same."""
+    torch.manual_seed(0)
+    state = R2HDiff(31).state_dict()
+    assert len(state) == 304
+    found = [state[key].double().abs().sum().item() for key in ("stem.weight", "fuse.1.weight")]
+    assert found == pytest.approx([278.208429, 126.080602], rel=1e-6)
+
+
+def test_levels_need_a_width_and_a_number_of_blocks():
+    with pytest.raises(ValueError, match="each with a width"):
+        Size(widths=(32, 64), blocks=(3, 3, 2))

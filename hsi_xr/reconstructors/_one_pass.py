@@ -1,0 +1,94 @@
+"""Networks that answer in one pass, as reconstructors: what they share around the network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
+from hsi_xr.physics import srgb_encode
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._scene_gain import SceneGain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a network was trained to be shown; in the card.
+
+    Attributes:
+        coding: `linear` light, or `srgb`: the display-referred values that public data sets hold.
+        level: `gain` divides by the scene's gain over reflectance, `min-max` spreads the scene
+            over [0, 1] (all channels alike, as the NTIRE 2022 baselines do by image), `as-is`
+            leaves the numbers.
+    """
+
+    coding: Literal["linear", "srgb"] = "linear"
+    level: Literal["gain", "min-max", "as-is"] = "gain"
+
+
+class Front(nn.Module):
+    """Brings linear RGB to what the network was trained on; decided once per scene."""
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__()
+        self.shown = shown
+        if shown.level == "gain":
+            self.gain = SceneGain()
+
+    def survey(self, rgb: Tensor, weights: Tensor, means: Tensor | None) -> dict[str, Tensor]:
+        """The scene's facts from its windows; see `Reconstructor.whole`."""
+        if self.shown.level == "gain":
+            return {"gain": rgb.new_ones(1, 3) if means is None else self.gain(means)}
+        if self.shown.level == "min-max":
+            coded = self._coded(rgb)
+            valid = coded[(weights > 0).expand_as(coded)]
+            low, high = (valid.min(), valid.max()) if len(valid) else (rgb.new_zeros(()),) * 2
+            return {"low": low.reshape(1), "high": torch.maximum(high, low + 1e-6).reshape(1)}
+        return {}
+
+    def forward(self, rgb: Tensor, facts: Mapping[str, Tensor]) -> Tensor:
+        """(batch, 3, rows, columns) linear -> the same, as the network wants it."""
+        if self.shown.level == "gain":
+            return self._coded(rgb / facts["gain"][..., None, None])
+        coded = self._coded(rgb)
+        if self.shown.level == "min-max":
+            low, high = (facts[key][:, None, None, None] for key in ("low", "high"))
+            return (coded - low) / (high - low)
+        return coded
+
+    def _coded(self, rgb: Tensor) -> Tensor:
+        return srgb_encode(rgb.clamp(min=0)) if self.shown.coding == "srgb" else rgb
+
+
+class OnePassNetwork(Protocol):
+    """A network whose scene statistics come from outside; it may have none and ignore them."""
+
+    def __call__(self, rgb: Tensor, *, statistics: Statistics) -> Tensor: ...
+
+
+class OnePass(Reconstructor):
+    """RGB as the network wants it -> the network -> reflectance.
+
+    Args:
+        network: A module; see `OnePassNetwork`.
+        shown: What it was trained to be shown.
+    """
+
+    def __init__(self, network: nn.Module, shown: Shown) -> None:
+        super().__init__()
+        self.network, self.front = network, Front(shown)
+
+    def whole(
+        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+    ) -> tuple[Tensor, SceneFacts]:
+        facts = self.front.survey(rgb, weights, means)
+        statistics = PooledStatistics(weights, into=facts, name="attention")
+        return self.network(self.front(rgb, facts), statistics=statistics), facts
+
+    def forward(
+        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+    ) -> Tensor:
+        statistics = GivenStatistics(facts, "attention")
+        return self.network(self.front(rgb, facts), statistics=statistics)

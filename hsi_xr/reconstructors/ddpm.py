@@ -1,0 +1,110 @@
+"""Plain conditional diffusion as a whole system: a cube from pure noise, guided by the RGB."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from hsi_xr.diffusion import samplers, schedules
+from hsi_xr.networks.ddpm import ConditionalUNet, Norm
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._one_pass import Front, Shown
+
+LIMIT = 1.0
+"""Largest number of the chain: reflectance in [0, 1] is diffused as 2 x - 1."""
+
+ABOUT = {
+    "title": "Conditional DDPM",
+    "citation": "Ho, Jain, Abbeel 2020 (arXiv:2006.11239), conditioned on RGB as by Luo, "
+    "'Generative Models for Spectral Reconstruction from RGB Images'; sampled after Song, Meng, "
+    "Ermon 2021 (arXiv:2010.02502)",
+    "licence": "Apache-2.0",
+    "ours": "widths, code of the step, schedule, scale of the cube, place of the attention and "
+    "sampler, none of which is public",
+    "survey": False,
+    "context": "tile",  # pixels attend to the pixels of their tile, at an eighth of its resolution
+    "stride": 8,
+    "steps": 50,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Shown):
+    """All that shapes weights or samples; in the card.
+
+    By default the network is shown what it was published with: display-referred values of 8-bit
+    pictures, as they are.
+    """
+
+    coding: Literal["linear", "srgb"] = "srgb"
+    level: Literal["gain", "min-max", "as-is"] = "as-is"
+    bands: int = 31
+    width: int = 64
+    """Channels at full resolution; doubled at the half and at the quarter."""
+    norm: Norm = "batch"
+    """`group` takes statistics of each tile, which then see no more than attention does."""
+    trained_steps: int = 1000
+    beta_first: float = 1e-4
+    beta_last: float = 0.02
+    sampler: Literal["ddim", "ancestral"] = "ddim"
+    steps: int = 50
+    """Of the trained steps, those that a chain visits; `ancestral` visits all."""
+    eta: float = 0.0
+    """Fresh noise of `ddim` when asked for a stochastic chain. With 0, samples differ by their
+    start alone, which suffices: unlike a chain of means, such a chain loses no spread."""
+
+    def __post_init__(self) -> None:
+        if self.sampler not in ("ddim", "ancestral"):
+            raise ValueError(f"sampler must be 'ddim' or 'ancestral'; got {self.sampler!r}")
+        if self.sampler == "ancestral" and self.steps != self.trained_steps:
+            raise ValueError(
+                f"the ancestral chain visits all {self.trained_steps} steps; got steps={self.steps}"
+            )
+        schedules.spaced(self.steps, self.trained_steps)  # refuses what cannot be visited
+
+
+class DDPMReconstructor(Reconstructor):
+    """Guided by the RGB image, turns noise on the ground into a cube.
+
+    Attention sees the pixels of a tile and no others, so that a pixel's answer depends a little on
+    its tile: no halo makes tiles exact, and they are to be blended.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        widths = (config.width, 2 * config.width, 4 * config.width)
+        self.network = ConditionalUNet(config.bands, widths=widths, norm=config.norm)
+        self.front = Front(config)
+        self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
+
+    def whole(
+        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+    ) -> tuple[Tensor, SceneFacts]:
+        facts = self.front.survey(rgb, weights, means)
+        return self(rgb, noise, facts, stochastic=False), facts
+
+    def forward(
+        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+    ) -> Tensor:
+        denoise = samplers.of_noise(self._noise_seen(self.front(rgb, facts)), self.keep)
+        if self.config.sampler == "ancestral":
+            x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=LIMIT)
+        else:
+            eta = self.config.eta if stochastic else 0.0
+            steps = self.config.steps
+            x = samplers.ddim(denoise, noise, self.keep, steps=steps, limit=LIMIT, eta=eta)
+        return (x + 1) / 2
+
+    def _noise_seen(self, rgb: Tensor) -> samplers.Denoise:
+        def predict(x: Tensor, t: int) -> Tensor:
+            return self.network(x, rgb, torch.full((len(x),), t, device=x.device))
+
+        return predict
+
+
+def build(config: Mapping[str, Any]) -> Reconstructor:
+    """The system of a card's `config`."""
+    return DDPMReconstructor(Config(**config))

@@ -1,0 +1,42 @@
+"""MST++ as a whole system: one pass, with the spectral attention of the scene."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hsi_xr.networks.mst_plus_plus import MSTPlusPlus
+from hsi_xr.reconstructors._base import Reconstructor
+from hsi_xr.reconstructors._one_pass import OnePass, Shown
+
+ABOUT = {
+    "title": "MST++",
+    "citation": "Cai, Lin, Lin, Wang, Zhang, Pfister, Timofte, Van Gool 2022, 'MST++: Multi-stage "
+    "Spectral-wise Transformer for Efficient Spectral Reconstruction' (arXiv:2204.07908)",
+    "licence": "Apache-2.0",
+    "ours": "attention goes by moments that are pooled over the surveyed scene, and the layout of "
+    "the computation; at equal numbers",
+    "survey": True,
+    "context": None,
+    "stride": 8,
+    "steps": 1,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Shown):
+    """All that shapes weights or samples; in the card.
+
+    By default the network is shown what the NTIRE 2022 benchmark shows: display-referred values,
+    spread over [0, 1] by picture.
+    """
+
+    coding: Literal["linear", "srgb"] = "srgb"
+    level: Literal["gain", "min-max", "as-is"] = "min-max"
+    bands: int = 31
+    stages: int = 3
+
+
+def build(config: Mapping[str, Any]) -> Reconstructor:
+    """The system of a card's `config`."""
+    found = Config(**config)
+    return OnePass(MSTPlusPlus(found.bands, found.stages), found)

@@ -1,0 +1,78 @@
+"""The smoothest spectrum that has a colour: regularised least squares, nothing learnt.
+
+Source: Phillips 1962, Journal of the ACM 9(1), 84-97 (doi:10.1145/321105.321114).
+`python -m hsi_xr_smooth_inverse smooth.safetensors` writes a model of it and its card.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hsi_xr.physics import Camera
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._weights import save_model
+
+ABOUT = {
+    **{"title": "Smooth inverse", "citation": "Phillips 1962", "licence": "Apache-2.0"},
+    **{"ours": "a camera of no maker", "survey": False, "context": None, "stride": 1, "steps": 1},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All that shapes weights or answers; in the card."""
+
+    bands: int = 31
+    smoothness: float = 1e-3
+
+
+class SmoothInverse(Reconstructor):
+    """The x with the least |S x - rgb|^2 + smoothness |D x|^2; D are second differences.
+
+    A straight spectrum costs nothing, so that grey stays grey. `response` is S, (3, bands).
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.smoothness = config.smoothness
+        nm = torch.linspace(400, 700, config.bands)
+        peaks = torch.tensor([600.0, 540.0, 460.0])[:, None]
+        self.response = nn.Parameter((-(((nm - peaks) / 40) ** 2)).exp(), requires_grad=False)
+
+    def whole(
+        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+    ) -> tuple[Tensor, SceneFacts]:
+        return self(rgb, noise, {}, stochastic=False), {}  # a pixel's answer needs no scene
+
+    def forward(self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool) -> Tensor:
+        seen = Camera(self.response.double()).response
+        curve = torch.eye(seen.shape[1]).to(seen).diff(n=2, dim=0)
+        cost = seen.T @ seen + self.smoothness * curve.T @ curve
+        return torch.einsum("bc,nchw->nbhw", torch.linalg.solve(cost, seen.T).to(rgb), rgb)
+
+
+def build(config: Mapping[str, Any]) -> Reconstructor:
+    """The system of a card's `config`; what hsi_xr calls."""
+    return SmoothInverse(Config(**config))
+
+
+def write_model(weights: Path, config: Config = Config()) -> None:
+    """Writes the weights, and beside them the card as json."""
+    model, nm = SmoothInverse(config), torch.linspace(400, 700, config.bands).tolist()
+    card = {
+        **{"schema": 1, "name": weights.stem, "version": "1.0", "reconstructor": "smooth-inverse"},
+        **{key: ABOUT[key] for key in ("citation", "licence", "stride", "steps")},
+        **{"bands": {"centres_nm": nm}, "config": asdict(config)},
+        **{"reach": {"halo": 0, "survey": False, "context": None}},
+        **{"parameters": model.response.numel(), "memory_bytes_per_pixel": 16 * config.bands},
+    }
+    save_model(model, weights, card)  # adds the checksum
+
+
+if __name__ == "__main__":
+    write_model(Path(sys.argv[1]))
