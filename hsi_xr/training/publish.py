@@ -85,7 +85,8 @@ def halo_errors(model: R2HDiffReconstructor, rgb: Tensor) -> dict[int, float]:
 def memory(side: int = 512) -> int:
     """Peak bytes per pixel of a tile in the network, in a process of its own."""
     code = (
-        "import resource, torch\n"
+        "import torch\n"
+        "from pathlib import Path\n"
         "from hsi_xr.training.publish import R2HDiffReconstructor, Config, _noise\n"
         "model = R2HDiffReconstructor(Config()).eval()\n"
         "def run(n):\n"
@@ -94,7 +95,9 @@ def memory(side: int = 512) -> int:
         "        facts = model.whole(*small, means=None)[1]\n"
         "        rgb = torch.rand(1, 3, n, n).contiguous(memory_format=torch.channels_last)\n"
         "        model(rgb, _noise(0, n), facts, stochastic=False)\n"
-        "    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        # of this process alone: what getrusage tells begins at the peak of the parent
+        "    status = Path('/proc/self/status').read_text().split()\n"
+        "    return 1024 * int(status[status.index('VmHWM:') + 1])\n"
         f"before = run(32); print((run({side}) - before) // {side}**2)"
     )
     return int(subprocess.check_output([sys.executable, "-c", code], text=True))
