@@ -77,7 +77,7 @@ class MST(Ladder):
     """RGB -> cube. Published as "MST-L": 31 bands, 2,450,978 parameters.
 
     A second embedding of the RGB is what guides. In a batch, each image has its own; published
-    code guides all by that of the first.
+    code guides all by that of the first, and so does what `published.load` answers.
     """
 
     def __init__(self, bands: int = 31, counts: Counts = SIZES["L"]) -> None:

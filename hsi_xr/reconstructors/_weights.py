@@ -11,6 +11,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from hsi_xr.errors import InvalidCheckpoint
+from hsi_xr.networks._layout import differences
 from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._card import Card, checksum
@@ -48,19 +49,8 @@ def _build(card: Card) -> Reconstructor:
 
 
 def _fit(model: Reconstructor, state: dict[str, Tensor], name: str) -> None:
-    wanted = model.state_dict()
-    wrong = [
-        *(f"lacks {key}" for key in wanted.keys() - state.keys()),
-        *(f"has unknown {key}" for key in state.keys() - wanted.keys()),
-        *(
-            f"{key} is {tuple(state[key].shape)}, not {tuple(wanted[key].shape)}"
-            for key in wanted.keys() & state.keys()
-            if state[key].shape != wanted[key].shape
-        ),
-    ]
-    if wrong:
-        shown = "; ".join(sorted(wrong)[:5]) + (" ..." if len(wrong) > 5 else "")
-        raise InvalidCheckpoint(f"{name!r} holds weights of another network: it {shown}")
+    if wrong := differences(model.state_dict(), state):
+        raise InvalidCheckpoint(f"{name!r} holds weights of another network: it {wrong}")
     model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
 
 

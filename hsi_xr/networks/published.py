@@ -1,0 +1,149 @@
+"""Networks with the weights of published checkpoints, and nothing of ours around them.
+
+They take what the authors' code takes, coded and scaled as there, and answer what it answers; a
+reconstructor is the same network with statistics, levels and guides that suit whole scenes.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hsi_xr.errors import InvalidCheckpoint, UnknownName
+from hsi_xr.networks._ladder import Ladder
+from hsi_xr.networks._layout import differences
+from hsi_xr.networks._prior import Prior
+from hsi_xr.networks.attention import Statistics
+from hsi_xr.networks.awan import AWAN
+from hsi_xr.networks.bisrnet import BiSRNet
+from hsi_xr.networks.hscnn_plus import HSCNNPlus
+from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
+from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
+
+CONTAINERS = ("state_dict", "params_ema", "params")
+"""Entries under which training code keeps the weights; the first that is there is taken."""
+
+State = Mapping[str, Tensor]
+
+
+def load(name: str, state: Mapping[str, Any]) -> nn.Module:
+    """The network of a published checkpoint, in evaluation mode, in float32 on the CPU.
+
+    Its `forward` takes the tensors that the authors' takes, in their order. A mask is always asked
+    for: where none is given, their code makes one up, of zeros or of random numbers.
+
+    Args:
+        name: One of `NETWORKS`; hyphens count as underscores.
+        state: What `torch.load(path, weights_only=True)` answers: tensors by key, bare or under
+            one of `CONTAINERS`, with or without the prefix `module.`. It tells the bands, and
+            width, stages and blocks where `name` does not.
+
+    Raises:
+        UnknownName: No published network of that name is known here.
+        InvalidCheckpoint: The state holds no tensors, or those of another network.
+    """
+    known = name.replace("-", "_")
+    if known not in NETWORKS:
+        close = difflib.get_close_matches(known, NETWORKS, n=1)
+        asked = f"did you mean {close[0]!r}? " if close else ""
+        raise UnknownName(
+            f"no published network is called {name!r}; {asked}known: {', '.join(NETWORKS)}"
+        )
+    found = _tensors(state)
+    network = _empty(known, found)
+    if wrong := differences(network.state_dict(), found):
+        raise InvalidCheckpoint(
+            f"the state is not one of {known}: it {wrong}{_whose(found, known)}"
+        )
+    copies = {
+        key: tensor.detach().to("cpu", torch.float32, copy=True) for key, tensor in found.items()
+    }
+    network.load_state_dict(copies, assign=True)
+    return network.eval()
+
+
+def _tensors(state: object) -> State:
+    """What a file holds, without what training code wraps around it."""
+    if isinstance(state, Mapping):
+        state = next((state[key] for key in CONTAINERS if key in state), state)
+    if not isinstance(state, Mapping):
+        raise InvalidCheckpoint(
+            f"the state is no mapping but of type {type(state).__name__}; weights are tensors by "
+            "key: of a whole module, hand over its `state_dict()`"
+        )
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            raise InvalidCheckpoint(
+                f"{key!r} is no tensor but of type {type(value).__name__}; weights are tensors by "
+                f"key, bare or under {', '.join(CONTAINERS)}, and pickled modules are not read"
+            )
+    prefix = "module." if all(str(key).startswith("module.") for key in state) else ""
+    return {str(key).removeprefix(prefix): value for key, value in state.items()}
+
+
+def _empty(name: str, state: State) -> nn.Module:
+    """The network that a state asks for; of shapes alone, so that odd ones cost nothing."""
+    with torch.device("meta"):
+        return NETWORKS[name](state)
+
+
+def _whose(state: State, name: str) -> str:
+    """Tells another network, if its keys are these."""
+    others = [
+        other
+        for other in NETWORKS
+        if other != name and _empty(other, state).state_dict().keys() == state.keys()
+    ]
+    return f"; these are the tensors of {others[0]}" if others else ""
+
+
+class GuidedByFirst(Ladder):
+    """The mask of the first image guides a whole batch, as in published code."""
+
+    def climb(
+        self, h: Tensor, statistics: Statistics, prior: Prior | None, mask: Tensor | None = None
+    ) -> Tensor:
+        return super().climb(h, statistics, prior, None if mask is None else mask[:1])
+
+
+class PublishedMST(GuidedByFirst, MST):
+    """See `GuidedByFirst`."""
+
+
+class PublishedSnapshotMST(GuidedByFirst, SnapshotMST):
+    """See `GuidedByFirst`."""
+
+
+def _size(state: State, layer: str, published: int) -> int:
+    """Channels that a convolution answers; as published where it is missing."""
+    weight = state.get(f"{layer}.weight")
+    return len(weight) if weight is not None and weight.ndim and len(weight) else published
+
+
+def _count(state: State, modules: str, published: int) -> int:
+    """Members of a list of modules; as published where it is missing."""
+    inside = f"{modules}."
+    members = {key.split(inside)[1].split(".")[0] for key in state if key.startswith(inside)}
+    return len(members) or published
+
+
+NETWORKS: Mapping[str, Callable[[State], nn.Module]] = {
+    "awan": lambda s: AWAN(
+        _size(s, "output_conv2D.conv2d", 31),
+        _size(s, "input_conv2D.conv2d", 96),
+        _count(s, "backbone", 8),
+    ),
+    "bisrnet": lambda s: BiSRNet(_size(s, "conv_in", 28)),
+    "hscnn_plus": lambda s: HSCNNPlus(_size(s, "conv_out", 31), _count(s, "ddfn.dfus_blocks", 30)),
+    "mst_l": lambda s: PublishedSnapshotMST(_size(s, "embedding", 28), SIZES["L"]),
+    "mst_l_rgb": lambda s: PublishedMST(_size(s, "embedding_1", 31), SIZES["L"]),
+    "mst_m": lambda s: PublishedSnapshotMST(_size(s, "embedding", 28), SIZES["M"]),
+    "mst_plus_plus": lambda s: MSTPlusPlus(_size(s, "conv_in", 31), _count(s, "body", 3)),
+    "mst_plus_plus_cassi": lambda s: SnapshotMSTPlusPlus(
+        _size(s, "conv_in", 28), _count(s, "body", 3)
+    ),
+    "mst_s": lambda s: PublishedSnapshotMST(_size(s, "embedding", 28), SIZES["S"]),
+}
+"""Name -> the network whose sizes a state tells."""
