@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import xarray as xr
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pystac
 
     from hsi_xr.facts import Survey
+    from hsi_xr.options import Options, Reading
     from hsi_xr.planning import Plan
-    from hsi_xr.raster.scene import Selection
 
 
 @xr.register_dataset_accessor("hsi")
@@ -25,101 +25,32 @@ class HsiAccessor:
         self._obj = obj  # nothing more: xarray builds this on first touch and keeps it
 
     def reconstruct(
-        self,
-        model: str | os.PathLike[str] = "default",
-        *,
-        rgb: "Selection | None" = None,
-        radiometry: str | None = None,
-        scale: float | None = None,
-        tile: int | None = None,
-        halo: int | None = None,
-        samples: int = 1,
-        seed: int = 0,
-        device: str = "auto",
-        batch: int | None = None,
-        survey: "Survey | None" = None,
-        allow_ungeoreferenced: bool = False,
+        self, model: str | os.PathLike[str] = "default", **options: "Unpack[Options]"
     ) -> xr.Dataset:
         """Estimates the reflectance spectrum of every pixel. See `hsi_xr.reconstruct`."""
         from hsi_xr.pipeline import reconstruct
 
-        return reconstruct(
-            self._obj,
-            model,
-            rgb=rgb,
-            radiometry=radiometry,
-            scale=scale,
-            tile=tile,
-            halo=halo,
-            samples=samples,
-            seed=seed,
-            device=device,
-            batch=batch,
-            survey=survey,
-            allow_ungeoreferenced=allow_ungeoreferenced,
-        )
+        return reconstruct(self._obj, model, **options)
 
     def plan(
-        self,
-        model: str | os.PathLike[str] = "default",
-        *,
-        rgb: "Selection | None" = None,
-        radiometry: str | None = None,
-        scale: float | None = None,
-        tile: int | None = None,
-        halo: int | None = None,
-        samples: int = 1,
-        seed: int = 0,
-        device: str = "auto",
-        batch: int | None = None,
-        survey: "Survey | None" = None,
-        allow_ungeoreferenced: bool = False,
+        self, model: str | os.PathLike[str] = "default", **options: "Unpack[Options]"
     ) -> "Plan":
         """Tells tiles, overlap, memory and output without running. See `hsi_xr.plan`."""
         from hsi_xr.planning import plan
 
-        return plan(
-            self._obj,
-            model,
-            rgb=rgb,
-            radiometry=radiometry,
-            scale=scale,
-            tile=tile,
-            halo=halo,
-            samples=samples,
-            seed=seed,
-            device=device,
-            batch=batch,
-            survey=survey,
-            allow_ungeoreferenced=allow_ungeoreferenced,
-        )
+        return plan(self._obj, model, **options)
 
     def survey(
         self,
         model: str | os.PathLike[str] = "default",
         *,
-        rgb: "Selection | None" = None,
-        radiometry: str | None = None,
-        scale: float | None = None,
-        seed: int = 0,
-        device: str = "auto",
         exact: bool = False,
-        allow_ungeoreferenced: bool = False,
+        **reading: "Unpack[Reading]",
     ) -> "Survey":
         """Learns what every tile of this scene shares. See `hsi_xr.survey`."""
         from hsi_xr.pipeline import survey
 
-        return survey(
-            self._obj,
-            model,
-            rgb=rgb,
-            radiometry=radiometry,
-            scale=scale,
-            seed=seed,
-            device=device,
-            exact=exact,
-            allow_ungeoreferenced=allow_ungeoreferenced,
-        )
+        return survey(self._obj, model, exact=exact, **reading)
 
     def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
         """The bands of a cube nearest to three wavelengths in nm, as a picture."""

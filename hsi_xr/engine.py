@@ -240,7 +240,7 @@ class _Owner:
         """Loaded once per process and device: only this owner asks, one call at a time."""
         key = (job.model, job.sha256)  # a card may run the same weights in another way
         if key not in self._models:
-            card = _registry.find(job.model)
+            card = _registry.find(job.model, untrained=not job.trained)
             if card.sha256 != job.sha256:
                 raise InvalidCheckpoint(
                     f"{job.model!r} changed after the work was planned; plan it again"

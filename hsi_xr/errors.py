@@ -20,6 +20,10 @@ class UnknownName(UsageError, LookupError):
     """No model, device, radiometry or variable of that name."""
 
 
+class MissingWeights(UsageError, LookupError):
+    """The system is known, but no weights of it are here."""
+
+
 class DestinationExists(UsageError, FileExistsError):
     """The output is there already and overwriting was not asked for."""
 

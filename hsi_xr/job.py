@@ -11,8 +11,9 @@ class Job:
     """A model and how to run it; loads nothing.
 
     Attributes:
-        model: Path of the weights.
+        model: Path of the weights; the name of a system that runs untrained.
         sha256: Of the weights.
+        trained: Whether there are weights.
         bands: Bands of the answer.
         device: "auto", "cpu" or "cuda:N"; "auto" is settled where the job runs.
         batch: Tiles of one shape that run at once; 0 leaves it to the device.
@@ -23,6 +24,7 @@ class Job:
 
     model: str
     sha256: str
+    trained: bool
     bands: int
     device: str
     batch: int

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hsi_xr.planning import Plan
 
 ESTIMATE = "model estimate, not a measurement"
+UNTRAINED = "output of random weights: neither a measurement nor an estimate"
+TITLE = "Hyperspectral reflectance estimated from RGB"
 _REFLECTANCE = {
     "standard_name": "surface_bidirectional_reflectance",
     "long_name": "reconstructed surface reflectance",
@@ -28,7 +30,8 @@ def labelled(plan: "Plan", cube: "da.Array") -> xr.Dataset:
     coords = _coordinates(plan)
     dims = ("band", "y", "x")
     about = {**(_REFLECTANCE if plan.job.level_known else _RELATIVE), "units": "1"}
-    mean = xr.Variable(dims, cube[: len(bands)], {**about, "comment": ESTIMATE})
+    comment = ESTIMATE if plan.card.trained else UNTRAINED
+    mean = xr.Variable(dims, cube[: len(bands)], {**about, "comment": comment})
     variables = {"reflectance": mean}
     if plan.job.samples > 1:
         mean.attrs["ancillary_variables"] = "reflectance_std"
@@ -39,7 +42,7 @@ def labelled(plan: "Plan", cube: "da.Array") -> xr.Dataset:
                 **about,
                 "long_name": "standard deviation of sampled reflectance",
                 "cell_methods": "realization: standard_deviation",
-                "comment": "spread of samples, not calibrated",
+                "comment": "spread of samples, not calibrated" if plan.card.trained else UNTRAINED,
             },
         )
     dataset = xr.Dataset(variables, coords, _provenance(plan))
@@ -83,7 +86,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     facts: dict[str, str | int | float] = {
         "Conventions": "CF-1.12",
-        "title": "Hyperspectral reflectance estimated from RGB",
+        "title": TITLE if card.trained else UNTRAINED,
         "source": f"hsi-xr {__version__}; model {card}",
         "history": f"{now} hsi-xr {__version__} reconstruct",
         "hsi_xr_version": __version__,
@@ -91,6 +94,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_model": card.name,
         "hsi_xr_model_version": str(card.data["version"]),
         "hsi_xr_model_sha256": card.sha256,
+        "hsi_xr_weights": "trained" if card.trained else "random",
         "hsi_xr_seed": job.seed,
         "hsi_xr_samples": job.samples,
         "hsi_xr_radiometry": scene.radiometry.kind,

@@ -1,32 +1,20 @@
 """The door between the two wings: RGB scene in, labelled lazy cube out."""
 
 import os
+from typing import Unpack
 
 import xarray as xr
 
 from hsi_xr.facts import Survey
 from hsi_xr.graph import blocks, pixels_of
 from hsi_xr.label import labelled
+from hsi_xr.options import Options, Reading
 from hsi_xr.planning import Input, plan
-from hsi_xr.raster.scene import Selection
 from hsi_xr.surveying import survey_scene
 
 
 def reconstruct(
-    obj: Input,
-    model: str | os.PathLike[str] = "default",
-    *,
-    rgb: Selection | None = None,
-    radiometry: str | None = None,
-    scale: float | None = None,
-    tile: int | None = None,
-    halo: int | None = None,
-    samples: int = 1,
-    seed: int = 0,
-    device: str = "auto",
-    batch: int | None = None,
-    survey: Survey | None = None,
-    allow_ungeoreferenced: bool = False,
+    obj: Input, model: str | os.PathLike[str] = "default", **options: Unpack[Options]
 ) -> xr.Dataset:
     """Estimates the reflectance spectrum of every pixel of an RGB scene.
 
@@ -36,7 +24,8 @@ def reconstruct(
     Args:
         obj: Path of a raster, (band, y, x) DataArray, or Dataset with variables red, green, blue
             or one (band, y, x) variable. NaN marks invalid pixels.
-        model: Name of a model (see `models`) or path of a .safetensors file with its card.
+        model: Name of a model (see `models`), path of a .safetensors file with its card, or of
+            the folder of both.
         rgb: Which bands are red, green and blue: numbers from 1, band names, or variables.
         radiometry: "srgb" (display-referred pictures; assumed for 8 bit), "linear" (proportional
             to light) or "reflectance" (1 is a white reflector).
@@ -49,6 +38,8 @@ def reconstruct(
         device: "auto", "cpu" or "cuda:N".
         batch: Tiles that run at once; None leaves it to the device.
         survey: Facts of a larger scene that this one is a part of; see `survey`.
+        untrained: Run the system of that name on random weights, to try what it costs; the
+            product says so, and its numbers mean nothing.
         allow_ungeoreferenced: Accept a scene without CRS or transform; the product says so.
 
     Returns:
@@ -59,21 +50,7 @@ def reconstruct(
         HsiError: What was found and the repair; see `hsi_xr.errors`. Raised while planning
             wherever it can be known then.
     """
-    planned = plan(
-        obj,
-        model,
-        rgb=rgb,
-        radiometry=radiometry,
-        scale=scale,
-        tile=tile,
-        halo=halo,
-        samples=samples,
-        seed=seed,
-        device=device,
-        batch=batch,
-        survey=survey,
-        allow_ungeoreferenced=allow_ungeoreferenced,
-    )
+    planned = plan(obj, model, **options)
     cube = labelled(planned, blocks(planned))
     return cube if planned.scene.lazy else cube.compute(scheduler="threads")
 
@@ -82,31 +59,17 @@ def survey(
     obj: Input,
     model: str | os.PathLike[str] = "default",
     *,
-    rgb: Selection | None = None,
-    radiometry: str | None = None,
-    scale: float | None = None,
-    seed: int = 0,
-    device: str = "auto",
     exact: bool = False,
-    allow_ungeoreferenced: bool = False,
+    **reading: Unpack[Reading],
 ) -> Survey:
     """Learns now what every tile of a scene shares, to hand it to later calls as `survey=`.
 
     Args:
-        obj, model, rgb, radiometry, scale, seed, device, allow_ungeoreferenced: As in
-            `reconstruct`.
+        obj, model: As in `reconstruct`.
         exact: Take the whole scene at once instead of windows; needs the memory for it.
+        reading: `rgb`, `radiometry`, `scale`, `seed`, `device`, `untrained` and
+            `allow_ungeoreferenced`, as in `reconstruct`.
     """
-    planned = plan(
-        obj,
-        model,
-        rgb=rgb,
-        radiometry=radiometry,
-        scale=scale,
-        tile=0 if exact else None,
-        seed=seed,
-        device=device,
-        allow_ungeoreferenced=allow_ungeoreferenced,
-    )
+    planned = plan(obj, model, tile=0 if exact else None, **reading)
     facts = survey_scene(planned.work, pixels_of(planned))
     return Survey(facts, planned.card.sha256, str(planned.scene.radiometry))

@@ -110,6 +110,7 @@ def plan(
     device: str = "auto",
     batch: int | None = None,
     survey: Survey | None = None,
+    untrained: bool = False,
     allow_ungeoreferenced: bool = False,
 ) -> Plan:
     """Tells what `reconstruct` would do with the same arguments, and refuses what it would refuse.
@@ -123,11 +124,12 @@ def plan(
         scale=scale,
         allow_ungeoreferenced=allow_ungeoreferenced,
     )
-    card = find(model if isinstance(model, str) else os.fspath(model))
+    card = find(os.fspath(model), untrained=untrained)
     _check_counts(samples=samples, seed=seed, batch=batch)
     job = Job(
-        model=str(card.weights),
+        model=str(card.weights or card.reconstructor),
         sha256=card.sha256,
+        trained=card.trained,
         bands=len(card.bands),
         device=_device(device),
         batch=batch or 0,

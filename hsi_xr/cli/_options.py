@@ -27,6 +27,7 @@ class Run:
     """How the cube is estimated."""
 
     model: str
+    untrained: bool
     samples: int
     seed: int
     tile: int | None
@@ -110,7 +111,12 @@ _RUN = (
         "--model",
         default="default",
         show_default=True,
-        help="A name of `hsi-xr models`, or a .safetensors file.",
+        help="A name of `hsi-xr models`, a .safetensors file, or a model's folder.",
+    ),
+    click.option(
+        "--untrained",
+        is_flag=True,
+        help="Run the system of that name on random weights, to try its cost; the cube says so.",
     ),
     click.option(
         "--samples",

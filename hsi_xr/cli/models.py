@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,18 +20,26 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="All that the ca
 @_console.options
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List the models that are ready to use, or show one."""
+    """List models and systems, show one, or import published weights.
+
+    A system without weights is listed by its name, too: `import` makes a model of published ones.
+    """
     if ctx.invoked_subcommand is not None:
         return
     import hsi_xr
 
     cards = hsi_xr.models()
     if as_json:
-        click.echo(json.dumps([dict(card.data) for card in cards], indent=2))
+        click.echo(json.dumps([_whole(card) for card in cards], indent=2))
         return
-    head = ("NAME", "MODEL", "VERSION", "SYSTEM", "BANDS", "STEPS", "PARAMETERS", "LICENCE")
-    for line in _table([head, *map(_row, cards)]):
+    for line in _table([_HEAD, *map(_row, cards)]):
         click.echo(line)
+    click.echo(
+        "\nTILES: exact, also where attention is pooled over the scene (survey), or blended.\n"
+        "`hsi-xr models show NAME` tells all of a model; systems without weights run with "
+        "--untrained,\nor after `hsi-xr models import NAME FILE.pth FOLDER` where weights of them "
+        "were published."
+    )
 
 
 @command.command("show")
@@ -39,9 +48,14 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @_console.options
 def show(name: str, as_json: bool) -> None:
     """Show the card of the model NAME (or of a .safetensors file)."""
+    from hsi_xr.errors import MissingWeights
     from hsi_xr.reconstructors._registry import find
 
-    data = dict(find(name).data)
+    try:
+        card = find(name)
+    except MissingWeights:
+        card = find(name, untrained=True)
+    data = _whole(card)
     if as_json:
         click.echo(json.dumps(data, indent=2))
         return
@@ -49,21 +63,55 @@ def show(name: str, as_json: bool) -> None:
         click.echo(line)
 
 
+@command.command("import")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--title", help="Name of the model [default: NAME and FILE's name].")
+@click.option("--licence", help="Licence of the weights, as SPDX; unknown unless told.")
+@click.option("--overwrite", is_flag=True, help="Replace the folder.")
+@_console.options
+def import_(
+    name: str, file: Path, folder: Path, title: str | None, licence: str | None, overwrite: bool
+) -> None:
+    """Make the model FOLDER of the system NAME from the published checkpoint FILE.
+
+    It holds the weights as safetensors, their card and a STAC item (MLM); `--model FOLDER` runs it.
+    Its halo, cost and memory are measured now, which can take a minute. Nothing but plain tensors
+    is read: a pickle of code is refused.
+    """
+    from hsi_xr.reconstructors._importing import import_published
+
+    card = import_published(name, file, folder, title=title, licence=licence, overwrite=overwrite)
+    click.echo(f"{folder}: {card}, {card.data['parameters']:,} parameters, halo {card.halo} px")
+
+
+_HEAD = (
+    *("NAME", "SYSTEM", "WEIGHTS", "PARAMETERS", "GMAC/PX", "STEPS"),
+    *("HALO", "TILES", "LICENCE", "PAPER"),
+)
+
+
 def _row(card: "Card") -> tuple[str, ...]:
+    reach = card.data["reach"]
+    exact = "exact (survey)" if reach.get("survey") else "exact"
     return (
-        card.weights.stem,  # what --model takes
-        card.name,
-        str(card.data["version"]),
+        card.call,
         card.reconstructor,
-        _span(card.bands.centres),
-        str(card.data["steps"]),
+        "yes" if card.trained else "no",
         f"{card.data['parameters']:,}",
+        f"{card.data['gmac_per_pixel']:.2g}" if "gmac_per_pixel" in card.data else "",
+        str(card.data["steps"]),
+        str(card.halo),
+        "blended" if reach.get("context") == "tile" else exact,
         str(card.data["licence"]),
+        str(card.data.get("paper") or card.data.get("citation", "")),
     )
 
 
-def _span(centres: Sequence[float]) -> str:
-    return f"{len(centres)}, {centres[0]:g}-{centres[-1]:g} nm"
+def _whole(card: "Card") -> dict[str, Any]:
+    """All that the card says, and whether there are weights."""
+    return {**card.data, "weights": card.weights.name if card.weights else None}
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:

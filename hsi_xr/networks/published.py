@@ -6,6 +6,7 @@ reconstructor is the same network with statistics, levels and guides that suit w
 
 import difflib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -64,6 +65,11 @@ def load(name: str, state: Mapping[str, Any]) -> nn.Module:
     return network.eval()
 
 
+def sizes(name: str, state: Mapping[str, Any]) -> dict[str, int]:
+    """What a state tells of the sizes of its network, as the network's arguments; see `load`."""
+    return NETWORKS[name][1](_tensors(state))
+
+
 def _tensors(state: object) -> State:
     """What a file holds, without what training code wraps around it."""
     if isinstance(state, Mapping):
@@ -86,7 +92,8 @@ def _tensors(state: object) -> State:
 def _empty(name: str, state: State) -> nn.Module:
     """The network that a state asks for; of shapes alone, so that odd ones cost nothing."""
     with torch.device("meta"):
-        return NETWORKS[name](state)
+        network, sizes = NETWORKS[name]
+        return network(**sizes(state))
 
 
 def _whose(state: State, name: str) -> str:
@@ -129,21 +136,36 @@ def _count(state: State, modules: str, published: int) -> int:
     return len(members) or published
 
 
-NETWORKS: Mapping[str, Callable[[State], nn.Module]] = {
-    "awan": lambda s: AWAN(
-        _size(s, "output_conv2D.conv2d", 31),
-        _size(s, "input_conv2D.conv2d", 96),
-        _count(s, "backbone", 8),
+def _mst(state: State) -> dict[str, int]:
+    return {"bands": _size(state, "embedding", 28)}
+
+
+def _mst_plus_plus(state: State) -> dict[str, int]:
+    return {"bands": _size(state, "conv_in", 31), "stages": _count(state, "body", 3)}
+
+
+NETWORKS: Mapping[str, tuple[Callable[..., nn.Module], Callable[[State], dict[str, int]]]] = {
+    "awan": (
+        AWAN,
+        lambda s: {
+            "bands": _size(s, "output_conv2D.conv2d", 31),
+            "width": _size(s, "input_conv2D.conv2d", 96),
+            "blocks": _count(s, "backbone", 8),
+        },
     ),
-    "bisrnet": lambda s: BiSRNet(_size(s, "conv_in", 28)),
-    "hscnn_plus": lambda s: HSCNNPlus(_size(s, "conv_out", 31), _count(s, "ddfn.dfus_blocks", 30)),
-    "mst_l": lambda s: PublishedSnapshotMST(_size(s, "embedding", 28), SIZES["L"]),
-    "mst_l_rgb": lambda s: PublishedMST(_size(s, "embedding_1", 31), SIZES["L"]),
-    "mst_m": lambda s: PublishedSnapshotMST(_size(s, "embedding", 28), SIZES["M"]),
-    "mst_plus_plus": lambda s: MSTPlusPlus(_size(s, "conv_in", 31), _count(s, "body", 3)),
-    "mst_plus_plus_cassi": lambda s: SnapshotMSTPlusPlus(
-        _size(s, "conv_in", 28), _count(s, "body", 3)
+    "bisrnet": (BiSRNet, lambda s: {"bands": _size(s, "conv_in", 28)}),
+    "hscnn_plus": (
+        HSCNNPlus,
+        lambda s: {"bands": _size(s, "conv_out", 31), "blocks": _count(s, "ddfn.dfus_blocks", 30)},
     ),
-    "mst_s": lambda s: PublishedSnapshotMST(_size(s, "embedding", 28), SIZES["S"]),
+    "mst_l": (partial(PublishedSnapshotMST, counts=SIZES["L"]), _mst),
+    "mst_l_rgb": (
+        partial(PublishedMST, counts=SIZES["L"]),
+        lambda s: {"bands": _size(s, "embedding_1", 31)},
+    ),
+    "mst_m": (partial(PublishedSnapshotMST, counts=SIZES["M"]), _mst),
+    "mst_plus_plus": (MSTPlusPlus, _mst_plus_plus),
+    "mst_plus_plus_cassi": (SnapshotMSTPlusPlus, _mst_plus_plus),
+    "mst_s": (partial(PublishedSnapshotMST, counts=SIZES["S"]), _mst),
 }
-"""Name -> the network whose sizes a state tells."""
+"""Name -> a network, and the sizes that a state tells of it."""

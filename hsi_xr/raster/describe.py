@@ -121,7 +121,9 @@ def _lineage(product: Product) -> str:
         f"{product.quantity[:1].upper()}{product.quantity[1:]} in {len(product.descriptions)} bands"
         f"{span} estimated from {source}, read as {config.get('radiometry', 'unknown')}, by model "
         f"{config.get('model', 'unknown')} (sha256 {config.get('model_sha256', 'unknown')}).",
-        "A model estimate, not a measurement.",
+        "The weights were random: neither a measurement nor an estimate."
+        if config.get("weights") == "random"
+        else "A model estimate, not a measurement.",
     ]
     if product.crs is None:
         sentences.append("The image has no coordinate reference system: where it lies is unknown.")

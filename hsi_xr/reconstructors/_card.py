@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,12 +20,23 @@ class Card:
     """A model: where its weights are, and what it was made from, needs and is worth.
 
     Attributes:
-        weights: The safetensors file; the card lies beside it as json.
+        path: The json file.
+        weights: The safetensors file beside it; None is a system as it is built, untrained.
         data: Everything in the card, as written.
     """
 
-    weights: Path
+    path: Path
+    weights: Path | None
     data: Mapping[str, Any]
+
+    @property
+    def trained(self) -> bool:
+        return self.weights is not None
+
+    @property
+    def call(self) -> str:
+        """What `reconstruct` takes as `model`, for models that it finds by name."""
+        return self.reconstructor if self.weights is None else self.weights.stem
 
     @property
     def name(self) -> str:
@@ -35,10 +47,10 @@ class Card:
         """Name of the system that runs these weights."""
         return str(self.data["reconstructor"])
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        """Of the weights file; checked when it is loaded."""
-        return str(self.data["sha256"])
+        """Of the weights file, checked when it is loaded; of the card where there are none."""
+        return str(self.data["sha256"]) if self.trained else checksum(self.path)
 
     @cached_property
     def bands(self) -> Bands:
@@ -64,35 +76,57 @@ class Card:
         return int(self.data["reach"]["halo"])
 
     def __str__(self) -> str:
+        if not self.trained:
+            return f"{self.name} on random weights"
         return f"{self.name} {self.data['version']} (sha256 {self.sha256[:12]})"
 
 
 _REQUIRED = {
-    **{"schema": int, "name": str, "version": str, "reconstructor": str, "sha256": str},
+    **{"schema": int, "name": str, "version": str, "reconstructor": str},
     **{"bands": dict, "config": dict, "stride": int, "steps": int, "reach": dict},
     **{"parameters": int, "memory_bytes_per_pixel": int, "licence": str},
 }
 
+IN_FOLDER = "model.safetensors", "card.json"
+"""Names in the folder of a model; elsewhere a card has the name of its weights."""
 
-def read(weights: Path) -> Card:
-    """The card beside a weights file.
+
+def read(model: Path) -> Card:
+    """The card of a weights file, or of a model's folder.
 
     Raises:
-        InvalidCheckpoint: No card, no json, or a required entry is absent or of another type.
+        InvalidCheckpoint: No weights, no card, no json, or a required entry is absent or of
+            another type.
     """
-    beside = weights.with_suffix(".json")
+    weights = model / IN_FOLDER[0] if model.is_dir() else model
     if not weights.is_file():
         raise InvalidCheckpoint(f"no weights file {str(weights)!r}; check the path")
+    beside = weights.with_suffix(".json")
+    if weights.name == IN_FOLDER[0] and not beside.is_file():
+        beside = weights.with_name(IN_FOLDER[1])
     if not beside.is_file():
         raise InvalidCheckpoint(
             f"{weights.name!r} has no card; put its {beside.name!r} into the same folder"
         )
-    try:
-        data = json.loads(beside.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidCheckpoint(f"the card {beside.name!r} is not json ({error})") from error
-    _check(data, beside.name)
-    return Card(weights, data)
+    return Card(beside, weights, _checked(beside, {**_REQUIRED, "sha256": str}))
+
+
+def read_untrained(path: Path) -> Card:
+    """The card of a system: what holds of it with any weights.
+
+    Raises:
+        InvalidCheckpoint: As `read`.
+    """
+    return Card(path, None, _checked(path, _REQUIRED))
+
+
+def as_json(data: Mapping[str, Any]) -> str:
+    """A card's text: lists of numbers on a line each, for those who read it."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    return _NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+
+
+_NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
 
 
 def checksum(path: Path) -> str:
@@ -101,10 +135,15 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check(data: Any, name: str) -> None:
+def _checked(path: Path, required: Mapping[str, type]) -> Mapping[str, Any]:
+    name = path.name
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidCheckpoint(f"the card {name!r} is not json ({error})") from error
     if not isinstance(data, dict):
         raise InvalidCheckpoint(f"the card {name!r} must be a json object")
-    wrong = [key for key, kind in _REQUIRED.items() if not isinstance(data.get(key), kind)]
+    wrong = [key for key, kind in required.items() if not isinstance(data.get(key), kind)]
     if wrong:
         raise InvalidCheckpoint(f"the card {name!r} lacks or mistypes: {', '.join(wrong)}")
     if data["schema"] != SCHEMA:
@@ -123,3 +162,4 @@ def _check(data: Any, name: str) -> None:
             f"the card {name!r} contradicts itself: {len(bands.get('centres_nm', ()))} wavelengths "
             f"for {data['config'].get('bands')} bands"
         )
+    return data

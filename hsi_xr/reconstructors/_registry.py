@@ -1,15 +1,15 @@
 """Names of systems and models: this folder, then entry points. Imports a system only to run it."""
 
 import difflib
-import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
-from hsi_xr.errors import UnknownName
-from hsi_xr.reconstructors._card import Card, read
+from hsi_xr.errors import MissingWeights, UnknownName
+from hsi_xr.reconstructors._card import Card, read, read_untrained
 
 GROUP = "hsi_xr.reconstructors"
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -41,21 +41,60 @@ def shipped() -> dict[str, Card]:
     return {path.stem: read(path) for path in sorted(SHIPPED.glob("*.safetensors"))}
 
 
-def find(model: str | Path) -> Card:
+def card_of(system: str) -> Path:
+    """Where the card of a system lies: the json beside its module, which is not imported.
+
+    Raises:
+        UnknownName: No system of that name, or none that has a card.
+    """
+    known = _bare()
+    if system not in known:
+        raise UnknownName(f"no system is called {system!r}{_hint(system, [*known])}")
+    return known[system]
+
+
+def models() -> list[Card]:
+    """The models that come with the package, then the systems that have none of their own."""
+    ready = list(shipped().values())
+    done = {card.reconstructor for card in ready}
+    return ready + [read_untrained(p) for name, p in sorted(_bare().items()) if name not in done]
+
+
+def find(model: str | Path, *, untrained: bool = False) -> Card:
     """The card of a shipped model, of a system's shipped weights, or of a weights file.
+
+    Args:
+        model: Name of a model or system, a weights file, or a model's folder.
+        untrained: Take the system of that name as it is built, whatever weights there are.
 
     Raises:
         UnknownName: Neither a name nor a file.
+        MissingWeights: The system has none, and is not to run untrained.
         InvalidCheckpoint: A file without a fitting card.
     """
     name = str(model)
-    if isinstance(model, Path) or name.endswith(".safetensors"):
-        return read(Path(model))
+    if untrained:
+        return read_untrained(card_of(name))
     known = shipped()
     by_system = {card.reconstructor: card for card in known.values()}
     if card := known.get(name) or by_system.get(name):
         return card
-    raise UnknownName(f"no model is called {name!r}{_hint(name, [*known, *by_system])}")
+    if isinstance(model, Path) or name.endswith(".safetensors") or Path(name).is_dir():
+        return read(Path(model))
+    if name in (bare := _bare()):
+        raise MissingWeights(_no_weights(read_untrained(bare[name])))
+    names = [*known, *by_system, *bare]
+    raise UnknownName(
+        f"no model is called {name!r}{_hint(name, names)}, or a .safetensors file, or its folder"
+    )
+
+
+def _no_weights(card: Card) -> str:
+    name = card.reconstructor
+    found = f"there are no weights of {name!r}"
+    if card.data.get("published"):
+        found += f"; import published ones with `hsi-xr models import {name} FILE.pth FOLDER`"
+    return f"{found}; `--untrained` (untrained=True) runs it on random ones, to try its cost"
 
 
 def _ours() -> dict[str, str]:
@@ -67,6 +106,21 @@ def _ours() -> dict[str, str]:
     }
 
 
+def _bare() -> dict[str, Path]:
+    """Systems by name -> their cards, of those that have one."""
+    modules = {name: point.module for name, point in _theirs().items()} | _ours()
+    beside = {name: _file(module).with_suffix(".json") for name, module in modules.items()}
+    return {name: path for name, path in beside.items() if path.is_file()}
+
+
+def _file(module: str) -> Path:
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError:  # a package around it is gone; whoever runs the system is told
+        spec = None
+    return Path(spec.origin if spec and spec.origin else f"{module}.py")
+
+
 def _theirs() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
@@ -74,4 +128,4 @@ def _theirs() -> dict[str, EntryPoint]:
 def _hint(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     asked = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"{asked} known: {', '.join(sorted(set(known)))}, or a path to a .safetensors file"
+    return f"{asked} known: {', '.join(sorted(set(known)))}"

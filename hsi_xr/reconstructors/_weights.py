@@ -1,7 +1,7 @@
 """Weights files: safetensors, never pickles; checked against their card before use."""
 
-import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.networks._layout import differences
 from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._card import Card, checksum
+from hsi_xr.reconstructors._card import Card, as_json, checksum
 
 
 def load_model(card: Card) -> Reconstructor:
@@ -23,6 +23,8 @@ def load_model(card: Card) -> Reconstructor:
     Raises:
         InvalidCheckpoint: The file is not what the card says, or not weights of its system.
     """
+    if card.weights is None:
+        return _untrained(card)
     if (found := checksum(card.weights)) != card.sha256:
         raise InvalidCheckpoint(
             f"{card.weights.name!r} has sha256 {found[:12]}..., its card says "
@@ -34,7 +36,24 @@ def load_model(card: Card) -> Reconstructor:
         raise InvalidCheckpoint(f"{card.weights.name!r} is no safetensors file") from error
     model = _build(card)
     _fit(model, state, card.weights.name)
+    if (count := parameters(model)) != card.data["parameters"]:
+        raise InvalidCheckpoint(
+            f"the card of {card.weights.name!r} says {card.data['parameters']:,} parameters, its "
+            f"config makes {count:,}; fetch the pair again"
+        )
     return model.eval()
+
+
+def parameters(model: Reconstructor) -> int:
+    """How many numbers all parameters of a model are."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _untrained(card: Card) -> Reconstructor:
+    """As its system builds it, always with the same numbers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return _build(card).eval()
 
 
 def _build(card: Card) -> Reconstructor:
@@ -54,13 +73,29 @@ def _fit(model: Reconstructor, state: dict[str, Tensor], name: str) -> None:
     model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
 
 
-def save_model(model: Reconstructor, weights: Path, card: dict[str, Any]) -> None:
-    """Writes half-precision weights and their card, each whole or not at all."""
-    beside = weights.with_suffix(".part")
-    half = {key: t.to(torch.float16).contiguous() for key, t in model.state_dict().items()}
-    save_file(half, beside, metadata={"name": card["name"], "version": card["version"]})
-    beside.chmod(0o644)
-    os.replace(beside, weights)
-    card = {**card, "sha256": checksum(weights)}
-    beside.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    os.replace(beside, weights.with_suffix(".json"))
+def save_model(
+    model: Reconstructor,
+    weights: Path,
+    card: Mapping[str, Any],
+    *,
+    dtype: torch.dtype = torch.float16,
+) -> Path:
+    """Writes weights and their card, each whole or not at all.
+
+    Args:
+        model: Whose `state_dict` is written.
+        weights: Where to; ends in .safetensors.
+        card: What is said of the model; the checksum is added.
+        dtype: Of the numbers that are written.
+
+    Returns:
+        The card's path: beside the weights, of their name.
+    """
+    part, beside = weights.with_suffix(".part"), weights.with_suffix(".json")
+    state = {key: tensor.to(dtype).contiguous() for key, tensor in model.state_dict().items()}
+    save_file(state, part, metadata={"name": card["name"], "version": card["version"]})
+    part.chmod(0o644)
+    os.replace(part, weights)
+    part.write_text(as_json({**card, "sha256": checksum(weights)}), encoding="utf-8")
+    os.replace(part, beside)
+    return beside

@@ -4,8 +4,6 @@
 
 import argparse
 import logging
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
-from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.r2h_diff import STRIDE
 from hsi_xr.physics import srgb_decode
-from hsi_xr.reconstructors._base import Noise
-from hsi_xr.reconstructors._weights import save_model
+from hsi_xr.reconstructors._measure import Probe, memory, quilt
+from hsi_xr.reconstructors._weights import parameters, save_model
 from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
 from hsi_xr.regression import root_polynomial
 from hsi_xr.training import sources
@@ -27,16 +23,12 @@ from hsi_xr.training.batches import as_tensor
 from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS, fit_base, material
 from hsi_xr.training.score import cases, score, table
 
-TOLERANCE = 1e-5
-"""Reflectance by which a tile's answer may differ from the whole scene's."""
-
-HALOS = (8, 16, 24, 32, 40, 48, 64, 80)
-
 ABOUT: dict[str, Any] = {
     "schema": 1,
     "name": "r2h-diff-visible",
     "version": "0.1.0",
     "reconstructor": "r2h-diff",
+    "paper": "Ding et al. 2026 (arXiv:2605.05688)",
     "licence": "Apache-2.0",
     "citation": "Design after Ding, Zhao, Sun, Liu 2026, R2H-Diff (arXiv:2605.05688); base after "
     "Finlayson, Mackiewicz, Hurlbert 2015 (IEEE TIP 24(5)); weights by the hsi_xr project",
@@ -67,49 +59,6 @@ ABOUT: dict[str, Any] = {
 }
 
 
-def halo_errors(model: R2HDiffReconstructor, rgb: Tensor) -> dict[int, float]:
-    """Largest change of a 64 px core when only so many pixels around it are seen."""
-    side, core = rgb.shape[-1], slice(96, 160)
-    with torch.inference_mode():
-        whole, facts = model.whole(rgb, torch.ones(1, 1, side, side), _noise(0, side), means=None)
-        found = {}
-        for halo in HALOS:
-            near = slice(core.start - halo, core.stop + halo)
-            part = model(
-                rgb[..., near, near], _noise(near.start, near.stop), facts, stochastic=False
-            )[..., halo:-halo, halo:-halo]
-            found[halo] = float((part - whole[..., core, core]).abs().max())
-    return found
-
-
-def memory(side: int = 512) -> int:
-    """Peak bytes per pixel of a tile in the network, in a process of its own."""
-    code = (
-        "import torch\n"
-        "from pathlib import Path\n"
-        "from hsi_xr.training.publish import R2HDiffReconstructor, Config, _noise\n"
-        "model = R2HDiffReconstructor(Config()).eval()\n"
-        "def run(n):\n"
-        "    with torch.inference_mode():\n"
-        "        small = torch.rand(1, 3, 32, 32), torch.ones(1, 1, 32, 32), _noise(0, 32)\n"
-        "        facts = model.whole(*small, means=None)[1]\n"
-        "        rgb = torch.rand(1, 3, n, n).contiguous(memory_format=torch.channels_last)\n"
-        "        model(rgb, _noise(0, n), facts, stochastic=False)\n"
-        # of this process alone: what getrusage tells begins at the peak of the parent
-        "    status = Path('/proc/self/status').read_text().split()\n"
-        "    return 1024 * int(status[status.index('VmHWM:') + 1])\n"
-        f"before = run(32); print((run({side}) - before) // {side}**2)"
-    )
-    return int(subprocess.check_output([sys.executable, "-c", code], text=True))
-
-
-def cost(model: R2HDiffReconstructor) -> float:
-    """Multiply-accumulates per pixel of a whole reconstruction, in units of 10^9."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model.whole(torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64), _noise(0, 64), means=None)
-    return counter.get_total_flops() / 2e9 / 64**2
-
-
 def yardstick(folder: Path) -> dict[str, dict[str, float]]:
     """Scores of root-polynomial regression alone, fitted on the same pictures.
 
@@ -132,51 +81,30 @@ def yardstick(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def _plot(folder: Path) -> Tensor:
-    """A plot's picture, (1, 3, 256, 256) linear."""
+    """A plot's picture, (1, 3, 320, 320) linear."""
     plots = sources.paired_plots(folder, BANDS)
     rgb = srgb_decode(as_tensor(next(p for p in plots if p.name == "OSBS_5").rgb))[None]
-    return functional.pad(rgb, (28, 28, 28, 28), mode="reflect")
-
-
-def _quilt() -> Tensor:
-    """Squares of any colour with grain: harder on a network than any ground."""
-    rng = torch.Generator().manual_seed(0)
-    colours = 0.1 + 0.7 * torch.rand(1, 3, 11, 11, generator=rng)
-    squares = functional.interpolate(colours, (256, 256))
-    grain = 1 + 0.08 * torch.randn(1, 1, 256, 256, generator=rng)
-    return srgb_decode((squares * grain).clamp(0, 1))
-
-
-def _noise(start: int, stop: int) -> Noise:
-    lines = torch.arange(start, stop)[None]
-    return lambda t: NoiseField(0).read(lines, lines, channels=len(BANDS), step=t)
+    return functional.pad(rgb, (60, 60, 60, 60), mode="reflect")
 
 
 def card_of(model: R2HDiffReconstructor, folder: Path) -> dict[str, Any]:
     """Everything that a card says, measured now."""
-    halos = {
-        name: halo_errors(model, rgb)
-        for name, rgb in (("a NEON plot", _plot(folder)), ("a quilt of random colours", _quilt()))
-    }
-    enough = [h for h in HALOS if all(of[h] <= TOLERANCE for of in halos.values())]
-    if not enough:
-        raise ValueError(f"no halo keeps a tile within {TOLERANCE} of the whole: {halos}")
-    return {
+    pictures = {"a NEON plot": _plot(folder), "a quilt of random colours": quilt()}
+    card = {
         **ABOUT,
         "bands": {"centres_nm": list(BANDS.centres), "widths_nm": list(BANDS.widths or ())},
         "config": asdict(model.config),
         "stride": STRIDE,
         "steps": model.config.steps,
-        "reach": {
-            "halo": enough[0],
-            "tolerance": TOLERANCE,
-            "max_error_by_halo": halos,
-            "survey": True,
-            "context": None,
-        },
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "gmac_per_pixel": cost(model),
-        "memory_bytes_per_pixel": memory(),
+        "reach": {"survey": True, "context": None},
+    }
+    probe = Probe(model, card)
+    return {
+        **card,
+        "reach": probe.reach(pictures),
+        "parameters": parameters(model),
+        "gmac_per_pixel": probe.cost(),
+        "memory_bytes_per_pixel": memory(card),
         "scores": {
             "definition": "means over images of MRAE, MRAE after the best single brightness, SAM "
             "in degrees, PSNR in dB; pixels with mean reflectance under 0.02 left out; real RGB "

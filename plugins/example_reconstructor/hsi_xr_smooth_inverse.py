@@ -4,6 +4,7 @@ Source: Phillips 1962, Journal of the ACM 9(1), 84-97 (doi:10.1145/321105.321114
 `python -m hsi_xr_smooth_inverse smooth.safetensors` writes a model of it and its card.
 """
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,13 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from hsi_xr.physics import Camera
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
-from hsi_xr.reconstructors._weights import save_model
+from hsi_xr.reconstructors import Noise, Reconstructor, SceneFacts, save_model
 
-ABOUT = {
-    **{"title": "Smooth inverse", "citation": "Phillips 1962", "licence": "Apache-2.0"},
-    **{"ours": "a camera of no maker", "survey": False, "context": None, "stride": 1, "steps": 1},
-}
+CARD = Path(__file__).with_suffix(".json")
+"""What holds of the system with any weights; hsi_xr reads it to list the system."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +63,9 @@ def write_model(weights: Path, config: Config = Config()) -> None:
     """Writes the weights, and beside them the card as json."""
     model, nm = SmoothInverse(config), torch.linspace(400, 700, config.bands).tolist()
     card = {
-        **{"schema": 1, "name": weights.stem, "version": "1.0", "reconstructor": "smooth-inverse"},
-        **{key: ABOUT[key] for key in ("citation", "licence", "stride", "steps")},
-        **{"bands": {"centres_nm": nm}, "config": asdict(config)},
-        **{"reach": {"halo": 0, "survey": False, "context": None}},
-        **{"parameters": model.response.numel(), "memory_bytes_per_pixel": 16 * config.bands},
+        **json.loads(CARD.read_text()),
+        **{"name": weights.stem, "version": "1.0", "config": asdict(config)},
+        **{"bands": {"centres_nm": nm}, "parameters": model.response.numel()},
     }
     save_model(model, weights, card)  # adds the checksum
 

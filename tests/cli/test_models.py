@@ -5,25 +5,38 @@ import sys
 import hsi_xr
 from tests.command_line import run
 
+SYSTEMS = {"ddpm", "srcgan", "awan", "mst-plus-plus", "mst-l", "hscnn-plus", "sdp-mst-plus-plus"}
 
-def test_the_table_has_one_line_for_each_model():
+
+def _lines() -> list[str]:
+    """The table without what is said below it."""
     lines = run("models").stdout.splitlines()
-    assert lines[0].startswith("NAME")
-    assert [line.split()[1] for line in lines[1:]] == [card.name for card in hsi_xr.models()]
+    return lines[: lines.index("")]
+
+
+def test_the_table_has_one_line_for_each_model_and_system():
+    head, *lines = _lines()
+    assert head.startswith("NAME")
+    assert [line.split()[0] for line in lines] == [card.call for card in hsi_xr.models()]
+    assert {line.split()[1] for line in lines} == SYSTEMS | {"r2h-diff"}
+    assert {line.split()[0] for line in lines if line.split()[2] == "no"} == SYSTEMS
 
 
 def test_every_listed_name_is_one_that_is_known():
-    for line in run("models").stdout.splitlines()[1:]:
+    for line in _lines()[1:]:
         assert run("models", "show", line.split()[0]).exit_code == 0
 
 
-def test_json_is_all_that_the_cards_say():
+def test_json_is_all_that_the_cards_say_and_whether_there_are_weights():
     told = json.loads(run("models", "--json").stdout)
-    assert told == [json.loads(json.dumps(dict(card.data))) for card in hsi_xr.models()]
+    for one, card in zip(told, hsi_xr.models(), strict=True):
+        assert bool(one.pop("weights")) == card.trained
+        assert one == json.loads(json.dumps(dict(card.data)))
 
 
 def test_one_model_is_shown_by_name_or_path():
     (card, *_) = hsi_xr.models()
+    assert card.weights
     by_name = json.loads(run("models", "show", card.weights.stem, "--json").stdout)
     by_path = json.loads(run("models", "show", card.weights, "--json").stdout)
     assert by_name == by_path

@@ -1,0 +1,32 @@
+"""The options of `reconstruct`, `plan` and `survey`: said once for functions and accessor.
+
+`plan` has the defaults, and `reconstruct` tells what each of them means.
+"""
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from hsi_xr.facts import Survey
+    from hsi_xr.raster.scene import Selection
+
+
+class Reading(TypedDict, total=False):
+    """What a scene's numbers mean, and what runs on them."""
+
+    rgb: "Selection | None"
+    radiometry: str | None
+    scale: float | None
+    seed: int
+    device: str
+    untrained: bool
+    allow_ungeoreferenced: bool
+
+
+class Options(Reading, total=False):
+    """And how its cube is made."""
+
+    tile: int | None
+    halo: int | None
+    samples: int
+    batch: int | None
+    survey: "Survey | None"

@@ -1,0 +1,48 @@
+"""Measures systems as they are built and writes it into their cards:
+`python -m hsi_xr.training.systems [NAME ...]`.
+
+Facts in a card are kept; what is measured with random weights, or follows from the configuration,
+is written anew.
+"""
+
+import argparse
+import logging
+import time
+from dataclasses import asdict
+from typing import Any
+
+from hsi_xr.reconstructors import _measure, _registry
+from hsi_xr.reconstructors._card import Card, as_json, read_untrained
+from hsi_xr.reconstructors._weights import load_model, parameters
+
+_log = logging.getLogger(__name__)
+
+
+def measured(card: Card) -> dict[str, Any]:
+    """The card of a system, with its numbers as they are now."""
+    model: Any = load_model(card)
+    data = {**card.data, "config": asdict(model.config)}
+    probe = _measure.Probe(model, data)
+    reach = {"note": "measured with random weights", **probe.reach({"quilt": _measure.quilt()})}
+    return {
+        **data,
+        "reach": reach,
+        "parameters": parameters(model),
+        "gmac_per_pixel": round(probe.cost(), 9),
+        "memory_bytes_per_pixel": _measure.memory(data),
+    }
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=_registry.systems())
+    for name in parser.parse_args().names:
+        begun = time.perf_counter()
+        card = read_untrained(_registry.card_of(name))
+        card.path.write_text(as_json(measured(card)), encoding="utf-8")
+        _log.info("%s: %.0f s", name, time.perf_counter() - begun)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What each system costs as it is built, for the table of the README: `make bench`."""
+
+import pytest
+import torch
+
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._card import read_untrained
+from hsi_xr.reconstructors._measure import Probe
+from hsi_xr.reconstructors._weights import load_model
+from tests.benchmarks.test_speed import seconds
+
+SIDE = 256
+
+
+@pytest.mark.parametrize("name", _registry.systems())
+def test_a_tile_of_a_surveyed_scene(name, capsys):
+    """Whole chains; a pixel costs what the card says, whatever the machine."""
+    card = read_untrained(_registry.card_of(name))
+    model = load_model(card).to(memory_format=torch.channels_last)
+    probe = Probe(model, card.data)
+    rgb = torch.rand(1, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
+    noise = probe.noise(0, 0, SIDE, SIDE)
+    with torch.inference_mode():
+        facts = model.whole(rgb[..., :64, :64], torch.ones(1, 1, 64, 64), probe.noise(0, 0, 64, 64),
+                            means=None)[1]  # fmt: skip
+        repeats = 1 if card.data["steps"] > 10 else 3
+        took = seconds(lambda: model(rgb, noise, facts, stochastic=False), repeats=repeats)
+    rate = SIDE**2 / took / 1e6
+    with capsys.disabled():
+        print(
+            f"\n{name:<18} {rate:8.4f} Mpx/s  {card.data['gmac_per_pixel']:.6f} GMAC/px  "
+            f"{card.data['gmac_per_pixel'] * SIDE**2 / took:6.1f} GMAC/s"
+        )
+    assert rate > 0

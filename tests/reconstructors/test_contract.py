@@ -1,0 +1,120 @@
+"""What holds of every reconstructor, ours and installed ones: a new file is tested by existing."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import hsi_xr
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._card import read
+from hsi_xr.reconstructors._measure import Probe
+from hsi_xr.reconstructors._weights import load_model
+from tests.scenes import scene
+from tests.small_models import model_of
+from tests.stranger import install
+
+STRANGER = "slope"
+
+
+@pytest.fixture(scope="module", params=[*_registry.systems(), STRANGER])
+def weights(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param != STRANGER:
+        yield model_of(request.param, folder)
+        return
+    sys.path.insert(0, str(folder))
+    try:
+        yield install(folder)
+    finally:
+        sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="module")
+def card(weights):
+    return read(weights)
+
+
+@pytest.fixture(scope="module")
+def model(card):
+    return load_model(card)
+
+
+def _cube(weights, image, **options) -> np.ndarray:
+    return hsi_xr.reconstruct(image, weights, **options)["reflectance"].compute().values
+
+
+def _pair(model, card, rows=64, columns=96):
+    """Two unlike images at one place, their facts, and the noise."""
+    rgb = torch.rand(2, 3, rows, columns, generator=torch.Generator().manual_seed(1))
+    rgb[1] = rgb[1] ** 2
+    noise = Probe(model, card.data).noise(0, 0, rows, columns)
+    with torch.inference_mode():
+        facts = model.whole(rgb, torch.ones(2, 1, rows, columns), noise, means=None)[1]
+    return rgb, facts, noise
+
+
+@pytest.mark.parametrize("size", [(33, 31), (97, 58)])
+def test_any_size_comes_back_with_its_bands(weights, card, size):
+    """Sizes that are no multiples of the stride are padded, never refused."""
+    cube = hsi_xr.reconstruct(scene(*size), weights)
+    found = cube["reflectance"]
+    assert found.dtype == "float32" and found.shape == (len(card.bands), *size)
+    assert tuple(cube["wavelength"].values) == card.bands.centres
+    assert np.isfinite(found.values).all()
+
+
+def test_it_is_repeatable_and_the_seed_is_in_the_name(weights):
+    image = scene(40, 52)
+    first, again = (hsi_xr.reconstruct(image, weights, seed=3) for _ in range(2))
+    other = hsi_xr.reconstruct(image, weights, seed=4)
+    assert first["reflectance"].data.name == again["reflectance"].data.name
+    assert first["reflectance"].data.name != other["reflectance"].data.name
+    np.testing.assert_array_equal(first["reflectance"].values, again["reflectance"].values)
+
+
+def test_images_of_a_batch_do_not_mix(model, card):
+    rgb, facts, noise = _pair(model, card)
+    with torch.inference_mode():
+        both = model(rgb, noise, facts, stochastic=False)
+        each = [model(one[None], noise, facts, stochastic=False) for one in rgb]
+    assert (both - torch.cat(each)).abs().max() <= 1e-5 * max(1.0, float(both.abs().max()))
+
+
+def test_tiles_are_the_scene(weights, card):
+    """Exactly at the halo of the card, or nearly and without a step where tiles are blended."""
+    image = scene(150, 203)
+    whole = _cube(weights, image)
+    survey = hsi_xr.survey(image, weights, exact=True)
+    tiled = _cube(weights, image, tile=64, survey=survey)
+    spread = max(1.0, float(np.abs(whole).max()))
+    if card.context is None:
+        np.testing.assert_allclose(tiled, whole, atol=1e-4 * spread, rtol=0)
+        return
+    at_edges, before = (np.abs(np.diff(cube[:, :, 127:129])).mean() for cube in (tiled, whole))
+    assert at_edges <= 1.1 * before
+
+
+def test_half_precision_is_near(model, card):
+    rgb, facts, noise = _pair(model, card)
+    with torch.inference_mode():
+        exact = model(rgb, noise, facts, stochastic=False)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = model(rgb, noise, facts, stochastic=False).float()
+    assert half.isfinite().all()
+    assert (half - exact).abs().mean() <= 0.05 * exact.abs().mean() + 1e-3
+
+
+def test_samples_spread_or_are_all_alike(weights):
+    cube = hsi_xr.reconstruct(scene(33, 40), weights, samples=2).compute()
+    spread = cube["reflectance_std"].values
+    assert np.isfinite(spread).all() and (spread >= 0).all()
+
+
+def test_invalid_pixels_stay_invalid(weights):
+    image = scene(48, 64, chunks=None)
+    holes = np.zeros((48, 64), bool)
+    holes[::7, ::5] = holes[:9, :11] = True
+    found = _cube(weights, image.where(~holes))
+    np.testing.assert_array_equal(np.isnan(found).any(axis=0), holes)
