@@ -16,7 +16,6 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.diffusion.noise import NoiseField
-from hsi_xr.networks.r2h_diff import STRIDE
 from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors._base import Noise
 from hsi_xr.reconstructors._weights import save_model
@@ -165,7 +164,7 @@ def card_of(model: R2HDiffReconstructor, folder: Path) -> dict[str, Any]:
         **ABOUT,
         "bands": {"centres_nm": list(BANDS.centres), "widths_nm": list(BANDS.widths or ())},
         "config": asdict(model.config),
-        "stride": STRIDE,
+        "stride": model.stride,
         "steps": model.config.steps,
         "reach": {
             "halo": enough[0],
