@@ -82,7 +82,7 @@ def reconstruct(requests: list[Request]) -> list[Array]:
 
 
 def colour_means(rgb: Array, valid: NDArray[np.bool_]) -> Array:
-    """Colour statistics of the valid pixels of an image, to be averaged over a scene; (9,)."""
+    """Colour statistics of the valid pixels of an image, to be averaged over a scene; (22,)."""
     weights = torch.from_numpy(valid.astype("float32"))[None, None]
     return _scene_gain.colour_means(torch.from_numpy(rgb)[None], weights)[0].numpy()
 
@@ -96,7 +96,7 @@ def reconstruct_whole(
         rgb: (windows, 3, h, w) linear RGB without NaN.
         weights: (windows, 1, h, w), 1 where a pixel counts for the scene's facts.
         lines: Absolute rows (windows, h) and columns (windows, w).
-        means: (9,) colour means of the scene; None where its level is known.
+        means: (22,) colour means of the scene; None where its level is known.
 
     Returns:
         (windows, bands or 2 bands, h, w) reflectance [and deviations], and the scene's facts.

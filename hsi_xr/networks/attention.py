@@ -1,22 +1,38 @@
-"""Where the statistics of spectral attention come from: the image, a batch of windows, or a survey.
+"""Where the statistics of attention come from: the image, a batch of windows, or a survey.
 
 Spectral ("transposed") attention compares channels, not pixels: its matrices follow from a few
-sums over pixels. Taken from a tile, these sums make a pixel's answer depend on the tile; taken
-from the scene they do not. A layer therefore never decides whose pixels count: it hands its
-moments to a `Statistics` and applies the matrices that come back.
+sums over pixels, as the weights of channel attention do. Taken from a tile, these sums make a
+pixel's answer depend on the tile; taken from the scene they do not. A layer therefore never decides
+whose pixels count: it hands its sums to a `Statistics` and applies the matrices that come back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
 
+class Sums(Protocol):
+    """What a layer sums over the pixels of each image; sums of several images pool their pixels."""
+
+    def pooled(self) -> Self:
+        """The sums of the whole batch seen as one image."""
+
+
+AnySums = TypeVar("AnySums", bound=Sums)
+
+Rule = Callable[[AnySums], Tensor]
+"""A layer's way from its sums to the matrices that it applies, those of each image."""
+
+
 @dataclass(frozen=True)
 class Moments:
-    """Sums over the pixels of each image; the sums of several images pool their pixels."""
+    """The sums of spectral attention.
+
+    A rule makes matrices of them, (batch, heads, d, d), with rows summing to one.
+    """
 
     gram: Tensor
     """Query-key products, (batch, heads, d, d)."""
@@ -28,24 +44,19 @@ class Moments:
     """Weight of the pixels that were summed, (batch, 1, 1)."""
 
     def pooled(self) -> "Moments":
-        """The moments of the whole batch seen as one image."""
         return Moments(*(getattr(self, each.name).sum(0, keepdim=True) for each in fields(self)))
-
-
-Rule = Callable[[Moments], Tensor]
-"""A layer's way from moments to matrices, (batch, heads, d, d), rows summing to one."""
 
 
 class Statistics(Protocol):
     """Answers, layer by layer, with the attention matrices to apply."""
 
     known: bool
-    """True when matrices need no moments, so that queries and keys need not be computed."""
+    """True when matrices need no sums, so that queries and keys need not be computed."""
 
     def weights(self, size: Sequence[int]) -> Tensor | None:
         """Weights of the pixels of a size, (batch, 1, rows, columns); None counts all alike."""
 
-    def matrices(self, rule: Rule | None = None, moments: Moments | None = None) -> Tensor:
+    def matrices(self, rule: Rule[AnySums] | None = None, sums: AnySums | None = None) -> Tensor:
         """The matrices of the next layer."""
 
 
@@ -62,10 +73,10 @@ class OwnStatistics:
             return self._weights
         return F.adaptive_avg_pool2d(self._weights, (size[0], size[1]))
 
-    def matrices(self, rule: Rule | None = None, moments: Moments | None = None) -> Tensor:
-        if rule is None or moments is None:
-            raise ValueError("statistics that are not known beforehand need a rule and moments")
-        return rule(moments)
+    def matrices(self, rule: Rule[AnySums] | None = None, sums: AnySums | None = None) -> Tensor:
+        if rule is None or sums is None:
+            raise ValueError("statistics that are not known beforehand need a rule and sums")
+        return rule(sums)
 
 
 class PooledStatistics(OwnStatistics):
@@ -79,8 +90,8 @@ class PooledStatistics(OwnStatistics):
         super().__init__(weights)
         self._into, self._name, self._layer = into, name, 0
 
-    def matrices(self, rule: Rule | None = None, moments: Moments | None = None) -> Tensor:
-        found = super().matrices(rule, None if moments is None else moments.pooled())
+    def matrices(self, rule: Rule[AnySums] | None = None, sums: AnySums | None = None) -> Tensor:
+        found = super().matrices(rule, None if sums is None else sums.pooled())
         self._into[f"{self._name}/{self._layer:02d}"] = found
         self._layer += 1
         return found
@@ -97,7 +108,7 @@ class GivenStatistics:
     def weights(self, size: Sequence[int]) -> Tensor | None:
         return None
 
-    def matrices(self, rule: Rule | None = None, moments: Moments | None = None) -> Tensor:
+    def matrices(self, rule: Rule[AnySums] | None = None, sums: AnySums | None = None) -> Tensor:
         found = self._facts[f"{self._name}/{self._layer:02d}"]
         self._layer += 1
         return found

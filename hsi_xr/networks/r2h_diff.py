@@ -17,9 +17,6 @@ from torch import Tensor, nn
 
 from hsi_xr.networks.attention import Moments, OwnStatistics, Statistics
 
-STRIDE = 4
-"""Rows and columns must be multiples of this in `r2h_base`: two halvings."""
-
 GATE = 50.0
 """Bound of a gate's product. Without normalisation, products of products could otherwise grow
 without end on pictures unlike any seen in training; on those seen they stay far below."""

@@ -12,6 +12,9 @@ from hsi_xr.physics import srgb_encode
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._scene_gain import SceneGain
 
+Coding = Literal["linear", "srgb"]
+Level = Literal["gain", "min-max", "as-is"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
@@ -24,8 +27,28 @@ class Shown:
             leaves the numbers.
     """
 
-    coding: Literal["linear", "srgb"] = "linear"
-    level: Literal["gain", "min-max", "as-is"] = "gain"
+    coding: Coding = "linear"
+    level: Level = "gain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark(Shown):
+    """What the NTIRE 2022 benchmark shows its networks and asks of them, as their weights expect.
+
+    Display-referred values, spread over [0, 1] by picture; 31 bands.
+    """
+
+    coding: Coding = "srgb"
+    level: Level = "min-max"
+    bands: int = 31
+
+
+@dataclass(frozen=True, kw_only=True)
+class Display(Shown):
+    """What networks of 8-bit pictures were published with: display-referred values as they are."""
+
+    coding: Coding = "srgb"
+    level: Level = "as-is"
 
 
 class Front(nn.Module):

@@ -60,7 +60,7 @@ def _build(card: Card) -> Reconstructor:
     system = _registry.load(card.reconstructor)
     try:
         built = system.build(card.config)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InvalidCheckpoint(f"the config of {card.name!r} does not fit: {error}") from error
     if not isinstance(built, Reconstructor):
         raise InvalidCheckpoint(f"{card.reconstructor!r} builds no Reconstructor")

@@ -10,7 +10,7 @@ from torch import Tensor
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.ddpm import ConditionalUNet, Norm
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
-from hsi_xr.reconstructors._one_pass import Front, Shown
+from hsi_xr.reconstructors._one_pass import Display, Front
 
 LIMIT = 1.0
 """Largest number of the chain: reflectance in [0, 1] is diffused as 2 x - 1."""
@@ -31,15 +31,9 @@ ABOUT = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Shown):
-    """All that shapes weights or samples; in the card.
+class Config(Display):
+    """All that shapes weights or samples; in the card."""
 
-    By default the network is shown what it was published with: display-referred values of 8-bit
-    pictures, as they are.
-    """
-
-    coding: Literal["linear", "srgb"] = "srgb"
-    level: Literal["gain", "min-max", "as-is"] = "as-is"
     bands: int = 31
     width: int = 64
     """Channels at full resolution; doubled at the half and at the quarter."""

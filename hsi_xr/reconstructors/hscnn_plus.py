@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._one_pass import OnePass, Shown
+from hsi_xr.reconstructors._one_pass import Benchmark, OnePass
 
 ABOUT = {
     "title": "HSCNN+",
@@ -24,16 +24,9 @@ ABOUT = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Shown):
-    """All that shapes weights or samples; in the card.
+class Config(Benchmark):
+    """All that shapes weights or samples; in the card."""
 
-    By default the network is shown what the NTIRE 2022 benchmark shows: display-referred values,
-    spread over [0, 1] by picture.
-    """
-
-    coding: Literal["linear", "srgb"] = "srgb"
-    level: Literal["gain", "min-max", "as-is"] = "min-max"
-    bands: int = 31
     blocks: int = 30
     """Each adds 32 channels to its input and one pixel to the reach."""
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from hsi_xr.networks.mst import MST
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._one_pass import OnePass, Shown
+from hsi_xr.reconstructors._one_pass import Benchmark, OnePass
 
 ABOUT = {
     "title": "MST-L",
@@ -26,16 +26,8 @@ ABOUT = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Shown):
-    """All that shapes weights or samples, besides the network's published depth; in the card.
-
-    By default the network is shown what the NTIRE 2022 benchmark shows: display-referred values,
-    spread over [0, 1] by picture.
-    """
-
-    coding: Literal["linear", "srgb"] = "srgb"
-    level: Literal["gain", "min-max", "as-is"] = "min-max"
-    bands: int = 31
+class Config(Benchmark):
+    """All that shapes weights or samples, besides the network's published depth; in the card."""
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:

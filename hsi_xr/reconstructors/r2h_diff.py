@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,12 @@ from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
-from hsi_xr.networks.r2h_diff import R2HDiff, Size
+from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._scene_gain import SceneGain
 from hsi_xr.regression import TERMS, root_polynomial
+
+SIZES = {"base": Size(), "thin": THIN}
 
 FLOOR = 0.005
 """Reflectance added before logarithms: below it spectra are noise."""
@@ -22,9 +24,12 @@ FLOOR = 0.005
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """All that shapes weights or samples, besides the network's published size; in the card."""
+    """All that shapes weights or samples; in the card."""
 
     bands: int = 31
+    size: Literal["base", "thin"] = "base"
+    """Of the network, by the two readings of its published cost; a card's `stride` is 4 for `base`
+    and 8 for `thin`."""
     steps: int = 5
     beta_first: float = 0.1
     beta_last: float = 0.99
@@ -39,6 +44,10 @@ class Config:
     """Share of the refinement that is applied: on ground unlike the training's it errs, and less
     of it is better there and no worse elsewhere."""
 
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise ValueError(f"size must be 'base' or 'thin'; got {self.size!r}")
+
 
 class R2HDiffReconstructor(Reconstructor):
     """Refines root-polynomial regression by guided diffusion of its relative error.
@@ -52,11 +61,16 @@ class R2HDiffReconstructor(Reconstructor):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.network = R2HDiff(config.bands, Size())
+        self.network = R2HDiff(config.bands, SIZES[config.size])
         self.gain = SceneGain()
         self.base = torch.nn.Parameter(torch.zeros(config.bands, TERMS), requires_grad=False)
         self.smooth = smooth_shapes(config.bands, config.shapes)
         self.keep = schedules.linear(config.steps, config.beta_first, config.beta_last)
+
+    @property
+    def stride(self) -> int:
+        """Rows and columns must be multiples of this."""
+        return SIZES[self.config.size].stride
 
     def whole(
         self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None

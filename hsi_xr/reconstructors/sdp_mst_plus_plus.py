@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from hsi_xr.networks.attention import GivenStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus
 from hsi_xr.networks.sdp import SpectralPrior
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
-from hsi_xr.reconstructors._one_pass import Front, Shown
+from hsi_xr.reconstructors._one_pass import Benchmark, Front
 
 ABOUT = {
     "title": "SDP on MST++",
@@ -29,16 +29,9 @@ ABOUT = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Shown):
-    """All that shapes weights or samples; in the card.
+class Config(Benchmark):
+    """All that shapes weights or samples; in the card."""
 
-    By default the network is shown what the NTIRE 2022 benchmark shows its host: display-referred
-    values, spread over [0, 1] by picture.
-    """
-
-    coding: Literal["linear", "srgb"] = "srgb"
-    level: Literal["gain", "min-max", "as-is"] = "min-max"
-    bands: int = 31
     stages: int = 3
     prior: int = 256
     """Length of the prior."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hsi_xr.networks.srcgan import DROPPED, Drop, Generator
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
-from hsi_xr.reconstructors._one_pass import Front, Shown
+from hsi_xr.reconstructors._one_pass import Display, Front
 
 ABOUT = {
     "title": "SRCGAN",
@@ -27,15 +27,9 @@ ABOUT = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Shown):
-    """All that shapes weights or samples; in the card.
+class Config(Display):
+    """All that shapes weights or samples; in the card."""
 
-    By default the network is shown what it was published with: display-referred values of 8-bit
-    pictures, as they are.
-    """
-
-    coding: Literal["linear", "srgb"] = "srgb"
-    level: Literal["gain", "min-max", "as-is"] = "as-is"
     bands: int = 31
     levels: int = 5
     """Halvings; a card's `stride` is 2 to their power."""

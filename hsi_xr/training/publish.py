@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hsi_xr.networks.r2h_diff import STRIDE
 from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors._measure import Probe, memory, quilt
 from hsi_xr.reconstructors._weights import parameters, save_model
@@ -94,7 +93,7 @@ def card_of(model: R2HDiffReconstructor, folder: Path) -> dict[str, Any]:
         **ABOUT,
         "bands": {"centres_nm": list(BANDS.centres), "widths_nm": list(BANDS.widths or ())},
         "config": asdict(model.config),
-        "stride": STRIDE,
+        "stride": model.stride,
         "steps": model.config.steps,
         "reach": {"survey": True, "context": None},
     }

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.evaluation.metrics import Tally, mrae
-from hsi_xr.networks.r2h_diff import STRIDE
 from hsi_xr.physics import Camera, srgb_decode, srgb_encode
 from hsi_xr.reconstructors._scene_gain import colour_means
 from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
@@ -67,7 +66,7 @@ def reconstruct(
     if base_only:
         gain = rgb.new_ones(1, 3) if means is None else model.gain(means)
         return model.classical(rgb / gain[..., None, None])
-    rgb = F.pad(rgb, (0, -columns % STRIDE, 0, -rows % STRIDE), mode="reflect")
+    rgb = F.pad(rgb, (0, -columns % model.stride, 0, -rows % model.stride), mode="reflect")
     r, c = (torch.arange(n)[None] for n in rgb.shape[-2:])
     cube, _ = model.whole(
         rgb,

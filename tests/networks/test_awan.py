@@ -7,8 +7,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.networks import awan
+from hsi_xr.networks._toom_cook import convolve_by_rows
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
-from hsi_xr.networks.awan import AWAN, AWCA, PSNL, convolve_by_rows, second_order
+from hsi_xr.networks.awan import AWAN, AWCA, PSNL, second_order
 from hsi_xr.reconstructors.awan import ABOUT, build
 from tests.benchmarks.plain_awan import PlainAWAN
 

@@ -32,6 +32,7 @@ from hsi_xr.errors import (
 )
 from hsi_xr.raster.blocks import block_sizes
 from hsi_xr.raster.read import crs_of, transform_of
+from tests.memory import needs_proc, peak
 
 ROOT = Path(__file__).parents[2]
 UTM = CRS.from_epsg(32633)
@@ -619,10 +620,10 @@ def test_the_real_scenes_come_back(real_scenes, tmp_path):
         assert crs_of(product) == crs_of(scene)
 
 
-def peak_memory(rows: int, path: Path) -> int:
+def peak_of_writing(rows: int, path: Path) -> int:
     """Peak resident bytes of a process that writes a lazy cube of so many rows."""
     code = f"""
-import dask.array, numpy as np, resource, xarray as xr
+import dask.array, numpy as np, xarray as xr
 import hsi_xr
 def block(block_info=None):
     (_, (top, bottom), (left, right)) = block_info[None]["array-location"]
@@ -631,16 +632,13 @@ def block(block_info=None):
 data = dask.array.map_blocks(block, chunks=((31,), (512,) * {rows // 512}, (512, 512)),
                              dtype="float32", meta=np.empty((0, 0, 0)))
 hsi_xr.write(xr.DataArray(data, dims=("band", "y", "x"), name="reflectance"), {str(path)!r})
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    return int(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+    return peak(code)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="asks the system for the peak")
+@needs_proc
 def test_memory_does_not_grow_with_the_scene(tmp_path):
     """260 MB of numbers, as much as GDAL may keep, against 1 GB."""
-    small, large = (peak_memory(rows * 512, tmp_path / f"{rows}.tif") for rows in (8, 32))
+    small, large = (peak_of_writing(rows * 512, tmp_path / f"{rows}.tif") for rows in (8, 32))
     assert large <= 1.15 * small

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from hsi_xr.diffusion.noise import NoiseField
-from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor, smooth_shapes
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor, build, smooth_shapes
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,26 @@ def test_the_stochastic_chain_varies_with_the_sample_and_the_mean_chain_barely(m
 
     wide, narrow = ((draw(0, s) - draw(1, s)).abs().mean() for s in (True, False))
     assert wide > narrow >= 0
+
+
+def test_a_card_without_a_size_is_of_the_base():
+    card = _registry.find("default")
+    assert "size" not in card.config
+    found = build(card.config)
+    assert found.config.size == "base" and found.stride == card.stride
+
+
+@torch.no_grad()
+def test_a_config_can_ask_for_the_thin_size():
+    torch.manual_seed(0)
+    thin = build({"bands": 31, "size": "thin"}).eval()
+    assert sum(p.numel() for p in thin.network.parameters()) == pytest.approx(0.533e6, rel=0.002)
+    assert thin.stride == 8
+    thin.base.data = torch.rand(31, 13) / 13
+    torch.nn.init.normal_(thin.network.head.weight, std=0.05)
+    rgb, noise = _rgb(16, 24), _noise(16, 24)
+    cube, facts = thin.whole(rgb, torch.ones(1, 1, 16, 24), noise, means=None)
+    assert cube.shape == (1, 31, 16, 24)
+    again = thin(rgb, noise, facts, stochastic=False)
+    torch.testing.assert_close(again, cube, atol=2e-5, rtol=1e-4)
+    assert not torch.allclose(cube, thin.classical(rgb), rtol=1e-2)

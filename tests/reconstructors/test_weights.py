@@ -87,6 +87,7 @@ def test_weights_of_another_network_are_named(copy):
         ({"bands": {"centres_nm": [400, 500], "widths_nm": [10, 10]}}, "contradicts"),
         ({"stride": "four"}, "stride"),
         ({"config": {"bands": 31, "colour": "red"}}, "config"),
+        ({"config": {"bands": 31, "size": "huge"}}, "size must be"),
         ({"reconstructor": "r2d2"}, "no reconstructor"),
     ],
 )
