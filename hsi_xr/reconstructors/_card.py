@@ -123,10 +123,10 @@ def read_untrained(path: Path) -> Card:
 def as_json(data: Mapping[str, Any]) -> str:
     """A card's text: lists of numbers on a line each, for those who read it."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
-    return _NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
-_NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
+_NUMBERS = re.compile(r"\[([-+.\deE,\s]+)\]")
 
 
 def checksum(path: Path) -> str:

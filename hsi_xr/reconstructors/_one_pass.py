@@ -101,6 +101,7 @@ class OnePass(Reconstructor):
 
     def __init__(self, network: nn.Module, shown: Shown) -> None:
         super().__init__()
+        self.config = shown
         self.network, self.front = network, Front(shown)
 
     def whole(

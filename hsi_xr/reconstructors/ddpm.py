@@ -15,20 +15,6 @@ from hsi_xr.reconstructors._one_pass import Display, Front
 LIMIT = 1.0
 """Largest number of the chain: reflectance in [0, 1] is diffused as 2 x - 1."""
 
-ABOUT = {
-    "title": "Conditional DDPM",
-    "citation": "Ho, Jain, Abbeel 2020 (arXiv:2006.11239), conditioned on RGB as by Luo, "
-    "'Generative Models for Spectral Reconstruction from RGB Images'; sampled after Song, Meng, "
-    "Ermon 2021 (arXiv:2010.02502)",
-    "licence": "Apache-2.0",
-    "ours": "widths, code of the step, schedule, scale of the cube, place of the attention and "
-    "sampler, none of which is public",
-    "survey": False,
-    "context": "tile",  # pixels attend to the pixels of their tile, at an eighth of its resolution
-    "stride": 8,
-    "steps": 50,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Display):

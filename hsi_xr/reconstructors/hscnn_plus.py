@@ -8,20 +8,6 @@ from hsi_xr.networks.hscnn_plus import HSCNNPlus
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._one_pass import Benchmark, OnePass
 
-ABOUT = {
-    "title": "HSCNN+",
-    "citation": "Shi, Chen, Xiong, Liu, Wu 2018, 'HSCNN+: Advanced CNN-Based Hyperspectral "
-    "Recovery from RGB Images' (doi:10.1109/CVPRW.2018.00139); at the size of the NTIRE 2022 "
-    "benchmark of Cai et al. 2022 (arXiv:2204.07908)",
-    "licence": "Apache-2.0",
-    "ours": "written from the description of the layers, since the authors' repository has no "
-    "licence file; the layers are the benchmark's",
-    "survey": False,
-    "context": None,
-    "stride": 1,
-    "steps": 1,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Benchmark):

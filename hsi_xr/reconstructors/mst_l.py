@@ -8,22 +8,6 @@ from hsi_xr.networks.mst import MST
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._one_pass import Benchmark, OnePass
 
-ABOUT = {
-    "title": "MST-L",
-    "citation": "Cai, Lin, Hu, Wang, Yuan, Zhang, Timofte, Van Gool 2022, 'Mask-guided "
-    "Spectral-wise Transformer for Efficient Hyperspectral Image Reconstruction' "
-    "(arXiv:2111.07910); for RGB as in the NTIRE 2022 benchmark of Cai et al. 2022 "
-    "(arXiv:2204.07908)",
-    "licence": "Apache-2.0",
-    "ours": "attention goes by moments that are pooled over the surveyed scene, and the layout of "
-    "the computation, at equal numbers; each image of a batch has its own guide, where published "
-    "code takes the first image's for all",
-    "survey": True,
-    "context": None,
-    "stride": 8,
-    "steps": 1,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Benchmark):

@@ -8,19 +8,6 @@ from hsi_xr.networks.mst_plus_plus import MSTPlusPlus
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._one_pass import Benchmark, OnePass
 
-ABOUT = {
-    "title": "MST++",
-    "citation": "Cai, Lin, Lin, Wang, Zhang, Pfister, Timofte, Van Gool 2022, 'MST++: Multi-stage "
-    "Spectral-wise Transformer for Efficient Spectral Reconstruction' (arXiv:2204.07908)",
-    "licence": "Apache-2.0",
-    "ours": "attention goes by moments that are pooled over the surveyed scene, and the layout of "
-    "the computation; at equal numbers",
-    "survey": True,
-    "context": None,
-    "stride": 8,
-    "steps": 1,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Benchmark):

@@ -13,20 +13,6 @@ from hsi_xr.networks.sdp import SpectralPrior
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._one_pass import Benchmark, Front
 
-ABOUT = {
-    "title": "SDP on MST++",
-    "citation": "Yu, Wu, Huang 2025, 'Spectral Diffusion Prior' for hyperspectral reconstruction "
-    "(arXiv:2507.13769); host: Cai et al. 2022, 'MST++' (arXiv:2204.07908)",
-    "licence": "Apache-2.0",
-    "ours": "extractor, latent diffusion (4 steps, once per scene, from zero and without drawing) "
-    "and place of the injection, none of which is public; RGB and MST++ instead of coded apertures "
-    "and MST or BiSRNet; prior and attention are pooled over the surveyed scene",
-    "survey": True,
-    "context": None,
-    "stride": 8,
-    "steps": 1,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Benchmark):
@@ -50,6 +36,7 @@ class SDPMSTPlusPlus(Reconstructor):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.config = config
         self.front = Front(config)
         self.network = MSTPlusPlus(config.bands, config.stages)
         self.prior = SpectralPrior(

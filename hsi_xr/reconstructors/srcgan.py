@@ -12,19 +12,6 @@ from hsi_xr.networks.srcgan import DROPPED, Drop, Generator
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._one_pass import Display, Front
 
-ABOUT = {
-    "title": "SRCGAN",
-    "citation": "Alvarez-Gila, van de Weijer, Garrote 2017 (arXiv:1709.00265); layers of pix2pix, "
-    "Isola, Zhu, Zhou, Efros 2017 (arXiv:1611.07004)",
-    "licence": "Apache-2.0",
-    "ours": "layers that are not public, taken from pix2pix; five levels; no tanh; BatchNorm "
-    "applies running statistics; a stochastic pass drops features by noise of the ground",
-    "survey": False,
-    "context": None,
-    "stride": 32,
-    "steps": 1,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Display):
