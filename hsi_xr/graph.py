@@ -1,4 +1,4 @@
-"""A plan as a dask graph: one task per tile, over one survey task.
+"""A plan as a dask graph: one task per tile's core, over one survey task.
 
 A graph holds names, numbers and hashes: models, file handles and locks are opened where a task
 runs.
@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 from dask.highlevelgraph import HighLevelGraph
 
+from hsi_xr.blending import blended_block
 from hsi_xr.planning import Plan
 from hsi_xr.raster.pixels import FilePixels, LazyPixels, Pixels, reach
 from hsi_xr.raster.scene import Scene
@@ -21,13 +22,13 @@ from hsi_xr.tasks import given_facts, reconstruct_block, reconstruct_held, recon
 def blocks(plan: Plan) -> da.Array:
     """(bands or 2 bands, y, x), one chunk per tile."""
     name = f"hsi-xr-reconstruct-{plan.work.token}"
-    chunks = None if plan.scene.file or plan.whole else _chunked(plan)
-    graph = (
-        {(name, 0, 0, 0): (reconstruct_scene, plan.work, pixels_of(plan))}
-        if plan.whole
-        else _tiles(plan, name, chunks)
-    )
     tiling = plan.tiling
+    chunks = None if plan.scene.file or plan.whole or tiling.blend else _chunked(plan)
+    graph: dict[Any, Any]
+    if plan.whole:
+        graph = {(name, 0, 0, 0): (reconstruct_scene, plan.work, pixels_of(plan))}
+    else:
+        graph = _overlapping(plan, name) if tiling.blend else _tiles(plan, name, chunks)
     dependencies: list[Any] = [] if chunks is None else [chunks]
     return da.Array(
         HighLevelGraph.from_collections(name, graph, dependencies),
@@ -48,9 +49,7 @@ def pixels_of(plan: Plan) -> Pixels:
 
 def _tiles(plan: Plan, name: str, chunks: da.Array | None) -> dict[Any, Any]:
     work, facts, pixels = plan.work, f"hsi-xr-survey-{plan.work.token}", pixels_of(plan)
-    graph: dict[Any, Any] = {
-        facts: (given_facts, plan.survey) if plan.survey else (survey_scene, work, pixels)
-    }
+    graph: dict[Any, Any] = {facts: _facts(plan, pixels)}
     for i, j in np.ndindex(*plan.tiling.shape):
         tile = plan.tiling.at(i, j)
         graph[name, 0, i, j] = (
@@ -59,6 +58,20 @@ def _tiles(plan: Plan, name: str, chunks: da.Array | None) -> dict[Any, Any]:
             else (reconstruct_held, work, *_around(chunks, tile, plan.tiling), tile, facts)
         )
     return graph
+
+
+def _overlapping(plan: Plan, name: str) -> dict[Any, Any]:
+    """Tiles that are blended: a task may have to run those before its own, so all can read all."""
+    work, facts, scene = plan.work, f"hsi-xr-survey-{plan.work.token}", f"{name}-scene"
+    graph: dict[Any, Any] = {scene: pixels_of(plan), facts: _facts(plan, scene)}
+    for i, j in np.ndindex(*plan.tiling.shape):
+        graph[name, 0, i, j] = (blended_block, work, scene, i, j, facts)
+    return graph
+
+
+def _facts(plan: Plan, pixels: Pixels | str) -> Any:
+    """The survey task; pixels as they are, or their key."""
+    return (given_facts, plan.survey) if plan.survey else (survey_scene, plan.work, pixels)
 
 
 def _chunked(plan: Plan) -> da.Array:

@@ -108,6 +108,8 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_source": scene.source,
         "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
     }
+    if tiling.blend:
+        facts["hsi_xr_blend"] = tiling.blend
     if scene.file is not None and scene.file.nodata is not None:
         facts["hsi_xr_source_nodata"] = scene.file.nodata
     if taken := scene.rgb.attrs.get("datetime"):

@@ -24,6 +24,9 @@ WHOLE = 1_200_000
 
 TILE = 512
 
+BLEND = 64
+"""Pixels over which tiles are blended where the answer depends on the tile; at most half of one."""
+
 _STREAM = 512 * 2**20
 """Bytes of blocks on their way to a file, and of the cache that GDAL writes through."""
 
@@ -68,26 +71,33 @@ class Plan:
 
     @property
     def memory_bytes(self) -> int:
-        """Estimated peak while streaming to a file: a batch that runs, blocks on their way."""
-        tile = self.tiling.at(0, 0)
+        """Estimated peak while streaming to a file: a batch that runs, blocks on their way.
+
+        Where tiles are blended, also what a row of them tells of the next one.
+        """
+        rows, columns = self.tiling.shape
+        tile = self.tiling.overlapping((rows - 1) // 2, (columns - 1) // 2)  # none is larger
         batch = self.job.batch or (1 if self.job.device in ("auto", "cpu") else CUDA_BATCH)
         seen = len(tile.view_rows) * len(tile.view_columns) * batch
-        block = 4 * self.job.answers * len(tile.rows) * len(tile.columns)
-        return seen * int(self.card.data["memory_bytes_per_pixel"]) + 2 * block + _STREAM
+        block = len(tile.rows) * len(tile.columns)
+        held = self.tiling.blend * (self.tiling.columns + len(tile.rows))
+        run = seen * int(self.card.data["memory_bytes_per_pixel"])
+        return run + 4 * self.job.answers * (2 * block + held) + _STREAM
 
     def __str__(self) -> str:
         t, gib = self.tiling, 2**30
         survey = (
             "given" if self.survey else "the scene itself" if self.whole else f"{WINDOWS} windows"
         )
+        blended = f", blended over {t.blend} px" if t.blend else ""
         lines = {
             "scene": f"{t.rows} x {t.columns} px, {self.scene.radiometry.kind}, "
             f"scale {self.scene.radiometry.scale:.6g}",
             "model": f"{self.card}",
             "bands": f"{len(self.card.bands)}, {self.card.bands.centres[0]:g} to "
             f"{self.card.bands.centres[-1]:g} nm",
-            "tiles": f"{t.count} of {t.tile or max(t.rows, t.columns)} px, halo {t.halo} px "
-            f"({self.overlap_overhead:.0%} overlap)",
+            "tiles": f"{t.count} of {t.tile or max(t.rows, t.columns)} px, halo {t.halo} px"
+            f"{blended} ({self.overlap_overhead:.0%} overlap)",
             "survey": survey,
             "device": self.job.device,
             "memory": f"about {self.memory_bytes / gib:.1f} GiB",
@@ -148,6 +158,7 @@ def _tiling(scene: Scene, card: Card, tile: int | None, halo: int | None) -> Til
         tile = 0 if rows * columns <= WHOLE else TILE
     elif tile >= max(rows, columns):
         tile = 0
+    blend = min(BLEND, tile // 2) if card.context == "tile" else 0
     return Tiling(
         rows=rows,
         columns=columns,
@@ -155,6 +166,7 @@ def _tiling(scene: Scene, card: Card, tile: int | None, halo: int | None) -> Til
         halo=card.halo if halo is None else halo,
         stride=card.stride,
         anchor=anchor_of(scene.transform),
+        blend=blend,
     )
 
 

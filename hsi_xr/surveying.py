@@ -65,7 +65,7 @@ def _survey(work: Work, pixels: Pixels) -> Facts:
 
 def _level(work: Work, pixels: Pixels) -> Array:
     """Colour means of all of a scene, or of many small windows of a large one."""
-    bare = replace(work.tiling, tile=_strided(LEVEL_SIDE, work), halo=0)
+    bare = replace(work.tiling, tile=_strided(LEVEL_SIDE, work), halo=0, blend=0)
     if bare.rows * bare.columns <= LEVEL_WINDOWS * WINDOW**2:
         tiles = [bare.at(i, j) for i, j in np.ndindex(*bare.shape)]
     else:
@@ -75,7 +75,7 @@ def _level(work: Work, pixels: Pixels) -> Array:
 
 def _where_data_is(work: Work, pixels: Pixels) -> list[Tile]:
     """The fullest windows of a scene that is mostly nodata; reads its mask once, in strips."""
-    cells = replace(work.tiling, tile=_strided(WINDOW, work), halo=MARGIN)
+    cells = replace(work.tiling, tile=_strided(WINDOW, work), halo=MARGIN, blend=0)
     columns = Span(0, cells.columns)
     full: list[tuple[float, int, int]] = []
     for top in range(0, cells.shape[0], LEVEL_SIDE // WINDOW):

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 MODULE = '''
-"""Grey spectra, brighter to the red; counts the largest batch that it will run."""
+"""Grey spectra, brighter to the red, and by the tile's mean times `pull`; tells its batches."""
 
 import torch
 
@@ -17,16 +17,18 @@ from hsi_xr.reconstructors._base import Reconstructor
 
 
 class Slope(Reconstructor):
-    def __init__(self, bands, limit):
+    def __init__(self, bands, limit, pull):
         super().__init__()
         self.slope = torch.nn.Parameter(torch.linspace(0.5, 1.5, bands))
-        self.limit = limit
+        self.limit, self.pull = limit, pull
 
     def forward(self, rgb, noise, facts, *, stochastic):
         BATCHES.append(len(rgb))
         if len(rgb) > self.limit:
             raise torch.OutOfMemoryError(f"a batch of {len(rgb)} does not fit")
         grey = rgb.mean(1, keepdim=True) / facts["mean"]
+        if self.pull:
+            grey = grey + self.pull * grey.mean((2, 3), keepdim=True)
         return grey * self.slope[None, :, None, None]
 
     def whole(self, rgb, weights, noise, *, means):
@@ -40,7 +42,14 @@ def build(config):
 '''
 
 
-def install(folder: Path, *, limit: int = 1_000_000) -> Path:
+def install(
+    folder: Path,
+    *,
+    name: str = "slope",
+    limit: int = 1_000_000,
+    pull: float = 0,
+    context: str | None = None,
+) -> Path:
     """Puts the distribution and a model of it into a folder; returns the weights.
 
     Whoever is to find it needs the folder on `sys.path` (or `PYTHONPATH`).
@@ -52,22 +61,22 @@ def install(folder: Path, *, limit: int = 1_000_000) -> Path:
 
     (folder / "stranger_slope.py").write_text(MODULE)
     info = folder / "stranger_slope-1.0.dist-info"
-    info.mkdir(parents=True)
+    info.mkdir(parents=True, exist_ok=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger-slope\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[hsi_xr.reconstructors]\nslope = stranger_slope\n")
-    weights = folder / "slope.safetensors"
+    weights = folder / f"{name}.safetensors"
     save_file({"slope": torch.linspace(0.5, 1.5, 31)}, weights)
     card = {
         "schema": 1,
-        "name": "slope",
+        "name": name,
         "version": "1.0",
         "reconstructor": "slope",
         "sha256": checksum(weights),
         "bands": {"centres_nm": list(range(400, 701, 10)), "widths_nm": [10] * 31},
-        "config": {"bands": 31, "limit": limit},
+        "config": {"bands": 31, "limit": limit, "pull": pull},
         "stride": 4,
         "steps": 1,
-        "reach": {"halo": 8},
+        "reach": {"halo": 8, "context": context},
         "parameters": 31,
         "memory_bytes_per_pixel": 200,
         "licence": "CC0-1.0",

@@ -1,7 +1,6 @@
 """One owner per device: full batches, smaller ones when memory runs out, errors handed on."""
 
 import json
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,17 +11,6 @@ import hsi_xr
 from hsi_xr.engine import Request, reconstruct
 from hsi_xr.errors import InvalidCheckpoint, UsageError
 from tests.scenes import scene
-from tests.stranger import install
-
-
-@pytest.fixture
-def slope(tmp_path, monkeypatch):
-    def make(**config):
-        monkeypatch.syspath_prepend(tmp_path)
-        sys.modules.pop("stranger_slope", None)  # another test's, in another folder
-        return install(tmp_path, **config)
-
-    return make
 
 
 def test_an_installed_strangers_model_runs_by_the_path_of_its_weights(slope):

@@ -4,7 +4,12 @@
             |------------|=================|------------|
                halo (and a little more, so that views start on the model's stride)
 
-Cores cover the scene once. Views may reach over its edge, where they mirror the inside.
+Cores cover the scene once. Views may reach over its edge, where they mirror the inside. Where tiles
+are blended, their answers reach on into the next cores, and views a halo further:
+
+         core.start       core.stop = next core.start
+            |=================|~~~~~~~~~|
+                                 blend: one fades out, the next one in
 """
 
 from dataclasses import dataclass
@@ -16,6 +21,8 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from hsi_xr.errors import UsageError
+
+Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class Tiling:
         stride: Views start on multiples of this on the ground, so that the subsampling of a
             network meets the same pixels whatever the tile, the area of interest or the file.
         anchor: Ground row and column of the scene's first pixel.
+        blend: Pixels by which answers reach on into the next cores; at most a core, so that no
+            more than two tiles meet along an axis.
     """
 
     rows: int
@@ -67,6 +76,7 @@ class Tiling:
     halo: int
     stride: int
     anchor: tuple[int, int] = (0, 0)
+    blend: int = 0
 
     def __post_init__(self) -> None:
         if self.tile < 0 or self.tile % self.stride:
@@ -76,6 +86,8 @@ class Tiling:
             )
         if self.halo < 0:
             raise UsageError(f"a halo cannot be negative; got {self.halo}")
+        if not 0 <= self.blend <= self.tile:
+            raise UsageError(f"tiles of {self.tile} px cannot be blended over {self.blend} px")
 
     @cached_property
     def row_spans(self) -> tuple[Span, ...]:
@@ -93,13 +105,34 @@ class Tiling:
         """The tile in row i and column j of the grid."""
         return self.around(self.row_spans[i], self.column_spans[j])
 
+    def overlapping(self, i: int, j: int) -> Tile:
+        """The same with all of its answer, also where that is blended into the next tiles'."""
+        rows, columns = self.row_spans[i], self.column_spans[j]
+        return self.around(
+            Span(rows.start, min(rows.stop + self.blend, self.rows)),
+            Span(columns.start, min(columns.stop + self.blend, self.columns)),
+        )
+
+    def shares(self, k: int, axis: int) -> tuple[Weights, Weights]:
+        """Weights along core `k` of its own tile and of the one before it; they sum to one.
+
+        Both are linear over `blend` px and never zero there. A core at the scene's end may be
+        shorter: it is cut from the same ramp, and its own tile counts for the less.
+        """
+        size = len((self.row_spans, self.column_spans)[axis][k])
+        own = np.ones(size, dtype="float32")
+        if k and self.blend:
+            ramp = (np.arange(self.blend) + 0.5) / self.blend
+            own[: self.blend] = ramp[:size]
+        return own, 1 - own
+
     def around(self, rows: Span, columns: Span) -> Tile:
         """The tile of any core."""
         return Tile(rows, columns, self._view(rows, 0), self._view(columns, 1))
 
     def seen(self) -> int:
-        """Pixels looked at, halos counted as often as they are read."""
-        tiles = (self.at(i, j) for i, j in product(*map(range, self.shape)))
+        """Pixels looked at, halos and overlaps counted as often as they are read."""
+        tiles = (self.overlapping(i, j) for i, j in product(*map(range, self.shape)))
         return sum(len(tile.view_rows) * len(tile.view_columns) for tile in tiles)
 
     @property

@@ -75,6 +75,11 @@ class Card:
         """Pixels around a tile that its answer needs, measured; see `reach` in `data`."""
         return int(self.data["reach"]["halo"])
 
+    @property
+    def context(self) -> str | None:
+        """What an answer depends on: "tile" where no halo makes tiles agree; they are blended."""
+        return self.data["reach"].get("context")
+
     def __str__(self) -> str:
         if not self.trained:
             return f"{self.name} on random weights"
@@ -155,6 +160,11 @@ def _checked(path: Path, required: Mapping[str, type]) -> Mapping[str, Any]:
         raise InvalidCheckpoint(
             f"the card {name!r} needs a stride of at least 1 and a reach with a halo in pixels; "
             f"it has {data['stride']} and {halo!r}"
+        )
+    if data["reach"].get("context") not in (None, "tile"):
+        raise InvalidCheckpoint(
+            f"the card {name!r} has a reach with context {data['reach']['context']!r}; this "
+            'version knows "tile" and null'
         )
     bands = data["bands"]
     if len(bands.get("centres_nm", ())) != data["config"].get("bands"):

@@ -56,6 +56,56 @@ def test_the_core_lies_where_it_says_within_the_view():
     assert (ground[tile.core] == wanted).all()
 
 
+def _blended():
+    for rows, columns in [*SIZES, (65, 133), (128, 96)]:
+        for tile, blend in [(64, 32), (32, 32), (32, 10), (64, 0)]:
+            sizes = {"rows": rows, "columns": columns, "tile": tile, "blend": blend}
+            yield Tiling(**sizes, halo=8, stride=4, anchor=(3, 1))
+
+
+def _weights(tiling, k, axis):
+    """Of a tile along its answer: in its own core, and in the next one."""
+    own = tiling.shares(k, axis)[0]
+    if k + 1 == tiling.shape[axis]:
+        return own
+    beyond = tiling.shares(k + 1, axis)[1]
+    assert not beyond[tiling.blend :].any()
+    return np.concatenate([own, beyond[: tiling.blend]])
+
+
+@pytest.mark.parametrize("tiling", list(_blended()), ids=str)
+def test_weights_of_blended_tiles_sum_to_one_also_where_the_last_is_thin(tiling):
+    total = np.zeros((tiling.rows, tiling.columns))
+    for i, j in np.ndindex(*tiling.shape):
+        tile = tiling.overlapping(i, j)
+        weight = np.outer(_weights(tiling, i, 0), _weights(tiling, j, 1))
+        assert (weight > 0).all()
+        total[tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop] += weight
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("tiling", list(_blended()), ids=str)
+def test_views_of_blended_tiles_hold_the_halo_around_their_answers(tiling):
+    for i, j in np.ndindex(*tiling.shape):
+        tile, core = tiling.overlapping(i, j), tiling.at(i, j)
+        for answer, own, view, anchor in zip(
+            (tile.rows, tile.columns),
+            (core.rows, core.columns),
+            (tile.view_rows, tile.view_columns),
+            tiling.anchor,
+        ):
+            assert answer.start == own.start and len(answer) <= len(own) + tiling.blend
+            assert view.start <= answer.start - 8 and view.stop >= answer.stop + 8
+            assert (view.start + anchor) % 4 == 0 == len(view) % 4
+
+
+def test_overlaps_count_among_the_pixels_that_are_seen():
+    """Views of 8 + 64 + 16 + 8 px, and of 8 + 64 + 8 px at the end."""
+    sizes = {"rows": 128, "columns": 128, "tile": 64, "halo": 8, "stride": 4}
+    assert Tiling(**sizes, blend=16).seen() == (96 + 80) ** 2
+    assert Tiling(**sizes).seen() == (80 + 80) ** 2
+
+
 @pytest.mark.parametrize("size", [1, 2, 5, 40])
 def test_mirroring_is_numpys_reflection(size):
     wanted = np.pad(np.arange(size), 23, mode="reflect")
@@ -88,6 +138,6 @@ def test_survey_windows_lie_in_the_scene_and_share_one_shape():
 
 
 def test_impossible_settings_are_refused():
-    for wrong in [{"tile": 66}, {"tile": -64}, {"halo": -1}]:
+    for wrong in [{"tile": 66}, {"tile": -64}, {"halo": -1}, {"blend": 65}]:
         with pytest.raises(UsageError):
             Tiling(**{"rows": 9, "columns": 9, "tile": 64, "halo": 8, "stride": 4, **wrong})
