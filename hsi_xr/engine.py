@@ -185,6 +185,10 @@ class _Owner:
         )
         with torch.inference_mode():
             found = self._sampled(job, rgb, noise, self._on_device(batch[0].facts))
+        if found.shape != (wanted := (len(batch), job.answers, *rgb.shape[2:])):
+            raise InvalidCheckpoint(
+                f"{job.model!r} answers {tuple(found.shape)} where {wanted} was asked for"
+            )
         return list(found.float().cpu().numpy())
 
     def run_whole(

@@ -95,3 +95,11 @@ def test_a_gpu_gives_the_answer_of_the_cpu():
     image = scene(150, 230)
     cpu, gpu = (hsi_xr.reconstruct(image, tile=64, device=name) for name in ("cpu", "cuda"))
     np.testing.assert_allclose(gpu.reflectance.compute(), cpu.reflectance.compute(), atol=1e-3)
+
+
+def test_an_answer_of_another_shape_is_refused_and_the_owner_serves_on(slope):
+    model = slope()
+    odd = [replace(each, job=replace(each.job, bands=30)) for each in _requests(model, 3, 2)]
+    with pytest.raises(InvalidCheckpoint, match=r"answers \(., 31, 12, 20\) where \(., 30"):
+        reconstruct(odd)
+    assert len(reconstruct(_requests(model, 2, 2))) == 2

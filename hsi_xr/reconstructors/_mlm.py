@@ -29,6 +29,7 @@ def mlm_item(card: Card) -> dict[str, Any]:
     if card.weights is None:
         raise ValueError(f"an item describes weights, and {card.name!r} has none")
     file = card.weights.stat()
+    bands = [{"name": name, "eo:common_name": name} for name in _RGB] + _spectral(card)
     written = datetime.fromtimestamp(int(file.st_mtime), UTC).isoformat().replace("+00:00", "Z")
     return {
         "type": "Feature",
@@ -36,7 +37,7 @@ def mlm_item(card: Card) -> dict[str, Any]:
         "stac_extensions": list(SCHEMAS),
         "id": card.name,
         "geometry": None,
-        "properties": {"datetime": written, **_properties(card)},
+        "properties": {"datetime": written, "bands": bands, **_properties(card)},
         "assets": {
             "weights": {
                 "href": f"./{card.weights.name}",
@@ -46,6 +47,7 @@ def mlm_item(card: Card) -> dict[str, Any]:
                 "mlm:artifact_type": "safetensors.torch.save_file",
                 "file:size": file.st_size,
                 "file:checksum": f"1220{card.sha256}",
+                "bands": bands,
             },
             "card": {
                 "href": f"./{card.path.name}",
@@ -61,12 +63,11 @@ def mlm_item(card: Card) -> dict[str, Any]:
 def _properties(card: Card) -> Mapping[str, Any]:
     import torch
 
-    names = [f"B{number:02d}" for number in range(1, len(card.bands) + 1)]
+    names = _names(card)
     return {
         "description": f"Reflectance in {len(names)} bands estimated from RGB. "
         f"{card.data.get('citation', '')}".strip(),
         "license": "other" if " " in card.data["licence"] else card.data["licence"],
-        "bands": [{"name": name, "eo:common_name": name} for name in _RGB] + _spectral(card, names),
         "mlm:name": card.name,
         "mlm:architecture": card.data.get("title", card.reconstructor),
         "mlm:tasks": ["regression"],
@@ -104,8 +105,13 @@ def _properties(card: Card) -> Mapping[str, Any]:
     }
 
 
-def _spectral(card: Card, names: list[str]) -> list[dict[str, Any]]:
+def _names(card: Card) -> list[str]:
+    return [f"B{number:02d}" for number in range(1, len(card.bands) + 1)]
+
+
+def _spectral(card: Card) -> list[dict[str, Any]]:
     """Bands of the answer; wavelengths in um."""
+    names = _names(card)
     widths = card.bands.widths or (None,) * len(names)
     return [
         {

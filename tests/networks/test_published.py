@@ -114,7 +114,8 @@ def test_hyphens_count_as_underscores(ours):
 def test_published_sizes_are_found(name, make):
     with torch.device("meta"):
         wanted = make().state_dict()
-        found = NETWORKS[name](wanted).state_dict()
+        network, sizes = NETWORKS[name]
+        found = network(**sizes(wanted)).state_dict()
     assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in wanted.items()}
 
 

@@ -34,7 +34,7 @@ def test_a_card_says_what_its_system_builds(name):
 @pytest.mark.parametrize(("name", "of"), PUBLISHED.items())
 def test_sizes_and_costs_are_those_of_the_literature(name, of):
     card = read_untrained(_registry.card_of(name))
-    assert card.data["parameters"] == pytest.approx(of[0], rel=0.001)
+    assert card.data["parameters"] == pytest.approx(of[0], rel=0.002)
     assert card.data["gmac_per_pixel"] * 256**2 == pytest.approx(of[1], rel=0.05)
 
 
