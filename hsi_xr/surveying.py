@@ -13,10 +13,14 @@ from hsi_xr.raster.pixels import Pixels, look
 from hsi_xr.raster.tiles import Span, Tile, spread_windows
 from hsi_xr.tasks import Array, Work, mean_colours, whole
 
-WINDOW, WINDOWS, MARGIN = 64, 64, 16
-"""Side, number and margin of the windows that run: many small ones beat few large ones."""
+WINDOW, WINDOWS, MARGIN = 32, 64, 8
+"""Side, number and margin of the windows that run: many small ones beat few large ones.
 
-LEVEL_SIDE, LEVEL_WINDOWS = 512, 1024
+Windows of 64 px with a margin of 16 cost 3.5 times as much and err as much: .00003 to .00008 in
+the mean against the survey of all pixels, on two drone scenes.
+"""
+
+LEVEL_SIDE, LEVEL_WINDOW, LEVEL_WINDOWS = 512, 64, 1024
 """For the scene's brightness pixels are only read, so that many more of them can count."""
 
 SPARSE = 0.05
@@ -66,10 +70,10 @@ def _survey(work: Work, pixels: Pixels) -> Facts:
 def _level(work: Work, pixels: Pixels) -> Array:
     """Colour means of all of a scene, or of many small windows of a large one."""
     bare = replace(work.tiling, tile=_strided(LEVEL_SIDE, work), halo=0, blend=0)
-    if bare.rows * bare.columns <= LEVEL_WINDOWS * WINDOW**2:
+    if bare.rows * bare.columns <= LEVEL_WINDOWS * LEVEL_WINDOW**2:
         tiles = [bare.at(i, j) for i, j in np.ndindex(*bare.shape)]
     else:
-        tiles = spread_windows(bare, side=WINDOW, count=LEVEL_WINDOWS)
+        tiles = spread_windows(bare, side=LEVEL_WINDOW, count=LEVEL_WINDOWS)
     return mean_colours(look(pixels, tiles, work.tiling, work.radiometry), tiles)
 
 

@@ -15,9 +15,10 @@ from hsi_xr.networks._msa import GELU, LANES, Conv, MaskGuide, SpectralAttention
 from hsi_xr.networks._prior import Prior
 from hsi_xr.networks.attention import Statistics
 
-STRIP = 2**22
+STRIP = 2**20
 """Values of the widened features of a feed-forward that a CPU holds at once: a tile needs a
-fraction of the memory, in blocks that malloc hands out again instead of asking the kernel."""
+fraction of the memory, in blocks that stay in the processor's cache from one layer to the next.
+Measured at 256 x 256: MST++ takes a fifth less time than with four times as much."""
 
 
 class FeedForward(nn.Module):

@@ -52,10 +52,15 @@ def by_channel(width: int, side: int, *, bias: bool = False) -> Conv:
 
 
 class GELU(nn.Module):
-    """Of a channels-last image; seen as rows of channels it is contiguous, and 1.7x as fast."""
+    """Of a channels-last image; seen as rows of channels it is contiguous, and 1.7x as fast.
+
+    Where no gradient is asked for it takes the place of its input, which is nobody else's.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        rows = x.permute(0, 2, 3, 1)
+        found = F.gelu(rows) if torch.is_grad_enabled() else torch.ops.aten.gelu_(rows)
+        return found.permute(0, 3, 1, 2)
 
 
 def padded(image: Tensor) -> Tensor:

@@ -10,8 +10,11 @@ from hsi_xr.networks import awan
 from hsi_xr.networks._toom_cook import convolve_by_rows
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.awan import AWAN, AWCA, PSNL, second_order
-from hsi_xr.reconstructors.awan import ABOUT, build
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors.awan import build
 from tests.benchmarks.plain_awan import PlainAWAN
+
+CARD = _registry.find("awan", untrained=True)
 
 WIDTHS = {96: (4_039_425, 270_613_816_320), 200: (17_461_521, 1_148_386_252_288)}
 """Channels -> parameters, and multiply-accumulates at 256 x 256 with the N x N matrices."""
@@ -316,4 +319,4 @@ def test_the_system_answers_a_surveyed_scene_as_it_answered_the_whole():
     cube, facts = system.whole(rgb, torch.ones(1, 1, 21, 33), lambda step: rgb, means=None)
     assert cube.shape == (1, 31, 21, 33)
     torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
-    assert ABOUT["survey"] and ABOUT["context"] == "tile" and ABOUT["stride"] == 1
+    assert CARD.data["reach"]["survey"] and CARD.context == "tile" and CARD.stride == 1

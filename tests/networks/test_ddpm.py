@@ -8,7 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.ddpm import ConditionalUNet, SpatialAttention
-from hsi_xr.reconstructors.ddpm import ABOUT, Config, build
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors.ddpm import Config, build
+
+CARD = _registry.find("ddpm", untrained=True)
 
 SMALL = (8, 16, 32)
 
@@ -62,7 +65,7 @@ def test_attention_runs_where_pairs_of_pixels_are_never_held(layout):
 @pytest.mark.parametrize(("rows", "columns"), [(8, 8), (24, 40), (88, 16)])
 def test_any_multiple_of_the_stride_fits(network, rows, columns):
     x, rgb, step = _images(2, rows, columns)
-    assert network.stride == ABOUT["stride"]
+    assert network.stride == CARD.stride
     assert network(x, rgb, step).shape == x.shape
 
 
@@ -187,5 +190,5 @@ def test_fresh_noise_enters_stochastic_chains_alone():
 
 def test_a_card_says_what_the_default_config_does():
     config = Config()
-    assert (config.steps, config.bands) == (ABOUT["steps"], 31)
-    assert ABOUT["context"] == "tile"
+    assert (config.steps, config.bands) == (CARD.data["steps"], 31)
+    assert CARD.context == "tile"

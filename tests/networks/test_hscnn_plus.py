@@ -6,7 +6,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.networks.attention import OwnStatistics
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
-from hsi_xr.reconstructors.hscnn_plus import ABOUT, build
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors.hscnn_plus import build
+
+CARD = _registry.find("hscnn-plus", untrained=True)
 
 
 @pytest.fixture(scope="module")
@@ -92,4 +95,4 @@ def test_the_system_knows_the_level_of_the_scene():
     cube, facts = system.whole(rgb, torch.ones(1, 1, 12, 10), lambda step: rgb, means=None)
     torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
     assert cube.shape == (1, 31, 12, 10)
-    assert not ABOUT["survey"] and ABOUT["context"] is None
+    assert not CARD.data["reach"]["survey"] and CARD.context is None

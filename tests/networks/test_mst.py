@@ -9,7 +9,10 @@ from hsi_xr.networks._ladder import block_widths
 from hsi_xr.networks._msa import MaskGuide, SpectralAttention
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
-from hsi_xr.reconstructors.mst_l import ABOUT, build
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors.mst_l import build
+
+CARD = _registry.find("mst-l", untrained=True)
 
 TINY = (1, 2, 1)
 
@@ -208,4 +211,4 @@ def test_the_system_carries_its_survey_to_tiles():
     assert {"low", "high"} < set(facts)
     tile = model(rgb[1:], None, facts, stochastic=False)
     torch.testing.assert_close(tile, cube[1:], atol=1e-5, rtol=1e-4)
-    assert ABOUT["survey"] and ABOUT["stride"] == 8
+    assert CARD.data["reach"]["survey"] and CARD.stride == 8

@@ -9,9 +9,12 @@ from hsi_xr.networks._ladder import FeedForward, block_widths
 from hsi_xr.networks._msa import SpectralAttention
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
-from hsi_xr.reconstructors.mst_plus_plus import ABOUT, build
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors.mst_plus_plus import build
 from tests.benchmarks.plain_mst_plus_plus import PlainMSTPlusPlus
 from tests.scenes import DATA
+
+CARD = _registry.find("mst-plus-plus", untrained=True)
 
 RECORDED = DATA.parent / "parity" / "mst_plus_plus_rgb.safetensors"
 
@@ -251,4 +254,4 @@ def test_a_tile_of_a_surveyed_scene_is_the_scene():
     cube, facts = model.whole(rgb, torch.ones(1, 1, 128, 128), None, means=None)
     tile = model(rgb[..., :96, :96], None, facts, stochastic=False)
     torch.testing.assert_close(tile[..., :40, :40], cube[..., :40, :40], atol=1e-5, rtol=1e-4)
-    assert ABOUT["survey"] and ABOUT["stride"] == 8
+    assert CARD.data["reach"]["survey"] and CARD.stride == 8

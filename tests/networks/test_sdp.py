@@ -15,7 +15,10 @@ from hsi_xr.networks.sdp import (
     SpectralPrior,
     sqrt_linear,
 )
-from hsi_xr.reconstructors.sdp_mst_plus_plus import ABOUT, build
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors.sdp_mst_plus_plus import build
+
+CARD = _registry.find("sdp-mst-plus-plus", untrained=True)
 
 SMALL = {"bands": 31, "stages": 1, "prior": 32, "extractor": 8, "extractor_blocks": 1}
 
@@ -196,4 +199,4 @@ def test_the_prior_draws_nothing(model):
     torch.manual_seed(99)
     _, second = model.whole(rgb, weights, None, means=None)
     assert torch.equal(first["prior"], second["prior"])
-    assert ABOUT["survey"] and ABOUT["stride"] == 8
+    assert CARD.data["reach"]["survey"] and CARD.stride == 8

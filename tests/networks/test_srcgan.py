@@ -9,9 +9,12 @@ from torch.utils.flop_counter import FlopCounterMode
 import hsi_xr
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.srcgan import Discriminator, Generator
+from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._weights import save_model
-from hsi_xr.reconstructors.srcgan import ABOUT, Config, build, dropped_by
+from hsi_xr.reconstructors.srcgan import Config, build, dropped_by
 from tests.scenes import scene
+
+CARD = _registry.find("srcgan", untrained=True)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_the_critic_judges_patches_of_seventy_pixels():
 @torch.no_grad()
 @pytest.mark.parametrize(("rows", "columns"), [(32, 32), (64, 160)])
 def test_any_multiple_of_the_stride_fits(network, rows, columns):
-    assert network.stride == ABOUT["stride"] == 2 ** Config().levels
+    assert network.stride == CARD.stride == 2 ** Config().levels
     assert network(_rgb(2, rows, columns)).shape == (2, 31, rows, columns)
 
 
