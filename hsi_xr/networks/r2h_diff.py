@@ -194,8 +194,8 @@ class Block(nn.Module):
 
     def forward(self, h: Tensor, code: Tensor, statistics: Statistics) -> Tensor:
         h = h + self.shift(code)[:, :, None, None]
-        h = h + self.attend_gain * self.attend(h, statistics)
-        return h + self.feed_gain * self.feed(h)
+        h = torch.addcmul(h, self.attend_gain, self.attend(h, statistics))
+        return torch.addcmul(h, self.feed_gain, self.feed(h))
 
 
 class GatedFeed(nn.Module):
