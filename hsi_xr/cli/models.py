@@ -35,10 +35,10 @@ def command(ctx: click.Context, as_json: bool) -> None:
     for line in _table([_HEAD, *map(_row, cards)]):
         click.echo(line)
     click.echo(
-        "\nTILES: exact, also where attention is pooled over the scene (survey), or blended.\n"
-        "`hsi-xr models show NAME` tells all of a model; systems without weights run with "
-        "--untrained,\nor after `hsi-xr models import NAME FILE.pth FOLDER` where weights of them "
-        "were published."
+        "\nTILES are as the scene in one piece (exact), or overlap and are blended; with statistics\n"
+        "of the whole scene (survey). `hsi-xr models show NAME` tells all of a model. Systems\n"
+        "without weights run with --untrained, or, where weights were published, after\n"
+        "`hsi-xr models import NAME FILE.pth FOLDER`."
     )
 
 
@@ -77,8 +77,8 @@ def import_(
     """Make the model FOLDER of the system NAME from the published checkpoint FILE.
 
     It holds the weights as safetensors, their card and a STAC item (MLM); `--model FOLDER` runs it.
-    Its halo, cost and memory are measured now, which can take a minute. Nothing but plain tensors
-    is read: a pickle of code is refused.
+    Its halo, cost and memory are measured now: a minute or two. Nothing but plain tensors is read
+    from FILE, and a pickle of more is refused.
     """
     from hsi_xr.reconstructors._importing import import_published
 
@@ -94,7 +94,7 @@ _HEAD = (
 
 def _row(card: "Card") -> tuple[str, ...]:
     reach = card.data["reach"]
-    exact = "exact (survey)" if reach.get("survey") else "exact"
+    tiles = "blended" if card.context == "tile" else "exact"
     return (
         card.call,
         card.reconstructor,
@@ -103,7 +103,7 @@ def _row(card: "Card") -> tuple[str, ...]:
         f"{card.data['gmac_per_pixel']:.2g}" if "gmac_per_pixel" in card.data else "",
         str(card.data["steps"]),
         str(card.halo),
-        "blended" if reach.get("context") == "tile" else exact,
+        f"{tiles} (survey)" if reach.get("survey") else tiles,
         str(card.data["licence"]),
         str(card.data.get("paper") or card.data.get("citation", "")),
     )

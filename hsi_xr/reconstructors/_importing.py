@@ -34,7 +34,8 @@ def import_published(
     """Makes a model's folder of a checkpoint as its authors saved it.
 
     Args:
-        name: Of a system with published weights, e.g. `mst-plus-plus`; see `hsi_xr.models`.
+        name: Of a system with published weights, e.g. `mst-plus-plus`; see `hsi_xr.models`. Or
+            that of the weights in `hsi_xr.networks.published`, e.g. `mst_l_rgb`.
         checkpoint: What `torch.save` wrote (.pth), or a safetensors file.
         folder: For `model.safetensors` (float32), `card.json` and `mlm-item.json`; appears when
             all three are complete.
@@ -44,14 +45,12 @@ def import_published(
 
     Raises:
         UnknownName: No system of that name.
-        UsageError: The system has no published weights.
+        UsageError: The system has no published weights, or the weights read no RGB.
         DestinationExists: The folder is there.
         InvalidCheckpoint: No plain tensors, or those of another network.
     """
-    system = _registry.find(name, untrained=True)
-    layout = system.data.get("published")
-    if layout is None:
-        raise UsageError(f"no weights of {name!r} were published in a layout that is known")
+    system = _system(name)
+    layout = system.data["published"]
     if folder.exists() and not overwrite:
         raise DestinationExists(f"{str(folder)!r} exists; give another folder, or --overwrite")
     state = read_checkpoint(checkpoint)
@@ -61,13 +60,31 @@ def import_published(
     built.network.load_state_dict(network.state_dict())
     card = {
         **system.data,
-        **{"name": title or f"{name}-{checkpoint.stem}", "version": "published"},
+        "name": title or f"{system.name}-{checkpoint.stem}",
+        "version": "published",
         "licence": licence or "unknown: ask the authors of the weights",
         "config": config,
         "training": {"imported_from": checkpoint.name},
         "parameters": parameters(built),
     }
     return _saved(built, {**card, **_measured(built, card)}, folder)
+
+
+def _system(name: str) -> Card:
+    """The card of a system that some published weights are of."""
+    layouts = {card.data.get("published"): card for card in _registry.systems_as_built()}
+    key = name.replace("-", "_")
+    if system := layouts.get(key):
+        return system
+    if key in published.NETWORKS and name not in _registry.systems():
+        raise UsageError(
+            f"{name!r} reads coded-aperture snapshots, and a model here reads RGB; its network is "
+            f"what `hsi_xr.networks.published.load({key!r}, state)` makes"
+        )
+    system = _registry.find(name.replace("_", "-"), untrained=True)
+    if system.data.get("published") is None:
+        raise UsageError(f"no weights of {name!r} were published in a layout that is known")
+    return system
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:

@@ -57,7 +57,12 @@ def models() -> list[Card]:
     """The models that come with the package, then the systems that have none of their own."""
     ready = list(shipped().values())
     done = {card.reconstructor for card in ready}
-    return ready + [read_untrained(p) for name, p in sorted(_bare().items()) if name not in done]
+    return ready + [card for card in systems_as_built() if card.reconstructor not in done]
+
+
+def systems_as_built() -> list[Card]:
+    """The systems that have a card, without weights."""
+    return [read_untrained(path) for _, path in sorted(_bare().items())]
 
 
 def find(model: str | Path, *, untrained: bool = False) -> Card:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hsi_xr.physics import srgb_decode
-from hsi_xr.reconstructors._measure import Probe, memory, quilt
+from hsi_xr.reconstructors._measure import TOLERANCE, Probe, memory, quilt
 from hsi_xr.reconstructors._weights import parameters, save_model
 from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
 from hsi_xr.regression import root_polynomial
@@ -98,9 +98,12 @@ def card_of(model: R2HDiffReconstructor, folder: Path) -> dict[str, Any]:
         "reach": {"survey": True, "context": None},
     }
     probe = Probe(model, card)
+    reach = probe.reach(pictures)
+    if reach["tolerance"] > TOLERANCE:
+        raise ValueError(f"no halo keeps a tile within {TOLERANCE} of the whole: {reach}")
     return {
         **card,
-        "reach": probe.reach(pictures),
+        "reach": reach,
         "parameters": parameters(model),
         "gmac_per_pixel": probe.cost(),
         "memory_bytes_per_pixel": memory(card),

@@ -9,7 +9,9 @@ import torch
 
 import hsi_xr
 from hsi_xr.errors import DestinationExists, InvalidCheckpoint, UnknownName, UsageError
+from hsi_xr.networks import published
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
+from hsi_xr.networks.mst import MST, SnapshotMST
 from hsi_xr.reconstructors import import_published
 from hsi_xr.reconstructors._card import read
 from hsi_xr.reconstructors._weights import load_model
@@ -112,8 +114,28 @@ def test_another_network_is_told_apart(checkpoint, tmp_path):
 def test_systems_without_published_weights_say_so(checkpoint, tmp_path):
     with pytest.raises(UsageError, match="no weights of 'srcgan' were published"):
         import_published("srcgan", checkpoint, tmp_path / "m")
-    with pytest.raises(UnknownName, match="no system is called"):
+    with pytest.raises(UnknownName, match="did you mean 'awan'"):
+        import_published("awann", checkpoint, tmp_path / "m")
+    with pytest.raises(UsageError, match=r"snapshots.*published\.load\('bisrnet'"):
         import_published("bisrnet", checkpoint, tmp_path / "m")
+
+
+@pytest.mark.parametrize("name", ["hscnn_plus", "hscnn-plus"])
+def test_names_of_weights_and_of_systems_both_serve(checkpoint, tmp_path, name):
+    assert import_published(name, checkpoint, tmp_path / "m").reconstructor == "hscnn-plus"
+
+
+def test_rgb_weights_are_no_snapshot_weights(tmp_path):
+    """`mst-l` is the system for RGB, and `mst_l` the weights for snapshots."""
+    torch.save(MST(31).state_dict(), tmp_path / "rgb.pth")
+    torch.save(SnapshotMST().state_dict(), tmp_path / "cassi.pth")
+    with pytest.raises(InvalidCheckpoint, match="these are the tensors of mst_l"):
+        import_published("mst-l", tmp_path / "cassi.pth", tmp_path / "m")
+    with pytest.raises(UsageError, match="snapshots"):
+        import_published("mst_l", tmp_path / "cassi.pth", tmp_path / "m")
+    assert published.sizes("mst_l_rgb", torch.load(tmp_path / "rgb.pth", weights_only=True)) == {
+        "bands": 31
+    }
 
 
 def test_a_folder_without_its_card_is_refused(checkpoint, tmp_path):
