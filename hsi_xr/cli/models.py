@@ -35,8 +35,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     for line in _table([_HEAD, *map(_row, cards)]):
         click.echo(line)
     click.echo(
-        "\nTILES are as the scene in one piece (exact), or overlap and are blended; with statistics\n"
-        "of the whole scene (survey). `hsi-xr models show NAME` tells all of a model. Systems\n"
+        "\nTILES are as the scene in one piece (exact), or overlap and are blended; with the whole\n"
+        "scene's statistics (survey). `hsi-xr models show NAME` tells all of a model. Systems\n"
         "without weights run with --untrained, or, where weights were published, after\n"
         "`hsi-xr models import NAME FILE.pth FOLDER`."
     )
