@@ -34,12 +34,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     for line in _table([_HEAD, *map(_row, cards)]):
         click.echo(line)
-    click.echo(
-        "\nTILES are as the scene in one piece (exact), or overlap and are blended; with the whole\n"
-        "scene's statistics (survey). `hsi-xr models show NAME` tells all of a model. Systems\n"
-        "without weights run with --untrained, or, where weights were published, after\n"
-        "`hsi-xr models import NAME FILE.pth FOLDER`."
-    )
+    click.echo(_BELOW)
 
 
 @command.command("show")
@@ -90,6 +85,12 @@ _HEAD = (
     *("NAME", "SYSTEM", "WEIGHTS", "PARAMETERS", "GMAC/PX", "STEPS"),
     *("HALO", "TILES", "LICENCE", "PAPER"),
 )
+
+
+_BELOW = """
+TILES are as the scene in one piece (exact), or overlap and are blended; with the whole scene's
+statistics (survey). `hsi-xr models show NAME` tells all of a model. Systems without weights run with
+--untrained, or, where weights were published, after `hsi-xr models import NAME FILE.pth FOLDER`."""
 
 
 def _row(card: "Card") -> tuple[str, ...]:
