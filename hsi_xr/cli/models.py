@@ -89,8 +89,8 @@ _HEAD = (
 
 _BELOW = """
 TILES are as the scene in one piece (exact), or overlap and are blended; with the whole scene's
-statistics (survey). `hsi-xr models show NAME` tells all of a model. Systems without weights run with
---untrained, or, where weights were published, after `hsi-xr models import NAME FILE.pth FOLDER`."""
+statistics (survey). `hsi-xr models show NAME` tells all of a model. Systems without weights run
+with --untrained, or after `hsi-xr models import NAME FILE.pth FOLDER` where some were published."""
 
 
 def _row(card: "Card") -> tuple[str, ...]:
