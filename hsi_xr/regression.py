@@ -5,6 +5,7 @@ IEEE Transactions on Image Processing 24(5), 1460-1470.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 TERMS = 13
@@ -30,6 +31,11 @@ def root_polynomial(rgb: Tensor) -> Tensor:
         ],
         dim=1,
     )
+
+
+def predict(rgb: Tensor, coefficients: Tensor) -> Tensor:
+    """(b, 3, h, w) linear, (bands, 13) -> (b, bands, h, w), not under zero."""
+    return F.conv2d(root_polynomial(rgb), coefficients[:, :, None, None]).clamp(min=0)
 
 
 def fit(rgb: Tensor, spectra: Tensor) -> Tensor:

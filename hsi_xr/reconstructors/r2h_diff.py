@@ -14,7 +14,7 @@ from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statist
 from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._scene_gain import SceneGain
-from hsi_xr.regression import TERMS, root_polynomial
+from hsi_xr.regression import TERMS, predict
 
 SIZES = {"base": Size(), "thin": THIN}
 
@@ -126,7 +126,7 @@ class R2HDiffReconstructor(Reconstructor):
 
     def classical(self, rgb: Tensor) -> Tensor:
         """Root-polynomial regression of calibrated linear RGB."""
-        return F.conv2d(root_polynomial(rgb), self.base[:, :, None, None]).clamp(min=0)
+        return predict(rgb, self.base)
 
     @staticmethod
     def guide_of(rgb: Tensor) -> Tensor:

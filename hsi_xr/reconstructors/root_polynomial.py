@@ -1,0 +1,38 @@
+"""Root-polynomial regression as a whole system: thirteen numbers a band, an honest yardstick."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hsi_xr import regression
+from hsi_xr.networks.attention import Statistics
+from hsi_xr.reconstructors._base import Reconstructor
+from hsi_xr.reconstructors._one_pass import OnePass, Shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Shown):
+    """All that shapes weights or samples; in the card. It is shown linear light over the gain."""
+
+    bands: int = 31
+
+
+class Regression(nn.Module):
+    """A pixel's spectrum from its colour alone; see `hsi_xr.regression`."""
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.coefficients = nn.Parameter(torch.zeros(bands, regression.TERMS), requires_grad=False)
+
+    def forward(self, rgb: Tensor, *, statistics: Statistics | None = None) -> Tensor:
+        """(batch, 3, rows, columns) -> (batch, bands, rows, columns); it needs no statistics."""
+        return regression.predict(rgb, self.coefficients)
+
+
+def build(config: Mapping[str, Any]) -> Reconstructor:
+    """The system of a card's `config`."""
+    found = Config(**config)
+    return OnePass(Regression(found.bands), found)
