@@ -1,4 +1,4 @@
-"""Tiles whose answers overlap: each runs once, and its parts are handed on to the blocks around.
+"""Tiles whose answers overlap: streamed in order, as to a file, each runs once and hands on parts.
 
 A block is the core of a tile. That tile tells of it and, along its first rows and columns, so do
 the tiles before it, which fade out there. No tile tells of a block before its own: streamed in

@@ -88,7 +88,13 @@ def colour_means(rgb: Array, valid: NDArray[np.bool_]) -> Array:
 
 
 def reconstruct_whole(
-    job: Job, rgb: Array, weights: Array, lines: tuple[Lines, Lines], *, means: Array | None
+    job: Job,
+    rgb: Array,
+    weights: Array,
+    lines: tuple[Lines, Lines],
+    *,
+    means: Array | None,
+    extremes: Array,
 ) -> tuple[Array, Facts]:
     """Runs all windows of a scene in step and surveys it.
 
@@ -97,12 +103,13 @@ def reconstruct_whole(
         weights: (windows, 1, h, w), 1 where a pixel counts for the scene's facts.
         lines: Absolute rows (windows, h) and columns (windows, w).
         means: (22,) colour means of the scene; None where its level is known.
+        extremes: (2,) lowest and highest linear RGB of the scene.
 
     Returns:
         (windows, bands or 2 bands, h, w) reflectance [and deviations], and the scene's facts.
     """
     owner = _owner(os.getpid(), job.device)
-    asked = _Whole(lambda: owner.run_whole(job, rgb, weights, lines, means))
+    asked = _Whole(lambda: owner.run_whole(job, rgb, weights, lines, means, extremes))
     owner.queue.put(asked)
     try:
         return asked.answer.result()
@@ -185,11 +192,7 @@ class _Owner:
         )
         with torch.inference_mode():
             found = self._sampled(job, rgb, noise, self._on_device(batch[0].facts))
-        if found.shape != (wanted := (len(batch), job.answers, *rgb.shape[2:])):
-            raise InvalidCheckpoint(
-                f"{job.model!r} answers {tuple(found.shape)} where {wanted} was asked for"
-            )
-        return list(found.float().cpu().numpy())
+        return list(_numbers(job, found, rgb))
 
     def run_whole(
         self,
@@ -198,15 +201,20 @@ class _Owner:
         weights: Array,
         lines: tuple[Lines, Lines],
         means: Array | None,
+        extremes: Array,
     ) -> tuple[Array, Facts]:
         """See `reconstruct_whole`."""
         seen, noise = self._tensor(rgb), self._noise(job, *lines)
         level = None if means is None else torch.from_numpy(means)[None].to(self.device)
+        span = torch.from_numpy(extremes).to(self.device)
         with torch.inference_mode():
-            cube, facts = self._model(job).whole(seen, self._tensor(weights), noise(0), means=level)
+            cube, facts = self._model(job).whole(
+                seen, self._tensor(weights), noise(0), means=level, extremes=span
+            )
             if job.samples > 1:
                 cube = self._sampled(job, seen, noise, facts)
-        return cube.float().cpu().numpy(), {k: v.float().cpu().numpy() for k, v in facts.items()}
+        told = {key: tensor.float().cpu().numpy() for key, tensor in facts.items()}
+        return _numbers(job, cube, seen), told
 
     def _sampled(
         self, job: Job, rgb: Tensor, noise: Callable[[int], Noise], facts: SceneFacts
@@ -253,6 +261,21 @@ class _Owner:
             model = model.to(self.device)
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         return self._models[key]
+
+
+def _numbers(job: Job, found: Tensor, rgb: Tensor) -> Array:
+    """A model's answer to images, if it is one."""
+    wanted = (len(rgb), job.answers, *rgb.shape[2:])
+    if found.shape != wanted:
+        raise InvalidCheckpoint(
+            f"{job.model!r} answers {tuple(found.shape)} where {wanted} was asked for"
+        )
+    if not found.isfinite().all():
+        raise InvalidCheckpoint(
+            f"{job.model!r} answers numbers that are not finite; its weights are damaged, or the "
+            "scene is unlike all that it was made for"
+        )
+    return found.float().cpu().numpy()
 
 
 def _settle(asked: _Whole) -> None:

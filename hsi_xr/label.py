@@ -48,7 +48,7 @@ def labelled(plan: "Plan", cube: "da.Array") -> xr.Dataset:
     dataset = xr.Dataset(variables, coords, _provenance(plan))
     for variable in dataset.data_vars.values():
         variable.attrs["hsi_xr_model"] = plan.card.name
-        variable.attrs["hsi_xr_model_sha256"] = plan.card.sha256
+        variable.attrs["hsi_xr_model_sha256"] = _sha256(plan)
         variable.encoding["grid_mapping"] = "spatial_ref"
     return dataset
 
@@ -93,7 +93,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_reconstructed": "YES",
         "hsi_xr_model": card.name,
         "hsi_xr_model_version": str(card.data["version"]),
-        "hsi_xr_model_sha256": card.sha256,
+        "hsi_xr_model_sha256": _sha256(plan),
         "hsi_xr_weights": "trained" if card.trained else "random",
         "hsi_xr_seed": job.seed,
         "hsi_xr_samples": job.samples,
@@ -115,6 +115,10 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     if taken := scene.rgb.attrs.get("datetime"):
         facts["datetime"] = str(taken)
     return facts
+
+
+def _sha256(plan: "Plan") -> str:
+    return plan.card.sha256 if plan.card.trained else "none: random weights"
 
 
 def _survey(plan: "Plan") -> str:

@@ -1,6 +1,7 @@
 """The door between the two wings: RGB scene in, labelled lazy cube out."""
 
 import os
+from inspect import signature
 from typing import Unpack
 
 import xarray as xr
@@ -55,6 +56,11 @@ def reconstruct(
     return cube if planned.scene.lazy else cube.compute(scheduler="threads")
 
 
+reconstruct.__signature__ = signature(plan).replace(  # type: ignore[attr-defined]  # for help()
+    return_annotation=xr.Dataset
+)
+
+
 def survey(
     obj: Input,
     model: str | os.PathLike[str] = "default",
@@ -70,6 +76,8 @@ def survey(
         reading: `rgb`, `radiometry`, `scale`, `seed`, `device`, `untrained` and
             `allow_ungeoreferenced`, as in `reconstruct`.
     """
+    if others := reading.keys() - Reading.__annotations__.keys():
+        raise TypeError(f"a survey takes no {', '.join(sorted(others))}; `reconstruct` does")
     planned = plan(obj, model, tile=0 if exact else None, **reading)
     facts = survey_scene(planned.work, pixels_of(planned))
     return Survey(facts, planned.card.sha256, str(planned.scene.radiometry))

@@ -75,8 +75,7 @@ class Plan:
 
         Where tiles are blended, also what a row of them tells of the next one.
         """
-        rows, columns = self.tiling.shape
-        tile = self.tiling.overlapping((rows - 1) // 2, (columns - 1) // 2)  # none is larger
+        tile = self.tiling.overlapping(0, 0)  # none is larger
         batch = self.job.batch or (1 if self.job.device in ("auto", "cpu") else CUDA_BATCH)
         seen = len(tile.view_rows) * len(tile.view_columns) * batch
         block = len(tile.rows) * len(tile.columns)
@@ -134,7 +133,7 @@ def plan(
         scale=scale,
         allow_ungeoreferenced=allow_ungeoreferenced,
     )
-    card = find(os.fspath(model), untrained=untrained)
+    card = find(model, untrained=untrained)
     _check_counts(samples=samples, seed=seed, batch=batch)
     job = Job(
         model=str(card.weights or card.reconstructor),

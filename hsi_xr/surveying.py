@@ -11,7 +11,7 @@ from hsi_xr.errors import InvalidData
 from hsi_xr.facts import Facts
 from hsi_xr.raster.pixels import Pixels, look
 from hsi_xr.raster.tiles import Span, Tile, spread_windows
-from hsi_xr.tasks import Array, Work, mean_colours, whole
+from hsi_xr.tasks import Colours, Work, colours, whole
 
 WINDOW, WINDOWS, MARGIN = 32, 64, 8
 """Side, number and margin of the windows that run: many small ones beat few large ones.
@@ -57,24 +57,24 @@ def _survey(work: Work, pixels: Pixels) -> Facts:
     if work.tiling.count == 1:
         tiles = [work.tiling.at(0, 0)]
         views = look(pixels, tiles, work.tiling, work.radiometry)
-        return whole(work, views, tiles, mean_colours(views, tiles))[1]
+        return whole(work, views, tiles, colours(views, tiles))[1]
     tiles = spread_windows(replace(work.tiling, halo=MARGIN), side=WINDOW, count=WINDOWS)
     views = look(pixels, tiles, work.tiling, work.radiometry)
     if np.mean([view.valid[tile.core].mean() for view, tile in zip(views, tiles)]) < SPARSE:
         tiles = _where_data_is(work, pixels)
         views = look(pixels, tiles, work.tiling, work.radiometry)
-        return whole(work, views, tiles, mean_colours(views, tiles))[1]
+        return whole(work, views, tiles, colours(views, tiles))[1]
     return whole(work, views, tiles, _level(work, pixels))[1]
 
 
-def _level(work: Work, pixels: Pixels) -> Array:
-    """Colour means of all of a scene, or of many small windows of a large one."""
+def _level(work: Work, pixels: Pixels) -> Colours:
+    """The colours of all of a scene, or of many small windows of a large one."""
     bare = replace(work.tiling, tile=_strided(LEVEL_SIDE, work), halo=0, blend=0)
     if bare.rows * bare.columns <= LEVEL_WINDOWS * LEVEL_WINDOW**2:
         tiles = [bare.at(i, j) for i, j in np.ndindex(*bare.shape)]
     else:
         tiles = spread_windows(bare, side=LEVEL_WINDOW, count=LEVEL_WINDOWS)
-    return mean_colours(look(pixels, tiles, work.tiling, work.radiometry), tiles)
+    return colours(look(pixels, tiles, work.tiling, work.radiometry), tiles)
 
 
 def _where_data_is(work: Work, pixels: Pixels) -> list[Tile]:

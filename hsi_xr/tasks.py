@@ -57,7 +57,7 @@ def reconstruct_scene(work: Work, pixels: Pixels) -> Array:
     """A scene in one piece, which is its own survey."""
     tile = work.tiling.at(0, 0)
     view = look(pixels, [tile], work.tiling, work.radiometry)[0]
-    answer, _ = whole(work, [view], [tile], mean_colours([view], [tile]))
+    answer, _ = whole(work, [view], [tile], colours([view], [tile]))
     return _masked(answer[0], view, tile)
 
 
@@ -66,20 +66,31 @@ def given_facts(survey: Survey) -> Facts:
     return survey.facts
 
 
-def mean_colours(views: list[View], tiles: list[Tile]) -> Array:
-    """Colour means over the valid pixels of tiles' cores; see `hsi_xr.engine.colour_means`.
+@dataclass(frozen=True, eq=False)
+class Colours:
+    """What the pixels of a scene, or very many of them, tell of how its picture was made."""
+
+    means: Array
+    """See `hsi_xr.engine.colour_means`."""
+    extremes: Array
+    """Lowest and highest number of linear RGB."""
+
+
+def colours(views: list[View], tiles: list[Tile]) -> Colours:
+    """Those of the valid pixels of tiles' cores.
 
     Raises:
         InvalidData: No pixel is valid, or too many are absurdly bright.
     """
     from hsi_xr.engine import colour_means
 
-    sums, count = [], 0
+    sums, low, high, count = [], np.inf, -np.inf, 0
     for view, tile in zip(views, tiles):
         valid = view.valid[tile.core]
         if share := int(valid.sum()):
             core = np.where(valid, view.rgb[(slice(None), *tile.core)], np.float32(0))
             sums.append(share * colour_means(core, valid).astype("float64"))
+            low, high = min(low, core[:, valid].min()), max(high, core[:, valid].max())
             count += share
     if np.mean([view.absurd for view in views]) > ABSURD:
         raise InvalidData(
@@ -88,10 +99,11 @@ def mean_colours(views: list[View], tiles: list[Tile]) -> Array:
         )
     if not count:
         raise InvalidData("every pixel of the scene is nodata; check its nodata value or mask")
-    return (np.sum(sums, axis=0) / count).astype("float32")
+    means = (np.sum(sums, axis=0) / count).astype("float32")
+    return Colours(means, np.array([low, high], dtype="float32"))
 
 
-def whole(work: Work, views: list[View], tiles: list[Tile], means: Array) -> tuple[Array, Facts]:
+def whole(work: Work, views: list[View], tiles: list[Tile], of: Colours) -> tuple[Array, Facts]:
     """Runs the windows of a scene in step: their answers, and the scene's facts."""
     from hsi_xr.engine import reconstruct_whole
 
@@ -101,12 +113,13 @@ def whole(work: Work, views: list[View], tiles: list[Tile], means: Array) -> tup
     rows, columns = zip(*(_ground(work, tile) for tile in tiles))
     answer, facts = reconstruct_whole(
         work.job,
-        np.stack([view.filled(means[:3]) for view in views]),
+        np.stack([view.filled(of.means[:3]) for view in views]),
         weights,
         (np.stack(rows), np.stack(columns)),
-        means=None if work.job.level_known else means,
+        means=None if work.job.level_known else of.means,
+        extremes=of.extremes,
     )
-    return answer, {**facts, FILL: means[:3]}
+    return answer, {**facts, FILL: of.means[:3]}
 
 
 def _ground(work: Work, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -10,6 +10,8 @@ import torch
 import hsi_xr
 from hsi_xr.engine import Request, reconstruct
 from hsi_xr.errors import InvalidCheckpoint, UsageError
+from hsi_xr.graph import pixels_of
+from hsi_xr.tasks import reconstruct_scene
 from tests.scenes import scene
 
 
@@ -103,3 +105,18 @@ def test_an_answer_of_another_shape_is_refused_and_the_owner_serves_on(slope):
     with pytest.raises(InvalidCheckpoint, match=r"answers \(., 31, 12, 20\) where \(., 30"):
         reconstruct(odd)
     assert len(reconstruct(_requests(model, 2, 2))) == 2
+
+
+def test_the_same_holds_of_a_scene_in_one_piece(slope):
+    """Without tiles, the survey gives the answer."""
+    planned = hsi_xr.plan(scene(40, 52), slope())
+    work = replace(planned.work, job=replace(planned.job, bands=30))
+    with pytest.raises(InvalidCheckpoint, match=r"31, \d+, \d+\) where \(1, 30"):
+        reconstruct_scene(work, pixels_of(planned))
+
+
+def test_numbers_that_are_not_finite_are_no_answer(slope):
+    requests = _requests(slope(), 1, 1)
+    bad = [replace(each, facts={"mean": np.zeros(1, "float32")}) for each in requests]
+    with pytest.raises(InvalidCheckpoint, match="not finite"):
+        reconstruct(bad)

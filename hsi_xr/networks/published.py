@@ -85,6 +85,8 @@ def _tensors(state: object) -> State:
                 f"{key!r} is no tensor but of type {type(value).__name__}; weights are tensors by "
                 f"key, bare or under {', '.join(CONTAINERS)}, and pickled modules are not read"
             )
+    if odd := [key for key, tensor in state.items() if not tensor.isfinite().all()]:
+        raise InvalidCheckpoint(f"{odd[0]!r} holds numbers that are not finite; fetch it again")
     prefix = "module." if all(str(key).startswith("module.") for key in state) else ""
     return {str(key).removeprefix(prefix): value for key, value in state.items()}
 

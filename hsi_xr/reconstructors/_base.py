@@ -17,7 +17,13 @@ class Reconstructor(nn.Module, ABC):
 
     @abstractmethod
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        noise: Noise,
+        *,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
         """Reconstructs images that are the windows of one scene, and tells the scene's facts.
 
@@ -28,6 +34,9 @@ class Reconstructor(nn.Module, ABC):
             noise: Called with a step; see `Noise`.
             means: (1, 22) colour means of the scene (see `colour_means`), which tell how bright the
                 picture was made; None where a white reflector is known to be 1 in `rgb`.
+
+            extremes: (2,) lowest and highest number of linear RGB in the scene, of far more pixels
+                than the windows'; None takes theirs.
 
         Returns:
             (batch, bands, rows, columns) reflectance, and the facts for `forward`.

@@ -92,7 +92,7 @@ _REQUIRED = {
     **{"parameters": int, "memory_bytes_per_pixel": int, "licence": str},
 }
 
-IN_FOLDER = "model.safetensors", "card.json"
+WEIGHTS, CARD = "model.safetensors", "card.json"
 """Names in the folder of a model; elsewhere a card has the name of its weights."""
 
 
@@ -103,12 +103,12 @@ def read(model: Path) -> Card:
         InvalidCheckpoint: No weights, no card, no json, or a required entry is absent or of
             another type.
     """
-    weights = model / IN_FOLDER[0] if model.is_dir() else model
+    weights = model / WEIGHTS if model.is_dir() else model
     if not weights.is_file():
         raise InvalidCheckpoint(f"no weights file {str(weights)!r}; check the path")
     beside = weights.with_suffix(".json")
-    if weights.name == IN_FOLDER[0] and not beside.is_file():
-        beside = weights.with_name(IN_FOLDER[1])
+    if weights.name == WEIGHTS and not beside.is_file():
+        beside = weights.with_name(CARD)
     if not beside.is_file():
         raise InvalidCheckpoint(
             f"{weights.name!r} has no card; put its {beside.name!r} into the same folder"
@@ -127,7 +127,7 @@ def read_untrained(path: Path) -> Card:
 
 def as_json(data: Mapping[str, Any]) -> str:
     """A card's text: lists of numbers on a line each, for those who read it."""
-    text = json.dumps(data, indent=2, ensure_ascii=False)
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
     return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 

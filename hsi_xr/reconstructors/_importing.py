@@ -4,18 +4,28 @@ A checkpoint is read by torch's loader of plain tensors; whatever else a pickle 
 before any of it runs.
 """
 
+import os
 import pickle
-import shutil
+import struct
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
-from hsi_xr.errors import DestinationExists, InvalidCheckpoint, UsageError
+from hsi_xr.errors import (
+    DestinationExists,
+    DestinationUnwritable,
+    InvalidCheckpoint,
+    UsageError,
+)
 from hsi_xr.networks import published
 from hsi_xr.reconstructors import _measure, _registry
-from hsi_xr.reconstructors._card import IN_FOLDER, Card, as_json, read
+from hsi_xr.reconstructors._card import CARD, WEIGHTS, Card, as_json, read
 from hsi_xr.reconstructors._mlm import mlm_item
 from hsi_xr.reconstructors._weights import parameters, save_model
 
@@ -24,8 +34,8 @@ ITEM = "mlm-item.json"
 
 def import_published(
     name: str,
-    checkpoint: Path,
-    folder: Path,
+    checkpoint: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
     *,
     title: str | None = None,
     licence: str | None = None,
@@ -41,23 +51,19 @@ def import_published(
             all three are complete.
         title: Name of the model; the system's by default.
         licence: Of the weights, as SPDX text; not in a checkpoint, so unknown unless told.
-        overwrite: Replace the folder.
+        overwrite: Replace a folder of such a model.
 
     Raises:
         UnknownName: No system of that name.
         UsageError: The system has no published weights, or the weights read no RGB.
-        DestinationExists: The folder is there.
+        DestinationExists: The folder is there, or is to be replaced and holds anything else.
+        DestinationUnwritable: It cannot be made.
         InvalidCheckpoint: No plain tensors, or those of another network.
     """
+    checkpoint, folder = Path(checkpoint), Path(folder).resolve()
     system = _system(name)
-    layout = system.data["published"]
-    if folder.exists() and not overwrite:
-        raise DestinationExists(f"{str(folder)!r} exists; give another folder, or --overwrite")
-    state = read_checkpoint(checkpoint)
-    network = published.load(layout, state)
-    config = {**system.config, **published.sizes(layout, state)}
-    built = _registry.load(system.reconstructor).build(config)
-    built.network.load_state_dict(network.state_dict())
+    _check_folder(folder, overwrite=overwrite)
+    built, config = _built(system, read_checkpoint(checkpoint))
     card = {
         **system.data,
         "name": title or f"{system.name}-{checkpoint.stem}",
@@ -68,6 +74,40 @@ def import_published(
         "parameters": parameters(built),
     }
     return _saved(built, {**card, **_measured(built, card)}, folder)
+
+
+def _built(system: Card, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The system around a published network, and its configuration."""
+    layout, module = system.data["published"], _registry.load(system.reconstructor)
+    network = published.load(layout, state)
+    config = asdict(module.Config.of_published(**published.sizes(layout, state)))
+    if config["bands"] != len(system.bands):
+        raise InvalidCheckpoint(
+            f"the weights answer {config['bands']} bands, and which is not in them; "
+            f"{system.name} is described for {len(system.bands)}"
+        )
+    built = module.build(config)
+    built.network.load_state_dict(network.state_dict())
+    return built, config
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    """All that can be said against the destination, before any work."""
+    if folder.exists():
+        if not overwrite:
+            raise DestinationExists(f"{str(folder)!r} exists; give another folder, or --overwrite")
+        others = [folder] if not folder.is_dir() else _others(folder)
+        if others:
+            raise DestinationExists(
+                f"{str(others[0])!r} is not of a model; give another folder, which is made anew"
+            )
+    above = next(each for each in folder.parents if each.exists())
+    if not os.access(above, os.W_OK):
+        raise DestinationUnwritable(f"{str(above)!r} cannot be written; give another folder")
+
+
+def _others(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.name not in (WEIGHTS, CARD, ITEM)]
 
 
 def _system(name: str) -> Card:
@@ -95,11 +135,15 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """
     if not path.is_file():
         raise InvalidCheckpoint(f"no checkpoint {str(path)!r}; check the path")
+    with path.open("rb") as file:
+        begins = file.read(4)
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             return load_file(path)
+        if begins[:2] not in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+            raise InvalidCheckpoint(
+                f"{path.name!r} is no checkpoint of torch (it begins with {begins!r}); get it again"
+            )
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InvalidCheckpoint(
@@ -107,11 +151,18 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
             "refused. Where you trust its origin, save its `state_dict()` by itself with "
             "`torch.save`, and import that"
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InvalidCheckpoint(f"{path.name!r} is no checkpoint of torch ({error})") from error
+    except _DAMAGED as error:
+        raise InvalidCheckpoint(f"{path.name!r} is damaged ({error}); fetch it again") from error
     if not isinstance(found, Mapping):
         raise InvalidCheckpoint(f"{path.name!r} holds a {type(found).__name__}, and no tensors")
     return found
+
+
+_DAMAGED = (
+    *(OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(struct.error, SafetensorError),
+)
+"""What torch and safetensors are known to raise over files that are cut or altered."""
 
 
 def _measured(model: Any, card: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,16 +175,14 @@ def _measured(model: Any, card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _saved(model: Any, card: Mapping[str, Any], folder: Path) -> Card:
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        part.mkdir(parents=True)
-        beside = save_model(model, part / IN_FOLDER[0], card, dtype=torch.float32)
-        beside.rename(part / IN_FOLDER[1])
-        (part / ITEM).write_text(as_json(mlm_item(read(part))), encoding="utf-8")
+    """Written beside, then renamed: what is replaced is deleted last."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
+        made, old = Path(beside) / "made", Path(beside) / "old"
+        made.mkdir()
+        save_model(model, made / WEIGHTS, card, dtype=torch.float32).rename(made / CARD)
+        (made / ITEM).write_text(as_json(mlm_item(read(made))), encoding="utf-8")
         if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+            folder.rename(old)
+        made.rename(folder)
     return read(folder)

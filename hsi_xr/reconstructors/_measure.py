@@ -52,7 +52,8 @@ class Probe:
     def errors(self, rgb: Tensor) -> dict[int, tuple[float, float]]:
         """Halo -> mean and largest change of a tile's answer, against the picture in one piece.
 
-        Up to the first halo that keeps within the tolerance.
+        Up to the first halo that keeps within the tolerance. Views start on the model's stride, so
+        that of some halos only those are tried that are multiples of it.
 
         Args:
             rgb: (1, 3, side, side) linear, with 96 px and more around the tile in its middle.
@@ -76,8 +77,8 @@ class Probe:
                 )
                 own = slice(start - first, start - first + CORE)
                 change = (part[..., own, own] - whole[..., core, core]).abs()
-                found[halo] = (float(change.mean()), float(change.max()))
-                if found[halo][1] <= TOLERANCE:
+                found[start - first] = (float(change.mean()), float(change.max()))
+                if found[start - first][1] <= TOLERANCE:
                     break
         return found
 
@@ -91,8 +92,9 @@ class Probe:
         if self.about["context"] == "tile":
             about["halo"] = CONTEXT_HALO
             about["tile_sensitivity"] = {
-                name: {"tile": CORE, "mean": of[CONTEXT_HALO][0], "max": of[CONTEXT_HALO][1]}
+                name: {"tile": CORE, "mean": mean, "max": most}
                 for name, of in errors.items()
+                for mean, most in of.values()
             }
             return about
         largest = {name: {h: e[1] for h, e in of.items()} for name, of in errors.items()}

@@ -67,7 +67,7 @@ def _properties(card: Card) -> Mapping[str, Any]:
     return {
         "description": f"Reflectance in {len(names)} bands estimated from RGB. "
         f"{card.data.get('citation', '')}".strip(),
-        "license": "other" if " " in card.data["licence"] else card.data["licence"],
+        "license": "other" if card.data["licence"].startswith("unknown") else card.data["licence"],
         "mlm:name": card.name,
         "mlm:architecture": card.data.get("title", card.reconstructor),
         "mlm:tasks": ["regression"],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,11 @@ class Benchmark(Shown):
     level: Level = "min-max"
     bands: int = 31
 
+    @classmethod
+    def of_published(cls, **sizes: Any) -> Self:
+        """That of published weights, by the sizes that they tell."""
+        return cls(**sizes)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Display(Shown):
@@ -60,14 +65,21 @@ class Front(nn.Module):
         if shown.level == "gain":
             self.gain = SceneGain()
 
-    def survey(self, rgb: Tensor, weights: Tensor, means: Tensor | None) -> dict[str, Tensor]:
+    def survey(
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """The scene's facts from its windows; see `Reconstructor.whole`."""
         if self.shown.level == "gain":
             return {"gain": rgb.new_ones(1, 3) if means is None else self.gain(means)}
         if self.shown.level == "min-max":
-            coded = self._coded(rgb)
-            valid = coded[(weights > 0).expand_as(coded)]
-            low, high = (valid.min(), valid.max()) if len(valid) else (rgb.new_zeros(()),) * 2
+            if extremes is None:
+                valid = rgb[(weights > 0).expand_as(rgb)]
+                extremes = torch.stack([valid.min(), valid.max()])
+            low, high = self._coded(extremes)  # the coding keeps the order
             return {"low": low.reshape(1), "high": torch.maximum(high, low + 1e-6).reshape(1)}
         return {}
 
@@ -105,9 +117,15 @@ class OnePass(Reconstructor):
         self.network, self.front = network, Front(shown)
 
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        noise: Noise,
+        *,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, means)
+        facts = self.front.survey(rgb, weights, means, extremes)
         statistics = PooledStatistics(weights, into=facts, name="attention")
         return self.network(self.front(rgb, facts), statistics=statistics), facts
 

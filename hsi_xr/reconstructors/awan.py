@@ -6,11 +6,13 @@ stands in for that: tiles differ from the scene in one piece by its residual, an
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from hsi_xr.networks.awan import AWAN
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._one_pass import Benchmark, OnePass
+from hsi_xr.reconstructors._one_pass import Benchmark, Level, OnePass
+
+PAPER = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +20,14 @@ class Config(Benchmark):
     """All that shapes weights or samples; in the card."""
 
     width: int = 96
-    """Channels: 96 in the NTIRE 2022 benchmark, 200 in the paper."""
+    """Channels: 96 in the NTIRE 2022 benchmark, `PAPER` in the paper."""
     blocks: int = 8
+
+    @classmethod
+    def of_published(cls, **sizes: Any) -> Self:
+        """Those of the paper, at its width, were shown 8-bit pictures over 255 as they are."""
+        level: Level = "as-is" if sizes["width"] == PAPER else "min-max"
+        return cls(level=level, **sizes)
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:

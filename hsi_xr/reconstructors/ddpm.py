@@ -61,9 +61,15 @@ class DDPMReconstructor(Reconstructor):
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
 
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        noise: Noise,
+        *,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, means)
+        facts = self.front.survey(rgb, weights, means, extremes)
         return self(rgb, noise, facts, stochastic=False), facts
 
     def forward(

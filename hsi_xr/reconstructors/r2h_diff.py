@@ -73,7 +73,13 @@ class R2HDiffReconstructor(Reconstructor):
         return SIZES[self.config.size].stride
 
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        noise: Noise,
+        *,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
         gain = rgb.new_ones(1, 3) if means is None else self.gain(means)
         facts = {"gain": gain}

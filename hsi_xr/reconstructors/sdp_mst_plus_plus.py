@@ -49,9 +49,15 @@ class SDPMSTPlusPlus(Reconstructor):
         )
 
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        noise: Noise,
+        *,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, means)
+        facts = self.front.survey(rgb, weights, means, extremes)
         seen = self.front(rgb, facts)
         facts["prior"] = self.prior.of_scene(seen, weights)
         statistics = PooledStatistics(weights, into=facts, name="attention")

@@ -38,9 +38,15 @@ class SRCGANReconstructor(Reconstructor):
         self.front = Front(config)
 
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        noise: Noise,
+        *,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, means)
+        facts = self.front.survey(rgb, weights, means, extremes)
         return self(rgb, noise, facts, stochastic=False), facts
 
     def forward(

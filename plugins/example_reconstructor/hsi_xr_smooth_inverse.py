@@ -43,7 +43,13 @@ class SmoothInverse(Reconstructor):
         self.response = nn.Parameter((-(((nm - peaks) / 40) ** 2)).exp(), requires_grad=False)
 
     def whole(
-        self, rgb: Tensor, weights: Tensor, noise: Noise, *, means: Tensor | None
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        noise: Noise,
+        *,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
         return self(rgb, noise, {}, stochastic=False), {}  # a pixel's answer needs no scene
 

@@ -12,7 +12,7 @@ from tests.benchmarks.test_speed import seconds
 SIDE = 256
 
 
-@pytest.mark.parametrize("name", _registry.systems())
+@pytest.mark.parametrize("name", _registry.ours())
 def test_a_tile_of_a_surveyed_scene(name, capsys):
     """Whole chains; a pixel costs what the card says, whatever the machine."""
     card = read_untrained(_registry.card_of(name))

@@ -15,6 +15,7 @@ from hsi_xr.networks.mst import MST, SnapshotMST
 from hsi_xr.reconstructors import import_published
 from hsi_xr.reconstructors._card import read
 from hsi_xr.reconstructors._weights import load_model
+from hsi_xr.reconstructors.awan import Config
 from tests.command_line import run
 from tests.scenes import scene
 from tests.stac_validation import SCHEMAS, validate
@@ -79,6 +80,34 @@ def test_what_is_there_is_kept(checkpoint, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_folder_with_anything_else_in_it_is_never_replaced(checkpoint, tmp_path):
+    with pytest.raises(DestinationExists, match=r"hscnn\.pth' is not of a model"):
+        import_published("hscnn-plus", checkpoint, tmp_path, overwrite=True)
+    with pytest.raises(DestinationExists, match="not of a model"):
+        import_published("hscnn-plus", checkpoint, checkpoint, overwrite=True)
+    assert checkpoint.is_file()
+
+
+def test_weights_that_are_not_finite_are_refused(network, tmp_path):
+    state = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    state["conv_out.weight"][0] = torch.nan
+    torch.save(state, tmp_path / "nan.pth")
+    with pytest.raises(InvalidCheckpoint, match=r"'conv_out\.weight' holds numbers that are not"):
+        import_published("hscnn-plus", tmp_path / "nan.pth", tmp_path / "m")
+
+
+def test_another_number_of_bands_is_refused_before_any_measuring(tmp_path):
+    torch.save(HSCNNPlus(28, blocks=2).state_dict(), tmp_path / "c.pth")
+    with pytest.raises(InvalidCheckpoint, match=r"answer 28 bands.*described for 31"):
+        import_published("hscnn-plus", tmp_path / "c.pth", tmp_path / "m")
+
+
+@pytest.mark.parametrize(("width", "level"), [(96, "min-max"), (200, "as-is")])
+def test_weights_of_awan_are_shown_what_they_learned_from(width, level):
+    """The paper's were shown pictures over 255, the benchmark's such that are spread over [0, 1]."""
+    assert Config.of_published(bands=31, width=width, blocks=8).level == level
+
+
 class _Code:
     def __reduce__(self):
         return (print, ("this ran",))
@@ -97,10 +126,13 @@ def test_a_pickle_is_refused_and_nothing_of_it_runs(tmp_path, capsys):
 
 
 def test_files_that_are_no_checkpoints_are_named(tmp_path):
-    path = tmp_path / "text.pth"
-    path.write_text("hello")
-    with pytest.raises(InvalidCheckpoint, match=r"text\.pth"):
-        import_published("awan", path, tmp_path / "m")
+    for name, content in {
+        **{"page.pth": b"<!DOCTYPE html>", "empty.pth": b"", "cut.pth": b"PK\x03\x04" + bytes(40)},
+        **{"short.pth": b"\x80\x02.", "odd.safetensors": b"\xff" * 40},
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InvalidCheckpoint, match=name):
+            import_published("awan", tmp_path / name, tmp_path / "m")
     with pytest.raises(InvalidCheckpoint, match="check the path"):
         import_published("awan", tmp_path / "no.pth", tmp_path / "m")
 
