@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from tests.mat_files import cut, texture, write_v5, write_v73
 
 from hsi_xr.datasets import _mat
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
+from tests.mat_files import cut, texture, write_v5, write_v73
 
 WRITERS = [write_v5, write_v73]
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from tests.mat_files import cut, texture, write_picture, write_v5, write_v73
 
 from hsi_xr.datasets import checked, load
 from hsi_xr.datasets.ntire2020 import BAD
 from hsi_xr.errors import InvalidData, UnknownName
+from tests.mat_files import cut, texture, write_picture, write_v5, write_v73
 
 SIZE = (6, 9)
 
@@ -76,7 +76,13 @@ def test_2022_tells_every_problem_in_a_line(arad_1k):
     write_v73(arad_1k / "Train_Spec/ARAD_1K_0901.mat", cube=texture(SIZE[1], SIZE[0], 31))
     (arad_1k / "Train_RGB/holiday.jpg").write_bytes(b"")
     dataset = load("ntire2022", arad_1k, size=SIZE)
-    expected = ["0001.mat' is missing", "0001.jpg' is trunc", "0007.mat' is trunc", "9 x 6 x 31, and not 6 x 9 x 31", "holiday.jpg' is extra"]  # fmt: skip
+    expected = [
+        "0001.mat' is missing",
+        "0001.jpg' is trunc",
+        "0007.mat' is trunc",
+        "9 x 6 x 31, and not 6 x 9 x 31",
+        "holiday.jpg' is extra",
+    ]
     problems = dataset.problems()
     assert len(problems) == len(expected)
     assert all(text in line for text, line in zip(expected, problems))
