@@ -19,6 +19,11 @@ CUBES = (".tif", ".tiff", ".img", ".zarr")
 TABLE = "wavelengths.csv"
 """One number a line, nm, first column; for cubes that do not tell."""
 
+_ABSURD = 16
+"""Times the brightness of white; glints and clouds stay below."""
+_GLINTS = 0.01
+"""Share of numbers that may be above."""
+
 
 def cubes(folder: Path) -> dict[str, Path]:
     """Cubes of a folder by their stem.
@@ -62,6 +67,7 @@ def opened(path: Path, scale: float | None) -> xr.DataArray:
         InvalidData: The table of wavelengths is of other bands.
     """
     array = open_raster(path)
+    _check_length(path, array)
     if "wavelength" not in array.coords:
         array = array.assign_coords(wavelength=("band", _told(path, array.sizes["band"])))
     stated = array.encoding.get("radiometry")
@@ -79,12 +85,12 @@ def cube(array: xr.DataArray, bands: Bands) -> Array:
     Negative numbers, which atmospheric correction leaves in dark pixels, stay.
 
     Raises:
-        InvalidData: The cube reaches none of the bands.
+        InvalidData: The cube reaches none of the bands, or its numbers are no reflectance.
     """
     wavelengths = _wavelengths(array)
-    found = _resampling.by_gaussians(
-        array.values * np.float32(array.attrs["to_reflectance"]), wavelengths, bands
-    )
+    reflectance = array.values * np.float32(array.attrs["to_reflectance"])
+    check_level(reflectance, array.encoding["source"], "scale=1e-4")
+    found = _resampling.by_gaussians(reflectance, wavelengths, bands)
     if np.isnan(found).all():
         raise InvalidData(
             f"{array.encoding['source']!r} holds no valid pixel in {bands.centres[0]:g} to "
@@ -93,10 +99,38 @@ def cube(array: xr.DataArray, bands: Bands) -> Array:
     return found
 
 
+def check_level(values: Array, source: str, repair: str) -> None:
+    """Whether numbers that should be about [0, 1] are; a few may be glints.
+
+    Raises:
+        InvalidData: Many are far above.
+    """
+    if (values > _ABSURD).mean() > _GLINTS:
+        raise InvalidData(
+            f"many numbers of {source!r} are more than {_ABSURD} times that of white; give the "
+            f"scale that brings them to [0, 1], e.g. {repair}"
+        )
+
+
 def lacking(array: xr.DataArray, bands: Bands) -> list[float]:
     """Centres of the bands that a cube does not reach."""
     reached = _resampling.reached(_wavelengths(array), bands)
     return [centre for centre, there in zip(bands.centres, reached) if not there]
+
+
+def _check_length(path: Path, array: xr.DataArray) -> None:
+    """GDAL opens an ENVI file without its end, and reads zeros there."""
+    headers = (path.with_suffix(".hdr"), Path(f"{path}.hdr"))
+    header = next((header for header in headers if header.is_file()), None)
+    if path.suffix.lower() != ".img" or header is None:
+        return
+    needed = array.size * np.dtype(array.encoding["dtype"]).itemsize
+    size = path.stat().st_size
+    if size < needed and "compression" not in header.read_text(errors="replace"):
+        raise UnreadableFile(
+            f"{str(path)!r} is truncated: it has {size} bytes, and its header tells of {needed}; "
+            "get the file anew"
+        )
 
 
 def _wavelengths(array: xr.DataArray) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.datasets import _camera, _images, _scenes
-from hsi_xr.datasets._base import Coding, Pair, Splits
+from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.errors import InvalidData, UnknownName, UsageError
 from hsi_xr.spectra import Bands
@@ -103,4 +103,4 @@ def _stacked(planes: list[NDArray[Any]], name: str) -> NDArray[Any]:
     return np.stack(planes)
 
 
-build = Cave
+build: type[DataSet] = Cave

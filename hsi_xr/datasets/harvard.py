@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from hsi_xr.datasets import _camera, _mat, _resampling, _scenes
-from hsi_xr.datasets._base import Coding, Pair, Splits
+from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.spectra import Bands
 
@@ -123,4 +123,4 @@ def _lbl_shape(path: Path) -> tuple[int, ...]:
     return _mat.shape(path, "lbl")
 
 
-build = Harvard
+build: type[DataSet] = Harvard

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hsi_xr.datasets import _camera, _mat, _scenes
-from hsi_xr.datasets._base import Coding, Pair, Splits
+from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.spectra import Bands
 
@@ -107,4 +107,4 @@ def _rad_shape(path: Path) -> tuple[int, ...]:
     return _mat.shape(path, "rad")
 
 
-build = Icvl
+build: type[DataSet] = Icvl

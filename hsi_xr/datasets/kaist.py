@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hsi_xr.datasets import _camera, _mat, _scenes
-from hsi_xr.datasets._base import Array, Coding, Pair, Splits
+from hsi_xr.datasets._base import Array, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData
 from hsi_xr.spectra import Bands
 
@@ -114,4 +114,4 @@ _SHAPES = {
 }
 
 
-build = Kaist
+build: type[DataSet] = Kaist

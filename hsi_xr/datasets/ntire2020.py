@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from hsi_xr.datasets import _images, _mat, _scenes
-from hsi_xr.datasets._base import Coding, Pair, Splits
+from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.errors import UnknownName
 from hsi_xr.spectra import Bands
@@ -96,4 +96,4 @@ def _cube_shape(path: Path) -> tuple[int, ...]:
     return _mat.shape(path, "cube")
 
 
-build = Ntire2020
+build: type[DataSet] = Ntire2020

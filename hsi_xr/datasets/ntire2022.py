@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hsi_xr.datasets import _images, _mat, _scenes
-from hsi_xr.datasets._base import Coding, Pair, Splits
+from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.spectra import Bands
 
@@ -86,4 +86,4 @@ def _benchmark() -> Splits:
     }
 
 
-build = Ntire2022
+build: type[DataSet] = Ntire2022

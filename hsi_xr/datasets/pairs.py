@@ -8,7 +8,7 @@ import numpy as np
 
 from hsi_xr.datasets import _rasters, _scenes
 from hsi_xr.datasets._averaging import Grid, averaged, check
-from hsi_xr.datasets._base import Coding, Pair, Splits
+from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.errors import (
     BandMismatch,
@@ -71,7 +71,9 @@ class Pairs:
     def read(self, name: str) -> Pair:
         measured, seen, kind = self._opened(_scenes.known(name, self.splits))
         cube = _rasters.cube(measured, self.bands)
-        rgb = averaged(kind.linear(seen.values), _grid(seen, self.crs), _grid(measured, self.crs))
+        light = kind.linear(seen.values)
+        _rasters.check_level(light, seen.encoding["source"], "rgb_scale=1/255")
+        rgb = averaged(light, _grid(seen, self.crs), _grid(measured, self.crs))
         unknown = np.isnan(rgb).any(0) | np.isnan(cube).all(0)
         cube[:, unknown], rgb[:, unknown] = np.nan, 0
         return Pair(name, cube, np.minimum(rgb, 1))
@@ -120,4 +122,4 @@ def _grid(array: "xr.DataArray", crs: str | None) -> Grid:
     return Grid(transform, told or CRS.from_user_input(crs), (rows, columns))
 
 
-build = Pairs
+build: type[DataSet] = Pairs

@@ -174,6 +174,23 @@ def test_stored_numbers_of_pictures_are_what_the_options_say(plots):
     np.testing.assert_allclose(linear, by_blocks(picture() / 255), atol=1e-5)
 
 
+def test_numbers_far_above_white_are_refused(plots):
+    save(plots / "hsi/a.tif", spectra().astype("float32"), transform=COARSE)
+    with pytest.raises(InvalidData, match=r"hsi/a\.tif.*scale=1e-4"):
+        load("pairs", plots, bands=BANDS).read("a")
+    save(plots / "rgb/b.tif", picture().astype("float32"), transform=FINE)
+    with pytest.raises(InvalidData, match=r"rgb/b\.tif.*rgb_scale=1/255"):
+        load("pairs", plots, radiometry="linear", **OPTIONS).read("b")
+
+
+def test_a_truncated_envi_cube_is_refused_and_not_read_as_zeros(plots):
+    (plots / "hsi/a.tif").unlink()
+    path = save(plots / "hsi/a.img", spectra(), transform=COARSE, driver="ENVI")
+    assert load("pairs", plots, **OPTIONS).problems() == []
+    path.write_bytes(path.read_bytes()[:-10])
+    assert "a.img' is truncated" in load("pairs", plots, **OPTIONS).problems()[0]
+
+
 def test_a_table_of_other_bands_is_refused(plots):
     write_wavelengths(plots, WAVELENGTHS[:-1])
     with pytest.raises(InvalidData, match="tells 62 bands"):
