@@ -149,9 +149,8 @@ def _told(path: Path, count: int) -> Array:
     try:
         found = np.array([float(row[0]) for row in rows], dtype="float32")
     except ValueError as error:
-        raise InvalidData(
-            f"{str(table)!r} is no list of nm ({error}); comments start with #"
-        ) from (error)
+        hint = "comments start with #"
+        raise InvalidData(f"{str(table)!r} is no list of nm ({error}); {hint}") from error
     if len(found) != count:
         raise InvalidData(f"{str(table)!r} tells {len(found)} bands, {str(path)!r} has {count}")
     return found

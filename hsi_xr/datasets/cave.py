@@ -37,7 +37,8 @@ class Cave:
 
     Args:
         folder: With the folders `*_ms`.
-        camera: Who takes the pictures; see `_camera.Sensitivity`. They are linear.
+        camera: Who takes the pictures: sensitivities (3, 31), or a JSON file of them, as of
+            rawtoaces-data. The pictures are linear.
         rgb: `camera`, or `display` for the distributed pictures (sRGB, made of the cubes).
         size: (rows, columns) of a scene.
 

@@ -25,8 +25,8 @@ class Cubes:
 
     Args:
         folder: With the cubes.
-        camera: Who takes the pictures; see `_camera.Sensitivity`. They are linear, 0 where the
-            cube is not known.
+        camera: Who takes the pictures: sensitivities (3, bands), or a JSON file of them, as of
+            rawtoaces-data. The pictures are linear, 0 where the cube is not known.
         bands: Brought to these by Gaussians of their widths.
         scale: What brings stored integers to reflectance, e.g. 1e-4.
 

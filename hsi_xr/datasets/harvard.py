@@ -44,8 +44,9 @@ class Harvard:
 
     Args:
         folder: With these files.
-        camera: Who takes the pictures, of all 31 measured bands; see `_camera.Sensitivity`.
-            They are linear, and known where something moved too.
+        camera: Who takes the pictures: sensitivities (3, 31) over the measured bands, or a JSON
+            file of them, as of rawtoaces-data. The pictures are linear, and known where something
+            moved too.
         resampled: Another band grid, e.g. `hsi_xr.datasets.COMMON`; on lines between those.
         scale: `maximum` brings the brightest known number of each scene to 1, since levels differ
             by scene and no unit is told; a number multiplies all alike.

@@ -64,12 +64,13 @@ class Icvl:
     Layout: `4cam_0411-1640-1.mat` and so on in one folder, MATLAB v7.3 with `rad`. It lies on its
     side in the files and is turned by 90 degrees against the clock, as HSGAN and others do,
     after which it stands like the `rgb` of the same file. Sizes differ by scene. There is no
-    official split; this is the one of HSGAN.
+    official split; this is the one of HSGAN, whose 202 names are one more than the site counts.
 
     Args:
         folder: With these files.
-        camera: Who takes the pictures; see `_camera.Sensitivity`. They are linear. The `rgb` of
-            the files, which is for display and often larger, is not read.
+        camera: Who takes the pictures: sensitivities (3, 31), or a JSON file of them, as of
+            rawtoaces-data. The pictures are linear. The `rgb` of the files, which is for display
+            and may be larger, is not read.
 
     Raises:
         MissingFact: No camera is given.

@@ -28,8 +28,9 @@ class Kaist:
 
     Args:
         folder: With both folders.
-        camera: Who takes pictures of the cubes; see `_camera.Sensitivity`. They are linear. The
-            coded aperture needs none: without, `cube` and `mask` can be read, and no pair.
+        camera: Who takes the pictures: sensitivities (3, 28), or a JSON file of them, as of
+            rawtoaces-data. The pictures are linear. The coded aperture needs none: without,
+            `cube` and `mask` can be read, and no pair.
         train_size: (rows, columns) of a cube to train.
         test_size: The same of those to test, and of the mask.
 

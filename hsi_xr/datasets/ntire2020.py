@@ -29,6 +29,7 @@ class Ntire2020:
     `NTIRE2020_Train_RealWorld/ARAD_HS_0001_RealWorld.jpg`, and the same of
     `NTIRE2020_Validation_*`. Cubes to train are MATLAB v5, those to validate v7.3; either is read
     anywhere. 0001 to 0450 train but for 0340, ten validate. Cubes as they are, pictures over 255.
+    The test scenes came without cubes, hence there is no such split.
 
     Args:
         folder: With these folders.

@@ -10,12 +10,7 @@ from hsi_xr.datasets import _rasters, _scenes
 from hsi_xr.datasets._averaging import Grid, averaged, check
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
-from hsi_xr.errors import (
-    BandMismatch,
-    HsiError,
-    MissingFact,
-    NotGeoreferenced,
-)
+from hsi_xr.errors import BandMismatch, HsiError, MissingFact, NotGeoreferenced
 from hsi_xr.raster.radiometry import Radiometry, decide
 from hsi_xr.raster.read import crs_of, transform_of
 from hsi_xr.raster.read import open as open_raster
@@ -28,7 +23,7 @@ _PICTURES = (".tif", ".tiff")
 
 
 class Pairs:
-    """`rgb/NAME.tif` and `hsi/NAME.tif`, ENVI `hsi/NAME.img` or `hsi/NAME.zarr`.
+    """`rgb/NAME.tif` and `hsi/NAME.tif`, ENVI `hsi/NAME.img` or `hsi/NAME.zarr` of one array.
 
     The picture is brought to the grid of the cube: its light, decoded to linear, is averaged over
     the area of each of the cube's pixels. So it is the cube that stays as it was measured, and
@@ -103,8 +98,7 @@ class Pairs:
         try:
             kind = decide(dtype, radiometry=self.radiometry, scale=self.rgb_scale, stated=stated)
         except MissingFact as error:
-            hint = "rgb_scale=1/255 or the like"
-            raise MissingFact(f"{str(path)!r}: {error}; the scale is {hint} here") from error
+            raise MissingFact(f"{str(path)!r}: {error}; that scale is rgb_scale here") from error
         check(_grid(seen, self.crs), _grid(measured, self.crs), repr(str(path)))
         return measured, seen, kind
 
