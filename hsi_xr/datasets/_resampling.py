@@ -32,10 +32,9 @@ def by_gaussians(cube: Array, wavelengths: Array, bands: Bands) -> Array:
     widths = np.array(bands.widths or (_WIDTH,) * len(bands))[:, None]
     away = np.abs(wavelengths[None] - centres)
     weights = np.exp(-0.5 * (away / (widths / _SIGMAS)) ** 2)
+    weights[~reached(wavelengths, bands)] = np.nan
     weights /= weights.sum(1, keepdims=True)
-    found = np.tensordot(weights, cube, 1).astype("float32")
-    found[~reached(wavelengths, bands)] = np.nan
-    return found
+    return np.tensordot(weights, cube, 1).astype("float32")
 
 
 def reached(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:

@@ -79,8 +79,9 @@ def test_cubes_come_on_the_bands_that_are_asked_for(plots):
 
 
 def test_a_band_that_was_not_measured_is_nan(plots):
-    bands = Bands((380.0, 400.0, 700.0, 720.0), (10.0,) * 4)
-    cube = load("pairs", plots, bands=bands, scale=1e-4).read("a").cube
+    bands = Bands((380.0, 400.0, 700.0, 2200.0), (10.0,) * 4)
+    with np.errstate(all="raise", under="ignore"):
+        cube = load("pairs", plots, bands=bands, scale=1e-4).read("a").cube
     assert np.isnan(cube[[0, 3]]).all() and np.isfinite(cube[1:3]).all()
 
 
