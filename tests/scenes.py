@@ -50,13 +50,12 @@ def scene(
 
 
 def save(path, pixels: np.ndarray, *, transform: Affine = GRID, crs: str | None = UTM, **profile):
-    """Writes (bands, rows, columns) as a GeoTIFF."""
+    """Writes (bands, rows, columns), as a GeoTIFF unless told another driver."""
     import rasterio
 
     count, height, width = pixels.shape
-    settings = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
-    with rasterio.open(
-        path, "w", driver="GTiff", transform=transform, crs=crs, **settings, **profile
-    ) as file:
+    settings = {"driver": "GTiff", "count": count, "height": height, "width": width}
+    settings |= {"dtype": pixels.dtype, "transform": transform, "crs": crs, **profile}
+    with rasterio.open(path, "w", **settings) as file:
         file.write(pixels)
     return path

@@ -95,8 +95,7 @@ def _check_length(src: "DatasetReader", path: str, size: int) -> None:
     """A TIFF opens although its end is missing; where its last blocks lie tells."""
     if src.driver != "GTiff" or not size:
         return
-    for band in src.indexes:
-        rows, columns = src.block_shapes[band - 1]
+    for band, (rows, columns) in zip(src.indexes, src.block_shapes):
         last = f"{(src.width - 1) // columns}_{(src.height - 1) // rows}"
         start, length = (
             int(src.get_tag_item(f"BLOCK_{item}_{last}", "TIFF", bidx=band) or 0)
@@ -154,9 +153,10 @@ def _coordinates(src: "DatasetReader", bands: tuple[int, ...]) -> dict[str, Any]
     coords: dict[str, Any] = {"band": ("band", np.arange(1, len(bands) + 1))}
     coords |= place.coordinates(src.transform, src.crs, shape)
     envi = wavelengths.envi_readings(src.tags(ns="ENVI"), src.count)
+    told = src.descriptions
     centres, widths = wavelengths.spectrum(
         [{ns: src.tags(band, ns=ns) for ns in ("", "IMAGERY")} for band in bands],
-        [src.descriptions[band - 1] for band in bands],
+        [told[band - 1] for band in bands],
         [envi[band - 1] for band in bands] if envi else [],
     )
     for name, values in {"wavelength": centres, "fwhm": widths}.items():
@@ -168,11 +168,13 @@ def _coordinates(src: "DatasetReader", bands: tuple[int, ...]) -> dict[str, Any]
 def _described(array: xr.DataArray, src: "DatasetReader", source: Source) -> xr.DataArray:
     scene = {domain: src.tags(ns=domain) for domain in labels.DOMAINS}
     product = labels.is_product(scene["HSI_XR"])
-    scaled = any(src.scales[band - 1] != 1 or src.offsets[band - 1] != 0 for band in source.bands)
+    scales, offsets = src.scales, src.offsets  # rasterio asks every band each time
+    scaled = any(scales[band - 1] != 1 or offsets[band - 1] != 0 for band in source.bands)
     unnamed = "reflectance" if product else "rgb" if len(source.bands) == 3 else "image"
     array.name = scene["XARRAY"].get("NAME", unnamed)
     array.attrs = labels.attributes(scene)
-    descriptions = [src.descriptions[band - 1] for band in source.bands]
+    told = src.descriptions
+    descriptions = [told[band - 1] for band in source.bands]
     if any(descriptions) and not product:
         array.attrs["long_name"] = tuple(text or "" for text in descriptions)
     array.encoding = {

@@ -153,7 +153,8 @@ def _valid(
     valid = ~_is_nodata(src, source, raw)
     for band in alpha_bands(src):
         valid &= src.read(band, window=window) != 0
-    flags = {band: set(src.mask_flag_enums[band - 1]) for band in bands}
+    kinds = src.mask_flag_enums  # rasterio asks every band each time
+    flags = {band: set(kinds[band - 1]) for band in bands}
     derived = {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}
     masked = [band for band in flags if not derived & flags[band]]
     shared = any(MaskFlags.per_dataset in flags[band] for band in masked)
@@ -169,7 +170,8 @@ def _is_nodata(src: "DatasetReader", source: Source, raw: NDArray[Any]) -> NDArr
     and a red of 255 a roof. One that cannot (-9999) rules the pixel out by itself.
     """
     told = source.nodata
-    nodata = [src.nodatavals[band - 1] if told is None else told for band in source.bands]
+    stated = src.nodatavals  # rasterio asks every band each time
+    nodata = [stated[band - 1] if told is None else told for band in source.bands]
     if any(value is None for value in nodata):
         return np.zeros(raw.shape[1:], dtype=bool)
     unsigned = raw.dtype.kind == "u" and not labels.is_product(src.tags(ns="HSI_XR"))
@@ -191,8 +193,9 @@ def _as_floats(
 ) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, hence NaN
         pixels = raw.astype(np.float32)
-    scales = np.array([src.scales[band - 1] for band in bands], dtype=np.float32)
-    offsets = np.array([src.offsets[band - 1] for band in bands], dtype=np.float32)
+    chosen = [band - 1 for band in bands]
+    scales = np.array(src.scales, dtype=np.float32)[chosen]
+    offsets = np.array(src.offsets, dtype=np.float32)[chosen]
     if (scales != 1).any() or (offsets != 0).any():
         pixels *= scales[:, None, None]
         pixels += offsets[:, None, None]

@@ -4,7 +4,6 @@ Everything is brought to one band grid by Gaussian bands; reflectance is in [0, 
 """
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hsi_xr.datasets._camera import sensitivity
+from hsi_xr.datasets._resampling import by_gaussians
 from hsi_xr.spectra import Bands
 
 Array = NDArray[np.float32]
@@ -33,11 +34,7 @@ class Plot:
 
 def resample(cube: Array, wavelengths: Array, bands: Bands) -> Array:
     """Averages narrow bands with the Gaussian of each wide one; (n, ...) -> (bands, ...)."""
-    centres = np.array(bands.centres)[:, None]
-    sigma = np.array(bands.widths or (10.0,) * len(bands))[:, None] / 2.3548
-    weights = np.exp(-0.5 * ((wavelengths[None] - centres) / sigma) ** 2)
-    weights /= weights.sum(1, keepdims=True)
-    return np.tensordot(weights, cube, 1).astype("float32").clip(DARKEST)
+    return by_gaussians(cube, wavelengths, bands).clip(DARKEST)
 
 
 def paired_plots(folder: Path, bands: Bands) -> list[Plot]:
@@ -90,20 +87,13 @@ def cameras(folder: Path, bands: Bands) -> dict[str, Array]:
     """Spectral sensitivities by camera: name -> (3, bands)."""
     found = {}
     for path in sorted((folder / "cameras").glob("*.json")):
-        found[path.name.split("_380_780")[0]] = _sensitivity(path, bands)
+        found[path.name.split("_380_780")[0]] = sensitivity(path, bands)
     return found
 
 
 def standard_observer(folder: Path, bands: Bands) -> Array:
     """CIE 1931 colour matching functions, (3, bands)."""
-    return _sensitivity(next((folder / "cameras" / "cmf").glob("*.json")), bands)
-
-
-def _sensitivity(path: Path, bands: Bands) -> Array:
-    table = json.loads(path.read_text())["spectral_data"]["data"]["main"]
-    at = np.array([float(nm) for nm in table])
-    curves = np.array(list(table.values()), dtype="float32").T
-    return np.array([np.interp(bands.centres, at, curve) for curve in curves], dtype="float32")
+    return sensitivity(next((folder / "cameras" / "cmf").glob("*.json")), bands)
 
 
 def _sli(path: Path, bands: Bands) -> Array:

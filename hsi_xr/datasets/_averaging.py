@@ -1,0 +1,92 @@
+"""Means of a fine grid over the pixels of a coarse one; both aligned with the same axes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from hsi_xr.datasets._base import Array
+from hsi_xr.errors import InvalidData
+
+Edges = NDArray[np.floating[Any]]
+
+_SEEN = 0.5
+"""Share of a coarse pixel that must be known for its mean to be."""
+_COARSER = 1.01
+"""Ratio of areas from which the fine pixels are larger than the coarse ones."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where pixels lie."""
+
+    transform: Affine
+    """From (column, row) to `crs`."""
+    crs: Any
+    shape: tuple[int, int]
+    """(rows, columns)"""
+
+    def within(self, other: "Grid") -> tuple[Edges, Edges]:
+        """Edges of its rows and of its columns, in rows and columns of another grid."""
+        near, far = self.transform, other.transform
+        rows = near.f + near.e * np.arange(self.shape[0] + 1)
+        columns = near.c + near.a * np.arange(self.shape[1] + 1)
+        return (rows - far.f) / far.e, (columns - far.c) / far.a
+
+
+def check(fine: Grid, coarse: Grid, name: str) -> None:
+    """Whether there is anything to average.
+
+    Raises:
+        InvalidData: Another CRS, rotated axes, other ground, or larger pixels.
+    """
+    if fine.crs != coarse.crs or any(g.transform.b or g.transform.d for g in (fine, coarse)):
+        raise InvalidData(
+            f"{name} and its cube have different CRS or rotated axes; bring the picture to the "
+            f"axes of the cube first, e.g. `rio warp --dst-crs {coarse.crs} ...`"
+        )
+    for edges, size in zip(coarse.within(fine), fine.shape):
+        if edges.max() <= 0 or edges.min() >= size:
+            raise InvalidData(f"{name} shows other ground than the cube of its name")
+    if abs(fine.transform.determinant) > _COARSER * abs(coarse.transform.determinant):
+        raise InvalidData(
+            f"{name} has larger pixels than the cube of its name; there is nothing to average: "
+            "bring the cube to the grid of the picture first"
+        )
+
+
+def averaged(values: Array, fine: Grid, coarse: Grid) -> Array:
+    """Means by area of what is known (not NaN) in each coarse pixel.
+
+    Args:
+        values: (n, rows, columns) on the fine grid.
+        fine: Its grid.
+        coarse: The grid wanted.
+
+    Returns:
+        (n, rows, columns) on the coarse grid; NaN where less than half of a pixel is known.
+    """
+    rows, columns = coarse.within(fine)
+    area = abs(coarse.transform.determinant / fine.transform.determinant)
+    found = np.empty((len(values), *coarse.shape), dtype="float32")
+    for plane, mean in zip(values, found):
+        known = np.isfinite(plane)
+        seen = _integrals(_integrals(known, rows, 0), columns, 1)
+        total = _integrals(_integrals(np.where(known, plane, 0), rows, 0), columns, 1)
+        enough = np.abs(seen) >= _SEEN * area
+        mean[...] = np.where(enough, total / np.where(enough, seen, 1), np.nan)
+    return found
+
+
+def _integrals(values: NDArray[Any], edges: Edges, axis: int) -> Edges:
+    """Along an axis, between consecutive edges; a pixel that an edge cuts counts by its part."""
+    size = values.shape[axis]
+    sums = np.cumsum(values, axis=axis, dtype="float64")
+    sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)
+    at = edges.clip(0, size)
+    below = np.minimum(at.astype(int), size - 1)
+    part = np.expand_dims(at - below, 1 - axis)
+    upto = (1 - part) * sums.take(below, axis) + part * sums.take(below + 1, axis)
+    return np.diff(upto, axis=axis)

@@ -1,0 +1,64 @@
+"""Cubes from one band grid to another; a band that the data do not reach is NaN."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsi_xr.datasets._base import Array
+from hsi_xr.spectra import Bands
+
+COMMON = Bands.regular(400, 700, 10)
+"""The grid of ARAD, CAVE and ICVL."""
+
+_WIDTH = 10.0
+"""nm, of bands whose width nobody tells: the step of the public data sets."""
+_SIGMAS = 2.3548
+"""Full width at half maximum of a Gaussian, in standard deviations."""
+_ROUND = 1e-3
+"""nm, of wavelengths that were um in float32."""
+
+
+def by_gaussians(cube: Array, wavelengths: Array, bands: Bands) -> Array:
+    """Averages narrow bands with the Gaussian of each wide one.
+
+    Args:
+        cube: (n, ...).
+        wavelengths: (n,) in nm.
+        bands: Those wanted.
+
+    Returns:
+        (bands, ...); NaN where the nearest of the n is further than half a width.
+    """
+    centres = np.array(bands.centres)[:, None]
+    widths = np.array(bands.widths or (_WIDTH,) * len(bands))[:, None]
+    away = np.abs(wavelengths[None] - centres)
+    weights = np.exp(-0.5 * (away / (widths / _SIGMAS)) ** 2)
+    weights[~reached(wavelengths, bands)] = np.nan
+    weights /= weights.sum(1, keepdims=True)
+    return np.tensordot(weights, cube, 1).astype("float32")
+
+
+def reached(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:
+    """Whether one of these wavelengths (nm) lies within the full width of each band."""
+    away = np.abs(wavelengths[None] - np.array(bands.centres)[:, None]).min(1)
+    reach = np.array(bands.widths or (_WIDTH,) * len(bands)) / 2
+    return np.asarray(away <= reach + _ROUND)
+
+
+def by_lines(cube: Array, centres: Array, bands: Bands) -> Array:
+    """Between the two nearest bands; at the same centres the numbers stay as they are.
+
+    Args:
+        cube: (n, ...).
+        centres: (n,) in nm, ascending.
+        bands: Those wanted.
+
+    Returns:
+        (bands, ...); NaN beyond the first and the last centre.
+    """
+    wanted = np.array(bands.centres)
+    right = np.searchsorted(centres, wanted).clip(1, len(centres) - 1)
+    share = (wanted - centres[right - 1]) / (centres[right] - centres[right - 1])
+    share = share.astype("float32").reshape(-1, *(1,) * (cube.ndim - 1))
+    found = (1 - share) * cube[right - 1] + share * cube[right]
+    found[(wanted < centres[0]) | (wanted > centres[-1])] = np.nan
+    return found.astype("float32")

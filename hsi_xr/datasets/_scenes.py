@@ -1,0 +1,126 @@
+"""Scenes by name, and what is wrong with their files."""
+
+import difflib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from hsi_xr.datasets._base import Pair, Splits
+from hsi_xr.errors import InvalidData, UnknownName, UnreadableFile
+
+Shape = tuple[int | None, ...]
+"""What a header must say; None where any length will do."""
+
+_FEW = 12
+"""Names that an error can list."""
+
+
+def unknown(kind: str, name: str, known: Collection[str]) -> UnknownName:
+    """The error that no such thing is called so, with what may have been meant."""
+    close = difflib.get_close_matches(name, known, n=1)
+    asked = f"; did you mean {close[0]!r}?" if close else ";"
+    listed = ", ".join(sorted(known)[:_FEW]) + (", ..." if len(known) > _FEW else "")
+    return UnknownName(f"no {kind} is called {name!r}{asked} known: {listed}")
+
+
+def known(name: str, splits: Splits) -> str:
+    """The name, if some split has it.
+
+    Raises:
+        UnknownName: None has.
+    """
+    scenes = every(splits)
+    if name not in scenes:
+        raise unknown("scene", name, scenes)
+    return name
+
+
+def every(splits: Splits) -> set[str]:
+    return {name for scenes in splits.values() for name in scenes}
+
+
+def existing(folder: Path) -> Path:
+    """The folder.
+
+    Raises:
+        UnreadableFile: There is none.
+    """
+    if not folder.is_dir():
+        raise UnreadableFile(f"there is no folder {str(folder)!r}; unpack the data set there")
+    return folder
+
+
+def lists(folder: Path, files: dict[str, str]) -> dict[str, Sequence[str]]:
+    """Splits from lists of one name a line: split -> file; those that are there."""
+    paths = {split: folder / file for split, file in files.items()}
+    return {
+        split: tuple(path.read_text().split()) for split, path in paths.items() if path.is_file()
+    }
+
+
+def own_lists(folder: Path, names: Iterable[str]) -> Splits:
+    """Splits by `train.txt`, `validation.txt`, `test.txt` of a folder; without, all train."""
+    files = {split: f"{split}.txt" for split in ("train", "validation", "test")}
+    return lists(folder, files) or {"train": tuple(sorted(names))}
+
+
+def there(path: Path | None, name: str) -> Path:
+    """The path.
+
+    Raises:
+        UnreadableFile: There is no file of that scene.
+    """
+    if path is None:
+        raise UnreadableFile(f"a file of {name!r} is missing; see `problems()`")
+    return path
+
+
+def unlisted(splits: Splits, folder: Path, found: Collection[str]) -> list[str]:
+    """A line for each scene of the splits without a file in a folder, or the other way round."""
+    listed = every(splits)
+    missing = [f"{str(folder)!r} lacks {name!r}" for name in sorted(listed - {*found})]
+    odd = sorted({*found} - listed)
+    return missing + [f"{name!r} in {str(folder)!r} is extra: no split has it" for name in odd]
+
+
+def on_one_grid(pair: Pair) -> Pair:
+    """The pair.
+
+    Raises:
+        InvalidData: Cube and picture are of different sizes.
+    """
+    if pair.cube.shape[1:] != pair.rgb.shape[1:]:
+        raise InvalidData(
+            f"the cube of {pair.name!r} has {_text(pair.cube.shape[1:])} pixels, its picture "
+            f"{_text(pair.rgb.shape[1:])}; get both files anew"
+        )
+    return pair
+
+
+def wrong(path: Path, shape_of: Callable[[Path], tuple[int, ...]], expected: Shape) -> list[str]:
+    """A line if a file is missing, cannot be opened, or has another shape; else none.
+
+    Args:
+        path: Of the file.
+        shape_of: Reads the shape from its header; raises InvalidData.
+        expected: That shape.
+    """
+    if not path.exists():
+        return [f"{str(path)!r} is missing"]
+    try:
+        found = shape_of(path)
+    except InvalidData as error:
+        return [str(error)]
+    fits = len(found) == len(expected) and all(e in (None, f) for f, e in zip(found, expected))
+    return [] if fits else [f"{str(path)!r} holds {_text(found)}, and not {_text(expected)}"]
+
+
+def extra(folder: Path, expected: Iterable[Path], *, pattern: str = "*") -> Iterator[str]:
+    """A line for each file of a folder that is none of the expected ones; hidden ones aside."""
+    wanted = set(expected)
+    for path in sorted(folder.glob(pattern)):
+        if path not in wanted and not path.name.startswith(".") and path.name != "Thumbs.db":
+            yield f"{str(path)!r} is extra: no split has a scene of that name"
+
+
+def _text(shape: Shape) -> str:
+    return " x ".join("any" if side is None else str(side) for side in shape)

@@ -1,0 +1,118 @@
+"""Cubes of the coded-aperture simulation of TSA-Net: CAVE to train, ten scenes of KAIST to test."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hsi_xr.datasets import _camera, _mat, _scenes
+from hsi_xr.datasets._base import Array, Coding, DataSet, Pair, Splits
+from hsi_xr.errors import InvalidData
+from hsi_xr.spectra import Bands
+
+FULL_SCALE = 65536
+"""Of the cubes to train; those to test are in [0, 1]."""
+
+_TRAIN, _TEST = "cave_1024_28", "TSA_simu_data/Truth"
+_MASK = "TSA_simu_data/mask.mat"
+_KEYS = {"train": ("img_expand", "img"), "test": ("img",)}
+
+
+class Kaist:
+    """205 cubes of 1024 x 1024 and 10 of 256 x 256 pixels, in 28 bands of 453.5 to 648 nm.
+
+    Layout: `cave_1024_28/scene1.mat` to `scene205.mat` (`img_expand`, else `img`) and
+    `TSA_simu_data/Truth/scene01.mat` to `scene10.mat` (`img`); a scene is named by its path, as
+    `TSA_simu_data/Truth/scene01`. The mask is `TSA_simu_data/mask.mat`. What the instrument sees
+    of a cube is in `hsi_xr.coded_aperture`.
+
+    Args:
+        folder: With both folders.
+        camera: Who takes the pictures: sensitivities (3, 28), or a JSON file of them, as of
+            rawtoaces-data. The pictures are linear. The coded aperture needs none: without,
+            `cube` and `mask` can be read, and no pair.
+        train_size: (rows, columns) of a cube to train.
+        test_size: The same of those to test, and of the mask.
+
+    Source: Meng, Ma, Yuan 2020, "End-to-End Low Cost Compressive Spectral Imaging with
+        Spatial-Spectral Self-Attention" (ECCV); layout of
+        https://github.com/caiyuanhao1998/MST, simulation/train_code.
+    """
+
+    # fmt: off
+    bands: Bands = Bands((
+        453.5, 457.5, 462, 466, 471.5, 476.5, 481.5, 487, 492.5, 498, 504, 510, 516, 522.5,
+        529.5, 536.5, 544, 551.5, 558.5, 567.5, 575.5, 584.5, 594.5, 604, 614.5, 625, 636.5, 648,
+    ))
+    # fmt: on
+    coding: Coding = "linear"
+    splits: Splits = {  # noqa: RUF012 - a Mapping
+        "train": tuple(f"{_TRAIN}/scene{number}" for number in range(1, 206)),
+        "test": tuple(f"{_TEST}/scene{number:02d}" for number in range(1, 11)),
+    }
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        camera: _camera.Sensitivity | None = None,
+        train_size: tuple[int, int] = (1024, 1024),
+        test_size: tuple[int, int] = (256, 256),
+    ) -> None:
+        self.folder = _scenes.existing(folder)
+        self.response = None if camera is None else _camera.response(camera, self.bands)
+        self.sizes = {"train": train_size, "test": test_size}
+
+    def read(self, name: str) -> Pair:
+        """A cube and its picture.
+
+        Raises:
+            MissingFact: No camera is given.
+        """
+        _scenes.known(name, self.splits)
+        response = _camera.response(self.response, self.bands)
+        cube = self.cube(name)
+        return Pair(name, cube, _camera.photograph(cube, response))
+
+    def cube(self, name: str) -> Array:
+        """(28, rows, columns) in [0, 1]."""
+        split = _split(_scenes.known(name, self.splits))
+        cube = _mat.read_cube(self.folder / f"{name}.mat", *_KEYS[split])
+        return cube / np.float32(FULL_SCALE) if split == "train" else cube
+
+    def mask(self) -> Array:
+        """(rows, columns) of the aperture as it was measured, near 0 and near 1.
+
+        Raises:
+            InvalidData: It has another size than the scenes to test.
+        """
+        mask = _mat.read(self.folder / _MASK, "mask").astype("float32")
+        if mask.shape != self.sizes["test"]:
+            raise InvalidData(f"the mask is {mask.shape}, and not {self.sizes['test']}")
+        return mask
+
+    def problems(self) -> Sequence[str]:
+        found: list[str] = []
+        for split, names in self.splits.items():
+            wanted = [self.folder / f"{name}.mat" for name in names]
+            for path in wanted:
+                found += _scenes.wrong(path, _SHAPES[split], (*self.sizes[split], len(self.bands)))
+            found += _scenes.extra(wanted[0].parent, wanted)
+        return found + _scenes.wrong(self.folder / _MASK, _mask_shape, self.sizes["test"])
+
+
+def _split(name: str) -> str:
+    return "train" if name.startswith(_TRAIN) else "test"
+
+
+def _mask_shape(path: Path) -> tuple[int, ...]:
+    return _mat.shape(path, "mask")
+
+
+_SHAPES = {
+    "train": lambda path: _mat.shape(path, *_KEYS["train"]),
+    "test": lambda path: _mat.shape(path, *_KEYS["test"]),
+}
+
+
+build: type[DataSet] = Kaist

@@ -1,0 +1,119 @@
+"""Pairs of anybody's own: georeferenced cubes, and pictures of the same ground."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hsi_xr.datasets import _rasters, _scenes
+from hsi_xr.datasets._averaging import Grid, averaged, check
+from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
+from hsi_xr.datasets._resampling import COMMON
+from hsi_xr.errors import BandMismatch, HsiError, MissingFact, NotGeoreferenced
+from hsi_xr.raster.radiometry import Radiometry, decide
+from hsi_xr.raster.read import crs_of, transform_of
+from hsi_xr.raster.read import open as open_raster
+from hsi_xr.spectra import Bands
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_PICTURES = (".tif", ".tiff")
+
+
+class Pairs:
+    """`rgb/NAME.tif` and `hsi/NAME.tif`, ENVI `hsi/NAME.img` or `hsi/NAME.zarr` of one array.
+
+    The picture is brought to the grid of the cube: its light, decoded to linear, is averaged over
+    the area of each of the cube's pixels. So it is the cube that stays as it was measured, and
+    pictures are linear here. The extents may differ, the CRS may not. Where one of the two is not
+    known the cube is NaN and the picture 0.
+
+    Wavelengths are those of the cube's file (see `hsi_xr.open`), else of `wavelengths.csv` in
+    `hsi` or beside it. Splits are `train.txt`, `validation.txt` and `test.txt` in the folder, a
+    name a line; without, all train.
+
+    Args:
+        folder: With `rgb` and `hsi`.
+        bands: Cubes are brought to these by Gaussians of their widths.
+        scale: What brings stored integers of cubes to reflectance, e.g. 1e-4.
+        radiometry: Of the pictures as they are stored, `srgb`, `linear` or `reflectance`; may be
+            left out for 8-bit files, which count as sRGB.
+        rgb_scale: What brings the stored numbers of pictures to [0, 1], e.g. 1/255.
+        crs: Of files that tell none, e.g. "EPSG:32618".
+    """
+
+    coding: Coding = "linear"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        bands: Bands = COMMON,
+        scale: float | None = None,
+        radiometry: str | None = None,
+        rgb_scale: float | None = None,
+        crs: str | None = None,
+    ) -> None:
+        self.folder = folder
+        self.cubes = _rasters.cubes(folder / "hsi")
+        self.pictures = _rasters.by_stem(folder / "rgb", _PICTURES)
+        self.bands, self.scale = bands, scale
+        self.radiometry, self.rgb_scale, self.crs = radiometry, rgb_scale, crs
+        self.splits: Splits = _scenes.own_lists(folder, {*self.cubes} & {*self.pictures})
+
+    def read(self, name: str) -> Pair:
+        measured, seen, kind = self._opened(_scenes.known(name, self.splits))
+        cube = _rasters.cube(measured, self.bands)
+        light = kind.linear(seen.values)
+        _rasters.check_level(light, seen.encoding["source"], "rgb_scale=1/255")
+        rgb = averaged(light, _grid(seen, self.crs), _grid(measured, self.crs))
+        unknown = np.isnan(rgb).any(0) | np.isnan(cube).all(0)
+        cube[:, unknown], rgb[:, unknown] = np.nan, 0
+        return Pair(name, cube, np.minimum(rgb, 1))
+
+    def problems(self) -> Sequence[str]:
+        found = [
+            *_scenes.unlisted(self.splits, self.folder / "hsi", self.cubes),
+            *_scenes.unlisted(self.splits, self.folder / "rgb", self.pictures),
+        ]
+        for name in sorted({*self.cubes} & {*self.pictures} & _scenes.every(self.splits)):
+            try:
+                self._opened(name)
+            except HsiError as error:
+                found.append(str(error))
+        return found
+
+    def _opened(self, name: str) -> tuple["xr.DataArray", "xr.DataArray", Radiometry]:
+        """Cube and picture, lazily, and what the numbers of the picture mean."""
+        measured = _rasters.opened(_scenes.there(self.cubes.get(name), name), self.scale)
+        path = _scenes.there(self.pictures.get(name), name)
+        seen = open_raster(path)
+        if seen.sizes["band"] != 3:
+            raise BandMismatch(
+                f"{str(path)!r} has {seen.sizes['band']} bands; a picture has red, green and blue"
+            )
+        dtype, stated = str(seen.encoding["dtype"]), seen.encoding.get("radiometry")
+        try:
+            kind = decide(dtype, radiometry=self.radiometry, scale=self.rgb_scale, stated=stated)
+        except MissingFact as error:
+            raise MissingFact(f"{str(path)!r}: {error}; that scale is rgb_scale here") from error
+        check(_grid(seen, self.crs), _grid(measured, self.crs), repr(str(path)))
+        return measured, seen, kind
+
+
+def _grid(array: "xr.DataArray", crs: str | None) -> Grid:
+    from rasterio.crs import CRS
+
+    transform, told = transform_of(array), crs_of(array)
+    if transform is None or (told is None and crs is None):
+        raise NotGeoreferenced(
+            f"{array.encoding['source']!r} does not tell where it lies; "
+            "give crs=..., e.g. 'EPSG:32618', if it is its CRS alone that is missing"
+        )
+    rows, columns = array.sizes["y"], array.sizes["x"]
+    return Grid(transform, told or CRS.from_user_input(crs), (rows, columns))
+
+
+build: type[DataSet] = Pairs

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from hsi_xr.datasets import _mat
+from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
+from tests.mat_files import cut, texture, write_v5, write_v73
+
+WRITERS = [write_v5, write_v73]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_both_flavours_have_the_axes_of_matlab(tmp_path, write):
+    cube = texture(5, 7, 3)
+    path = write(tmp_path / "a.mat", other=texture(2, 2), cube=cube)
+    assert _mat.shape(path, "cube") == (5, 7, 3)
+    np.testing.assert_array_equal(_mat.read(path, "cube"), cube)
+    np.testing.assert_array_equal(_mat.read_cube(path, "cube"), cube.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_the_first_name_that_is_there_is_read(tmp_path, write):
+    path = write(tmp_path / "a.mat", img=texture(2, 3))
+    assert _mat.shape(path, "img_expand", "img") == (2, 3)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_missing_variable_is_named_with_those_that_are_there(tmp_path, write):
+    path = write(tmp_path / "a.mat", img=texture(2, 3))
+    for verb in (_mat.shape, _mat.read):
+        with pytest.raises(InvalidData, match="no 'cube'; it has img"):
+            verb(path, "cube")
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.999])
+def test_a_truncated_file_is_known_by_its_header(tmp_path, write, share):
+    path = write(tmp_path / "a.mat", cube=texture(40, 50, 3))
+    cut(path, share)
+    for verb in (_mat.shape, _mat.read):
+        with pytest.raises(UnreadableFile, match=r"a\.mat"):
+            verb(path, "cube")
+
+
+def test_what_is_no_matlab_file_is_refused(tmp_path):
+    path = tmp_path / "a.mat"
+    path.write_bytes(b"<html>no such download</html>" * 20)
+    with pytest.raises(UnreadableFile, match="no MATLAB file"):
+        _mat.shape(path, "cube")
+    with pytest.raises(UnreadableFile, match="check the path"):
+        _mat.shape(tmp_path / "b.mat", "cube")
+
+
+def test_without_the_reader_the_error_says_what_to_install(tmp_path, monkeypatch):
+    path = write_v73(tmp_path / "a.mat", cube=texture(2, 2))
+    monkeypatch.setitem(__import__("sys").modules, "h5py", None)
+    with pytest.raises(UsageError, match=r"pip install hsi-xr\[train\]"):
+        _mat.shape(path, "cube")

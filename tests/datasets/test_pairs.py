@@ -1,0 +1,333 @@
+"""Anybody's own cubes: with pictures, and alone."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from hsi_xr.datasets import COMMON, checked, load
+from hsi_xr.errors import (
+    BandMismatch,
+    InvalidData,
+    MissingFact,
+    NotGeoreferenced,
+    UnreadableFile,
+)
+from hsi_xr.physics import srgb_decode
+from hsi_xr.spectra import Bands
+from hsi_xr.training.sources import resample
+from tests.scenes import DATA, save
+
+COARSE = Affine(1, 0, 500_000, 0, -1, 4_000_000)
+FINE = COARSE @ Affine.scale(0.25)
+WAVELENGTHS = np.arange(395.0, 706.0, 5)
+BANDS = Bands.regular(450, 650, 50)
+ROWS, COLUMNS = 4, 7
+OPTIONS = {"bands": BANDS, "scale": 1e-4}
+
+
+def spectra() -> np.ndarray:
+    """(63, 4, 7) int16: reflectance times 10,000, a ramp over the wavelengths in every pixel."""
+    slope = np.random.default_rng(0).uniform(1, 8, (1, ROWS, COLUMNS))
+    return (slope * (WAVELENGTHS - 300)[:, None, None]).round().astype("int16")
+
+
+def picture() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (3, 4 * ROWS, 4 * COLUMNS)).astype("uint8")
+
+
+def light(rgb: np.ndarray) -> np.ndarray:
+    import torch
+
+    return srgb_decode(torch.from_numpy(rgb / 255)).numpy()
+
+
+def by_blocks(fine: np.ndarray) -> np.ndarray:
+    return fine.reshape(3, fine.shape[1] // 4, 4, fine.shape[2] // 4, 4).mean((2, 4))
+
+
+def write_wavelengths(folder, wavelengths=WAVELENGTHS):
+    lines = ["# nm", *(f"{nm:g}" for nm in wavelengths)]
+    (folder / "wavelengths.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def plots(tmp_path):
+    """Two plots, GeoTIFF both, pictures of four times the resolution."""
+    for part in ("hsi", "rgb"):
+        (tmp_path / part).mkdir()
+    for name in ("a", "b"):
+        save(tmp_path / f"hsi/{name}.tif", spectra(), transform=COARSE)
+        save(tmp_path / f"rgb/{name}.tif", picture(), transform=FINE)
+    write_wavelengths(tmp_path)
+    return tmp_path
+
+
+def test_light_is_averaged_over_the_pixels_of_the_cube(plots):
+    dataset = load("pairs", plots, **OPTIONS)
+    pair = dataset.read("a")
+    assert pair.cube.shape == (5, ROWS, COLUMNS) and pair.rgb.shape == (3, ROWS, COLUMNS)
+    np.testing.assert_allclose(pair.rgb, by_blocks(light(picture())), atol=1e-5)
+    assert dataset.coding == "linear" and pair.rgb.dtype == pair.cube.dtype == np.float32
+
+
+def test_cubes_come_on_the_bands_that_are_asked_for(plots):
+    cube = load("pairs", plots, **OPTIONS).read("a").cube
+    # the mean of a ramp under a symmetric Gaussian is its value at the centre
+    at = np.searchsorted(WAVELENGTHS, BANDS.centres)
+    np.testing.assert_allclose(cube[1:4], spectra()[at][1:4] / 1e4, rtol=2e-3)
+
+
+def test_a_band_that_was_not_measured_is_nan(plots):
+    bands = Bands((380.0, 400.0, 700.0, 2200.0), (10.0,) * 4)
+    with np.errstate(all="raise", under="ignore"):
+        cube = load("pairs", plots, bands=bands, scale=1e-4).read("a").cube
+    assert np.isnan(cube[[0, 3]]).all() and np.isfinite(cube[1:3]).all()
+
+
+def test_extents_may_differ_and_what_one_does_not_show_is_unknown(plots):
+    shifted = FINE @ Affine.translation(8, -4)  # two columns to the east, one row to the north
+    save(plots / "rgb/a.tif", picture(), transform=shifted)
+    pair = load("pairs", plots, **OPTIONS).read("a")
+    assert np.isnan(pair.cube[:, :, :2]).all() and np.isnan(pair.cube[:, -1]).all()
+    assert (pair.rgb[:, :, :2] == 0).all() and (pair.rgb[:, -1] == 0).all()
+    expected = by_blocks(light(picture()))[:, 1:, :-2]
+    np.testing.assert_allclose(pair.rgb[:, :-1, 2:], expected, atol=1e-5)
+    assert np.isfinite(pair.cube[:, :-1, 2:]).all()
+
+
+def test_means_are_by_area_where_pixels_do_not_nest(plots):
+    """Pixels of 0.4 m: an edge of the cube's cuts every other one in half."""
+    pixels = picture()[:, :10, :18]
+    save(plots / "rgb/a.tif", pixels, transform=COARSE @ Affine.scale(0.4))
+    found = load("pairs", plots, **OPTIONS).read("a").rgb
+    weights = np.array([[1, 1, 0.5, 0, 0], [0, 0, 0.5, 1, 1]]) / 2.5
+    by_hand = weights @ light(pixels)[1, :5, :5] @ weights.T
+    np.testing.assert_allclose(found[1, :2, :2], by_hand, atol=1e-6)
+
+
+def test_south_up_pictures_are_averaged_to_the_same(plots):
+    upside = COARSE @ Affine.translation(0, ROWS) @ Affine.scale(0.25, -0.25)
+    save(plots / "rgb/a.tif", picture()[:, ::-1], transform=upside)
+    dataset = load("pairs", plots, **OPTIONS)
+    np.testing.assert_allclose(dataset.read("a").rgb, dataset.read("b").rgb, atol=1e-6)
+
+
+def test_nodata_of_the_picture_is_left_out_of_the_mean(plots):
+    pixels = picture()
+    pixels[:, :2, :4] = 0
+    pixels[:, 4:8, 4:8] = 0
+    save(plots / "rgb/a.tif", pixels, transform=FINE, nodata=0)
+    pair = load("pairs", plots, **OPTIONS).read("a")
+    half = light(pixels)[:, 2:4, :4].mean((1, 2))
+    np.testing.assert_allclose(pair.rgb[:, 0, 0], half, atol=1e-5)
+    assert np.isnan(pair.cube[:, 1, 1]).all() and (pair.rgb[:, 1, 1] == 0).all()
+
+
+def test_wavelengths_of_an_envi_header_come_first(plots):
+    (plots / "hsi/a.tif").unlink()
+    save(plots / "hsi/a.img", spectra(), transform=COARSE, driver="ENVI")
+    header = plots / "hsi/a.hdr"
+    listed = ", ".join(f"{nm + 50:g}" for nm in WAVELENGTHS)
+    header.write_text(
+        header.read_text() + f"wavelength units = Nanometers\nwavelength = {{{listed}}}\n"
+    )
+    told = load("pairs", plots, bands=Bands((600.0,)), scale=1e-4)
+    table = load("pairs", plots, bands=Bands((550.0,)), scale=1e-4)
+    np.testing.assert_allclose(told.read("a").cube, table.read("b").cube, rtol=1e-6)
+
+
+def test_a_zarr_array_is_read_too(plots):
+    (plots / "hsi/a.tif").unlink()
+    with rasterio.open(
+        plots / "hsi/a.zarr", "w", driver="Zarr", count=63, height=ROWS, width=COLUMNS,
+        dtype="int16", transform=COARSE,
+    ) as file:  # fmt: skip
+        file.write(spectra())
+    dataset = load("pairs", plots, crs="EPSG:32633", **OPTIONS)
+    np.testing.assert_array_equal(dataset.read("a").cube, dataset.read("b").cube)
+
+
+def test_splits_are_lists_in_the_folder_else_all_train(plots):
+    assert load("pairs", plots).splits == {"train": ("a", "b")}
+    (plots / "train.txt").write_text("b\n")
+    (plots / "validation.txt").write_text("a\n")
+    assert load("pairs", plots).splits == {"train": ("b",), "validation": ("a",)}
+
+
+def test_without_facts_the_error_says_which_and_how(plots):
+    with pytest.raises(MissingFact, match=r"hsi/a\.tif.*scale=1e-4"):
+        load("pairs", plots).read("a")
+    save(plots / "rgb/a.tif", picture().astype("float32"), transform=FINE)
+    with pytest.raises(MissingFact, match=r"rgb/a\.tif.*radiometry='srgb'"):
+        load("pairs", plots, **OPTIONS).read("a")
+    (plots / "wavelengths.csv").unlink()
+    with pytest.raises(MissingFact, match="tells no wavelengths"):
+        load("pairs", plots, **OPTIONS).read("b")
+
+
+def test_stored_numbers_of_pictures_are_what_the_options_say(plots):
+    save(plots / "rgb/a.tif", picture().astype("float32"), transform=FINE)
+    options = {**OPTIONS, "rgb_scale": 1 / 255}
+    coded = load("pairs", plots, radiometry="srgb", **options).read("a").rgb
+    np.testing.assert_allclose(coded, by_blocks(light(picture())), atol=1e-5)
+    linear = load("pairs", plots, radiometry="linear", **options).read("a").rgb
+    np.testing.assert_allclose(linear, by_blocks(picture() / 255), atol=1e-5)
+
+
+def test_numbers_far_above_white_are_refused(plots):
+    save(plots / "hsi/a.tif", spectra().astype("float32"), transform=COARSE)
+    with pytest.raises(InvalidData, match=r"hsi/a\.tif.*scale=1e-4"):
+        load("pairs", plots, bands=BANDS).read("a")
+    save(plots / "rgb/b.tif", picture().astype("float32"), transform=FINE)
+    with pytest.raises(InvalidData, match=r"rgb/b\.tif.*rgb_scale=1/255"):
+        load("pairs", plots, radiometry="linear", **OPTIONS).read("b")
+
+
+def test_a_truncated_envi_cube_is_refused_and_not_read_as_zeros(plots):
+    (plots / "hsi/a.tif").unlink()
+    path = save(plots / "hsi/a.img", spectra(), transform=COARSE, driver="ENVI")
+    assert load("pairs", plots, **OPTIONS).problems() == []
+    path.write_bytes(path.read_bytes()[:-10])
+    assert "a.img' is truncated" in load("pairs", plots, **OPTIONS).problems()[0]
+
+
+def test_a_table_of_other_bands_is_refused(plots):
+    write_wavelengths(plots, WAVELENGTHS[:-1])
+    with pytest.raises(InvalidData, match="tells 62 bands"):
+        load("pairs", plots, **OPTIONS).read("a")
+    (plots / "wavelengths.csv").write_text("wavelength\n400\n")
+    with pytest.raises(InvalidData, match="no list of nm"):
+        load("pairs", plots, **OPTIONS).read("a")
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "words"),
+    [
+        (lambda p: save(p, picture()[:1], transform=FINE), BandMismatch, "has 1 bands"),
+        (lambda p: save(p, picture(), transform=FINE, crs=None), NotGeoreferenced, "crs=..."),
+        (
+            lambda p: save(p, picture(), transform=FINE @ Affine.translation(400, 0)),
+            InvalidData,
+            "other ground",
+        ),
+        (lambda p: save(p, picture(), transform=FINE, crs="EPSG:3857"), InvalidData, "CRS"),
+        (lambda p: save(p, picture()[:, :3, :3], transform=COARSE), None, None),
+        (
+            lambda p: save(p, picture()[:, :3, :3], transform=COARSE @ Affine.scale(1.5)),
+            InvalidData,
+            "larger pixels",
+        ),
+    ],
+)
+def test_a_picture_that_does_not_fit_is_a_problem_and_refused(plots, write, error, words):
+    write(plots / "rgb/b.tif")
+    dataset = load("pairs", plots, **OPTIONS)
+    if error is None:
+        assert dataset.problems() == []
+        return
+    assert len(dataset.problems()) == 1 and words in dataset.problems()[0]
+    with pytest.raises(error, match=r"b\.tif"):
+        dataset.read("b")
+
+
+def test_problems_name_missing_extra_and_truncated_files(plots):
+    whole = (plots / "hsi/a.tif").read_bytes()
+    (plots / "hsi/a.tif").write_bytes(whole[: len(whole) // 2])
+    save(plots / "rgb/c.tif", picture(), transform=FINE)
+    (plots / "train.txt").write_text("a b d")
+    problems = load("pairs", plots, **OPTIONS).problems()
+    expected = ["hsi' lacks 'd'", "rgb' lacks 'd'", "'c' in", "a.tif' is truncated"]
+    assert len(problems) == len(expected)
+    assert all(text in line for text, line in zip(expected, problems))
+    with pytest.raises(UnreadableFile, match="'d' is missing"):
+        load("pairs", plots, **OPTIONS).read("d")
+
+
+def test_without_lists_a_file_without_its_twin_is_extra(plots):
+    (plots / "rgb/b.tif").unlink()
+    problems = load("pairs", plots, **OPTIONS).problems()
+    assert len(problems) == 1 and "'b' in" in problems[0] and "hsi' is extra" in problems[0]
+
+
+def test_two_cubes_of_one_stem_are_refused(plots):
+    save(plots / "hsi/a.img", spectra(), transform=COARSE, driver="ENVI")
+    with pytest.raises(InvalidData, match="one stem"):
+        load("pairs", plots)
+
+
+def test_cubes_alone_are_photographed(plots):
+    write_wavelengths(plots / "hsi")
+    camera = np.random.default_rng(2).uniform(0, 1, (3, len(BANDS)))
+    dataset = load("cubes", plots / "hsi", camera=camera, **OPTIONS)
+    pair = checked(dataset).read("b")
+    np.testing.assert_array_equal(pair.cube, load("pairs", plots, **OPTIONS).read("b").cube)
+    by_hand = camera[2] / camera[2].sum() @ pair.cube[:, 3, 5]
+    assert pair.rgb[2, 3, 5] == pytest.approx(by_hand, rel=1e-5)
+    assert dataset.coding == "linear" and dataset.splits == {"train": ("a", "b")}
+
+
+def test_nodata_of_a_cube_is_unknown_and_black(plots):
+    pixels = spectra()
+    pixels[:, 1, 2] = -9999
+    save(plots / "hsi/a.tif", pixels, transform=COARSE, nodata=-9999)
+    pair = load("cubes", plots / "hsi", camera=np.ones((3, 5)), **OPTIONS).read("a")
+    assert np.isnan(pair.cube[:, 1, 2]).all() and np.isnan(pair.cube).sum() == 5
+    assert (pair.rgb[:, 1, 2] == 0).all() and (pair.rgb == 0).sum() == 3
+
+
+def test_a_camera_that_looks_where_the_cube_does_not_is_a_problem(plots):
+    bands = Bands((600.0, 800.0))
+    dataset = load("cubes", plots / "hsi", camera=np.ones((3, 2)), bands=bands, scale=1e-4)
+    assert len(dataset.problems()) == 2 and "reaches none of 800 nm" in dataset.problems()[0]
+    with pytest.raises(InvalidData, match="reaches none of 800 nm"):
+        dataset.read("a")
+
+
+NEON = DATA / "cubes"
+
+
+def neon(folder, cubes: dict[str, str], pictures: dict[str, str], bands: int):
+    """Links to NEON's files under one name each, and the first of their wavelengths."""
+    for part, files in {"hsi": cubes, "rgb": pictures}.items():
+        (folder / part).mkdir()
+        for name, source in files.items():
+            (folder / part / f"{name}.tif").symlink_to((NEON / source).resolve())
+    lines = (NEON / "neon_wavelengths_nm.csv").read_text().splitlines()
+    told = [float(line.split(",")[0]) for line in lines if line[0].isdigit()]
+    write_wavelengths(folder, told[:bands])
+    return np.array(told[:bands], "float32")
+
+
+@pytest.mark.skipif(not NEON.is_dir(), reason="the NEON plots are not here")
+def test_neon_plots_are_pairs(tmp_path):
+    """HSI 369 bands int16 of 1 m, RGB float32 of 0.1 m with numbers to 255."""
+    names = ("MLBS_1", "OSBS_5", "OSBS_36")
+    files = [{name: f"neon_idtrees/{part}/{name}.tif" for name in names} for part in ("HSI", "RGB")]
+    wavelengths = neon(tmp_path, *files, bands=369)
+    dataset = load("pairs", tmp_path, scale=1e-4, radiometry="srgb", rgb_scale=1 / 255)
+    pair = checked(dataset).read("OSBS_5")
+    assert pair.cube.shape == (31, 20, 20) and np.isfinite(pair.cube).all()
+    with rasterio.open(tmp_path / "hsi/OSBS_5.tif") as file:
+        expected = resample(file.read() / np.float32(1e4), wavelengths, COMMON)
+    np.testing.assert_allclose(pair.cube.clip(1e-4), expected, rtol=1e-4)
+    with rasterio.open(tmp_path / "rgb/OSBS_5.tif") as file:
+        blocks = light(file.read()).reshape(3, 20, 10, 20, 10).mean((2, 4))
+    np.testing.assert_allclose(pair.rgb, blocks, atol=1e-4)
+
+
+@pytest.mark.skipif(not NEON.is_dir(), reason="the NEON plots are not here")
+def test_a_neon_cube_without_crs_is_a_pair_once_it_is_told(tmp_path):
+    base = "neon_plots/HARV_726000_4699000"
+    neon(
+        tmp_path,
+        {"HARV": f"{base}_reflectance_crop.tif"},
+        {"HARV": f"{base}_rgb_crop.tif"},
+        bands=426,
+    )
+    with pytest.raises(NotGeoreferenced, match="EPSG:32618"):
+        load("pairs", tmp_path, scale=1e-4).read("HARV")
+    pair = load("pairs", tmp_path, scale=1e-4, crs="EPSG:32618").read("HARV")
+    assert pair.cube.shape == (31, 40, 40) and np.isfinite(pair.cube).all()
+    green, seen = pair.cube[15].ravel(), pair.rgb[1].ravel()
+    assert np.corrcoef(green, seen)[0, 1] > 0.5  # the same ground, and not turned

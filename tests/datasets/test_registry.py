@@ -1,0 +1,68 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hsi_xr import datasets
+from hsi_xr.datasets._camera import response
+from hsi_xr.errors import InvalidData, UnknownName, UnreadableFile, UsageError
+from hsi_xr.spectra import Bands
+
+
+def test_every_file_of_the_folder_is_a_data_set():
+    known = ["cave", "cubes", "harvard", "icvl", "kaist", "ntire2020", "ntire2022", "pairs"]
+    assert datasets.names() == known
+
+
+def test_an_unknown_data_set_is_refused_with_a_hint(tmp_path):
+    with pytest.raises(UnknownName, match="did you mean 'ntire2022'"):
+        datasets.load("ntire-2022", tmp_path)
+
+
+def test_an_unknown_option_is_refused_with_those_there_are(tmp_path):
+    with pytest.raises(UsageError, match="no option colour; known: coding, size"):
+        datasets.load("ntire2022", tmp_path, colour="linear")
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_a_folder_that_is_not_there_is_refused(tmp_path, name):
+    options = {} if name in ("ntire2020", "ntire2022", "pairs") else {"camera": np.ones((3, 31))}
+    if name == "kaist":
+        options = {}
+    with pytest.raises(UnreadableFile, match="there is no folder"):
+        datasets.load(name, tmp_path / "nowhere", **options)
+
+
+def test_names_are_told_without_torch_or_gdal():
+    code = "import sys; from hsi_xr import datasets; datasets.names(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "rasterio", "h5py", "scipy"} & {*done.stdout.split()}
+
+
+@pytest.fixture
+def curves(tmp_path):
+    """380 to 780 nm in steps of 200, in the layout of rawtoaces-data."""
+    table = {"380": [0, 1, 2], "580": [1, 1, 0], "780": [3, 1, 0]}
+    path = tmp_path / "camera.json"
+    path.write_text(json.dumps({"spectral_data": {"data": {"main": table}}}))
+    return path
+
+
+def test_a_camera_file_is_read_between_its_wavelengths(curves):
+    found = response(curves, Bands((430.0, 580.0, 680.0)))
+    np.testing.assert_allclose(found, [[0.25, 1, 2], [1, 1, 1], [1.5, 0, 0]])
+    np.testing.assert_array_equal(response(str(curves), Bands((580.0,))), [[1], [1], [0]])
+
+
+def test_a_camera_that_does_not_tell_of_a_band_is_refused(curves, tmp_path):
+    with pytest.raises(InvalidData, match="over 370 to 580 nm are needed"):
+        response(curves, Bands((370.0, 580.0)))
+    (tmp_path / "b.json").write_text('{"spectral_data": []}')
+    with pytest.raises(InvalidData, match="no table of sensitivities"):
+        response(tmp_path / "b.json", Bands((580.0,)))
+    with pytest.raises(UnreadableFile, match="check the path"):
+        response(tmp_path / "c.json", Bands((580.0,)))
+    with pytest.raises(InvalidData, match=r"got \(3, 30\)"):
+        response(np.ones((3, 30)), Bands.regular(400, 700, 10))
