@@ -100,7 +100,8 @@ class Evaluation:
                 for i in self.images
             ],
         }
-        return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        # options may be paths or other values that JSON does not have
+        return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
 def _mean(images: Sequence[Image]) -> Mean:

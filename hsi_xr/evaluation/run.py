@@ -169,12 +169,12 @@ def _sights(
 
 def _scored(sight: Sight, settings: Settings) -> Sight:
     within = (slice(None), *sight.crop)
-    truth = sight.truth[within]
+    estimate, truth = sight.estimate, sight.truth[within]
+    gain = Tally.of(estimate[within], truth).gain
     if settings.scale == "gain":
-        gain = Tally.of(sight.estimate[within], truth).gain
-        sight = replace(sight, estimate=gain * sight.estimate)
-    found = scores(sight.estimate[within], truth, floor=settings.floor)
-    return replace(sight, image=replace(sight.image, scores=found))
+        estimate = gain * estimate
+    found = {**scores(estimate[within], truth, floor=settings.floor), "gain": gain}
+    return replace(sight, estimate=estimate, image=replace(sight.image, scores=found))
 
 
 def _estimate(model: Name, rgb: Array, coding: str, settings: Settings) -> NDArray[np.float32]:

@@ -28,12 +28,12 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "sam": Column("SAM (deg)", 2, "mean spectral angle in degrees (Kruse et al. 1993)"),
     "ssim": Column("SSIM", 4, "11 x 11 Gaussian windows, mean over bands (Wang et al. 2004)"),
     "ergas": Column("ERGAS", 2, "relative global error, ratio 1 (Wald 2002)"),
-    "gain": Column("gain", 3, "factor on the estimate that makes its squared error least"),
+    "gain": Column("gain", 3, "factor on what a model gave that makes its squared error least"),
 }
 
 
 def scores(estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> dict[str, float]:
-    """All scores of an image, by the names of `COLUMNS`; `floor` as for `metrics.mrae`."""
+    """The scores of `COLUMNS` but the gain, by name; `floor` as for `metrics.mrae`."""
     tally = Tally.of(estimate, truth, floor=floor)
     return {
         "mrae": tally.mrae,
@@ -43,5 +43,4 @@ def scores(estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> dict
         "sam": tally.sam,
         "ssim": ssim(estimate, truth),
         "ergas": ergas(estimate, truth),
-        "gain": tally.gain,
     }
