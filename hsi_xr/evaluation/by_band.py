@@ -92,10 +92,12 @@ def ssim(estimate: ArrayLike, truth: ArrayLike, *, peak: float = 1.0) -> float:
     if min(guess.shape[1:]) <= 2 * RADIUS:
         return float("nan")
     hole = ~whole(guess, true)
-    bands = [_similarity(np.where(hole, np.nan, a), b, peak) for a, b in zip(guess, true)]
-    maps = np.stack(bands)
-    kept = ~np.isnan(maps)
-    return float(np.mean(maps[kept])) if kept.any() else float("nan")
+    means = []
+    for a, b in zip(guess, true):
+        found = _similarity(np.where(hole, np.nan, a), b, peak)
+        there = found[~np.isnan(found)]  # of the same windows in every band
+        means.append(np.mean(there) if there.size else np.nan)
+    return float(np.mean(means))
 
 
 def _similarity(a: Values, b: Values, peak: float) -> Values:
