@@ -92,11 +92,11 @@ def ssim(estimate: ArrayLike, truth: ArrayLike, *, peak: float = 1.0) -> float:
     if min(guess.shape[1:]) <= 2 * RADIUS:
         return float("nan")
     hole = ~whole(guess, true)
-    means = []
+    means: list[float] = []
     for a, b in zip(guess, true):
         found = _similarity(np.where(hole, np.nan, a), b, peak)
         there = found[~np.isnan(found)]  # of the same windows in every band
-        means.append(np.mean(there) if there.size else np.nan)
+        means.append(float(np.mean(there)) if there.size else np.nan)
     return float(np.mean(means))
 
 

@@ -13,7 +13,7 @@ from hsi_xr.spectra import nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import SubFigure
 
 SHOWN_NM: Final = 550
 """Wavelength of the band that is shown: every grid has it, and every camera sees it."""
@@ -54,15 +54,16 @@ def draw(sight: Sight, path: Path) -> None:
     top = min(4.2 * rows / columns, 8)
     height = top + 4.2
     figure = Figure(figsize=(16, height), facecolor="white", layout=layout)
-    grid = figure.add_gridspec(2, 12, height_ratios=(top, 2.7))
+    grid = figure.add_gridspec(2, 1, height_ratios=(top + 0.9, 3.3))
+    above, below = (figure.add_subfigure(half) for half in (grid[0], grid[1]))
     errors = relative_errors(sight)
     places = pixels_at(errors, sight.crop)
-    _images(figure, grid, sight, errors, places)
+    _images(above, sight, errors, places)
     for number, place in enumerate(places):
-        axes = figure.add_subplot(grid[1, 4 * number : 4 * number + 4])
+        axes = below.add_subplot(1, len(places), number + 1)
         _spectrum(axes, sight, number, place, float(errors[place]))
     image = sight.image
-    figure.suptitle(
+    above.suptitle(
         f"{image.data} · {image.name} · model {image.model}\n",
         fontsize=15, fontweight="bold", color=_INK,
     )  # fmt: skip
@@ -91,8 +92,7 @@ def pixels_at(errors: NDArray[np.float64], crop: tuple[slice, slice]) -> list[tu
 
 
 def _images(
-    figure: "Figure",
-    grid: Any,
+    figure: "SubFigure",
     sight: Sight,
     errors: NDArray[np.float64],
     places: list[tuple[int, int]],
@@ -111,7 +111,7 @@ def _images(
         ("Relative error, mean over bands", np.clip(errors, *ERRORS), shares),
     ]
     for number, (title, image, look) in enumerate(shown):
-        axes = figure.add_subplot(grid[0, 3 * number : 3 * number + 3])
+        axes = figure.add_subplot(1, len(shown), number + 1)
         drawn = axes.imshow(image, **look)
         axes.set_title(title, fontsize=12, color=_INK)
         axes.set_axis_off()
@@ -166,7 +166,7 @@ def _spectrum(
     axes.plot(nm, estimate, color=colour, linewidth=2.4, label="estimate")
     axes.set_title(
         f"● {rank}: error {100 * error:.2g} % (row {place[0]}, column {place[1]})",
-        fontsize=11.5, color=colour, fontweight="bold", loc="left",
+        fontsize=11, color=colour, fontweight="bold", loc="left",
     )  # fmt: skip
     axes.set_xlim(nm[0], nm[-1])
     both = np.concatenate([estimate, truth, [0.0]])
