@@ -11,9 +11,9 @@ of both blocks together.
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Values = NDArray[np.float64]
+from hsi_xr.evaluation._cubes import Values, pair, whole
 
 
 def mrae(estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> float:
@@ -89,7 +89,7 @@ def spectral_angle(estimate: ArrayLike, truth: ArrayLike) -> Values:
     >>> spectral_angle(ramp, 5 * ramp).tolist()
     [[0.0]]
     """
-    a, b = (_unit(cube) for cube in _pair(estimate, truth))
+    a, b = (_unit(cube) for cube in pair(estimate, truth))
     return 2 * np.arctan2(_norm(a - b), _norm(a + b))
 
 
@@ -119,10 +119,10 @@ class Tally:
     @classmethod
     def of(cls, estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> "Tally":
         """Sums of one block; `floor` and errors as for `mrae`."""
-        guess, true = _pair(estimate, truth)
-        whole = ~(np.isnan(guess).any(axis=0) | np.isnan(true).any(axis=0))
-        angles = spectral_angle(guess, true)[whole]
-        guess, true = guess[:, whole], true[:, whole]
+        guess, true = pair(estimate, truth)
+        kept = whole(guess, true)
+        angles = spectral_angle(guess, true)[kept]
+        guess, true = guess[:, kept], true[:, kept]
         error = guess - true
         defined = (true > 0) & (true.mean(axis=0) >= floor)
         return cls(
@@ -170,16 +170,6 @@ class Tally:
         that is known. NaN if every estimate is zero.
         """
         return self.product / self.power if self.power else float("nan")
-
-
-def _pair(estimate: ArrayLike, truth: ArrayLike) -> tuple[Values, Values]:
-    guess, true = np.asarray(estimate, dtype=np.float64), np.asarray(truth, dtype=np.float64)
-    if guess.shape != true.shape or guess.ndim != 3:
-        raise ValueError(
-            "cubes must have one shape (bands, rows, columns); "
-            f"got {guess.shape} for the estimate and {true.shape} for the truth"
-        )
-    return guess, true
 
 
 def _unit(cube: Values) -> Values:

@@ -1,0 +1,159 @@
+"""`hsi-xr evaluate`."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hsi_xr.cli import _console
+from hsi_xr.cli._console import log
+
+if TYPE_CHECKING:
+    from hsi_xr.datasets._base import DataSet
+    from hsi_xr.evaluation.run import Sight
+
+
+def _folders(
+    ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, Path]:
+    pairs = [text.partition("=")[::2] for text in texts]
+    for text, (name, folder) in zip(texts, pairs):
+        if not (name and folder):
+            raise click.BadParameter(f"{text!r} is not NAME=FOLDER, e.g. ntire2022=data/arad1k")
+    names = [name for name, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise click.BadParameter(f"{twice[0]!r} is given twice")
+    return {name: Path(folder) for name, folder in pairs}
+
+
+def _values(
+    ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, Any]:
+    if wrong := [text for text in texts if "=" not in text]:
+        raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE, e.g. coding=linear")
+    return {key: _value(text) for key, _, text in (text.partition("=") for text in texts)}
+
+
+def _value(text: str) -> Any:
+    """Numbers, lists and the like as JSON has them; all else is text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return tuple(value) if isinstance(value, list) else value
+
+
+@click.command("evaluate")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    default=["default"],
+    show_default=True,
+    help="A name of `hsi-xr models`, a .safetensors file, or a model's folder; may be repeated.",
+)
+@click.option(
+    "--data",
+    "folders",
+    multiple=True,
+    required=True,
+    metavar="NAME=FOLDER",
+    callback=_folders,
+    help="A data set and where it lies; may be repeated.",
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_values,
+    help="How the data sets are read, such as coding=linear; may be repeated.",
+)
+@click.option("--split", default="test", show_default=True, help="train, validation or test.")
+@click.option("--crop", default="none", show_default=True, help="What is scored: none or ntire.")
+@click.option(
+    "--scale",
+    default="none",
+    show_default=True,
+    help="none, or gain: estimates times the one factor per image that suits the truth best.",
+)
+@click.option(
+    "--floor",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="REFLECTANCE",
+    help="Darker pixels take no part in MRAE.",
+)
+@click.option("--samples", type=int, default=1, show_default=True, help="Draws per estimate.")
+@click.option("--seed", default=0, show_default=True, help="Of the noise.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for scores.json, scores.csv, scores.md and pictures.",
+)
+@click.option("--no-pictures", is_flag=True, help="Draw none.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation in the folder.")
+@_console.options
+def command(
+    models: tuple[str, ...],
+    folders: dict[str, Path],
+    options: dict[str, Any],
+    out: Path | None,
+    no_pictures: bool,
+    overwrite: bool,
+    **settings: Any,
+) -> None:
+    """Score models on data sets, image by image, under a protocol that is told.
+
+    The table goes to stdout, with split, crop, scale, seed, samples, device and the models' hashes.
+    Files appear in the folder when all is done, or not at all.
+    """
+    from hsi_xr.evaluation import files
+    from hsi_xr.evaluation.run import evaluate
+
+    draws = out is not None and not no_pictures
+    if draws:
+        from hsi_xr.evaluation.panel import require_matplotlib
+
+        require_matplotlib()
+    datasets = _opened(folders, options)
+    target = files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
+    with target as part:
+        result = evaluate(
+            models,
+            datasets,
+            options=dict.fromkeys(datasets, options),
+            seen=_seen(part if draws else None),
+            **settings,
+        )
+        if part is not None:
+            files.write(result, part)
+    click.echo(result.markdown(), nl=False)
+
+
+def _opened(folders: Mapping[str, Path], options: Mapping[str, Any]) -> dict[str, "DataSet"]:
+    import hsi_xr.datasets
+
+    readers: Any = hsi_xr.datasets
+    return {name: readers.load(name, folder, **options) for name, folder in folders.items()}
+
+
+def _seen(part: Path | None) -> "Callable[[Sight], None]":
+    """Tells that an image is scored, and draws it where there is a folder for that."""
+
+    def tell(sight: "Sight") -> None:
+        image = sight.image
+        log.info("%s %s, %s: MRAE %.4f", image.data, image.name, image.model, image.scores["mrae"])
+        if part is not None:
+            from hsi_xr.evaluation.files import picture_of
+            from hsi_xr.evaluation.panel import draw
+
+            draw(sight, picture_of(image, part))
+
+    return tell

@@ -1,0 +1,139 @@
+"""Scores of models on data sets, as a table and in full, never without their protocol."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from typing import Any
+
+from hsi_xr.evaluation.protocol import Protocol
+from hsi_xr.evaluation.scores import COLUMNS
+
+
+@dataclass(frozen=True)
+class Image:
+    """A model on an image of a data set, by their labels."""
+
+    data: str
+    model: str
+    name: str
+    bands: tuple[float, ...]
+    """Centres in nm that were scored: those that model and data set share."""
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A model on a data set: plain means over those images that have the score."""
+
+    data: str
+    model: str
+    images: int
+    bands: tuple[float, ...]
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    protocol: Protocol
+    images: tuple[Image, ...]
+
+    @cached_property
+    def means(self) -> tuple[Mean, ...]:
+        """A row for every data set and model, in the order of the protocol."""
+        groups = [
+            [image for image in self.images if (image.data, image.model) == (d.label, m.label)]
+            for d in self.protocol.data
+            for m in self.protocol.models
+        ]
+        return tuple(_mean(group) for group in groups)
+
+    def markdown(self) -> str:
+        """The table, and below it the protocol."""
+        head = ["data", "model", "images", "bands", *(c.title for c in COLUMNS.values())]
+        rows = [
+            [row.data, row.model, str(row.images), _span(row.bands), *_cells(row.scores)]
+            for row in self.means
+        ]
+        table = _aligned([head, *rows], left=2)
+        return "\n".join([*table, "", *(f"- {line}" for line in self.protocol.lines()), ""])
+
+    def csv(self) -> str:
+        """The table for programs: every row has its protocol beside its numbers."""
+        settings = self.protocol.as_json()
+        models = {m.label: m.sha256 for m in self.protocol.models}
+        data = {entry.label: entry for entry in self.protocol.data}
+        shared = {key: settings[key] for key in settings if key not in ("models", "data")}
+        text = StringIO()
+        head = ("data", "model", "images", "bands", *COLUMNS)
+        about = ("model_sha256", "coding", "options")
+        table = csv.DictWriter(text, [*head, *shared, *about], lineterminator="\n")
+        table.writeheader()
+        for row in self.means:
+            opened = data[row.data]
+            table.writerow(
+                {"data": row.data, "model": row.model, "images": row.images}
+                | {"bands": len(row.bands), **row.scores, **shared}
+                | {"model_sha256": models[row.model], "coding": opened.coding}
+                | {"options": " ".join(f"{k}={v}" for k, v in opened.options.items())}
+            )
+        return text.getvalue()
+
+    def json(self) -> str:
+        """Protocol, definitions, means, and the scores of every image.
+
+        Scores that are no finite number are the strings "nan" and "inf": JSON has none.
+        """
+        whole = {
+            "protocol": self.protocol.as_json(),
+            "scores": {name: column.meaning for name, column in COLUMNS.items()},
+            "means": [
+                {"data": m.data, "model": m.model, "images": m.images, "bands_nm": m.bands}
+                | _plain(m.scores)
+                for m in self.means
+            ],
+            "images": [
+                {"data": i.data, "model": i.model, "image": i.name, **_plain(i.scores)}
+                for i in self.images
+            ],
+        }
+        # options may be paths or other values that JSON does not have
+        return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+
+
+def _mean(images: Sequence[Image]) -> Mean:
+    first = images[0]
+    scores = {name: _average([image.scores[name] for image in images]) for name in COLUMNS}
+    return Mean(first.data, first.model, len(images), first.bands, scores)
+
+
+def _average(values: Sequence[float]) -> float:
+    there = [value for value in values if not math.isnan(value)]
+    return math.fsum(there) / len(there) if there else math.nan
+
+
+def _plain(scores: Mapping[str, float]) -> dict[str, Any]:
+    return {name: v if math.isfinite(v) else str(v) for name, v in scores.items()}
+
+
+def _cells(scores: Mapping[str, float]) -> list[str]:
+    return [f"{scores[name]:.{column.digits}f}" for name, column in COLUMNS.items()]
+
+
+def _span(bands: Sequence[float]) -> str:
+    return f"{len(bands)}, {bands[0]:g}-{bands[-1]:g} nm"
+
+
+def _aligned(rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
+    """Rows of Markdown that line up as they are, too; all but the first columns to the right."""
+    texts = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts)]
+    rule = [":".rjust(w, "-") if i >= left else ":".ljust(w, "-") for i, w in enumerate(widths)]
+    told = [
+        [c.rjust(w) if i >= left else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths))]
+        for row in texts
+    ]
+    return [f"| {' | '.join(row)} |" for row in [told[0], rule, *told[1:]]]

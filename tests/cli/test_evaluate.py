@@ -1,0 +1,99 @@
+"""`hsi-xr evaluate`: what it refuses, prints and writes."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import hsi_xr.datasets
+from tests.command_line import run
+from tests.evaluation.pairs import Pairs
+
+readers = pytest.mark.skipif(
+    not hasattr(hsi_xr.datasets, "load"), reason="data sets cannot be opened by name"
+)
+
+
+@pytest.fixture
+def cave(tmp_path):
+    """Two scenes of a data set, as it is distributed but smaller."""
+    io = pytest.importorskip("skimage.io", reason="writes the pictures")
+    for letter, name in (("b", "balloons"), ("c", "watercolors")):
+        inner = tmp_path / "cave" / f"{name}_ms" / f"{name}_ms"
+        inner.mkdir(parents=True)
+        pair = Pairs().read(letter)
+        for number, band in enumerate(pair.cube, 1):
+            image = (65535 * band).round().astype("uint16")
+            io.imsave(inner / f"{name}_ms_{number:02d}.png", image, check_contrast=False)
+        seen = (255 * np.moveaxis(pair.rgb, 0, -1)).astype("uint8")
+        io.imsave(inner / f"{name}_RGB.bmp", seen, check_contrast=False)
+    return tmp_path / "cave"
+
+
+@pytest.fixture
+def arguments(slope, cave):
+    """Enough of them for a cheap model on these scenes."""
+    asked = ("--data", f"cave={cave}", "--option", "rgb=display", "--split", "validation")
+    return ("evaluate", "--model", slope, *asked)
+
+
+@readers
+def test_the_table_is_printed_with_its_protocol_and_written_with_pictures(arguments, out):
+    result = run(*arguments, "--out", out / "scores")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == (out / "scores" / "scores.md").read_text()
+    assert "| cave" in result.stdout and "split validation" in result.stdout
+    assert "rgb=display" in result.stdout
+    told = json.loads((out / "scores" / "scores.json").read_text())
+    names = {image["image"] for image in told["images"]}
+    assert {path.stem for path in out.rglob("*.png")} == names and len(names) == 2
+    (row,) = csv.DictReader((out / "scores" / "scores.csv").open())
+    assert float(row["mrae"]) == pytest.approx(np.mean([i["mrae"] for i in told["images"]]))
+
+
+@readers
+def test_an_earlier_evaluation_stays_unless_told(arguments, out):
+    arguments = (*arguments, "--out", out, "--no-pictures")
+    assert run(*arguments).exit_code == 0
+    assert {path.name for path in out.iterdir()} == {"scores.json", "scores.csv", "scores.md"}
+    refused = run(*arguments)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--overwrite" in refused.stderr
+    assert run(*arguments, "--overwrite", "--seed", 5).exit_code == 0
+    assert json.loads((out / "scores.json").read_text())["protocol"]["seed"] == 5
+
+
+@readers
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (("--split", "tset"), 2, "no split"),
+        (("--crop", "centre"), 2, "ntire"),
+        (("--crop", "ntire"), 3, "40 x 53 px"),
+        (("--model", "defalt"), 2, "did you mean"),
+        (("--option", "colour=red"), 2, "no option"),
+        (("--device", "abacus"), 2, "device"),
+    ],
+)
+def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words):
+    result = run(*arguments, "--out", out / "scores", *more)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert words in result.stderr and result.stderr.count("\n") == 1
+    assert not list(out.iterdir())
+
+
+@readers
+def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):
+    assert run("evaluate", "-m", slope, "--data", f"cave={tmp_path / 'no'}").exit_code == 3
+    assert run("evaluate", "-m", slope, "--data", f"cvae={tmp_path}").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--data", "cave"), ("--data", "cave=a", "--data", "cave=b"),
+     ("--data", "cave=a", "--option", "coding")],
+)  # fmt: skip
+def test_words_that_say_nothing_are_refused(arguments):
+    result = run("evaluate", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")

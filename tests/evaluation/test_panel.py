@@ -1,0 +1,58 @@
+"""The page of an image: which pixels it picks, what it calls an error, and that it is drawn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hsi_xr.evaluation import panel
+from hsi_xr.evaluation.result import Image
+from hsi_xr.evaluation.run import Sight
+from hsi_xr.evaluation.scores import COLUMNS
+from tests.evaluation.pairs import Pairs
+
+
+@pytest.fixture
+def sight() -> Sight:
+    """Errors of 1 % at the west end to 53 % at the east, which leave the rows alike."""
+    pair = Pairs().read("b")
+    share = 1 + 0.01 * np.arange(1, 54)
+    image = Image("toy", "slope", "b", Pairs().bands.centres, dict.fromkeys(COLUMNS, 0.5))
+    whole = (slice(0, 40), slice(0, 53))
+    return Sight(image, pair.rgb, "linear", pair.cube * share, pair.cube, whole)
+
+
+def test_errors_are_means_over_bands_that_have_one(sight):
+    sight.truth[0, 3, 4] = 0
+    sight.truth[:, 5, 6] = 0
+    sight.truth[2, 7, 8] = np.nan
+    errors = panel.relative_errors(sight)
+    expected = np.broadcast_to(0.01 * np.arange(1, 54), (40, 53)).copy()
+    expected[5, 6] = np.nan
+    np.testing.assert_allclose(errors, expected, rtol=1e-4)
+
+
+def test_shown_pixels_have_the_percentiles_of_error_within_the_crop(sight):
+    errors = panel.relative_errors(sight)
+    errors[10, 20] = np.nan
+    crop = (slice(8, 30), slice(10, 31))
+    places = panel.pixels_at(errors, crop)
+    assert all(8 <= row < 30 and 10 <= column < 31 for row, column in places)
+    found = [errors[place] for place in places]
+    assert found == pytest.approx(np.nanpercentile(errors[crop], [10, 50, 90]), abs=0.005)
+    assert panel.pixels_at(np.full((40, 53), np.nan), crop) == []
+
+
+@pytest.mark.parametrize("crop", [(slice(0, 40), slice(0, 53)), (slice(8, 30), slice(10, 31))])
+@pytest.mark.parametrize("hole", ["none", "a corner", "all"])
+def test_the_page_is_drawn_whatever_is_missing(sight, tmp_path, crop, hole):
+    matplotlib_image = pytest.importorskip("matplotlib.image", reason="pictures need matplotlib")
+    cube = sight.truth.copy()
+    if hole == "a corner":
+        cube[:, :12, :12] = np.nan
+    elif hole == "all":
+        cube[:] = np.nan
+    panel.draw(replace(sight, truth=cube, crop=crop), tmp_path / "page.png")
+    page = matplotlib_image.imread(tmp_path / "page.png")
+    assert page.shape[1] == 1600
+    assert len(np.unique(page.reshape(-1, page.shape[-1]), axis=0)) > 200

@@ -1,0 +1,176 @@
+"""Models on data sets: scores of what `reconstruct` gives, under a protocol that is told."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import hsi_xr
+from hsi_xr.datasets._base import Pair
+from hsi_xr.errors import BandMismatch, InvalidData, MissingWeights, UnknownName, UsageError
+from hsi_xr.evaluation import metrics
+from hsi_xr.evaluation.by_band import ssim
+from hsi_xr.evaluation.result import Evaluation
+from hsi_xr.evaluation.run import evaluate
+from hsi_xr.spectra import Bands
+from tests.evaluation.pairs import Pairs
+
+
+@pytest.fixture
+def model(slope):
+    """Costs next to nothing, and is not good."""
+    return slope()
+
+
+def cube_of(model, pair: Pair, **options) -> np.ndarray:
+    image = xr.DataArray(pair.rgb, dims=("band", "y", "x"))
+    made = hsi_xr.reconstruct(image, model, scale=1, allow_ungeoreferenced=True, **options)
+    return made["reflectance"].values
+
+
+@pytest.mark.parametrize("coding", ["linear", "srgb"])
+def test_scores_are_those_of_what_reconstruct_gives(model, coding):
+    data = Pairs(coding=coding)
+    result = evaluate([model], {"toy": data}, floor=0.05)
+    assert [(i.data, i.model, i.name) for i in result.images] == [
+        ("toy", "slope", "b"), ("toy", "slope", "c"),
+    ]  # fmt: skip
+    for image in result.images:
+        pair = data.read(image.name)
+        cube = cube_of(model, pair, radiometry=coding)
+        assert image.scores["mrae"] == metrics.mrae(cube, pair.cube, floor=0.05)
+        assert image.scores["sam"] == metrics.sam(cube, pair.cube)
+        assert image.scores["ssim"] == ssim(cube, pair.cube)
+    (mean,) = result.means
+    assert mean.scores["psnr"] == np.mean([image.scores["psnr"] for image in result.images])
+    assert mean.images == 2
+
+
+def test_the_crop_is_taken_of_the_whole_image_s_cube(model):
+    data = Pairs(shape=(261, 270))
+    (image, _) = evaluate([model], {"toy": data}, crop="ntire").images
+    pair = data.read("b")
+    inside = (slice(None), slice(128, -128), slice(128, -128))
+    cube = cube_of(model, pair, radiometry="linear")
+    assert image.scores["rmse"] == metrics.rmse(cube[inside], pair.cube[inside])
+    with pytest.raises(InvalidData, match="40 x 53 px"):
+        evaluate([model], {"toy": Pairs()}, crop="ntire")
+
+
+def test_with_scale_gain_each_image_is_brought_to_its_truth_by_one_factor(model):
+    as_it_is, scaled = (evaluate([model], {"toy": Pairs()}, scale=s) for s in ("none", "gain"))
+    for before, after in zip(as_it_is.images, scaled.images):
+        assert before.scores["gain"] == after.scores["gain"] != pytest.approx(1, abs=0.05)
+        assert after.scores["rmse"] < before.scores["rmse"]
+        assert after.scores["sam"] == pytest.approx(before.scores["sam"])
+
+
+def test_every_model_meets_every_data_set_and_images_are_read_once(slope):
+    data = {"one": Pairs(), "two": Pairs(splits={"test": ["x"]})}
+    models = [slope(), slope(name="pulled", pull=0.5)]
+    seen = []
+    result = evaluate(models, data, seen=seen.append)
+    assert [(m.data, m.model, m.images) for m in result.means] == [
+        ("one", "slope", 2), ("one", "pulled", 2), ("two", "slope", 1), ("two", "pulled", 1),
+    ]  # fmt: skip
+    assert data["one"].reads == ["b", "c"]
+    assert [sight.image for sight in seen] == list(result.images)
+    assert all(sight.estimate.shape == sight.truth.shape == (31, 40, 53) for sight in seen)
+
+
+def test_bands_that_both_have_are_scored_and_told(model):
+    """Harvard's are 420 to 720 nm."""
+    data = Pairs(bands=Bands.regular(420, 720, 10))
+    result = evaluate([model], {"toy": data})
+    assert result.images[0].bands == tuple(range(420, 701, 10))
+    pair = data.read("b")
+    expected = metrics.mrae(cube_of(model, pair, radiometry="linear")[2:], pair.cube[:29])
+    assert result.images[0].scores["mrae"] == expected
+    assert "29, 420-700 nm" in result.markdown()
+
+
+def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
+    data = Pairs()
+    refused = [
+        (UnknownName, "did you mean", {"models": ["defalt"]}),
+        (MissingWeights, "import", {"models": ["awan"]}),
+        (UsageError, "two models", {"models": [model, model]}),
+        (UsageError, "at least one", {"models": []}),
+        (UsageError, "at least one", {"datasets": {}}),
+        (UnknownName, "it has: train, test", {"split": "validation"}),
+        (UnknownName, "ntire", {"crop": "centre"}),
+        (UnknownName, "gain", {"scale": "best"}),
+        (UsageError, "floor", {"floor": float("nan")}),
+        (UnknownName, "device", {"device": "abacus"}),
+        (
+            BandMismatch,
+            "0 bands in common",
+            {"datasets": {"toy": replace(data, bands=Bands.regular(453.5, 648, 7.2))}},
+        ),
+    ]
+    for error, words, given in refused:
+        arguments = {"models": [model], "datasets": {"toy": data}} | given
+        with pytest.raises(error, match=words):
+            evaluate(arguments.pop("models"), arguments.pop("datasets"), **arguments)
+    assert data.reads == []
+
+
+def test_a_picture_that_is_not_on_its_cube_s_grid_is_refused(model):
+    class Shifted(Pairs):
+        def read(self, name: str) -> Pair:
+            pair = super().read(name)
+            return replace(pair, rgb=pair.rgb[:, 1:])
+
+    with pytest.raises(InvalidData, match=r"toy: 'b'.*\(3, 39, 53\)"):
+        evaluate([model], {"toy": Shifted()})
+
+
+@pytest.fixture
+def result(model) -> Evaluation:
+    data = {"toy": Pairs(), "a|b": Pairs(splits={"test": ["x"]}, coding="srgb")}
+    return evaluate([model], data, seed=7, device="cpu", options={"toy": {"camera": "cie"}})
+
+
+def test_the_table_comes_with_its_protocol(result, model):
+    text = result.markdown()
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.replace("\\|", "..").count("|") for line in table}) == 1
+    assert len({len(line) for line in table}) == 1
+    assert "| toy" in table[2] and f"{result.means[0].scores['mrae']:.4f}" in table[2]
+    sha = json.loads(model.with_suffix(".json").read_text())["sha256"]
+    for fact in ("split test", "crop none", "scale none", "seed 7", "samples 1", "device cpu", sha,
+                 "camera=cie", "RGB srgb", hsi_xr.__version__):  # fmt: skip
+        assert fact in text
+
+
+def test_csv_rows_hold_protocol_and_numbers(result):
+    rows = list(csv.DictReader(io.StringIO(result.csv())))
+    assert [row["data"] for row in rows] == ["toy", "a|b"]
+    assert float(rows[0]["psnr"]) == result.means[0].scores["psnr"]
+    assert [rows[0][k] for k in ("split", "crop", "scale", "seed", "samples", "device")] == [
+        "test", "none", "none", "7", "1", "cpu",
+    ]  # fmt: skip
+    assert (rows[0]["options"], rows[1]["coding"]) == ("camera=cie", "srgb")
+
+
+def test_json_has_every_image_and_each_score_s_definition(result):
+    told = json.loads(result.json())
+    assert [entry["image"] for entry in told["images"]] == ["b", "c", "x"]
+    assert told["images"][1]["sam"] == result.images[1].scores["sam"]
+    assert set(told["scores"]) <= set(told["means"][0])
+    assert told["protocol"]["data"][0]["options"] == {"camera": "cie"}
+    assert told["protocol"]["models"][0]["label"] == "slope"
+
+
+def test_an_image_without_a_score_leaves_the_mean_to_the_others(result):
+    first, second, third = result.images
+    black = replace(first, scores={**first.scores, "mrae": math.nan, "psnr": math.inf})
+    changed = replace(result, images=(black, second, third))
+    assert changed.means[0].scores["mrae"] == second.scores["mrae"]
+    told = json.loads(changed.json())
+    assert told["images"][0]["mrae"] == "nan" and told["means"][0]["psnr"] == "inf"
