@@ -138,10 +138,9 @@ def command(
 
 
 def _opened(folders: Mapping[str, Path], options: Mapping[str, Any]) -> dict[str, "DataSet"]:
-    import hsi_xr.datasets
+    from hsi_xr.datasets import load
 
-    readers: Any = hsi_xr.datasets
-    return {name: readers.load(name, folder, **options) for name, folder in folders.items()}
+    return {name: load(name, folder, **options) for name, folder in folders.items()}
 
 
 def _seen(part: Path | None) -> "Callable[[Sight], None]":

@@ -18,7 +18,7 @@ from hsi_xr.evaluation.result import Evaluation, Image
 from hsi_xr.evaluation.scores import scores
 from hsi_xr.pipeline import reconstruct
 from hsi_xr.reconstructors import Card
-from hsi_xr.reconstructors._card import IN_FOLDER
+from hsi_xr.reconstructors._card import WEIGHTS
 from hsi_xr.reconstructors._registry import find
 from hsi_xr.spectra import Bands
 
@@ -207,7 +207,7 @@ def _cards(models: Sequence[Name]) -> dict[str, tuple[Name, Card]]:
     """Label -> what was asked for, and its card."""
     found: dict[str, tuple[Name, Card]] = {}
     for model in models:
-        card = find(os.fspath(model))
+        card = find(model)
         label = _label(card)
         if label in found:
             raise UsageError(
@@ -219,7 +219,7 @@ def _cards(models: Sequence[Name]) -> dict[str, tuple[Name, Card]]:
 
 def _label(card: Card) -> str:
     """A name for the table; the files in a model's folder are all called alike."""
-    if card.weights is not None and card.weights.name == IN_FOLDER[0]:
+    if card.weights is not None and card.weights.name == WEIGHTS:
         return card.weights.resolve().parent.name
     return card.call
 

@@ -6,13 +6,8 @@ import json
 import numpy as np
 import pytest
 
-import hsi_xr.datasets
 from tests.command_line import run
 from tests.evaluation.pairs import Pairs
-
-readers = pytest.mark.skipif(
-    not hasattr(hsi_xr.datasets, "load"), reason="data sets cannot be opened by name"
-)
 
 
 @pytest.fixture
@@ -38,7 +33,6 @@ def arguments(slope, cave):
     return ("evaluate", "--model", slope, *asked)
 
 
-@readers
 def test_the_table_is_printed_with_its_protocol_and_written_with_pictures(arguments, out):
     result = run(*arguments, "--out", out / "scores")
     assert result.exit_code == 0, result.stderr
@@ -52,7 +46,6 @@ def test_the_table_is_printed_with_its_protocol_and_written_with_pictures(argume
     assert float(row["mrae"]) == pytest.approx(np.mean([i["mrae"] for i in told["images"]]))
 
 
-@readers
 def test_an_earlier_evaluation_stays_unless_told(arguments, out):
     arguments = (*arguments, "--out", out, "--no-pictures")
     assert run(*arguments).exit_code == 0
@@ -64,7 +57,6 @@ def test_an_earlier_evaluation_stays_unless_told(arguments, out):
     assert json.loads((out / "scores.json").read_text())["protocol"]["seed"] == 5
 
 
-@readers
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
@@ -83,7 +75,6 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
     assert not list(out.iterdir())
 
 
-@readers
 def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):
     assert run("evaluate", "-m", slope, "--data", f"cave={tmp_path / 'no'}").exit_code == 3
     assert run("evaluate", "-m", slope, "--data", f"cvae={tmp_path}").exit_code == 2
