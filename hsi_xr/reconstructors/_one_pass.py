@@ -78,6 +78,7 @@ class Front(nn.Module):
         if self.shown.level == "min-max":
             if extremes is None:
                 valid = rgb[(weights > 0).expand_as(rgb)]
+                valid = valid if len(valid) else rgb.new_zeros(1)
                 extremes = torch.stack([valid.min(), valid.max()])
             low, high = self._coded(extremes)  # the coding keeps the order
             return {"low": low.reshape(1), "high": torch.maximum(high, low + 1e-6).reshape(1)}
