@@ -67,7 +67,7 @@ def import_published(
         "training": {"imported_from": checkpoint.name},
         "parameters": parameters(built),
     }
-    return _saved(built, {**card, **_measured(built, card)}, folder)
+    return _saved(built, {**card, **_measure.measured(built, card)}, folder)
 
 
 def _system(name: str) -> Card:
@@ -112,15 +112,6 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         raise InvalidCheckpoint(f"{path.name!r} holds a {type(found).__name__}, and no tensors")
     return found
-
-
-def _measured(model: Any, card: Mapping[str, Any]) -> dict[str, Any]:
-    probe = _measure.Probe(model, card)
-    return {
-        "reach": probe.reach({"a quilt of random colours": _measure.quilt()}),
-        "gmac_per_pixel": probe.cost(),
-        "memory_bytes_per_pixel": _measure.memory(card),
-    }
 
 
 def _saved(model: Any, card: Mapping[str, Any], folder: Path) -> Card:
