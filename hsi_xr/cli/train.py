@@ -61,9 +61,11 @@ class _Line:
         if self._quiet or (now - self._drawn < every and done < total):
             return
         self._drawn = now
-        text = f"step {done:,} of {total:,}{_losses(values)}{self._score}{self._left(now, done, total)}"
-        end = "\n" if done == total else ""
-        click.echo(f"\r\x1b[K{text}{end}" if self._person else text, err=True, nl=not self._person)
+        left = self._left(now, done, total)
+        text = f"step {done:,} of {total:,}{_losses(values)}{self._score}{left}"
+        if self._person:
+            text = f"\r\x1b[K{text}"
+        click.echo(text, err=True, nl=done == total or not self._person)
 
     def _left(self, now: float, done: int, total: int) -> str:
         began, first = self._first or (now, done)

@@ -5,7 +5,8 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from hsi_xr.errors import UsageError
 
@@ -237,9 +238,8 @@ def _fitted(kind: Any, value: Any, where: str) -> Any:
     origin, options = get_origin(kind), get_args(kind)
     if origin is Literal:
         return _one_of(options, value, where)
-    if origin is Union or type(kind).__name__ == "UnionType":
-        rest = [each for each in options if each is not type(None)]
-        return _fitted(rest[0] if len(rest) == 1 else Union[tuple(rest)], value, where)
+    if origin is UnionType:  # the only ones are with None, which TOML has no word for
+        return _fitted(options[0], value, where)
     if origin is tuple:
         return _pair(options, value, where)
     return _plain(origin or kind, value, where)

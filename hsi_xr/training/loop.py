@@ -16,7 +16,7 @@ from hsi_xr.training.config import Optimiser, Run
 from hsi_xr.training.log import Log
 from hsi_xr.training.objectives import objective
 from hsi_xr.training.patches import Batch, Patches, Scenes
-from hsi_xr.training.ranks import Ranks, join
+from hsi_xr.training.ranks import join
 from hsi_xr.training.turns import Turn
 from hsi_xr.training.validation import Validation
 
@@ -69,7 +69,8 @@ class Training:
         if resume:
             self._resume()
         if run.compile:
-            self.model.network.compile()  # type: ignore[operator]  # every system has a network
+            network: Any = self.model.network
+            network.compile()
 
     def _material(self) -> tuple[Patches, Validation]:
         wanted, known = self.run.data, self.data.coding == "linear"
@@ -91,28 +92,39 @@ class Training:
             Diverged: A loss or gradient is no number; the last checkpoint is kept.
             Incomplete: A checkpoint could not be written; the one before it is kept.
         """
-        schedule, out = self.run.schedule, self.run.out
-        log = None
-        if self.ranks.first:
-            out.mkdir(parents=True, exist_ok=True)
-            log = Log(out, done=self.done)
-            if not self.done:
-                self._save()
+        steps, log = self.run.schedule.steps, self._opened()
         batches = self._batches()
-        while self.done < schedule.steps:
+        while self.done < steps:
             values = self.step(list(islice(batches, self.run.optimiser.accumulate)))
-            last = self.done == schedule.steps
-            if self.ranks.first and log:
-                if schedule.validate and (last or self.done % schedule.validate == 0):
-                    values |= self._validate(log)
-                if last or self.done % schedule.log == 0 or "validation/mrae" in values:
-                    log.scalars(self.done, values)
-                if last or self.done % schedule.save == 0:
-                    self._save()
-            report(self.done, schedule.steps, values)
+            if log:
+                values |= self._record(log, values)
+            report(self.done, steps, values)
         if log:
             log.close()
         self.ranks.wait()
+
+    def _opened(self) -> Log | None:
+        """The log, and a checkpoint to fall back on, of the process that writes."""
+        if not self.ranks.first:
+            return None
+        self.run.out.mkdir(parents=True, exist_ok=True)
+        if not self.done:
+            self._save()
+        return Log(self.run.out, done=self.done)
+
+    def _record(self, log: Log, values: Mapping[str, float]) -> dict[str, float]:
+        """Validates, logs and saves when it is time to; the scores."""
+        schedule = self.run.schedule
+        scores = self._validate(log) if self._due(schedule.validate) else {}
+        if scores or self._due(schedule.log):
+            log.scalars(self.done, {**values, **scores})
+        if self._due(schedule.save):
+            self._save()
+        return scores
+
+    def _due(self, every: int) -> bool:
+        """Whether it is time for what is done every so many steps, 0 being never, and at last."""
+        return every > 0 and (self.done % every == 0 or self.done == self.run.schedule.steps)
 
     def _batches(self) -> Iterator[Batch]:
         """Those of this process, from the next step on."""
@@ -168,7 +180,7 @@ class Training:
                 raise self._diverged(f"of the losses of {turn.name!r}, {told}", [batch])
             total = next(iter(losses.values())) / self.run.optimiser.accumulate
             # the other networks that the loss ran through stay as they are
-            self.scaler.scale(total).backward(inputs=turn.parameters)  # type: ignore[no-untyped-call]
+            self.scaler.scale(total).backward(inputs=turn.parameters)
         return values
 
     def _diverged(self, what: str, batches: list[Batch]) -> Diverged:
@@ -178,7 +190,9 @@ class Training:
         elif not all(each.isfinite().all() for each in self.model.state_dict().values()):
             cause = "weights were lost in a step before"
         else:
-            cause = "scenes and weights are finite; a smaller optimiser.rate or optimiser.clip helps"
+            cause = (
+                "scenes and weights are finite; a smaller optimiser.rate or optimiser.clip helps"
+            )
         return Diverged(
             f"at step {self.done + 1} {what}, on patches of {', '.join(names)}: {cause}. "
             f"{str(self.run.out / LAST)!r} has the last good state"

@@ -13,7 +13,6 @@ from hsi_xr.training.patches import Batch
 from hsi_xr.training.turns import Losses, Objective, Turn, of_one_pass, trainable
 from hsi_xr.training.two_stage import two_stage
 
-
 SEEN = 32
 """Side of the smallest picture that the critic answers on."""
 
@@ -73,7 +72,7 @@ def denoising(wanted: config.Denoising, model: Reconstructor, steps: int) -> Obj
         noisy = share.sqrt() * lesson.clean + (1 - share).sqrt() * noise
         clean, seen = _both(lesson.answer(noisy, step), noisy, share, model.predicts)
         found, truth = (clean, lesson.clean) if target == "x0" else (seen, noise)
-        parts = {target: distance(found, truth, batch.known)}
+        parts: Losses = {target: distance(found, truth, batch.known)}
         if wanted.gradient:
             parts["gradient"] = losses.gradients(clean, lesson.clean, batch.known)
         if wanted.mrae:
@@ -115,7 +114,10 @@ def adversarial(wanted: config.Adversarial, model: Reconstructor, steps: int) ->
         seen = front(batch.rgb, batch.facts)
         with torch.no_grad():
             made = network(seen, drop=dropped(rng))
-        real, fake = _verdict(critic(seen, batch.cube), 1), _verdict(critic(seen, made * batch.known), 0)
+        real, fake = (
+            _verdict(critic(seen, batch.cube), 1),
+            _verdict(critic(seen, made * batch.known), 0),
+        )
         return {"critic": (real + fake) / 2}
 
     def generate(batch: Batch, rng: Generator) -> Losses:

@@ -112,9 +112,7 @@ class Patches:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _patch(
-        self, name: str, scene: Scene, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def _patch(self, name: str, scene: Scene, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         side, grid = self._data.patch, self._data.grid
         sizes = scene.cube.shape[1:]
         if min(sizes) < side:

@@ -47,7 +47,7 @@ def two_stage(wanted: config.TwoStage, model: Reconstructor, steps: int) -> Obje
         first = Turn("truth", trainable(teacher) + uses, pupil.with_truth, range(wanted.first))
         chain = Turn("chain", learns, pupil.chain, range(wanted.first, latest))
         return Objective((first, chain, last), nn.ModuleDict({"teacher": teacher}))
-    head = nn.Linear(teacher.summary[0].in_features, 2 * bands)
+    head = nn.Linear(prior.denoise.layers[-2].out_features, 2 * bands)
     first = Turn(
         "prior",
         trainable(teacher, head) + learns,

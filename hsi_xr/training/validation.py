@@ -36,15 +36,16 @@ class Validation:
 
     def of(self, model: Reconstructor, device: str) -> tuple[dict[str, float], Tensor]:
         """Means over scenes of the scores of each, and a panel of the first scene."""
-        found = []
+        found: list[Tally] = []
         panel = torch.zeros(3, 1, 1)
         for name in self.names:
             scene = self.scenes.read(name)
             guess = self.reconstruct(model, scene.rgb[None].to(device))[0].cpu()
             if not found:
                 panel = self.panel(guess, scene.cube)
-            inner = (..., *(slice(self.crop, size - self.crop) for size in guess.shape[1:]))
-            found.append(Tally.of(guess[inner].numpy(), scene.cube[inner].numpy()))
+            rows, columns = (slice(self.crop, size - self.crop) for size in guess.shape[1:])
+            estimate, truth = (each[:, rows, columns] for each in (guess, scene.cube))
+            found.append(Tally.of(estimate.numpy(), truth.numpy()))
         names = ("mrae", "rmse", "psnr", "sam")
         return {n: sum(getattr(each, n) for each in found) / len(found) for n in names}, panel
 

@@ -41,7 +41,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, object], Objective]] = {
 
 
 class Slopes:
-    """Spectra that rise or fall, in squares; no two scenes, rows or columns are alike."""
+    """Spectra that rise, fall or peak, in squares; no two scenes, rows or columns are alike."""
 
     bands = Bands.regular(400, 700, 100)
     coding = "srgb"
@@ -53,10 +53,12 @@ class Slopes:
 
     def read(self, name: str) -> Pair:
         rng = np.random.default_rng(ord(name))
-        share = rng.uniform(0, 1, (1, 5, 7)).repeat(8, axis=1).repeat(8, axis=2)[:, :36, :50]
-        ramp = np.linspace(0.1, 0.9, len(self.bands))[:, None, None]
-        cube = (share * ramp + (1 - share) * ramp[::-1]) * np.linspace(0.5, 1, 50)
-        cube[2] = np.where(cube[0] > cube[3], 0.7, 0.1)  # no regression tells this from the colour
+        share = rng.dirichlet(np.ones(3), (5, 7)).transpose(2, 0, 1)
+        share = share.repeat(8, axis=1).repeat(8, axis=2)[:, :36, :50]
+        ramp = np.linspace(0.1, 0.9, len(self.bands))
+        shapes = np.stack([ramp, ramp[::-1], 0.9 - np.abs(ramp - 0.5)])
+        cube = np.einsum("sb,shw->bhw", shapes, share) * np.linspace(0.5, 1, 50)
+        cube[2] = np.where(cube[0] > cube[3], 0.7, 0.1)  # no polynomial of the colour
         rgb = np.clip(cube[[3, 1, 0]], 0, 1) ** (1 / 2.2)
         if self.holes:
             cube[:, 3:9, 5:11] = np.nan

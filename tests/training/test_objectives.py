@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from hsi_xr.errors import UsageError
-from hsi_xr.training.config import Adversarial, Denoising, Optimiser, Regression, Schedule, TwoStage
 from hsi_xr.training import losses
+from hsi_xr.training.config import Adversarial, Denoising, Optimiser, Regression, Schedule, TwoStage
 from hsi_xr.training.loop import Training
 from tests.training.small import SYSTEMS, Slopes, run_of
 
@@ -32,7 +32,9 @@ def measured(training: Training, name: str) -> dict[str, float]:
     ],
 )
 def test_a_few_steps_lower_the_loss(kind, turn, loss, tmp_path):
-    run = run_of(kind, tmp_path, optimiser=Optimiser(rate=2e-3), schedule=Schedule(steps=20, validate=0))
+    run = run_of(
+        kind, tmp_path, optimiser=Optimiser(rate=2e-3), schedule=Schedule(steps=20, validate=0)
+    )
     training = Training(run, Slopes())
     before = measured(training, turn)[loss]
     training.finish()
@@ -57,7 +59,7 @@ def test_a_checkpoint_has_the_critic(tmp_path):
 
 
 def test_a_stage_moves_what_it_trains(tmp_path):
-    """The extractor that sees the truth is done with the first stage, the host waits in the second."""
+    """The first stage is the last of what sees the truth; in the second the host waits."""
     training = Training(run_of("two stages", tmp_path), Slopes())
     teacher, host = training.objective.beside["teacher"], training.model.network
     moved = []
@@ -67,9 +69,7 @@ def test_a_stage_moves_what_it_trains(tmp_path):
         training.step([training.patches.draw(0), training.patches.draw(1)])
         training.step([training.patches.draw(2), training.patches.draw(3)])
         after = [[*part.parameters()] for part in (teacher, host)]
-        moved.append(
-            [any(not a.equal(b) for a, b in zip(x, y)) for x, y in zip(before, after)]
-        )
+        moved.append([any(not a.equal(b) for a, b in zip(x, y)) for x, y in zip(before, after)])
     assert moved == [[True, True], [False, False], [False, True]]
 
 
