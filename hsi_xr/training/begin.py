@@ -117,15 +117,14 @@ def _start(model: Reconstructor, path: Path) -> None:
     _log.info("%d of %d tensors begin as %s has them", len(found), len(wanted), weights)
 
 
-def survey_of(model: Reconstructor, *, level_known: bool) -> Survey:
+def survey_of(model: Reconstructor) -> Survey:
     """How a system tells what belongs to a scene, of a picture that is one."""
     survey = getattr(getattr(model, "front", model), "survey", None)
     if survey is None:
         raise UsageError(f"{type(model).__name__} has no `survey`, and cannot be trained here")
 
-    def tell(rgb: Tensor) -> SceneFacts:
-        means = None if level_known else colour_means(rgb)
-        return dict(survey(rgb, torch.ones_like(rgb[:, :1]), means))
+    def tell(rgb: Tensor, weights: Tensor) -> SceneFacts:
+        return dict(survey(rgb, weights, colour_means(rgb, weights)))
 
     return tell
 

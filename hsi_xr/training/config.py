@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from hsi_xr.errors import UsageError
 
@@ -238,7 +238,7 @@ def _fitted(kind: Any, value: Any, where: str) -> Any:
     origin, options = get_origin(kind), get_args(kind)
     if origin is Literal:
         return _one_of(options, value, where)
-    if origin is UnionType:  # the only ones are with None, which TOML has no word for
+    if origin in (Union, UnionType):  # the only ones are with None, which TOML has no word for
         return _fitted(options[0], value, where)
     if origin is tuple:
         return _pair(options, value, where)

@@ -73,16 +73,16 @@ class Training:
             network.compile()
 
     def _material(self) -> tuple[Patches, Validation]:
-        wanted, known = self.run.data, self.data.coding == "linear"
+        wanted = self.run.data
         # a copy, for the model may leave for another device; no survey depends on the training
-        survey = begin.survey_of(copy.deepcopy(self.model), level_known=known)
+        survey = begin.survey_of(copy.deepcopy(self.model))
         scenes = Scenes(self.data, survey, kept=wanted.kept)
         patches = Patches(scenes, begin.split(self.data, wanted.train), wanted, seed=self.run.seed)
         names = begin.split(self.data, wanted.validation) if self.run.schedule.validate else ()
-        whole = Scenes(self.data, lambda rgb: {}, kept=1)
+        whole = Scenes(self.data, lambda rgb, weights: {}, kept=1)
         chosen = names[: wanted.scenes]
         return patches, Validation(
-            *(whole, chosen, self.data.bands, self.stride, wanted.crop, known, self.run.seed)
+            *(whole, chosen, self.data.bands, self.stride, wanted.crop, self.run.seed)
         )
 
     def finish(self, report: Report = lambda done, steps, values: None) -> None:

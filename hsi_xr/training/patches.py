@@ -16,8 +16,9 @@ from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors._base import SceneFacts
 from hsi_xr.training.config import Data
 
-Survey = Callable[[Tensor], SceneFacts]
-"""A picture, (1, 3, rows, columns) linear, -> the facts of a scene of its own."""
+Survey = Callable[[Tensor, Tensor], SceneFacts]
+"""A picture, (1, 3, rows, columns) linear, and what counts of it, (1, 1, rows, columns), -> the
+facts of a scene of its own."""
 
 
 class Scene(NamedTuple):
@@ -77,7 +78,12 @@ class Scenes:
             raise InvalidData(f"scene {name!r}: the picture has values that are no numbers")
         linear = srgb_decode(rgb) if self._data.coding == "srgb" else rgb
         with torch.no_grad():
-            return Scene(cube, linear, self._survey(linear[None]))
+            return Scene(cube, linear, self._survey(linear[None], counts(cube)))
+
+
+def counts(cube: Tensor) -> Tensor:
+    """1 where any band of a cube is known, 0 where a data set has filled; (1, 1, rows, columns)."""
+    return (~cube.isnan()).any(0).to(cube)[None, None]
 
 
 class Patches:

@@ -7,7 +7,7 @@ published text can be read in several ways; `literal` reads it as it stands.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -47,7 +47,8 @@ def two_stage(wanted: config.TwoStage, model: Reconstructor, steps: int) -> Obje
         first = Turn("truth", trainable(teacher) + uses, pupil.with_truth, range(wanted.first))
         chain = Turn("chain", learns, pupil.chain, range(wanted.first, latest))
         return Objective((first, chain, last), nn.ModuleDict({"teacher": teacher}))
-    head = nn.Linear(prior.denoise.layers[-2].out_features, 2 * bands)
+    size = cast(nn.Linear, prior.denoise.layers[-2]).out_features
+    head = nn.Linear(size, 2 * bands)
     first = Turn(
         "prior",
         trainable(teacher, head) + learns,

@@ -12,7 +12,7 @@ from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._scene_gain import colour_means
 from hsi_xr.spectra import Bands
-from hsi_xr.training.patches import Scenes
+from hsi_xr.training.patches import Scene, Scenes, counts
 
 SHOWN_NM = (640.0, 550.0, 460.0)
 """Bands of a panel."""
@@ -20,18 +20,13 @@ SHOWN_NM = (640.0, 550.0, 460.0)
 
 @dataclass(frozen=True)
 class Validation:
-    """How scenes are scored: in one piece, without the margin of `crop`.
-
-    Attributes:
-        level_known: Whether a white reflector is 1 in the pictures; see `Reconstructor.whole`.
-    """
+    """How scenes are scored: in one piece, without the margin of `crop`."""
 
     scenes: Scenes
     names: Sequence[str]
     bands: Bands
     stride: int
     crop: int
-    level_known: bool
     seed: int
 
     def of(self, model: Reconstructor, device: str) -> tuple[dict[str, float], Tensor]:
@@ -40,7 +35,7 @@ class Validation:
         panel = torch.zeros(3, 1, 1)
         for name in self.names:
             scene = self.scenes.read(name)
-            guess = self.reconstruct(model, scene.rgb[None].to(device))[0].cpu()
+            guess = self.reconstruct(model, scene, device)[0].cpu()
             if not found:
                 panel = self.panel(guess, scene.cube)
             rows, columns = (slice(self.crop, size - self.crop) for size in guess.shape[1:])
@@ -50,20 +45,19 @@ class Validation:
         return {n: sum(getattr(each, n) for each in found) / len(found) for n in names}, panel
 
     @torch.inference_mode()
-    def reconstruct(self, model: Reconstructor, rgb: Tensor) -> Tensor:
-        """(1, 3, rows, columns) linear -> (1, bands, rows, columns), as `reconstruct` does it."""
+    def reconstruct(self, model: Reconstructor, scene: Scene, device: str) -> Tensor:
+        """(1, bands, rows, columns), as `hsi_xr.reconstruct` would of the picture in one tile."""
+        rgb, weights = scene.rgb[None].to(device), counts(scene.cube).to(device)
         rows, columns = rgb.shape[-2:]
         added = (0, -columns % self.stride, 0, -rows % self.stride)
         padded = F.pad(rgb, added, mode="reflect")
-        weights = F.pad(torch.ones_like(rgb[:, :1]), added)
         r, c = (torch.arange(size, device=rgb.device)[None] for size in padded.shape[-2:])
         field, bands = NoiseField(self.seed), len(self.bands)
-        means = None if self.level_known else colour_means(rgb)
         answer, _ = model.whole(
             padded,
-            weights,
+            F.pad(weights, added),
             lambda step: field.read(r, c, channels=bands, step=step),
-            means=means,
+            means=colour_means(rgb, weights),
         )
         return answer[..., :rows, :columns].float()
 

@@ -170,7 +170,7 @@ def test_problems_with_the_data_are_told_before_anything_is_trained(monkeypatch,
 @pytest.mark.parametrize("workers", [0, 3])
 def test_patches_follow_from_seed_and_number(workers, tmp_path):
     wanted = Data(name="slopes", folder=tmp_path, patch=32, batch=3, grid=2, workers=workers)
-    scenes = Scenes(Slopes(), lambda rgb: {"mean": rgb.mean().reshape(1)}, kept=1)
+    scenes = Scenes(Slopes(), lambda rgb, weights: {"mean": rgb.mean().reshape(1)}, kept=1)
     patches = Patches(scenes, ["a", "b"], wanted, seed=5)
     found = list(patches.run(range(8)))
     again = [patches.draw(number) for number in range(8)]
@@ -183,7 +183,7 @@ def test_patches_follow_from_seed_and_number(workers, tmp_path):
 def test_a_patch_of_the_picture_is_that_of_the_cube(tmp_path):
     """Turned and flipped alike: the blue of these pictures is their first band."""
     wanted = Data(name="slopes", folder=tmp_path, patch=32, batch=16)
-    patches = Patches(Scenes(Slopes(), lambda rgb: {}, kept=2), ["a", "b"], wanted, seed=0)
+    patches = Patches(Scenes(Slopes(), lambda rgb, weights: {}, kept=2), ["a", "b"], wanted, seed=0)
     batch = patches.draw(0)
     order = batch.cube[:, 0].flatten(1).argsort(stable=True)
     assert batch.rgb[:, 2].flatten(1).gather(1, order).diff(dim=1).min() > -1e-6
