@@ -143,6 +143,9 @@ class Training:
                 values |= self._take(turn, place, here)
         if self.scaler.is_enabled():
             self.scaler.update()
+        for part in (self.model, self.objective.beside):
+            # statistics of batches, which each process has of its own
+            self.ranks.average(each for each in part.buffers() if each.is_floating_point())
         self._follow()
         self.done += 1
         return values
@@ -160,7 +163,7 @@ class Training:
                 known = values.get(f"{turn.name}/{name}", 0.0)
                 values[f"{turn.name}/{name}"] = known + value / len(batches)
         self.scaler.unscale_(optimiser)
-        self.ranks.average(turn.parameters)
+        self.ranks.average(each.grad for each in turn.parameters)
         norm = torch.nn.utils.clip_grad_norm_(turn.parameters, wanted.clip or math.inf)
         # in half precision an overflow is met with a smaller scale, and no step
         if not norm.isfinite() and not self.scaler.is_enabled():

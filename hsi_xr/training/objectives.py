@@ -66,11 +66,20 @@ def denoising(wanted: config.Denoising, model: Reconstructor, steps: int) -> Obj
     distance = {"l1": losses.l1, "l2": losses.l2}[wanted.norm]
 
     def loss(batch: Batch, rng: Generator) -> Losses:
+        # a chain's scale may be a regression's, which a reduced precision would spoil
+        kind = rng.device.type
+        reduced = torch.is_autocast_enabled(kind)
+        with torch.autocast(kind, enabled=False):
+            return measured(batch, rng, torch.autocast(kind, enabled=reduced))
+
+    def measured(batch: Batch, rng: Generator, reduced: torch.autocast) -> Losses:
         lesson = model.lesson(batch.rgb, batch.cube, batch.facts)
         step, share = _steps(model.keep, len(batch.cube), rng, lesson.clean)
         noise = torch.randn(lesson.clean.shape, generator=rng, device=rng.device)
         noisy = share.sqrt() * lesson.clean + (1 - share).sqrt() * noise
-        clean, seen = _both(lesson.answer(noisy, step), noisy, share, model.predicts)
+        with reduced:
+            answer = lesson.answer(noisy, step)
+        clean, seen = _both(answer.float(), noisy, share, model.predicts)
         found, truth = (clean, lesson.clean) if target == "x0" else (seen, noise)
         parts: Losses = {target: distance(found, truth, batch.known)}
         if wanted.gradient:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed
 
 from hsi_xr.engine import resolve_device
 
@@ -26,11 +26,11 @@ class Ranks:
         """Whether this process writes."""
         return self.rank == 0
 
-    def average(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replaces the gradients by their means over all processes."""
-        if self.count == 1:
+    def average(self, tensors: Iterable[Tensor | None]) -> None:
+        """Replaces tensors by their means over all processes; None is None in all of them."""
+        found = [each for each in tensors if each is not None]
+        if self.count == 1 or not found:
             return
-        found = [each.grad for each in parameters if each.grad is not None]
         flat = torch.cat([each.reshape(-1) for each in found])
         distributed.all_reduce(flat)
         flat /= self.count

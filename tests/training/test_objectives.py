@@ -84,6 +84,18 @@ def test_of_a_zero_prior_a_trained_host_is_what_it_is_alone(tmp_path):
         assert not host(rgb, prior=inject(torch.ones(1, 16))).equal(host(rgb))
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("kind", ["regression, RMSE", "x0", "adversarial"])
+def test_a_reduced_precision_measures_nearly_the_same(kind, precision, tmp_path):
+    """Networks alone are reduced: chains, coefficients and losses are not."""
+    found = []
+    for reduced in ("float32", precision):
+        training = Training(run_of(kind, tmp_path / reduced, precision=reduced), Slopes())
+        values = training.step([training.patches.draw(0), training.patches.draw(1)])
+        found.append(values)
+    assert found[1] == pytest.approx(found[0], rel=0.05)
+
+
 @pytest.mark.parametrize("predicts", ["epsilon", "x0"])
 def test_a_perfect_network_has_no_loss_however_it_is_measured(predicts, tmp_path):
     """Clean chain and noise are two views of one estimate."""

@@ -35,7 +35,7 @@ def train(out: Path, *, accumulate: int) -> None:
     for part in (training.model, training.objective.beside):
         for each in part.modules():
             if isinstance(each, torch.nn.BatchNorm2d):
-                each.momentum = 0.0  # each process keeps statistics of its own batches
+                each.momentum = 0.0  # statistics of two batches are not the mean of each
     training.finish()
 
 
@@ -57,4 +57,5 @@ def test_two_processes_train_as_one_with_two_batches(tmp_path):
     one, two = (checkpoints.read(tmp_path / name / LAST) for name in ("one", "two"))
     for part in ("model", "beside"):
         for key, value in one[part].items():
-            torch.testing.assert_close(two[part][key], value, atol=1e-4, rtol=0)
+            if value.is_floating_point():  # the others count batches
+                torch.testing.assert_close(two[part][key], value, atol=1e-4, rtol=0)
