@@ -37,7 +37,7 @@ def command(config: Path, resume: bool, changes: tuple[str, ...], out: Path | No
 
     run = read(config, [*changes, *([f"out={json.dumps(str(out))}"] if out else [])])
     training = Training(run, open_data(run.data), resume=resume)
-    training.finish(_Line())
+    training.finish(*([_Line()] if training.ranks.first else []))
     if training.ranks.first:
         click.echo(release(training))
 

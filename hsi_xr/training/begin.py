@@ -20,7 +20,7 @@ from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import Reconstructor, SceneFacts
 from hsi_xr.reconstructors._card import Card, read_untrained
 from hsi_xr.reconstructors._scene_gain import SceneGain, colour_means
-from hsi_xr.training.config import Data, Run
+from hsi_xr.training.config import KINDS, Data, Run
 from hsi_xr.training.patches import Patches, Survey, numbers
 
 _log = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ def open_data(wanted: Data) -> DataSet:
         _log.error("%s", problem)
     if problems:
         raise InvalidData(
-            f"{len(problems)} problems with the files in {str(wanted.folder)!r}, and nothing was "
-            f"trained; the first: {problems[0]}"
+            f"nothing was trained: of what is wrong with the files in {str(wanted.folder)!r}, "
+            f"{len(problems)} in all, the first is that {problems[0]}"
         )
     return data
 
@@ -147,7 +147,8 @@ def fit_first(model: Reconstructor, patches: Patches, *, pixels: int = 200) -> N
 def facts_of(run: Run) -> dict[str, Any]:
     """A run as plain values, for checkpoints and cards."""
     found: dict[str, Any] = json.loads(json.dumps(asdict(run), default=str))
-    found["objective"] = {"kind": type(run.objective).__name__, **found["objective"]}
+    kind = next(name for name, kind in KINDS.items() if kind is type(run.objective))
+    found["objective"] = {"kind": kind, **found["objective"]}
     return found
 
 

@@ -161,7 +161,7 @@ def test_problems_with_the_data_are_told_before_anything_is_trained(monkeypatch,
     data = Slopes()
     data.wrong = ["c.mat is missing", "d.mat is truncated"]
     monkeypatch.setattr("hsi_xr.datasets.load", lambda *a, **b: data, raising=False)
-    with pytest.raises(InvalidData, match="2 problems") as found:
+    with pytest.raises(InvalidData, match="2 in all") as found:
         open_data(Data(name="slopes", folder=Path("there")))
     assert found.value.exit_code == 3
     assert [record.message for record in caplog.records] == data.wrong
