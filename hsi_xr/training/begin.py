@@ -21,7 +21,7 @@ from hsi_xr.reconstructors._base import Reconstructor, SceneFacts
 from hsi_xr.reconstructors._card import Card, read_untrained
 from hsi_xr.reconstructors._scene_gain import SceneGain, colour_means
 from hsi_xr.training.config import KINDS, Data, Run
-from hsi_xr.training.patches import Patches, Survey, numbers
+from hsi_xr.training.patches import Patches, Survey, Use, numbers
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ def split(data: DataSet, name: str) -> Sequence[str]:
 
 
 @contextmanager
-def seeded(seed: int, *place: int, device: str = "cpu") -> Iterator[torch.Generator]:
+def seeded(seed: int, use: Use, *place: int, device: str = "cpu") -> Iterator[torch.Generator]:
     """Random numbers of a place in a run; layers that draw by themselves draw them, too."""
-    word = int(numbers(seed, *place).integers(2**63))
+    word = int(numbers(seed, use, *place).integers(2**63))
     cuda = [torch.device(device)] if device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):
         torch.random.manual_seed(word)
@@ -90,7 +90,7 @@ def new_model(run: Run, data: DataSet) -> tuple[Reconstructor, Card]:
     card = read_untrained(_registry.card_of(run.system))
     config = {**card.config, "bands": len(data.bands), **run.config}
     try:
-        with seeded(run.seed):
+        with seeded(run.seed, Use.WEIGHTS):
             model: Reconstructor = _registry.load(run.system).build(config)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{run.system!r} has no such config: {error}") from error

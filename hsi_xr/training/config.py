@@ -182,6 +182,8 @@ class Run:
     def __post_init__(self) -> None:
         if not 0 <= self.ema < 1:
             raise UsageError(f"ema must be in [0, 1); got {self.ema}")
+        if self.seed < 0:
+            raise UsageError(f"seed must not be negative; got {self.seed}")
 
 
 def read(path: Path, changes: Sequence[str] = ()) -> Run:

@@ -15,7 +15,7 @@ from hsi_xr.training import begin, checkpoints
 from hsi_xr.training.config import Optimiser, Run
 from hsi_xr.training.log import Log
 from hsi_xr.training.objectives import objective
-from hsi_xr.training.patches import Batch, Patches, Scenes
+from hsi_xr.training.patches import Batch, Patches, Scenes, Use
 from hsi_xr.training.ranks import join
 from hsi_xr.training.turns import Turn
 from hsi_xr.training.validation import Validation
@@ -50,7 +50,7 @@ class Training:
             raise UsageError(
                 f"data.patch must be a multiple of {self.stride}; got {run.data.patch}"
             )
-        with begin.seeded(run.seed, 1):
+        with begin.seeded(run.seed, Use.BESIDE):
             self.objective = objective(run, self.model)
         self.patches, self.validation = self._material()
         self.done = 0
@@ -174,7 +174,7 @@ class Training:
     def _backward(self, turn: Turn, place: tuple[int, int], batch: Batch) -> dict[str, float]:
         kind, reduced = torch.device(self.device).type, self.run.precision != "float32"
         dtype = getattr(torch, self.run.precision) if reduced else torch.bfloat16
-        with begin.seeded(self.run.seed, 2, *place, device=self.device) as rng:
+        with begin.seeded(self.run.seed, Use.LOSSES, *place, device=self.device) as rng:
             with torch.autocast(kind, dtype, enabled=reduced):
                 losses = turn.loss(batch, rng)
             values = {name: float(value.detach()) for name, value in losses.items()}
@@ -187,17 +187,17 @@ class Training:
         return values
 
     def _diverged(self, what: str, batches: list[Batch]) -> Diverged:
-        names = sorted({name for batch in batches for name in batch.names})
+        seen = ", ".join(sorted({name for batch in batches for name in batch.names}))
         if not all(each.isfinite().all() for batch in batches for each in (batch.cube, batch.rgb)):
             cause = "the scenes have values that are no numbers"
         elif not all(each.isfinite().all() for each in self.model.state_dict().values()):
-            cause = "weights were lost in a step before"
+            cause = "a step before was too large; a smaller optimiser.rate or optimiser.clip helps"
         else:
             cause = (
                 "scenes and weights are finite; a smaller optimiser.rate or optimiser.clip helps"
             )
         return Diverged(
-            f"at step {self.done + 1} {what}, on patches of {', '.join(names)}: {cause}. "
+            f"at step {self.done + 1} {what}{f', on patches of {seen}' if seen else ''}: {cause}. "
             f"{str(self.run.out / LAST)!r} has the last good state"
         )
 
@@ -228,6 +228,8 @@ class Training:
         return model.eval()
 
     def _save(self) -> None:
+        if not all(each.isfinite().all() for each in self.model.state_dict().values()):
+            raise self._diverged("the weights are no numbers", [])
         checkpoints.write(self.state(), self.run.out / LAST)
 
     def state(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -49,9 +50,18 @@ class Batch:
         return replace(self, cube=cube, known=known, rgb=rgb, facts=facts)
 
 
-def numbers(seed: int, *place: int) -> np.random.Generator:
+class Use(IntEnum):
+    """What random numbers are for. From 1: to numpy a seed and the same followed by 0 are one."""
+
+    WEIGHTS = 1
+    BESIDE = 2
+    PATCHES = 3
+    LOSSES = 4
+
+
+def numbers(seed: int, use: Use, *place: int) -> np.random.Generator:
     """Random numbers of a place in a run, e.g. of a step; independent of those of other places."""
-    return np.random.default_rng([seed, *place])
+    return np.random.default_rng([seed, use, *place])
 
 
 class Scenes:
@@ -93,7 +103,7 @@ class Patches:
         self._scenes, self._names, self._data, self._seed = scenes, names, data, seed
 
     def draw(self, number: int) -> Batch:
-        rng = numbers(self._seed, number)
+        rng = numbers(self._seed, Use.PATCHES, number)
         names = tuple(self._names[i] for i in rng.integers(len(self._names), size=self._data.batch))
         scenes = [self._scenes.read(name) for name in names]
         cut = [self._patch(name, scene, rng) for name, scene in zip(names, scenes)]

@@ -65,6 +65,7 @@ def test_changes_have_the_last_word(file):
         ("optimiser.betas=[1]", "optimiser.betas must be 2 values"),
         ("data=3", "data must be a table; got 3"),
         ("ema=1", r"ema must be in \[0, 1\); got 1"),
+        ("seed=-1", "seed must not be negative; got -1"),
         ("data.validation=test", "the 'test' split neither trains nor chooses"),
         ("rate", "'rate' is not key=value"),
     ],
