@@ -57,8 +57,8 @@ class Slopes:
         share = share.repeat(8, axis=1).repeat(8, axis=2)[:, :36, :50]
         ramp = np.linspace(0.1, 0.9, len(self.bands))
         shapes = np.stack([ramp, ramp[::-1], 0.9 - np.abs(ramp - 0.5)])
-        cube = np.einsum("sb,shw->bhw", shapes, share) * np.linspace(0.5, 1, 50)
-        cube[2] = np.where(cube[0] > cube[3], 0.7, 0.1)  # no polynomial of the colour
+        cube = np.einsum("sb,shw->bhw", shapes, share) * np.linspace(0.1, 1, 50)
+        cube[2] = 0.4  # no root polynomial, which grows with the light, tells a constant
         rgb = np.clip(cube[[3, 1, 0]], 0, 1) ** (1 / 2.2)
         if self.holes:
             cube[:, 3:9, 5:11] = np.nan
