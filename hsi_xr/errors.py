@@ -36,6 +36,14 @@ class MissingFact(UsageError):
     """A fact that only the user can know (radiometry, acquisition time, ...) was not given."""
 
 
+class Incomplete(HsiError, OSError):
+    """The output could not be completed; what was there before is there still."""
+
+
+class Diverged(HsiError, FloatingPointError):
+    """A loss or a gradient is no number any more."""
+
+
 class InvalidData(HsiError, ValueError):
     """The file or array is not what it must be."""
 

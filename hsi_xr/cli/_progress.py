@@ -71,7 +71,7 @@ class _Bar:
     def close(self) -> None:
         seconds = monotonic() - self._began
         megapixels = self._total / 1e6
-        speed = f"{megapixels:.2f} Mpx in {_clock(seconds)}, {_speed(self._total / seconds)}"
+        speed = f"{megapixels:.2f} Mpx in {clock(seconds)}, {_speed(self._total / seconds)}"
         self._draw(f"100 %  {speed}\n" if self._total else "")
 
     def _draw(self, text: str) -> None:
@@ -84,7 +84,7 @@ def _line(done: int, total: int, rate: float) -> str:
     if done >= total:
         ending = "finishing the file"
     elif rate:
-        ending = f"{_speed(rate)}  {_clock((total - done) / rate)} left"
+        ending = f"{_speed(rate)}  {clock((total - done) / rate)} left"
     else:
         ending = ""
     width = min(40, shutil.get_terminal_size().columns - 40)
@@ -98,7 +98,7 @@ def _speed(rate: float) -> str:
     return f"{megapixels:.2f} Mpx/s" if megapixels >= 0.1 else f"{megapixels:.2g} Mpx/s"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

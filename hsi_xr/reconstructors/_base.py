@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -45,3 +47,27 @@ class Reconstructor(nn.Module, ABC):
     @abstractmethod
     def forward(self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool) -> Tensor:
         """(batch, 3, rows, columns) of a surveyed scene -> (batch, bands, rows, columns)."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A batch as the clean end of a chain, for a network that learns to see it in noise."""
+
+    clean: Tensor
+    """(batch, bands, rows, columns), what is diffused."""
+    answer: Callable[[Tensor, Tensor], Tensor]
+    """(noisy, (batch,) steps counted from 1) -> what the network says; see `Diffusing.predicts`."""
+    decode: Callable[[Tensor], Tensor]
+    """Chain -> reflectance."""
+
+
+@runtime_checkable
+class Diffusing(Protocol):
+    """What training asks of a system that diffuses cubes."""
+
+    keep: Tensor
+    """(steps + 1,) share of signal variance left after each step."""
+    predicts: Literal["epsilon", "x0"]
+
+    def lesson(self, rgb: Tensor, cube: Tensor, facts: SceneFacts) -> Lesson:
+        """Of linear RGB and true reflectance; `facts` have one row for each image."""

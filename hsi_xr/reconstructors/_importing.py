@@ -73,7 +73,7 @@ def import_published(
         "training": {"imported_from": checkpoint.name},
         "parameters": parameters(built),
     }
-    return _saved(built, {**card, **_measured(built, card)}, folder)
+    return _saved(built, {**card, **_measure.measured(built, card)}, folder)
 
 
 def _built(system: Card, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -163,15 +163,6 @@ _DAMAGED = (
     *(struct.error, SafetensorError),
 )
 """What torch and safetensors are known to raise over files that are cut or altered."""
-
-
-def _measured(model: Any, card: Mapping[str, Any]) -> dict[str, Any]:
-    probe = _measure.Probe(model, card)
-    return {
-        "reach": probe.reach({"a quilt of random colours": _measure.quilt()}),
-        "gmac_per_pixel": probe.cost(),
-        "memory_bytes_per_pixel": _measure.memory(card),
-    }
 
 
 def _saved(model: Any, card: Mapping[str, Any], folder: Path) -> Card:

@@ -50,6 +50,12 @@ class SceneGain(nn.Module):
         common = (level / ground).log().mean(1, keepdim=True)
         return (common + self.tint(self.seen(means))).clamp(-1.0, 4.0).exp()
 
+    def trust(self) -> None:
+        """From now on pictures are taken for what they say: every gain is 1."""
+        torch.nn.init.eye_(self.believed)
+        torch.nn.init.zeros_(self.answer.weight)
+        torch.nn.init.zeros_(self.answer.bias)
+
     def tint(self, seen: Tensor) -> Tensor:
         """Log-gain of each channel over their mean; (batch, 9) -> (batch, 3)."""
         found: Tensor = self.answer(self.layers(seen))

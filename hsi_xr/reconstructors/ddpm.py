@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.ddpm import ConditionalUNet, Norm
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Lesson, Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._one_pass import Display, Front
 
 LIMIT = 1.0
@@ -52,6 +52,8 @@ class DDPMReconstructor(Reconstructor):
     its tile: no halo makes tiles exact, and they are to be blended.
     """
 
+    predicts: Literal["epsilon", "x0"] = "epsilon"
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
@@ -82,7 +84,17 @@ class DDPMReconstructor(Reconstructor):
             eta = self.config.eta if stochastic else 0.0
             steps = self.config.steps
             x = samplers.ddim(denoise, noise, self.keep, steps=steps, limit=LIMIT, eta=eta)
+        return self.decode(x)
+
+    @staticmethod
+    def decode(x: Tensor) -> Tensor:
+        """Chain -> reflectance."""
         return (x + 1) / 2
+
+    def lesson(self, rgb: Tensor, cube: Tensor, facts: SceneFacts) -> Lesson:
+        """See `Diffusing`."""
+        seen = self.front(rgb, facts)
+        return Lesson(2 * cube - 1, lambda x, step: self.network(x, seen, step), self.decode)
 
     def _noise_seen(self, rgb: Tensor) -> samplers.Denoise:
         def predict(x: Tensor, t: int) -> Tensor:

@@ -12,9 +12,9 @@ from torch import Tensor
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
 from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Lesson, Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._scene_gain import SceneGain
-from hsi_xr.regression import TERMS, predict
+from hsi_xr.regression import TERMS, fit, predict
 
 SIZES = {"base": Size(), "thin": THIN}
 
@@ -58,6 +58,8 @@ class R2HDiffReconstructor(Reconstructor):
     what the scene's gain and the exposure-invariant base make it.
     """
 
+    predicts: Literal["epsilon", "x0"] = "x0"
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
@@ -81,13 +83,17 @@ class R2HDiffReconstructor(Reconstructor):
         means: Tensor | None,
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        gain = rgb.new_ones(1, 3) if means is None else self.gain(means)
-        facts = {"gain": gain}
+        facts = self.survey(rgb, weights, means)
+        gain = facts["gain"]
 
         def statistics(t: int) -> Statistics:
             return PooledStatistics(weights, into=facts, name=f"attention/{t}")
 
         return self._chain(rgb / gain[..., None, None], noise, statistics), facts
+
+    def survey(self, rgb: Tensor, weights: Tensor, means: Tensor | None) -> dict[str, Tensor]:
+        """The scene's gain; the facts of attention follow from a pass. See `whole`."""
+        return {"gain": rgb.new_ones(1, 3) if means is None else self.gain(means)}
 
     def forward(
         self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
@@ -116,6 +122,20 @@ class R2HDiffReconstructor(Reconstructor):
         limit = self.config.limit
         x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=limit)
         return self.decode(self.config.strength * x, base)
+
+    def lesson(self, rgb: Tensor, cube: Tensor, facts: SceneFacts) -> Lesson:
+        """See `Diffusing`. The whole refinement is learned, whatever share of it is applied."""
+        calibrated = rgb / facts["gain"][..., None, None]
+        base, seen = self.classical(calibrated), self.guide_of(calibrated)
+        return Lesson(
+            self.encode(cube.clamp(min=0), base),
+            lambda x, step: self.network(x, seen, step),
+            lambda x: self.decode(x, base),
+        )
+
+    def fit(self, rgb: Tensor, spectra: Tensor) -> None:
+        """Fits the base: (pixels, 3) calibrated linear RGB, (pixels, bands) reflectance."""
+        self.base.data = fit(rgb, spectra)
 
     def encode(self, cube: Tensor, base: Tensor) -> Tensor:
         """Reflectance -> chain; see `decode`."""

@@ -1,0 +1,172 @@
+"""What a run begins with: data that are whole, a model, scenes as the model sees them."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from hsi_xr.datasets._base import DataSet
+from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
+from hsi_xr.networks._layout import differences
+from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import Reconstructor, SceneFacts
+from hsi_xr.reconstructors._card import Card, read_untrained
+from hsi_xr.reconstructors._scene_gain import SceneGain, colour_means
+from hsi_xr.training.config import KINDS, Data, Run
+from hsi_xr.training.patches import Patches, Survey, Use, numbers
+
+_log = logging.getLogger(__name__)
+
+FITTED_ON = 16
+"""Batches of patches that a closed-form part is fitted on."""
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A system with a part that is fitted before training, and not by gradients."""
+
+    def fit(self, rgb: Tensor, spectra: Tensor) -> None:
+        """(pixels, 3) linear RGB, (pixels, bands) reflectance."""
+
+
+def open_data(wanted: Data) -> DataSet:
+    """The data set of a run, whose files are all there.
+
+    Raises:
+        InvalidData: Files are missing, extra, truncated or mis-shaped; each is told in the log.
+        UsageError: No such split.
+    """
+    load = import_module("hsi_xr.datasets").load
+    data = cast(DataSet, load(wanted.name, wanted.folder, **wanted.options))
+    problems = list(data.problems())
+    for problem in problems:
+        _log.error("%s", problem)
+    if problems:
+        raise InvalidData(
+            f"nothing was trained: of what is wrong with the files in {str(wanted.folder)!r}, "
+            f"{len(problems)} in all, the first is that {problems[0]}"
+        )
+    return data
+
+
+def split(data: DataSet, name: str) -> Sequence[str]:
+    """The scenes of a split that has some.
+
+    Raises:
+        UsageError: There is no such split.
+    """
+    if not data.splits.get(name):
+        known = ", ".join(repr(key) for key, names in data.splits.items() if names)
+        raise UsageError(f"the data set has no split {name!r}; it has {known}")
+    return data.splits[name]
+
+
+@contextmanager
+def seeded(seed: int, use: Use, *place: int, device: str = "cpu") -> Iterator[torch.Generator]:
+    """Random numbers of a place in a run; layers that draw by themselves draw them, too."""
+    word = int(numbers(seed, use, *place).integers(2**63))
+    cuda = [torch.device(device)] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.random.manual_seed(word)
+        yield torch.Generator(device).manual_seed(word)
+
+
+def new_model(run: Run, data: DataSet) -> tuple[Reconstructor, Card]:
+    """The system of a run on random weights, or on those it starts from; and its card.
+
+    Raises:
+        UnknownName: No such system.
+        UsageError: The system has no such configuration.
+        InvalidCheckpoint: Weights that are not of this system.
+    """
+    card = read_untrained(_registry.card_of(run.system))
+    config = {**card.config, "bands": len(data.bands), **run.config}
+    try:
+        with seeded(run.seed, Use.WEIGHTS):
+            model: Reconstructor = _registry.load(run.system).build(config)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{run.system!r} has no such config: {error}") from error
+    for part in model.modules():
+        if isinstance(part, SceneGain):
+            # what level means is for the data set to say, and pictures of it teach no gain
+            part.trust()
+            part.requires_grad_(False)
+    if run.start is not None:
+        _start(model, run.start)
+    return model, card
+
+
+def _start(model: Reconstructor, path: Path) -> None:
+    """Weights of a model, or of a part of it: a host's begin a system around the host."""
+    weights = path / "model.safetensors" if path.is_dir() else path
+    if not weights.is_file():
+        raise UsageError(f"no weights file {str(weights)!r} to start from")
+    found = {key: tensor.float() for key, tensor in load_file(weights).items()}
+    wanted = model.state_dict()
+    if wrong := differences({key: wanted[key] for key in found.keys() & wanted.keys()}, found):
+        raise InvalidCheckpoint(f"{str(weights)!r} does not begin this system: it {wrong}")
+    model.load_state_dict(found, strict=False)
+    _log.info("%d of %d tensors begin as %s has them", len(found), len(wanted), weights)
+
+
+def survey_of(model: Reconstructor) -> Survey:
+    """How a system tells what belongs to a scene, of a picture that is one."""
+    survey = getattr(getattr(model, "front", model), "survey", None)
+    if survey is None:
+        raise UsageError(f"{type(model).__name__} has no `survey`, and cannot be trained here")
+
+    def tell(rgb: Tensor, weights: Tensor) -> SceneFacts:
+        return dict(survey(rgb, weights, colour_means(rgb, weights)))
+
+    return tell
+
+
+def fit_first(model: Reconstructor, patches: Patches, *, pixels: int = 200) -> None:
+    """Fits what is not learned by gradients, on pixels of the training patches."""
+    if not isinstance(model, Fitted):
+        return
+    rgb, spectra = [], []
+    for number in range(FITTED_ON):
+        batch = patches.draw(number)
+        gain = batch.facts["gain"][..., None, None]
+        known = batch.known.all(1).flatten().nonzero()[:, 0]
+        keep = known[torch.linspace(0, len(known) - 1, pixels * len(batch.names)).long()]
+        rgb.append((batch.rgb / gain).movedim(1, -1).flatten(0, 2)[keep])
+        spectra.append(batch.cube.movedim(1, -1).flatten(0, 2)[keep])
+    model.fit(torch.cat(rgb), torch.cat(spectra))
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """A run as plain values, for checkpoints and cards."""
+    found: dict[str, Any] = json.loads(json.dumps(asdict(run), default=str))
+    kind = next(name for name, kind in KINDS.items() if kind is type(run.objective))
+    found["objective"] = {"kind": kind, **found["objective"]}
+    return found
+
+
+FREE = ("out", "device", "compile", "data.folder", "data.kept", "data.workers", "schedule.log")
+"""What may differ when a run is resumed: nothing that is trained depends on it."""
+
+
+def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Keys by which two runs train differently."""
+    old, new = dict(_flat(before)), dict(_flat(now))
+    return sorted(
+        key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in FREE
+    )
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield above + key, value

@@ -1,0 +1,69 @@
+"""Scores of a model in training on whole scenes of a declared split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hsi_xr.diffusion.noise import NoiseField
+from hsi_xr.evaluation.metrics import Tally
+from hsi_xr.reconstructors._base import Reconstructor
+from hsi_xr.reconstructors._scene_gain import colour_means
+from hsi_xr.spectra import Bands
+from hsi_xr.training.patches import Scene, Scenes, counts
+
+SHOWN_NM = (640.0, 550.0, 460.0)
+"""Bands of a panel."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How scenes are scored: in one piece, without the margin of `crop`."""
+
+    scenes: Scenes
+    names: Sequence[str]
+    bands: Bands
+    stride: int
+    crop: int
+    seed: int
+
+    def of(self, model: Reconstructor, device: str) -> tuple[dict[str, float], Tensor]:
+        """Means over scenes of the scores of each, and a panel of the first scene."""
+        found: list[Tally] = []
+        panel = torch.zeros(3, 1, 1)
+        for name in self.names:
+            scene = self.scenes.read(name)
+            guess = self.reconstruct(model, scene, device)[0].cpu()
+            if not found:
+                panel = self.panel(guess, scene.cube)
+            rows, columns = (slice(self.crop, size - self.crop) for size in guess.shape[1:])
+            estimate, truth = (each[:, rows, columns] for each in (guess, scene.cube))
+            found.append(Tally.of(estimate.numpy(), truth.numpy()))
+        names = ("mrae", "rmse", "psnr", "sam")
+        return {n: sum(getattr(each, n) for each in found) / len(found) for n in names}, panel
+
+    @torch.inference_mode()
+    def reconstruct(self, model: Reconstructor, scene: Scene, device: str) -> Tensor:
+        """(1, bands, rows, columns), as `hsi_xr.reconstruct` would of the picture in one tile."""
+        rgb, weights = scene.rgb[None].to(device), counts(scene.cube).to(device)
+        rows, columns = rgb.shape[-2:]
+        added = (0, -columns % self.stride, 0, -rows % self.stride)
+        padded = F.pad(rgb, added, mode="reflect")
+        r, c = (torch.arange(size, device=rgb.device)[None] for size in padded.shape[-2:])
+        field, bands = NoiseField(self.seed), len(self.bands)
+        answer, _ = model.whole(
+            padded,
+            F.pad(weights, added),
+            lambda step: field.read(r, c, channels=bands, step=step),
+            means=colour_means(rgb, weights),
+        )
+        return answer[..., :rows, :columns].float()
+
+    def panel(self, guess: Tensor, truth: Tensor) -> Tensor:
+        """Estimate, truth and their difference side by side, (3, rows, 3 columns)."""
+        shown = [self.bands.nearest(nm) for nm in SHOWN_NM]
+        a, b = guess[shown], truth[shown].nan_to_num(nan=0.0)
+        peak = b.max().clamp(min=1e-6)
+        return torch.cat([a / peak, b / peak, (a - b).abs() / peak], dim=2).clamp(0, 1)

@@ -1,0 +1,85 @@
+"""A small data set of our own, and small systems to train on it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from hsi_xr.datasets._base import Pair
+from hsi_xr.spectra import Bands
+from hsi_xr.training.config import (
+    Adversarial,
+    Data,
+    Denoising,
+    Objective,
+    Optimiser,
+    Regression,
+    Run,
+    Schedule,
+    TwoStage,
+)
+
+STEPS = 9
+
+SYSTEMS: dict[str, tuple[str, dict[str, object], Objective]] = {
+    "regression": ("hscnn-plus", {"blocks": 1}, Regression()),
+    "regression, RMSE": ("mst-plus-plus", {"stages": 1}, Regression(loss="rmse")),
+    "epsilon": ("ddpm", {"width": 8, "steps": 2, "norm": "group"}, Denoising(norm="l2")),
+    "x0": ("r2h-diff", {"size": "thin", "shapes": 3}, Denoising(gradient=1.0, mrae=0.1)),
+    "adversarial": ("srcgan", {"levels": 4, "width": 4}, Adversarial(width=4)),
+    "two stages": (
+        "sdp-mst-plus-plus",
+        {"stages": 1, "prior": 16, "extractor": 8, "extractor_blocks": 1},
+        TwoStage(first=3, latent=3),
+    ),
+    "two stages, literal": (
+        "sdp-mst-plus-plus",
+        {"stages": 1, "prior": 16, "extractor": 8, "extractor_blocks": 1},
+        TwoStage(stages="literal", first=4),
+    ),
+}
+"""What is trained how: the system, its configuration, the objective."""
+
+
+class Slopes:
+    """Spectra that rise, fall or peak, in squares; no two scenes, rows or columns are alike."""
+
+    bands = Bands.regular(400, 700, 100)
+    coding = "srgb"
+
+    def __init__(self, *, holes: bool = False) -> None:
+        self.splits = {"train": ["a", "b"], "validation": ["c"], "test": ["d"]}
+        self.holes = holes
+        self.wrong: list[str] = []
+
+    def read(self, name: str) -> Pair:
+        rng = np.random.default_rng(ord(name))
+        share = rng.dirichlet(np.ones(3), (5, 7)).transpose(2, 0, 1)
+        share = share.repeat(8, axis=1).repeat(8, axis=2)[:, :36, :50]
+        ramp = np.linspace(0.1, 0.9, len(self.bands))
+        shapes = np.stack([ramp, ramp[::-1], 0.9 - np.abs(ramp - 0.5)])
+        cube = np.einsum("sb,shw->bhw", shapes, share) * np.linspace(0.1, 1, 50)
+        cube[2] = 0.4  # no root polynomial, which grows with the light, tells a constant
+        rgb = np.clip(cube[[3, 1, 0]], 0, 1) ** (1 / 2.2)
+        if self.holes:
+            cube[:, 3:9, 5:11] = np.nan
+        return Pair(name, cube.astype("float32"), rgb.astype("float32"))
+
+    def problems(self) -> list[str]:
+        return self.wrong
+
+
+def run_of(kind: str, out: Path, **changes: object) -> Run:
+    """A run of a few steps."""
+    system, config, objective = SYSTEMS[kind]
+    fields = {
+        "system": system,
+        "config": config,
+        "data": Data(name="slopes", folder=out, patch=32, batch=2),
+        "objective": objective,
+        "optimiser": Optimiser(rate=2e-3, accumulate=2),
+        "schedule": Schedule(steps=STEPS, validate=0, save=4, log=1),
+        "ema": 0.9,
+        "seed": 3,
+        "out": out,
+    }
+    return Run(**{**fields, **changes})

@@ -1,0 +1,94 @@
+"""Runs as files say them; what a file must not say."""
+
+from pathlib import Path
+
+import pytest
+
+from hsi_xr.errors import UsageError
+from hsi_xr.reconstructors import _registry
+from hsi_xr.training.config import Adversarial, Regression, read
+
+RUN = """
+system = "mst-plus-plus"
+out = "runs/one"
+[config]
+stages = 1
+[data]
+name = "pairs"
+folder = "scenes"
+[objective]
+kind = "regression"
+[optimiser]
+rate = 1
+betas = [0.5, 0.9]
+[schedule]
+steps = 10
+"""
+
+RECIPES = sorted(Path(__file__).parents[2].glob("examples/recipes/*.toml"))
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(RUN)
+    return path
+
+
+def test_a_file_is_a_run(file):
+    run = read(file)
+    assert run.config == {"stages": 1} and run.data.folder == Path("scenes")
+    assert run.objective == Regression()
+    assert run.optimiser.rate == 1.0 and run.optimiser.betas == (0.5, 0.9)
+    assert run.data.scenes is None
+
+
+def test_changes_have_the_last_word(file):
+    run = read(file, ["optimiser.rate=2e-3", "out=elsewhere", "config.stages=2", "data.scenes=4"])
+    assert (run.optimiser.rate, run.out, run.data.scenes) == (2e-3, Path("elsewhere"), 4)
+    assert run.config == {"stages": 2}
+    run = read(file, ["objective.kind=adversarial", "objective.l1=10"])
+    assert run.objective == Adversarial(l1=10.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("optimiser.rat=1", "no key 'optimiser.rat'; did you mean 'rate'? known: accumulate"),
+        ("sytem=1", "no key 'sytem'; did you mean 'system'?"),
+        ("objective.gradient=1", "no key 'objective.gradient'; known: dark, loss"),
+        ("objective.kind=magic", "objective.kind must be one of 'regression', 'denoising'"),
+        ("objective.loss=l3", "objective.loss must be one of 'mrae', 'l1', 'rmse'; got 'l3'"),
+        ("schedule.steps=ten", "schedule.steps must be of type int; got 'ten'"),
+        ("schedule.steps=true", "schedule.steps must be of type int; got True"),
+        ("schedule.steps=0", "steps must be above 0; got 0"),
+        ("optimiser.betas=[1]", "optimiser.betas must be 2 values"),
+        ("data=3", "data must be a table; got 3"),
+        ("ema=1", r"ema must be in \[0, 1\); got 1"),
+        ("seed=-1", "seed must not be negative; got -1"),
+        ("data.validation=test", "the 'test' split neither trains nor chooses"),
+        ("rate", "'rate' is not key=value"),
+    ],
+)
+def test_what_a_file_must_not_say_is_named(file, change, said):
+    with pytest.raises(UsageError, match=said.replace("?", r"\?")):
+        read(file, [change])
+
+
+def test_what_a_file_must_say_is_named(tmp_path):
+    (tmp_path / "run.toml").write_text('system = "mst-plus-plus"')
+    with pytest.raises(UsageError, match="the key 'data' is missing"):
+        read(tmp_path / "run.toml")
+    with pytest.raises(UsageError, match="cannot be read as TOML"):
+        read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_are_runs_of_systems(path):
+    run = read(path)
+    _registry.load(run.system).build({"bands": 31, **run.config})
+    assert run.system in path.stem
+
+
+def test_every_system_has_a_recipe():
+    assert {read(path).system for path in RECIPES} == set(_registry.systems())

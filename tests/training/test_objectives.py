@@ -1,0 +1,141 @@
+"""Every objective learns, and moves what it says."""
+
+import pytest
+import torch
+
+from hsi_xr.errors import UsageError
+from hsi_xr.training import losses
+from hsi_xr.training.config import Adversarial, Denoising, Optimiser, Regression, Schedule, TwoStage
+from hsi_xr.training.loop import Training
+from tests.training.small import SYSTEMS, Slopes, run_of
+
+
+def measured(training: Training, name: str) -> dict[str, float]:
+    """The losses of a turn on one batch, with the same noise every time."""
+    turn = next(turn for turn in training.objective.turns if turn.name == name)
+    batch = training.patches.draw(0)
+    with torch.no_grad():
+        found = turn.loss(batch, torch.Generator().manual_seed(0))
+    return {key: float(value) for key, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "turn", "loss"),
+    [
+        ("regression", "regression", "mrae"),
+        ("regression, RMSE", "regression", "rmse"),
+        ("epsilon", "denoising", "epsilon"),
+        ("x0", "denoising", "loss"),
+        ("adversarial", "generator", "l1"),
+        ("two stages", "together", "mrae"),
+        ("two stages, literal", "together", "mrae"),
+    ],
+)
+def test_a_few_steps_lower_the_loss(kind, turn, loss, tmp_path):
+    run = run_of(
+        kind, tmp_path, optimiser=Optimiser(rate=5e-3), schedule=Schedule(steps=20, validate=0)
+    )
+    training = Training(run, Slopes())
+    before = measured(training, turn)[loss]
+    training.finish()
+    assert measured(training, turn)[loss] < 0.95 * before
+
+
+def test_the_players_of_a_game_move_only_themselves(tmp_path):
+    training = Training(run_of("adversarial", tmp_path), Slopes())
+    critic, generator = training.objective.turns
+    batches = [training.patches.draw(0)]
+    for place, (turn, other) in enumerate([(critic, generator), (generator, critic)]):
+        mine, theirs = ([each.clone() for each in t.parameters] for t in (turn, other))
+        training._take(turn, place, batches)
+        assert all(a.equal(b) for a, b in zip(theirs, other.parameters))
+        assert any(not a.equal(b) for a, b in zip(mine, turn.parameters))
+        assert all(each.grad is None for each in generator.parameters) == (turn is critic)
+
+
+def test_a_checkpoint_has_the_critic(tmp_path):
+    training = Training(run_of("adversarial", tmp_path), Slopes())
+    assert any(key.startswith("critic.") for key in training.state()["beside"])
+
+
+def test_a_stage_moves_what_it_trains(tmp_path):
+    """The first stage is the last of what sees the truth; in the second the host waits."""
+    training = Training(run_of("two stages", tmp_path), Slopes())
+    teacher, host = training.objective.beside["teacher"], training.model.network
+    moved = []
+    for turn in training.objective.turns:
+        training.done = turn.steps.start
+        before = [[e.clone() for e in part.parameters()] for part in (teacher, host)]
+        training.step([training.patches.draw(0), training.patches.draw(1)])
+        training.step([training.patches.draw(2), training.patches.draw(3)])
+        after = [[*part.parameters()] for part in (teacher, host)]
+        moved.append([any(not a.equal(b) for a, b in zip(x, y)) for x, y in zip(before, after)])
+    assert moved == [[True, True], [False, False], [False, True]]
+
+
+def test_of_a_zero_prior_a_trained_host_is_what_it_is_alone(tmp_path):
+    training = Training(run_of("two stages", tmp_path), Slopes())
+    training.finish()
+    rgb = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    host, inject = training.model.network, training.model.prior.inject
+    assert any(each.any() for each in inject.parameters())
+    with torch.no_grad():
+        assert host(rgb, prior=inject(torch.zeros(1, 16))).equal(host(rgb))
+        assert not host(rgb, prior=inject(torch.ones(1, 16))).equal(host(rgb))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("kind", ["regression, RMSE", "x0", "adversarial"])
+def test_a_reduced_precision_measures_nearly_the_same(kind, precision, tmp_path):
+    """Networks alone are reduced: chains, coefficients and losses are not."""
+    found = []
+    for reduced in ("float32", precision):
+        training = Training(run_of(kind, tmp_path / reduced, precision=reduced), Slopes())
+        values = training.step([training.patches.draw(0), training.patches.draw(1)])
+        found.append(values)
+    assert found[1] == pytest.approx(found[0], rel=0.05)
+
+
+@pytest.mark.parametrize("predicts", ["epsilon", "x0"])
+def test_a_perfect_network_has_no_loss_however_it_is_measured(predicts, tmp_path):
+    """Clean chain and noise are two views of one estimate."""
+    from hsi_xr.training.objectives import _both
+
+    numbers = torch.Generator().manual_seed(0)
+    clean, noise = (torch.randn(4, 3, 5, 6, generator=numbers, dtype=torch.float64) for _ in "ab")
+    share = torch.tensor([0.9, 0.5, 0.1, 1e-3], dtype=torch.float64)[:, None, None, None]
+    noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
+    found = _both(noise if predicts == "epsilon" else clean, noisy, share, predicts)
+    torch.testing.assert_close(found, (clean, noise))
+
+
+def test_relative_errors_are_those_of_the_evaluation():
+    from hsi_xr.evaluation.metrics import mrae
+
+    numbers = torch.Generator().manual_seed(0)
+    truth, found = (torch.rand(1, 4, 9, 7, generator=numbers) for _ in range(2))
+    truth[0, 2, 3, 4] = 0.0
+    known = torch.ones_like(truth, dtype=torch.bool)
+    assert float(losses.mrae(found, truth, known)) == pytest.approx(mrae(found[0], truth[0]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective", "what"),
+    [
+        ("epsilon", Regression(), "denoising"),
+        ("two stages", Regression(), "two-stage"),
+        ("regression", Denoising(), "diffuse"),
+        ("regression", Adversarial(), "generator"),
+        ("regression", TwoStage(first=1, latent=1), "prior"),
+        ("two stages", TwoStage(first=5, latent=4), "leave nothing"),
+    ],
+)
+def test_an_objective_that_does_not_fit_its_system_is_refused(kind, objective, what, tmp_path):
+    with pytest.raises(UsageError, match=what):
+        Training(run_of(kind, tmp_path, objective=objective), Slopes())
+
+
+def test_every_kind_is_tried():
+    assert {type(objective) for _, _, objective in SYSTEMS.values()} == {
+        *(Regression, Denoising, Adversarial, TwoStage)
+    }
