@@ -5,16 +5,16 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from hsi_xr.datasets import checked, load
 from hsi_xr.datasets._base import DataSet
-from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
+from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.networks._layout import differences
 from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import Reconstructor, SceneFacts
@@ -38,23 +38,8 @@ class Fitted(Protocol):
 
 
 def open_data(wanted: Data) -> DataSet:
-    """The data set of a run, whose files are all there.
-
-    Raises:
-        InvalidData: Files are missing, extra, truncated or mis-shaped; each is told in the log.
-        UsageError: No such split.
-    """
-    load = import_module("hsi_xr.datasets").load
-    data = cast(DataSet, load(wanted.name, wanted.folder, **wanted.options))
-    problems = list(data.problems())
-    for problem in problems:
-        _log.error("%s", problem)
-    if problems:
-        raise InvalidData(
-            f"nothing was trained: of what is wrong with the files in {str(wanted.folder)!r}, "
-            f"{len(problems)} in all, the first is that {problems[0]}"
-        )
-    return data
+    """The data set of a run, whose files are all there; see `hsi_xr.datasets.checked`."""
+    return checked(load(wanted.name, wanted.folder, **wanted.options))
 
 
 def split(data: DataSet, name: str) -> Sequence[str]:

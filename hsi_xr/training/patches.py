@@ -84,8 +84,10 @@ class Scenes:
                 f"{tuple(rgb.shape)}; they must share rows and columns, with "
                 f"{len(self._data.bands)} bands and 3 channels"
             )
+        unknown = rgb.isnan().any(0)
+        cube, rgb = cube.masked_fill(unknown, torch.nan), rgb.masked_fill(unknown, 0.0)
         if not rgb.isfinite().all():
-            raise InvalidData(f"scene {name!r}: the picture has values that are no numbers")
+            raise InvalidData(f"scene {name!r}: the picture has values that are infinite")
         linear = srgb_decode(rgb) if self._data.coding == "srgb" else rgb
         with torch.no_grad():
             return Scene(cube, linear, self._survey(linear[None], counts(cube)))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from hsi_xr.reconstructors import _measure
-from hsi_xr.reconstructors._card import IN_FOLDER, as_json, read
+from hsi_xr.reconstructors._card import CARD, WEIGHTS, as_json, read
 from hsi_xr.reconstructors._mlm import mlm_item
 from hsi_xr.reconstructors._weights import parameters, save_model
 from hsi_xr.training import begin, checkpoints
@@ -28,9 +28,9 @@ def release(training: Training) -> Path:
     model: Any = training.averaged().cpu()
     model.load_state_dict(state["average"])
     card = _card(training, model, state)
-    weights = out / IN_FOLDER[0]
+    weights = out / WEIGHTS
     about = {**card, **_measure.measured(model, card)}
-    save_model(model, weights, about, dtype=torch.float32).rename(out / IN_FOLDER[1])
+    save_model(model, weights, about, dtype=torch.float32).rename(out / CARD)
     (out / ITEM).write_text(as_json(mlm_item(read(weights))), encoding="utf-8")
     return weights
 

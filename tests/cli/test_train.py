@@ -4,17 +4,19 @@ import pytest
 import rasterio
 from safetensors.torch import load_file
 
+from hsi_xr.datasets import COMMON
 from hsi_xr.reconstructors._card import read
 from tests.command_line import run, write_scene
-from tests.training.small import Slopes
+from tests.training.small import write_pairs
 
 RUN = """
 system = "hscnn-plus"
 [config]
 blocks = 1
 [data]
-name = "slopes"
-folder = "."
+name = "pairs"
+folder = "FOLDER"
+options = {scale = 1.0}
 patch = 16
 batch = 2
 crop = 4
@@ -27,37 +29,34 @@ validate = 2
 
 
 @pytest.fixture
-def data(monkeypatch):
-    """The data set that runs find under every name."""
-    found = Slopes()
-    monkeypatch.setattr("hsi_xr.datasets.load", lambda name, folder: found, raising=False)
-    return found
+def data(tmp_path):
+    return write_pairs(tmp_path / "data")
 
 
 @pytest.fixture
-def file(tmp_path):
+def file(data, tmp_path):
     path = tmp_path / "run.toml"
-    path.write_text(RUN)
+    path.write_text(RUN.replace("FOLDER", data.as_posix()))
     return path
 
 
-def test_what_was_trained_reconstructs(data, file, tmp_path):
+def test_what_was_trained_reconstructs(file, tmp_path):
     out = tmp_path / "a 'folder'"
     done = run("train", file, "--out", out, "--set", "optimiser.rate=1e-3")
     weights = out / "model.safetensors"
     assert (done.exit_code, done.stdout) == (0, f"{weights}\n")
     assert "step 4 of 4  regression " in done.stderr
     card = read(weights)
-    assert card.bands == data.bands
+    assert card.bands.centres == COMMON.centres
     told = card.data["training"]
-    assert told["data"]["name"] == "slopes" and "folder" not in told["data"]
+    assert told["data"]["name"] == "pairs" and "folder" not in told["data"]
     assert (told["optimiser"]["rate"], told["steps_taken"], told["scenes"]) == (1e-3, 4, 2)
     assert told["scores"]["split"] == "validation"
     scene = write_scene(tmp_path / "scene.tif")
     cube = tmp_path / "cube.tif"
     assert run("reconstruct", scene, cube, "--model", weights).exit_code == 0
     with rasterio.open(cube) as found:
-        assert found.count == len(data.bands)
+        assert found.count == len(COMMON)
     trained = load_file(weights)
     again = ("train", file, "--out", out, "--set", "optimiser.rate=1e-3")
     assert run(*again).exit_code == 2
@@ -67,8 +66,8 @@ def test_what_was_trained_reconstructs(data, file, tmp_path):
 
 
 def test_data_that_are_not_whole_are_listed(data, file, tmp_path):
-    data.wrong = ["a.mat is missing", "b.mat is truncated"]
+    (data / "rgb/b.tif").unlink()
     done = run("train", file, "--out", tmp_path / "out")
     assert done.exit_code == 3
-    assert "Error: a.mat is missing\nError: b.mat is truncated\n" in done.stderr
+    assert "problems" in done.stderr and "'b'" in done.stderr
     assert not (tmp_path / "out").exists()

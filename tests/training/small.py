@@ -17,6 +17,7 @@ from hsi_xr.training.config import (
     Schedule,
     TwoStage,
 )
+from tests.scenes import save
 
 STEPS = 9
 
@@ -83,3 +84,24 @@ def run_of(kind: str, out: Path, **changes: object) -> Run:
         "out": out,
     }
     return Run(**{**fields, **changes})
+
+
+def write_pairs(folder: Path) -> Path:
+    """The scenes as anybody's own pairs of GeoTIFFs, with their splits."""
+    wavelengths = np.arange(380.0, 721.0, 5)
+    scenes = Slopes()
+    for part in ("hsi", "rgb"):
+        (folder / part).mkdir(parents=True)
+    for split, names in scenes.splits.items():
+        (folder / f"{split}.txt").write_text("\n".join(names) + "\n")
+        for name in names:
+            pair = scenes.read(name)
+            at = np.interp(wavelengths, scenes.bands.centres, range(len(scenes.bands)))
+            low = at.astype(int).clip(0, len(scenes.bands) - 2)
+            share = (at - low)[:, None, None]
+            cube = (1 - share) * pair.cube[low] + share * pair.cube[low + 1]
+            save(folder / f"hsi/{name}.tif", cube.astype("float32"))
+            save(folder / f"rgb/{name}.tif", (255 * pair.rgb).astype("uint8"))
+    lines = ["# nm", *(f"{nm:g}" for nm in wavelengths)]
+    (folder / "wavelengths.csv").write_text("\n".join(lines) + "\n")
+    return folder

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +16,7 @@ from hsi_xr.training.begin import open_data, seeded
 from hsi_xr.training.config import Data, Optimiser, Regression, Schedule
 from hsi_xr.training.loop import BEST, LAST, Training, rate_at
 from hsi_xr.training.patches import Batch, Patches, Scenes, Use
-from tests.training.small import STEPS, SYSTEMS, Slopes, run_of
+from tests.training.small import STEPS, SYSTEMS, Slopes, run_of, write_pairs
 
 
 class Killed(BaseException):
@@ -131,7 +132,7 @@ def test_scenes_without_numbers_are_refused_by_name(tmp_path):
     class Broken(Slopes):
         def read(self, name):
             pair = super().read(name)
-            pair.rgb[0, 0, 0] = float("nan")
+            pair.rgb[0, 0, 0] = float("inf")
             return pair
 
     with pytest.raises(InvalidData, match=r"scene '[ab]'"):
@@ -169,14 +170,29 @@ def test_a_run_is_resumed_as_it_was(tmp_path):
         Training(changed, Slopes(), resume=True)
 
 
-def test_problems_with_the_data_are_told_before_anything_is_trained(monkeypatch, caplog):
-    data = Slopes()
-    data.wrong = ["c.mat is missing", "d.mat is truncated"]
-    monkeypatch.setattr("hsi_xr.datasets.load", lambda *a, **b: data, raising=False)
-    with pytest.raises(InvalidData, match="2 in all") as found:
-        open_data(Data(name="slopes", folder=Path("there")))
+def test_problems_with_the_data_are_told_before_anything_is_trained(tmp_path):
+    folder = write_pairs(tmp_path)
+    (folder / "rgb/c.tif").unlink()
+    cut = folder / "hsi/a.tif"
+    cut.write_bytes(cut.read_bytes()[:200])
+    with pytest.raises(InvalidData, match="2 problems") as found:
+        open_data(Data(name="pairs", folder=folder))
     assert found.value.exit_code == 3
-    assert [record.message for record in caplog.records] == data.wrong
+    assert "c.tif" in str(found.value) or "'c'" in str(found.value)
+
+
+def test_ground_that_is_not_known_is_no_part_of_a_loss(tmp_path):
+    class Holes(Slopes):
+        def read(self, name):
+            pair = super().read(name)
+            pair.rgb[:, 2:9, 4:30] = np.nan
+            return pair
+
+    wanted = Data(name="slopes", folder=tmp_path, patch=32, batch=2)
+    patches = Patches(Scenes(Holes(), lambda rgb, weights: {}, kept=1), ["a"], wanted, seed=0)
+    batch = patches.draw(0)
+    assert batch.rgb.isfinite().all() and not batch.known.all()
+    assert (batch.cube[~batch.known] == 0).all()
 
 
 @pytest.mark.parametrize("workers", [0, 3])
