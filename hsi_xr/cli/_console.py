@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -42,8 +43,10 @@ class Console:
 
     def end(self, event: str, message: str) -> None:
         """The last line of a run that did not succeed."""
-        line = " ".join(message.split())  # the words of a library may be many lines
-        click.echo(json_line(event, line, "error") if self.as_json else line, err=True)
+        # the words of a library may be many lines; our own lists begin their lines with a dash
+        lines = [" ".join(part.split()) for part in re.split(r"\n(?=- )", message)]
+        told = json_line(event, " ".join(lines), "error") if self.as_json else "\n".join(lines)
+        click.echo(told, err=True)
 
 
 def options(command: Command) -> Command:

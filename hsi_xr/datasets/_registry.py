@@ -59,5 +59,5 @@ def checked(dataset: DataSet) -> DataSet:
     rest = len(problems) - SHOWN
     lines = [*problems[:SHOWN], *([f"and {rest} more"] if rest > 0 else [])]
     raise InvalidData(
-        "\n".join([f"the data set has {len(problems)} problems; get these files anew:", *lines])
+        "\n- ".join([f"the data set has {len(problems)} problems; get these files anew:", *lines])
     )
