@@ -21,7 +21,7 @@ class Image:
     model: str
     name: str
     bands: tuple[float, ...]
-    """Centres in nm that were scored: those that model and data set share."""
+    """Centres in nm that were scored: those that model and data set share and the cube knows."""
     scores: Mapping[str, float]
 
 
@@ -33,6 +33,7 @@ class Mean:
     model: str
     images: int
     bands: tuple[float, ...]
+    """Centres in nm that were scored in some image."""
     scores: Mapping[str, float]
 
 
@@ -96,7 +97,8 @@ class Evaluation:
                 for m in self.means
             ],
             "images": [
-                {"data": i.data, "model": i.model, "image": i.name, **_plain(i.scores)}
+                {"data": i.data, "model": i.model, "image": i.name, "bands_nm": i.bands}
+                | _plain(i.scores)
                 for i in self.images
             ],
         }
@@ -106,8 +108,9 @@ class Evaluation:
 
 def _mean(images: Sequence[Image]) -> Mean:
     first = images[0]
+    bands = tuple(sorted({centre for image in images for centre in image.bands}))
     scores = {name: _average([image.scores[name] for image in images]) for name in COLUMNS}
-    return Mean(first.data, first.model, len(images), first.bands, scores)
+    return Mean(first.data, first.model, len(images), bands, scores)
 
 
 def _average(values: Sequence[float]) -> float:
