@@ -28,7 +28,7 @@ class Pairs:
     The picture is brought to the grid of the cube: its light, decoded to linear, is averaged over
     the area of each of the cube's pixels. So it is the cube that stays as it was measured, and
     pictures are linear here. The extents may differ, the CRS may not. Where one of the two is not
-    known the cube is NaN and the picture 0.
+    known both are NaN.
 
     Wavelengths are those of the cube's file (see `hsi_xr.open`), else of `wavelengths.csv` in
     `hsi` or beside it. Splits are `train.txt`, `validation.txt` and `test.txt` in the folder, a
@@ -70,7 +70,7 @@ class Pairs:
         _rasters.check_level(light, seen.encoding["source"], "rgb_scale=1/255")
         rgb = averaged(light, _grid(seen, self.crs), _grid(measured, self.crs))
         unknown = np.isnan(rgb).any(0) | np.isnan(cube).all(0)
-        cube[:, unknown], rgb[:, unknown] = np.nan, 0
+        cube[:, unknown], rgb[:, unknown] = np.nan, np.nan
         return Pair(name, cube, np.minimum(rgb, 1))
 
     def problems(self) -> Sequence[str]:
@@ -87,7 +87,9 @@ class Pairs:
 
     def _opened(self, name: str) -> tuple["xr.DataArray", "xr.DataArray", Radiometry]:
         """Cube and picture, lazily, and what the numbers of the picture mean."""
-        measured = _rasters.opened(_scenes.there(self.cubes.get(name), name), self.scale)
+        measured = _rasters.opened(
+            _scenes.there(self.cubes.get(name), name), self.bands, self.scale
+        )
         path = _scenes.there(self.pictures.get(name), name)
         seen = open_raster(path)
         if seen.sizes["band"] != 3:
