@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsi_xr.datasets import _camera, _rasters, _scenes
+from hsi_xr.datasets import _camera, _options, _rasters, _scenes
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.errors import HsiError, InvalidData
@@ -46,8 +46,8 @@ class Cubes:
     ) -> None:
         self.folder = folder
         self.paths = _rasters.cubes(folder)
-        self.bands, self.scale = bands, scale
-        self.response = _camera.response(camera, bands)
+        self.bands, self.scale = _options.bands(bands), _options.scale(scale)
+        self.response = _camera.response(camera, self.bands)
         self.splits: Splits = _scenes.own_lists(folder, self.paths)
 
     def read(self, name: str) -> Pair:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsi_xr.datasets import _rasters, _scenes
+from hsi_xr.datasets import _options, _rasters, _scenes
 from hsi_xr.datasets._averaging import Grid, averaged, check
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
@@ -59,8 +59,9 @@ class Pairs:
         self.folder = folder
         self.cubes = _rasters.cubes(folder / "hsi")
         self.pictures = _rasters.by_stem(folder / "rgb", _PICTURES)
-        self.bands, self.scale = bands, scale
-        self.radiometry, self.rgb_scale, self.crs = radiometry, rgb_scale, crs
+        self.bands, self.scale = _options.bands(bands), _options.scale(scale)
+        self.radiometry, self.crs = radiometry, crs
+        self.rgb_scale = _options.scale(rgb_scale, "rgb_scale")
         self.splits: Splits = _scenes.own_lists(folder, {*self.cubes} & {*self.pictures})
 
     def read(self, name: str) -> Pair:
