@@ -65,6 +65,10 @@ def test_an_earlier_evaluation_stays_unless_told(arguments, out):
         (("--crop", "ntire"), 3, "40 x 53 px"),
         (("--model", "defalt"), 2, "did you mean"),
         (("--option", "colour=red"), 2, "no option"),
+        (("--option", "size=[1, 2, 3]"), 2, "size is (rows, columns)"),
+        (("--samples", "0"), 2, "samples"),
+        (("--seed", "-1"), 2, "seed"),
+        (("--floor", "inf"), 2, "floor"),
         (("--device", "abacus"), 2, "device"),
     ],
 )
@@ -73,6 +77,23 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr and result.stderr.count("\n") == 1
     assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("pairs", ("scale=abc",), "scale is a positive number"),
+        ("pairs", ("bands=COMMON",), "bands is a hsi_xr.spectra.Bands"),
+        ("cave", ("camera=[[1,2],[3]]",), "(3, 31) sensitivities"),
+    ],
+)
+def test_an_option_s_value_is_refused_in_a_line(slope, tmp_path, name, options, words):
+    for part in ("hsi", "rgb"):
+        (tmp_path / part).mkdir()
+    given = [word for option in options for word in ("--option", option)]
+    result = run("evaluate", "-m", slope, "--data", f"{name}={tmp_path}", *given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr and result.stderr.count("\n") == 1
 
 
 def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):

@@ -165,6 +165,11 @@ def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
         (UnknownName, "ntire", {"crop": "centre"}),
         (UnknownName, "gain", {"scale": "best"}),
         (UsageError, "floor", {"floor": float("nan")}),
+        (UsageError, "floor", {"floor": math.inf}),
+        (UsageError, "samples", {"samples": 0}),
+        (UsageError, "samples", {"samples": 1.5}),
+        (UsageError, "seed", {"seed": -1}),
+        (UsageError, "seed", {"seed": 2**64}),
         (UnknownName, "device", {"device": "abacus"}),
         (
             BandMismatch,
