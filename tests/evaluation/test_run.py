@@ -118,6 +118,7 @@ def test_a_band_that_a_cube_does_not_reach_is_not_scored_there(model):
     assert short.scores["mrae"] == metrics.mrae(cube[4:], pair.cube[4:])
     assert math.isfinite(result.means[0].scores["mrae"]) and len(result.means[0].bands) == 31
     assert len(json.loads(result.json())["images"][0]["bands_nm"]) == 27
+    assert "toy, model slope: 27 to 31 bands by image" in result.markdown()
 
 
 def test_ground_that_the_picture_does_not_show_is_invalid_to_the_model(model):
@@ -238,3 +239,16 @@ def test_an_image_without_a_score_leaves_the_mean_to_the_others(result):
     assert changed.means[0].scores["mrae"] == second.scores["mrae"]
     told = json.loads(changed.json())
     assert told["images"][0]["mrae"] == "nan" and told["means"][0]["psnr"] == "inf"
+
+
+def test_a_mean_over_fewer_images_says_so(result):
+    first, second, third = result.images
+    black = replace(first, scores={**first.scores, "mrae": math.nan, "ssim": math.nan})
+    changed = replace(result, images=(black, second, third))
+    line = "- data toy, model slope: means over fewer than 2 images: MRAE 1, SSIM 1"
+    assert line in changed.markdown().splitlines()
+    assert "fewer" not in result.markdown()
+    means = json.loads(changed.json())["means"]
+    assert [mean["fewer_images"] for mean in means] == [{"mrae": 1, "ssim": 1}, {}]
+    rows = csv.DictReader(io.StringIO(changed.csv()))
+    assert [row["fewer_images"] for row in rows] == ["mrae=1 ssim=1", ""]
