@@ -1,4 +1,4 @@
-"""How a data set is read, checked where it is opened: words of the command line come as they are."""
+"""How a data set is read: checked where it is opened, since the command line hands on any word."""
 
 import math
 from collections.abc import Callable, Collection

@@ -46,6 +46,19 @@ def test_the_table_is_printed_with_its_protocol_and_written_with_pictures(argume
     assert float(row["mrae"]) == pytest.approx(np.mean([i["mrae"] for i in told["images"]]))
 
 
+def test_an_option_may_be_of_one_data_set(slope, cave, tmp_path):
+    """KAIST has no option rgb; what is refused is that it lacks the scenes."""
+    asked = ("--data", f"cave={cave}", "--data", f"kaist={tmp_path}", "--split", "validation")
+    of_all = run("evaluate", "-m", slope, *asked, "--option", "rgb=display")
+    assert of_all.exit_code == 2 and "'kaist' has no option rgb" in of_all.stderr
+    of_one = run("evaluate", "-m", slope, *asked, "--option", "cave.rgb=display")
+    assert of_one.exit_code == 2 and "kaist has no split" in of_one.stderr
+    alone = run("evaluate", "-m", slope, *asked[:2], *asked[4:], "--option", "cave.rgb=display",
+                "--option", "rgb=camera")  # fmt: skip
+    assert alone.exit_code == 0, alone.stderr
+    assert "rgb=display" in alone.stdout
+
+
 def test_an_earlier_evaluation_stays_unless_told(arguments, out):
     arguments = (*arguments, "--out", out, "--no-pictures")
     assert run(*arguments).exit_code == 0
@@ -104,7 +117,9 @@ def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [(), ("--data", "cave"), ("--data", "cave=a", "--data", "cave=b"),
-     ("--data", "cave=a", "--option", "coding")],
+     ("--data", "cave=a", "--option", "coding"),
+     ("--data", "cave=a", "--option", "rgb=display", "--option", "rgb=camera"),
+     ("--data", "cave=a", "--option", "icvl.rgb=display")],
 )  # fmt: skip
 def test_words_that_say_nothing_are_refused(arguments):
     result = run("evaluate", *arguments)

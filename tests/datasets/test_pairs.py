@@ -179,6 +179,14 @@ def test_splits_are_lists_in_the_folder_else_all_train(plots):
     assert load("pairs", plots).splits == {"train": ("b",), "validation": ("a",)}
 
 
+def test_a_list_has_a_name_a_line_spaces_and_all_and_each_once(plots):
+    (plots / "train.txt").write_text("\ufeff plot 1 \r\n\n  \nb\n", "utf-8")
+    assert load("pairs", plots).splits == {"train": ("plot 1", "b")}
+    (plots / "train.txt").write_text("b\na\nb \n")
+    with pytest.raises(InvalidData, match=r"train\.txt' lists 'b' twice"):
+        load("pairs", plots)
+
+
 def test_without_facts_the_error_says_which_and_how(plots):
     with pytest.raises(MissingFact, match=r"hsi/a\.tif.*scale=1e-4"):
         load("pairs", plots).read("a")
@@ -259,7 +267,7 @@ def test_problems_name_missing_extra_and_truncated_files(plots):
     whole = (plots / "hsi/a.tif").read_bytes()
     (plots / "hsi/a.tif").write_bytes(whole[: len(whole) // 2])
     save(plots / "rgb/c.tif", picture(), transform=FINE)
-    (plots / "train.txt").write_text("a b d")
+    (plots / "train.txt").write_text("a\nb\nd")
     problems = load("pairs", plots, **OPTIONS).problems()
     expected = ["hsi' lacks 'd'", "rgb' lacks 'd'", "'c' in", "a.tif' is truncated"]
     assert len(problems) == len(expected)
