@@ -34,7 +34,7 @@ def response(camera: Sensitivity | None, bands: Bands) -> Array:
         return sensitivity(Path(camera), bands)
     try:
         return _curves(camera, len(bands))
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise UsageError(
             f"a camera here is (3, {len(bands)}) sensitivities, or the path of a JSON file; {error}"
         ) from error
@@ -59,7 +59,7 @@ def sensitivity(path: Path, bands: Bands) -> Array:
         _check_ascending(at)
     except OSError as error:
         raise UnreadableFile(f"{str(path)!r} cannot be read ({error}); check the path") from error
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise InvalidData(
             f"{str(path)!r} is no table of sensitivities ({error!r}); give a JSON file with "
             "spectral_data/data/main: nm -> [red, green, blue]"

@@ -53,7 +53,10 @@ def read(path: Path, *keys: str) -> NDArray[Any]:
                 raise _damaged(path, error) from error
             return stored.T  # HDF5 counts axes from the slowest, MATLAB from the fastest
     key, _ = _headers_of_v5(path, keys)
-    return np.asarray(_scipy(path, "loadmat", variable_names=[key])[key])
+    found = np.asarray(_scipy(path, "loadmat", variable_names=[key])[key])
+    if found.dtype.kind not in _NUMBERS:  # complex, of which the header says nothing
+        raise _no_numbers(path, key)
+    return found
 
 
 def read_cube(path: Path, *keys: str) -> Array:

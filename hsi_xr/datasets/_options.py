@@ -7,12 +7,13 @@ from typing import Any, get_args
 
 from hsi_xr.datasets._base import Coding
 from hsi_xr.errors import UsageError
+from hsi_xr.raster.radiometry import KINDS
 from hsi_xr.spectra import Bands
 
 
 def coding(value: Any) -> Coding:
     """`linear` or `srgb`. Raises UsageError for all else, as do the others here."""
-    return _kept(value, "coding", f"one of {', '.join(get_args(Coding))}", _is_coding)
+    return _kept(value, "coding", _one_of(get_args(Coding)), _is_coding)
 
 
 def scale(value: Any, name: str = "scale") -> float | None:
@@ -32,6 +33,32 @@ def bands(value: Any, name: str = "bands") -> Bands:
     return _kept(value, name, wanted, lambda given: isinstance(given, Bands))
 
 
+def radiometry(value: Any) -> str | None:
+    """One of `hsi_xr.raster.radiometry.KINDS`, or None."""
+    kinds = [*KINDS]
+    return None if value is None else _kept(value, "radiometry", _one_of(kinds), kinds.__contains__)
+
+
+def crs(value: Any) -> Any:
+    """Whatever rasterio takes for a CRS, or None."""
+    return None if value is None else _kept(value, "crs", "a CRS, e.g. 'EPSG:32618'", _is_crs)
+
+
+def _one_of(words: Collection[str]) -> str:
+    return f"one of {', '.join(words)}"
+
+
+def _is_crs(value: Any) -> bool:
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    try:
+        CRS.from_user_input(value)
+    except (CRSError, OverflowError, TypeError, ValueError):
+        return False
+    return True
+
+
 def _kept(value: Any, name: str, wanted: str, fits: Callable[[Any], bool]) -> Any:
     if not fits(value):
         raise UsageError(f"{name} is {wanted}; got {value!r}")
@@ -43,16 +70,15 @@ def _is_coding(value: Any) -> bool:
 
 
 def is_positive(value: Any) -> bool:
-    is_number = isinstance(value, Real) and not _is_truth(value)
-    return is_number and 0 < float(value) < math.inf
+    return _is_a(Real, value) and bool(0 < value < math.inf)
 
 
-def _is_truth(value: Any) -> bool:
-    """Which Python counts among the numbers."""
-    return isinstance(value, bool)
+def _is_a(kind: type, value: Any) -> bool:
+    """Truth values, which Python counts among the numbers, aside."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _is_size(value: Any) -> bool:
     sides = value if isinstance(value, Collection) and not isinstance(value, str) else ()
-    whole = all(isinstance(side, Integral) and not _is_truth(side) for side in sides)
+    whole = all(_is_a(Integral, side) for side in sides)
     return len(sides) == 2 and whole and min(sides) > 0

@@ -60,7 +60,7 @@ class Pairs:
         self.cubes = _rasters.cubes(folder / "hsi")
         self.pictures = _rasters.by_stem(folder / "rgb", _PICTURES)
         self.bands, self.scale = _options.bands(bands), _options.scale(scale)
-        self.radiometry, self.crs = radiometry, crs
+        self.radiometry, self.crs = _options.radiometry(radiometry), _options.crs(crs)
         self.rgb_scale = _options.scale(rgb_scale, "rgb_scale")
         self.splits: Splits = _scenes.own_lists(folder, {*self.cubes} & {*self.pictures})
 

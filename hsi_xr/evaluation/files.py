@@ -105,12 +105,13 @@ def _move(part: Path, folder: Path) -> None:
     try:
         for old, new in moves:
             if os.path.lexists(old):
-                os.replace(old, new)
                 done.append((old, new))
+                os.replace(old, new)
     except BaseException:
         for old, new in reversed(done):
-            with suppress(OSError):
-                os.replace(new, old)
+            if not os.path.lexists(old):
+                with suppress(OSError):
+                    os.replace(new, old)
         with suppress(OSError):  # what could not go back stays there
             aside.rmdir()
         raise

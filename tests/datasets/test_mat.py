@@ -76,6 +76,12 @@ def test_what_is_no_array_of_numbers_is_refused_and_a_problem(tmp_path):
         assert len(lines) == 1 and path.name in lines[0]
 
 
+def test_complex_numbers_are_refused(tmp_path):
+    path = write_v5(tmp_path / "a.mat", cube=texture(5, 7, 3) * 1j)
+    with pytest.raises(InvalidData, match="no array of numbers"):
+        _mat.read_cube(path, "cube")
+
+
 def test_what_is_no_matlab_file_is_refused(tmp_path):
     path = tmp_path / "a.mat"
     path.write_bytes(b"<html>no such download</html>" * 20)

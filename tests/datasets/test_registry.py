@@ -104,7 +104,7 @@ def test_a_table_that_is_none_is_refused(tmp_path, main):
 
 
 @pytest.mark.parametrize(
-    "camera", [((1, 2), (3,)), ((1, 2), (3, 4)), {"a": 1}, 7, np.full((3, 31), np.nan)]
+    "camera", [((1, 2), (3,)), ((1, 2), (3, 4)), {"a": 1}, 7, [[10**400]], np.full((3, 31), np.nan)]
 )
 def test_a_camera_that_is_none_is_refused(camera):
     with pytest.raises(UsageError, match=r"\(3, 31\) sensitivities"):
@@ -130,6 +130,9 @@ def test_a_camera_that_is_none_is_refused(camera):
         ("pairs", {"scale": "abc"}),
         ("pairs", {"scale": 0}),
         ("pairs", {"rgb_scale": float("nan")}),
+        ("pairs", {"crs": "abc"}),
+        ("pairs", {"crs": (1, 2)}),
+        ("pairs", {"radiometry": {"a": 1}}),
         ("cubes", {"camera": np.ones((3, 31)), "bands": "COMMON"}),
         ("cubes", {"camera": np.ones((3, 31)), "scale": True}),
     ],
