@@ -1,7 +1,7 @@
 """`hsi-xr evaluate`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ import click
 
 from hsi_xr.cli import _console
 from hsi_xr.cli._console import log
+from hsi_xr.errors import UsageError
 
 if TYPE_CHECKING:
     from hsi_xr.datasets._base import DataSet
@@ -23,9 +24,7 @@ def _folders(
     for text, (name, folder) in zip(texts, pairs):
         if not (name and folder):
             raise click.BadParameter(f"{text!r} is not NAME=FOLDER, e.g. ntire2022=data/arad1k")
-    names = [name for name, _ in pairs]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise click.BadParameter(f"{twice[0]!r} is given twice")
+    _check_once([name for name, _ in pairs])
     return {name: Path(folder) for name, folder in pairs}
 
 
@@ -34,7 +33,14 @@ def _values(
 ) -> dict[str, Any]:
     if wrong := [text for text in texts if "=" not in text]:
         raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE, e.g. coding=linear")
-    return {key: _value(text) for key, _, text in (text.partition("=") for text in texts)}
+    pairs = [text.partition("=")[::2] for text in texts]
+    _check_once([key for key, _ in pairs])
+    return {key: _value(text) for key, text in pairs}
+
+
+def _check_once(names: Sequence[str]) -> None:
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise click.BadParameter(f"{twice[0]!r} is given twice")
 
 
 def _value(text: str) -> Any:
@@ -69,9 +75,10 @@ def _value(text: str) -> Any:
     "--option",
     "options",
     multiple=True,
-    metavar="KEY=VALUE",
+    metavar="[NAME.]KEY=VALUE",
     callback=_values,
-    help="How the data sets are read, such as coding=linear; may be repeated.",
+    help="How the data sets, or the one of that name, are read, such as coding=linear or "
+    "cave.rgb=display; may be repeated.",
 )
 @click.option("--split", default="test", show_default=True, help="train, validation or test.")
 @click.option("--crop", default="none", show_default=True, help="What is scored: none or ntire.")
@@ -122,13 +129,14 @@ def command(
         from hsi_xr.evaluation.panel import require_matplotlib
 
         require_matplotlib()
-    datasets = _opened(folders, options)
+    read = _by_data_set(options, folders)
+    datasets = _opened(folders, read)
     target = files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
     with target as part:
         result = evaluate(
             models,
             datasets,
-            options=dict.fromkeys(datasets, options),
+            options=read,
             seen=_seen(part if draws else None),
             **settings,
         )
@@ -137,10 +145,26 @@ def command(
     click.echo(result.markdown(), nl=False)
 
 
-def _opened(folders: Mapping[str, Path], options: Mapping[str, Any]) -> dict[str, "DataSet"]:
+def _by_data_set(options: Mapping[str, Any], names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """NAME.KEY is of that data set alone, and goes before KEY, which is of all."""
+    found = {name: {k: v for k, v in options.items() if "." not in k} for name in names}
+    for option, value in options.items():
+        name, dot, key = option.partition(".")
+        if dot and name not in found:
+            raise UsageError(
+                f"--option {option} is of no data set here; --data has {', '.join(names)}"
+            )
+        if dot:
+            found[name][key] = value
+    return found
+
+
+def _opened(
+    folders: Mapping[str, Path], options: Mapping[str, Mapping[str, Any]]
+) -> dict[str, "DataSet"]:
     from hsi_xr.datasets import load
 
-    return {name: load(name, folder, **options) for name, folder in folders.items()}
+    return {name: load(name, folder, **options[name]) for name, folder in folders.items()}
 
 
 def _seen(part: Path | None) -> "Callable[[Sight], None]":
@@ -150,9 +174,10 @@ def _seen(part: Path | None) -> "Callable[[Sight], None]":
         image = sight.image
         log.info("%s %s, %s: MRAE %.4f", image.data, image.name, image.model, image.scores["mrae"])
         if part is not None:
-            from hsi_xr.evaluation.files import picture_of
+            from hsi_xr.evaluation.files import picture_of, writing
             from hsi_xr.evaluation.panel import draw
 
-            draw(sight, picture_of(image, part))
+            with writing(part):
+                draw(sight, picture_of(image, part))
 
     return tell

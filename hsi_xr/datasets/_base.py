@@ -25,7 +25,8 @@ class Pair:
         name: As in the splits.
         cube: (bands, rows, columns) reflectance or radiance as the data set scales it, about
             [0, 1]; NaN where it is not known.
-        rgb: (3, rows, columns) in [0, 1], as the data set's `coding` says.
+        rgb: (3, rows, columns) in [0, 1], as the data set's `coding` says; NaN where the ground is
+            unknown.
     """
 
     name: str

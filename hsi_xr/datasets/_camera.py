@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.datasets._base import Array
-from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile
+from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.spectra import Bands
 
 Sensitivity = NDArray[Any] | str | os.PathLike[str]
@@ -21,8 +21,9 @@ def response(camera: Sensitivity | None, bands: Bands) -> Array:
 
     Raises:
         MissingFact: No camera is given.
+        UsageError: What is given is no three curves over these bands.
         UnreadableFile: There is no such file.
-        InvalidData: It does not hold three curves over these bands.
+        InvalidData: The file does not hold three curves over these bands.
     """
     if camera is None:
         raise MissingFact(
@@ -31,13 +32,12 @@ def response(camera: Sensitivity | None, bands: Bands) -> Array:
         )
     if isinstance(camera, (str, os.PathLike)):
         return sensitivity(Path(camera), bands)
-    found = np.asarray(camera, dtype="float32")
-    if found.shape != (3, len(bands)) or not (found.sum(1) > 0).all():
-        raise InvalidData(
-            f"a camera here is (3, {len(bands)}) sensitivities, not all of a row zero; "
-            f"got {found.shape}"
-        )
-    return found
+    try:
+        return _curves(camera, len(bands))
+    except (OverflowError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"a camera here is (3, {len(bands)}) sensitivities, or the path of a JSON file; {error}"
+        ) from error
 
 
 def sensitivity(path: Path, bands: Bands) -> Array:
@@ -51,23 +51,57 @@ def sensitivity(path: Path, bands: Bands) -> Array:
         (https://github.com/AcademySoftwareFoundation/rawtoaces-data).
     """
     try:
-        table = json.loads(path.read_text())["spectral_data"]["data"]["main"]
-        at = np.array([float(nm) for nm in table])
-        curves = np.array(list(table.values()), dtype="float32").T
+        whole = json.loads(path.read_text(), object_pairs_hook=_once)
+        main = whole["spectral_data"]["data"]["main"]
+        rows = sorted((float(nm), row) for nm, row in main.items())
+        at = np.array([nm for nm, _ in rows])
+        curves = _curves(np.array([row for _, row in rows], dtype="float32").T, len(at))
+        _check_ascending(at)
     except OSError as error:
         raise UnreadableFile(f"{str(path)!r} cannot be read ({error}); check the path") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise InvalidData(
             f"{str(path)!r} is no table of sensitivities ({error!r}); give a JSON file with "
             "spectral_data/data/main: nm -> [red, green, blue]"
         ) from error
     first, last = bands.centres[0], bands.centres[-1]
-    if curves.shape != (3, len(at)) or first < at.min() or last > at.max():
+    if first < at[0] or last > at[-1]:
         raise InvalidData(
-            f"{str(path)!r} holds {len(curves)} curves over {at.min():g} to {at.max():g} nm; "
+            f"{str(path)!r} holds curves over {at[0]:g} to {at[-1]:g} nm; "
             f"three over {first:g} to {last:g} nm are needed"
         )
-    return np.array([np.interp(bands.centres, at, curve) for curve in curves], dtype="float32")
+    found = np.array([np.interp(bands.centres, at, curve) for curve in curves])
+    try:
+        return _curves(found, len(bands))
+    except ValueError as error:
+        raise InvalidData(f"{str(path)!r}, over {first:g} to {last:g} nm: {error}") from error
+
+
+def _curves(values: Any, count: int) -> Array:
+    """Sensitivities (3, count) as they must be, from a file or from the caller.
+
+    Raises:
+        ValueError: Another shape, a number that is not finite, or a channel that sees nothing.
+    """
+    found = np.asarray(values, dtype="float32")
+    if found.shape != (3, count):
+        raise ValueError(f"got {found.shape}, and not (3, {count})")
+    if not np.isfinite(found).all() or not (found.sum(1) > 0).all():
+        raise ValueError("numbers must be finite, and the sum of each of the three positive")
+    return found
+
+
+def _check_ascending(wavelengths: NDArray[Any]) -> None:
+    if not np.isfinite(wavelengths).all() or (np.diff(wavelengths) <= 0).any():
+        raise ValueError("a wavelength is no number, or is there twice")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What JSON lets pass: a key that is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def photograph(cube: Array, response: Array) -> Array:

@@ -19,6 +19,13 @@ _HEADER = 128
 _USER_BLOCK = 512
 """Bytes that MATLAB puts before the HDF5 in a v7.3 file."""
 
+_NUMBERS = "fiub"
+"""Kinds of numpy's types."""
+_CLASSES = {"double", "single", "logical"} | {
+    f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
+"""MATLAB's for the same; no struct, cell, char or sparse matrix."""
+
 
 def shape(path: Path, *keys: str) -> tuple[int, ...]:
     """Of the first variable of these names that the file has; reads headers alone.
@@ -30,29 +37,34 @@ def shape(path: Path, *keys: str) -> tuple[int, ...]:
     """
     if _is_hdf5(path):
         with _hdf5(path) as file:
-            stored: tuple[int, ...] = file[_first(path, keys, file)].shape
+            stored: tuple[int, ...] = _variable(path, keys, file).shape
             return stored[::-1]
-    shapes = _shapes_of_v5(path)
-    return shapes[_first(path, keys, shapes)]
+    return _headers_of_v5(path, keys)[1]
 
 
 def read(path: Path, *keys: str) -> NDArray[Any]:
     """The first variable of these names that the file has. Errors as of `shape`."""
     if _is_hdf5(path):
         with _hdf5(path) as file:
-            variable = file[_first(path, keys, file)]
+            variable = _variable(path, keys, file)
             try:
                 stored: NDArray[Any] = variable[()]
             except OSError as error:
                 raise _damaged(path, error) from error
             return stored.T  # HDF5 counts axes from the slowest, MATLAB from the fastest
-    key = _first(path, keys, _shapes_of_v5(path))
-    return np.asarray(_scipy(path, "loadmat", variable_names=[key])[key])
+    key, _ = _headers_of_v5(path, keys)
+    found = np.asarray(_scipy(path, "loadmat", variable_names=[key])[key])
+    if found.dtype.kind not in _NUMBERS:  # complex, of which the header says nothing
+        raise _no_numbers(path, key)
+    return found
 
 
 def read_cube(path: Path, *keys: str) -> Array:
     """A variable (rows, columns, bands) as (bands, rows, columns). Errors as of `shape`."""
-    return np.ascontiguousarray(np.moveaxis(read(path, *keys), 2, 0), dtype="float32")
+    stored = read(path, *keys)
+    if stored.ndim != 3:
+        raise InvalidData(f"{str(path)!r} holds no cube: it is {stored.shape}; get it anew")
+    return np.ascontiguousarray(np.moveaxis(stored, 2, 0), dtype="float32")
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -71,9 +83,24 @@ def _hdf5(path: Path) -> Any:
         raise _damaged(path, error) from error
 
 
-def _shapes_of_v5(path: Path) -> dict[str, tuple[int, ...]]:
+def _variable(path: Path, keys: tuple[str, ...], file: Any) -> Any:
+    """Of a file of HDF5, where structs are groups, and cells and texts are no plain numbers."""
+    key = _first(path, keys, file)
+    kind = getattr(getattr(file[key], "dtype", None), "kind", "a struct")
+    if kind not in _NUMBERS or "char" in str(file[key].attrs.get("MATLAB_class", "")):
+        raise _no_numbers(path, key)
+    return file[key]
+
+
+def _headers_of_v5(path: Path, keys: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """Which of these variables it has, and the shape."""
     _check_length(path)
-    return {name: tuple(found) for name, found, _ in _scipy(path, "whosmat")}
+    found = {name: (tuple(sides), kind) for name, sides, kind in _scipy(path, "whosmat")}
+    key = _first(path, keys, found)
+    shape, kind = found[key]
+    if kind not in _CLASSES:
+        raise _no_numbers(path, key)
+    return key, shape
 
 
 def _scipy(path: Path, verb: str, **options: Any) -> Any:
@@ -109,6 +136,10 @@ def _first(path: Path, keys: tuple[str, ...], found: Mapping[str, Any]) -> str:
             return key
     there = ", ".join(key for key in found if key != "#refs#") or "nothing"
     raise InvalidData(f"{str(path)!r} has no {' or '.join(map(repr, keys))}; it has {there}")
+
+
+def _no_numbers(path: Path, key: str) -> InvalidData:
+    return InvalidData(f"{key!r} of {str(path)!r} is no array of numbers; get the file anew")
 
 
 def _damaged(path: Path, error: Exception) -> UnreadableFile:

@@ -11,6 +11,7 @@ from hsi_xr.datasets._base import Array
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile
 from hsi_xr.raster.radiometry import decide
 from hsi_xr.raster.read import open as open_raster
+from hsi_xr.raster.read import source_of
 from hsi_xr.spectra import Bands
 
 CUBES = (".tif", ".tiff", ".img", ".zarr")
@@ -50,11 +51,15 @@ def by_stem(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def opened(path: Path, scale: float | None) -> xr.DataArray:
+def opened(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
     """A cube as `hsi_xr.open` gives it, lazily, with `wavelength` and the factor to reflectance.
+
+    It has those bands alone that tell of the wanted ones: what others lack, as in the absorption of
+    water, makes no pixel invalid.
 
     Args:
         path: Of the cube.
+        bands: Those that it will be brought to.
         scale: What brings stored numbers to reflectance; None where the file tells or its
             numbers are floats.
 
@@ -70,6 +75,7 @@ def opened(path: Path, scale: float | None) -> xr.DataArray:
     _check_length(path, array)
     if "wavelength" not in array.coords:
         array = array.assign_coords(wavelength=("band", _told(path, array.sizes["band"])))
+    array = _needed(array, path, bands)
     stated = array.encoding.get("radiometry")
     dtype = str(array.encoding["dtype"])
     try:
@@ -116,6 +122,16 @@ def lacking(array: xr.DataArray, bands: Bands) -> list[float]:
     """Centres of the bands that a cube does not reach."""
     reached = _resampling.reached(_wavelengths(array), bands)
     return [centre for centre, there in zip(bands.centres, reached) if not there]
+
+
+def _needed(array: xr.DataArray, path: Path, bands: Bands) -> xr.DataArray:
+    """Opened anew, since a pixel is invalid where any band that is read is; all if none tells."""
+    source, needed = source_of(array), _resampling.needed(_wavelengths(array), bands)
+    if source is None or needed.all() or not needed.any():
+        return array
+    told = array["wavelength"][needed]
+    few = open_raster(path, rgb=[source.bands[i] for i in np.flatnonzero(needed)])
+    return few.assign_coords(wavelength=("band", told.values, told.attrs))
 
 
 def _check_length(path: Path, array: xr.DataArray) -> None:

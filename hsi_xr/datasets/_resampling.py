@@ -13,6 +13,8 @@ _WIDTH = 10.0
 """nm, of bands whose width nobody tells: the step of the public data sets."""
 _SIGMAS = 2.3548
 """Full width at half maximum of a Gaussian, in standard deviations."""
+_LEAST = 1e-5
+"""Weight of a narrow band, over the largest, below which it is not looked at."""
 _ROUND = 1e-3
 """nm, of wavelengths that were um in float32."""
 
@@ -26,15 +28,31 @@ def by_gaussians(cube: Array, wavelengths: Array, bands: Bands) -> Array:
         bands: Those wanted.
 
     Returns:
-        (bands, ...); NaN where the nearest of the n is further than half a width.
+        (bands, ...); NaN where the nearest of the n is further than half a width, or a number
+        that counts is NaN.
     """
+    weights = _weights(wavelengths, bands)
+    found = np.full((len(bands), *cube.shape[1:]), np.nan, dtype="float32")
+    for mean, row in zip(found, weights):
+        if (used := np.flatnonzero(row)).size:  # others may be NaN
+            mean[...] = np.tensordot(row[used] / row.sum(), cube[used], 1)
+    return found
+
+
+def needed(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:
+    """Which of these wavelengths (nm) tell of some band; see `by_gaussians`."""
+    return np.asarray(_weights(wavelengths, bands).any(0))
+
+
+def _weights(wavelengths: Array, bands: Bands) -> NDArray[np.float64]:
+    """(bands, n), 0 where negligible and for bands that are not reached."""
     centres = np.array(bands.centres)[:, None]
     widths = np.array(bands.widths or (_WIDTH,) * len(bands))[:, None]
     away = np.abs(wavelengths[None] - centres)
     weights = np.exp(-0.5 * (away / (widths / _SIGMAS)) ** 2)
-    weights[~reached(wavelengths, bands)] = np.nan
-    weights /= weights.sum(1, keepdims=True)
-    return np.tensordot(weights, cube, 1).astype("float32")
+    weights[weights < _LEAST * weights.max(1, keepdims=True)] = 0
+    weights[~reached(wavelengths, bands)] = 0
+    return np.asarray(weights)
 
 
 def reached(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:

@@ -50,17 +50,30 @@ def existing(folder: Path) -> Path:
 
 
 def lists(folder: Path, files: dict[str, str]) -> dict[str, Sequence[str]]:
-    """Splits from lists of one name a line: split -> file; those that are there."""
+    """Splits from lists of one name a line: split -> file; those that are there.
+
+    Raises:
+        InvalidData: A list has a name twice, or is no text.
+    """
     paths = {split: folder / file for split, file in files.items()}
-    return {
-        split: tuple(path.read_text().split()) for split, path in paths.items() if path.is_file()
-    }
+    return {split: _listed(path) for split, path in paths.items() if path.is_file()}
 
 
 def own_lists(folder: Path, names: Iterable[str]) -> Splits:
     """Splits by `train.txt`, `validation.txt`, `test.txt` of a folder; without, all train."""
     files = {split: f"{split}.txt" for split in ("train", "validation", "test")}
     return lists(folder, files) or {"train": tuple(sorted(names))}
+
+
+def _listed(path: Path) -> tuple[str, ...]:
+    try:
+        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise InvalidData(f"{str(path)!r} is no text ({error}); write a name a line") from error
+    names = tuple(line for line in lines if line)
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InvalidData(f"{str(path)!r} lists {twice[0]!r} twice; leave one")
+    return names
 
 
 def there(path: Path | None, name: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.datasets import _camera, _images, _scenes
+from hsi_xr.datasets import _camera, _images, _options, _scenes
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.errors import InvalidData, UnknownName, UsageError
@@ -69,7 +69,7 @@ class Cave:
         self.folder = _scenes.existing(folder)
         self.response = None if rgb == "display" else _camera.response(camera, self.bands)
         self.coding: Coding = "srgb" if rgb == "display" else "linear"
-        self.size = size
+        self.size = _options.size(size)
 
     def read(self, name: str) -> Pair:
         *planes, display = self._files(_scenes.known(name, self.splits))

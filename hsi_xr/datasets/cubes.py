@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsi_xr.datasets import _camera, _rasters, _scenes
+from hsi_xr.datasets import _camera, _options, _rasters, _scenes
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.errors import HsiError, InvalidData
@@ -26,7 +26,7 @@ class Cubes:
     Args:
         folder: With the cubes.
         camera: Who takes the pictures: sensitivities (3, bands), or a JSON file of them, as of
-            rawtoaces-data. The pictures are linear, 0 where the cube is not known.
+            rawtoaces-data. The pictures are linear, NaN where the cube is not known.
         bands: Brought to these by Gaussians of their widths.
         scale: What brings stored integers to reflectance, e.g. 1e-4.
 
@@ -46,14 +46,14 @@ class Cubes:
     ) -> None:
         self.folder = folder
         self.paths = _rasters.cubes(folder)
-        self.bands, self.scale = bands, scale
-        self.response = _camera.response(camera, bands)
+        self.bands, self.scale = _options.bands(bands), _options.scale(scale)
+        self.response = _camera.response(camera, self.bands)
         self.splits: Splits = _scenes.own_lists(folder, self.paths)
 
     def read(self, name: str) -> Pair:
         cube = _rasters.cube(self._opened(_scenes.known(name, self.splits)), self.bands)
         cube[:, np.isnan(cube).any(0)] = np.nan
-        return Pair(name, cube, np.nan_to_num(_camera.photograph(cube, self.response), nan=0))
+        return Pair(name, cube, _camera.photograph(cube, self.response))
 
     def problems(self) -> Sequence[str]:
         found = _scenes.unlisted(self.splits, self.folder, self.paths)
@@ -66,7 +66,7 @@ class Cubes:
 
     def _opened(self, name: str) -> "xr.DataArray":
         path = _scenes.there(self.paths.get(name), name)
-        array = _rasters.opened(path, self.scale)
+        array = _rasters.opened(path, self.bands, self.scale)
         if lacking := _rasters.lacking(array, self.bands):
             raise InvalidData(
                 f"{str(path)!r} reaches none of {', '.join(f'{nm:g}' for nm in lacking)} nm, where "

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from hsi_xr.datasets import _camera, _mat, _resampling, _scenes
+from hsi_xr.datasets import _camera, _mat, _options, _resampling, _scenes
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.spectra import Bands
@@ -75,12 +75,12 @@ class Harvard:
         scale: float | Literal["maximum"] = "maximum",
         size: tuple[int, int] = (1040, 1392),
     ) -> None:
-        if scale != "maximum" and not (np.isfinite(scale) and scale > 0):
+        if scale != "maximum" and not _options.is_positive(scale):
             raise UsageError(f"scale is 'maximum' or a positive number; got {scale!r}")
         self.folder = _scenes.existing(folder)
         self.response = _camera.response(camera, MEASURED)
-        self.bands = resampled or MEASURED
-        self.scale, self.size = scale, size
+        self.bands = MEASURED if resampled is None else _options.bands(resampled, "resampled")
+        self.scale, self.size = scale, _options.size(size)
 
     def read(self, name: str) -> Pair:
         path = self._file(_scenes.known(name, self.splits))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hsi_xr.datasets import _camera, _mat, _scenes
+from hsi_xr.datasets import _camera, _mat, _options, _scenes
 from hsi_xr.datasets._base import Array, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData
 from hsi_xr.spectra import Bands
@@ -61,7 +61,10 @@ class Kaist:
     ) -> None:
         self.folder = _scenes.existing(folder)
         self.response = None if camera is None else _camera.response(camera, self.bands)
-        self.sizes = {"train": train_size, "test": test_size}
+        self.sizes = {
+            "train": _options.size(train_size, "train_size"),
+            "test": _options.size(test_size, "test_size"),
+        }
 
     def read(self, name: str) -> Pair:
         """A cube and its picture.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from hsi_xr.datasets import _images, _mat, _scenes
+from hsi_xr.datasets import _images, _mat, _options, _scenes
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.errors import UnknownName
@@ -54,11 +54,11 @@ class Ntire2020:
         coding: Coding = "srgb",
         size: tuple[int, int] = (482, 512),
     ) -> None:
-        if track not in _PICTURES:
+        if track not in [*_PICTURES]:  # lists, which JSON has, are no keys
             raise UnknownName(f"no track is called {track!r}; choose one of {', '.join(_PICTURES)}")
         self.folder = _scenes.existing(folder)
-        self.coding: Coding = coding
-        self.track, self.size = track, size
+        self.coding: Coding = _options.coding(coding)
+        self.track, self.size = track, _options.size(size)
         train = (f"ARAD_HS_{number:04d}" for number in range(1, 451))
         self.splits: Splits = {
             "train": tuple(name for name in train if name != BAD),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hsi_xr.datasets import _images, _mat, _scenes
+from hsi_xr.datasets import _images, _mat, _options, _scenes
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
 from hsi_xr.spectra import Bands
@@ -42,13 +42,13 @@ class Ntire2022:
         self, folder: Path, *, coding: Coding = "srgb", size: tuple[int, int] = (482, 512)
     ) -> None:
         self.folder = _scenes.existing(folder)
-        self.coding: Coding = coding
+        self.coding: Coding = _options.coding(coding)
         self.splits: Splits = {
             **_benchmark(),
             **_scenes.lists(folder, _LISTS),
             **_scenes.lists(folder / "split_txt", _LISTS),
         }
-        self.size = size
+        self.size = _options.size(size)
 
     def read(self, name: str) -> Pair:
         spectral, picture = self._files(_scenes.known(name, self.splits))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsi_xr.datasets import _rasters, _scenes
+from hsi_xr.datasets import _options, _rasters, _scenes
 from hsi_xr.datasets._averaging import Grid, averaged, check
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._resampling import COMMON
@@ -28,7 +28,7 @@ class Pairs:
     The picture is brought to the grid of the cube: its light, decoded to linear, is averaged over
     the area of each of the cube's pixels. So it is the cube that stays as it was measured, and
     pictures are linear here. The extents may differ, the CRS may not. Where one of the two is not
-    known the cube is NaN and the picture 0.
+    known both are NaN.
 
     Wavelengths are those of the cube's file (see `hsi_xr.open`), else of `wavelengths.csv` in
     `hsi` or beside it. Splits are `train.txt`, `validation.txt` and `test.txt` in the folder, a
@@ -59,8 +59,9 @@ class Pairs:
         self.folder = folder
         self.cubes = _rasters.cubes(folder / "hsi")
         self.pictures = _rasters.by_stem(folder / "rgb", _PICTURES)
-        self.bands, self.scale = bands, scale
-        self.radiometry, self.rgb_scale, self.crs = radiometry, rgb_scale, crs
+        self.bands, self.scale = _options.bands(bands), _options.scale(scale)
+        self.radiometry, self.crs = _options.radiometry(radiometry), _options.crs(crs)
+        self.rgb_scale = _options.scale(rgb_scale, "rgb_scale")
         self.splits: Splits = _scenes.own_lists(folder, {*self.cubes} & {*self.pictures})
 
     def read(self, name: str) -> Pair:
@@ -70,7 +71,7 @@ class Pairs:
         _rasters.check_level(light, seen.encoding["source"], "rgb_scale=1/255")
         rgb = averaged(light, _grid(seen, self.crs), _grid(measured, self.crs))
         unknown = np.isnan(rgb).any(0) | np.isnan(cube).all(0)
-        cube[:, unknown], rgb[:, unknown] = np.nan, 0
+        cube[:, unknown], rgb[:, unknown] = np.nan, np.nan
         return Pair(name, cube, np.minimum(rgb, 1))
 
     def problems(self) -> Sequence[str]:
@@ -87,7 +88,9 @@ class Pairs:
 
     def _opened(self, name: str) -> tuple["xr.DataArray", "xr.DataArray", Radiometry]:
         """Cube and picture, lazily, and what the numbers of the picture mean."""
-        measured = _rasters.opened(_scenes.there(self.cubes.get(name), name), self.scale)
+        measured = _rasters.opened(
+            _scenes.there(self.cubes.get(name), name), self.bands, self.scale
+        )
         path = _scenes.there(self.pictures.get(name), name)
         seen = open_raster(path)
         if seen.sizes["band"] != 3:

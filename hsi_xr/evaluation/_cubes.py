@@ -1,5 +1,7 @@
 """Two cubes as every score reads them."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,7 +24,7 @@ def pair(estimate: ArrayLike, truth: ArrayLike) -> tuple[Values, Values]:
     return guess, true
 
 
-def whole(estimate: Values, truth: Values) -> NDArray[np.bool_]:
+def whole(estimate: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.bool_]:
     """(rows, columns): where no band of either cube is NaN."""
     missing = np.isnan(estimate) | np.isnan(truth)
     return np.asarray(~missing.any(axis=0))

@@ -1,7 +1,9 @@
 """How numbers came about: without it, they are not to be compared."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from numbers import Integral
 from typing import Any, Final
 
 from hsi_xr._version import __version__
@@ -13,6 +15,9 @@ SCALES: Final[Mapping[str, str]] = {
     "gain": "each image's estimate times the one factor that makes its squared error least",
 }
 
+MOST_SAMPLES: Final = 1024
+"""That `hsi_xr.reconstruct` draws."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -20,7 +25,7 @@ class Settings:
 
     Raises:
         UnknownName: No such crop or scale.
-        UsageError: A floor that is none.
+        UsageError: A floor, samples or a seed that are none.
     """
 
     split: str = "test"
@@ -38,8 +43,12 @@ class Settings:
         crop_of(self.crop)
         if self.scale not in SCALES:
             raise UnknownName(f"no scale is called {self.scale!r}; known: {', '.join(SCALES)}")
-        if not self.floor >= 0:
+        if not 0 <= self.floor < math.inf:
             raise UsageError(f"a floor is a reflectance of 0 or more; got {self.floor}")
+        if not _is_whole(self.samples, 1, MOST_SAMPLES):
+            raise UsageError(f"samples are 1 to {MOST_SAMPLES}; got {self.samples!r}")
+        if not _is_whole(self.seed, 0, 2**64 - 1):
+            raise UsageError(f"a seed is a whole number from 0 to 2**64 - 1; got {self.seed!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +98,10 @@ class Protocol:
         ]
         models = [f"model {m.label}: {m.name}, sha256 {m.sha256}" for m in self.models]
         return first + models + [f"data {_told(data)}" for data in self.data]
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, Integral) and least <= int(value) <= most
 
 
 def _told(data: Data) -> str:

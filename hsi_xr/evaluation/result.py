@@ -21,7 +21,7 @@ class Image:
     model: str
     name: str
     bands: tuple[float, ...]
-    """Centres in nm that were scored: those that model and data set share."""
+    """Centres in nm that were scored: those that model and data set share and the cube knows."""
     scores: Mapping[str, float]
 
 
@@ -33,7 +33,21 @@ class Mean:
     model: str
     images: int
     bands: tuple[float, ...]
+    """Centres in nm that were scored in some image."""
     scores: Mapping[str, float]
+    fewer: Mapping[str, int]
+    """How many images a mean is over, of those scores that some image does not have."""
+    fewest_bands: int
+    """That were scored in an image."""
+
+    def lines(self) -> list[str]:
+        """For people, what sets it apart from a mean of all bands over all images."""
+        over = ", ".join(f"{COLUMNS[name].title} {count}" for name, count in self.fewer.items())
+        here = f"data {self.data}, model {self.model}"
+        found = [f"{here}: means over fewer than {self.images} images: {over}"] if over else []
+        if self.fewest_bands < len(self.bands):
+            found.append(f"{here}: {self.fewest_bands} to {len(self.bands)} bands by image")
+        return found
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,8 @@ class Evaluation:
             for row in self.means
         ]
         table = _aligned([head, *rows], left=2)
-        return "\n".join([*table, "", *(f"- {line}" for line in self.protocol.lines()), ""])
+        about = [*self.protocol.lines(), *(line for row in self.means for line in row.lines())]
+        return "\n".join([*table, "", *(f"- {line}" for line in about), ""])
 
     def csv(self) -> str:
         """The table for programs: every row has its protocol beside its numbers."""
@@ -68,7 +83,7 @@ class Evaluation:
         data = {entry.label: entry for entry in self.protocol.data}
         shared = {key: settings[key] for key in settings if key not in ("models", "data")}
         text = StringIO()
-        head = ("data", "model", "images", "bands", *COLUMNS)
+        head = ("data", "model", "images", "bands", *COLUMNS, "fewer_images")
         about = ("model_sha256", "coding", "options")
         table = csv.DictWriter(text, [*head, *shared, *about], lineterminator="\n")
         table.writeheader()
@@ -77,6 +92,7 @@ class Evaluation:
             table.writerow(
                 {"data": row.data, "model": row.model, "images": row.images}
                 | {"bands": len(row.bands), **row.scores, **shared}
+                | {"fewer_images": " ".join(f"{k}={v}" for k, v in row.fewer.items())}
                 | {"model_sha256": models[row.model], "coding": opened.coding}
                 | {"options": " ".join(f"{k}={v}" for k, v in opened.options.items())}
             )
@@ -92,11 +108,12 @@ class Evaluation:
             "scores": {name: column.meaning for name, column in COLUMNS.items()},
             "means": [
                 {"data": m.data, "model": m.model, "images": m.images, "bands_nm": m.bands}
-                | _plain(m.scores)
+                | {**_plain(m.scores), "fewer_images": m.fewer}
                 for m in self.means
             ],
             "images": [
-                {"data": i.data, "model": i.model, "image": i.name, **_plain(i.scores)}
+                {"data": i.data, "model": i.model, "image": i.name, "bands_nm": i.bands}
+                | _plain(i.scores)
                 for i in self.images
             ],
         }
@@ -106,8 +123,12 @@ class Evaluation:
 
 def _mean(images: Sequence[Image]) -> Mean:
     first = images[0]
+    bands = tuple(sorted({centre for image in images for centre in image.bands}))
     scores = {name: _average([image.scores[name] for image in images]) for name in COLUMNS}
-    return Mean(first.data, first.model, len(images), first.bands, scores)
+    counts = {name: sum(not math.isnan(i.scores[name]) for i in images) for name in COLUMNS}
+    fewer = {name: count for name, count in counts.items() if count < len(images)}
+    fewest = min(len(image.bands) for image in images)
+    return Mean(first.data, first.model, len(images), bands, scores, fewer, fewest)
 
 
 def _average(values: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.datasets._base import Array, DataSet, Pair
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UsageError
+from hsi_xr.evaluation._cubes import whole
 from hsi_xr.evaluation.crops import crop_of
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.evaluation.protocol import Data, Model, Protocol, Settings
@@ -71,8 +72,9 @@ def evaluate(
     Raises:
         UnknownName: No such model, split, crop, scale or device.
         UsageError: Nothing to score, or two models of one name.
-        BandMismatch: A model and a data set share less than half of their bands.
-        InvalidData: A picture that does not fit its cube, or no pixel within the crop.
+        BandMismatch: A model and a data set, or one of its cubes, share less than half of their
+            bands.
+        InvalidData: A picture that does not fit its cube, or no pixel to score.
     """
     settings = Settings(
         split=split,
@@ -115,12 +117,16 @@ def shared_bands(
         for mine, theirs in enumerate(nearest)
         if abs(of_model.centres[mine] - of_data.centres[theirs]) <= TOLERANCE
     ]
-    if 2 * len(same) < max(len(of_model), len(of_data)):
+    _check_enough(model, of_model, data, of_data, len(same))
+    return [mine for mine, _ in same], [theirs for _, theirs in same]
+
+
+def _check_enough(model: str, of_model: Bands, data: str, of_data: Bands, shared: int) -> None:
+    if 2 * shared < max(len(of_model), len(of_data)):
         raise BandMismatch(
-            f"{model} ({_range(of_model)}) and {data} ({_range(of_data)}) have {len(same)} bands "
+            f"{model} ({_range(of_model)}) and {data} ({_range(of_data)}) have {shared} bands "
             "in common; score it on data with its wavelengths"
         )
-    return [mine for mine, _ in same], [theirs for _, theirs in same]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +165,13 @@ def _sights(
     for name in case.names:
         pair = _checked(label, data, data.read(name))
         crop = crop_of(settings.crop)(*pair.cube.shape[1:])
-        for model, (given, _) in cards.items():
-            mine, theirs = case.shared[model]
+        known = np.asarray(~np.isnan(pair.cube[:, *crop]).all((1, 2)))
+        if not known.any():
+            raise InvalidData(f"{label}: {name!r} has no known pixel to score; leave it out")
+        for model, (given, card) in cards.items():
+            both = [(m, t) for m, t in zip(*case.shared[model]) if known[t]]
+            _check_enough(model, card.bands, f"{label}: {name!r}", data.bands, len(both))
+            mine, theirs = (list(each) for each in zip(*both))
             estimate = _estimate(given, pair.rgb, data.coding, settings)[mine]
             image = Image(label, model, name, tuple(data.bands.centres[i] for i in theirs), {})
             sight = Sight(image, pair.rgb, data.coding, estimate, pair.cube[theirs], crop)
@@ -170,6 +181,12 @@ def _sights(
 def _scored(sight: Sight, settings: Settings) -> Sight:
     within = (slice(None), *sight.crop)
     estimate, truth = sight.estimate, sight.truth[within]
+    if not whole(estimate[within], truth).any():
+        image = sight.image
+        raise InvalidData(
+            f"{image.data}: {image.name!r} has no pixel to score: nowhere are all bands of its "
+            f"cube and of what {image.model} gave known; leave it out"
+        )
     gain = Tally.of(estimate[within], truth).gain
     if settings.scale == "gain":
         estimate = gain * estimate

@@ -46,6 +46,19 @@ def test_the_table_is_printed_with_its_protocol_and_written_with_pictures(argume
     assert float(row["mrae"]) == pytest.approx(np.mean([i["mrae"] for i in told["images"]]))
 
 
+def test_an_option_may_be_of_one_data_set(slope, cave, tmp_path):
+    """KAIST has no option rgb; what is refused is that it lacks the scenes."""
+    asked = ("--data", f"cave={cave}", "--data", f"kaist={tmp_path}", "--split", "validation")
+    of_all = run("evaluate", "-m", slope, *asked, "--option", "rgb=display")
+    assert of_all.exit_code == 2 and "'kaist' has no option rgb" in of_all.stderr
+    of_one = run("evaluate", "-m", slope, *asked, "--option", "cave.rgb=display")
+    assert of_one.exit_code == 2 and "kaist has no split" in of_one.stderr
+    alone = run("evaluate", "-m", slope, *asked[:2], *asked[4:], "--option", "cave.rgb=display",
+                "--option", "rgb=camera")  # fmt: skip
+    assert alone.exit_code == 0, alone.stderr
+    assert "rgb=display" in alone.stdout
+
+
 def test_an_earlier_evaluation_stays_unless_told(arguments, out):
     arguments = (*arguments, "--out", out, "--no-pictures")
     assert run(*arguments).exit_code == 0
@@ -65,6 +78,10 @@ def test_an_earlier_evaluation_stays_unless_told(arguments, out):
         (("--crop", "ntire"), 3, "40 x 53 px"),
         (("--model", "defalt"), 2, "did you mean"),
         (("--option", "colour=red"), 2, "no option"),
+        (("--option", "size=[1, 2, 3]"), 2, "size is (rows, columns)"),
+        (("--samples", "0"), 2, "samples"),
+        (("--seed", "-1"), 2, "seed"),
+        (("--floor", "inf"), 2, "floor"),
         (("--device", "abacus"), 2, "device"),
     ],
 )
@@ -75,6 +92,23 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
     assert not list(out.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("pairs", ("scale=abc",), "scale is a positive number"),
+        ("pairs", ("bands=COMMON",), "bands is a hsi_xr.spectra.Bands"),
+        ("cave", ("camera=[[1,2],[3]]",), "(3, 31) sensitivities"),
+    ],
+)
+def test_an_option_s_value_is_refused_in_a_line(slope, tmp_path, name, options, words):
+    for part in ("hsi", "rgb"):
+        (tmp_path / part).mkdir()
+    given = [word for option in options for word in ("--option", option)]
+    result = run("evaluate", "-m", slope, "--data", f"{name}={tmp_path}", *given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr and result.stderr.count("\n") == 1
+
+
 def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):
     assert run("evaluate", "-m", slope, "--data", f"cave={tmp_path / 'no'}").exit_code == 3
     assert run("evaluate", "-m", slope, "--data", f"cvae={tmp_path}").exit_code == 2
@@ -83,7 +117,9 @@ def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [(), ("--data", "cave"), ("--data", "cave=a", "--data", "cave=b"),
-     ("--data", "cave=a", "--option", "coding")],
+     ("--data", "cave=a", "--option", "coding"),
+     ("--data", "cave=a", "--option", "rgb=display", "--option", "rgb=camera"),
+     ("--data", "cave=a", "--option", "icvl.rgb=display")],
 )  # fmt: skip
 def test_words_that_say_nothing_are_refused(arguments):
     result = run("evaluate", *arguments)

@@ -1,7 +1,8 @@
+import h5py
 import numpy as np
 import pytest
 
-from hsi_xr.datasets import _mat
+from hsi_xr.datasets import _mat, _scenes
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 from tests.mat_files import cut, texture, write_v5, write_v73
 
@@ -39,6 +40,46 @@ def test_a_truncated_file_is_known_by_its_header(tmp_path, write, share):
     for verb in (_mat.shape, _mat.read):
         with pytest.raises(UnreadableFile, match=r"a\.mat"):
             verb(path, "cube")
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_flat_array_is_no_cube(tmp_path, write):
+    path = write(tmp_path / "a.mat", cube=texture(5, 7))
+    with pytest.raises(InvalidData, match=r"a\.mat' holds no cube"):
+        _mat.read_cube(path, "cube")
+    assert "5 x 7" in _scenes.wrong(path, lambda p: _mat.shape(p, "cube"), (5, 7, 3))[0]
+
+
+def no_numbers(folder):
+    """Files with a struct, a cell or a text under the name of a cube."""
+    cells = np.empty((5, 7, 3), object)
+    cells[...] = 1.0
+    yield write_v5(folder / "struct.mat", cube={"data": texture(5, 7, 3)})
+    yield write_v5(folder / "cell.mat", cube=cells)
+    yield write_v5(folder / "text.mat", cube="cube")
+    path = write_v73(folder / "group.mat", other=texture(5, 7, 3))
+    with h5py.File(path, "r+") as file:
+        file.create_group("cube")["data"] = texture(5, 7, 3)
+    yield path
+    path = write_v73(folder / "chars.mat", cube=np.ones((5, 7, 3), "uint16"))
+    with h5py.File(path, "r+") as file:
+        file["cube"].attrs["MATLAB_class"] = np.bytes_("char")
+    yield path
+
+
+def test_what_is_no_array_of_numbers_is_refused_and_a_problem(tmp_path):
+    for path in no_numbers(tmp_path):
+        for verb in (_mat.shape, _mat.read, _mat.read_cube):
+            with pytest.raises(InvalidData, match=r"'cube' of .* is no array of numbers"):
+                verb(path, "cube")
+        lines = _scenes.wrong(path, lambda p: _mat.shape(p, "cube"), (5, 7, 3))
+        assert len(lines) == 1 and path.name in lines[0]
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    path = write_v5(tmp_path / "a.mat", cube=texture(5, 7, 3) * 1j)
+    with pytest.raises(InvalidData, match="no array of numbers"):
+        _mat.read_cube(path, "cube")
 
 
 def test_what_is_no_matlab_file_is_refused(tmp_path):

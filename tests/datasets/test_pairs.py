@@ -6,6 +6,7 @@ import rasterio
 from affine import Affine
 
 from hsi_xr.datasets import COMMON, checked, load
+from hsi_xr.datasets._resampling import by_gaussians, needed
 from hsi_xr.errors import (
     BandMismatch,
     InvalidData,
@@ -85,12 +86,35 @@ def test_a_band_that_was_not_measured_is_nan(plots):
     assert np.isnan(cube[[0, 3]]).all() and np.isfinite(cube[1:3]).all()
 
 
+def test_a_far_band_without_numbers_takes_nothing_from_the_wanted(plots):
+    wavelengths = np.append(WAVELENGTHS, (1400.0, 1900.0))
+    bad = np.full((2, ROWS, COLUMNS), -9999, "int16")
+    save(plots / "hsi/b.tif", np.append(spectra(), bad, 0), transform=COARSE, nodata=-9999)
+    expected = load("pairs", plots, **OPTIONS).read("a")
+    write_wavelengths(plots, wavelengths)
+    found = load("pairs", plots, **OPTIONS).read("b")
+    np.testing.assert_array_equal(found.cube, expected.cube)
+    write_wavelengths(plots / "hsi", wavelengths)
+    (plots / "hsi/a.tif").unlink()
+    alone = load("cubes", plots / "hsi", camera=np.ones((3, 5)), **OPTIONS).read("b")
+    np.testing.assert_array_equal(alone.cube, expected.cube)
+
+
+def test_nan_counts_only_where_it_has_weight():
+    cube = np.ones((5, 2, 2), "float32")
+    cube[3, 0, 0] = np.nan
+    wavelengths = np.array([400, 450, 500, 505, 900], "float32")
+    found = by_gaussians(cube, wavelengths, Bands((400.0, 450.0, 500.0), (10.0,) * 3))
+    assert np.isfinite(found[:2]).all() and np.isnan(found[2]).sum() == 1
+    assert needed(wavelengths, Bands((500.0,))).tolist() == [False, False, True, True, False]
+
+
 def test_extents_may_differ_and_what_one_does_not_show_is_unknown(plots):
     shifted = FINE @ Affine.translation(8, -4)  # two columns to the east, one row to the north
     save(plots / "rgb/a.tif", picture(), transform=shifted)
     pair = load("pairs", plots, **OPTIONS).read("a")
     assert np.isnan(pair.cube[:, :, :2]).all() and np.isnan(pair.cube[:, -1]).all()
-    assert (pair.rgb[:, :, :2] == 0).all() and (pair.rgb[:, -1] == 0).all()
+    assert np.isnan(pair.rgb[:, :, :2]).all() and np.isnan(pair.rgb[:, -1]).all()
     expected = by_blocks(light(picture()))[:, 1:, :-2]
     np.testing.assert_allclose(pair.rgb[:, :-1, 2:], expected, atol=1e-5)
     assert np.isfinite(pair.cube[:, :-1, 2:]).all()
@@ -121,7 +145,7 @@ def test_nodata_of_the_picture_is_left_out_of_the_mean(plots):
     pair = load("pairs", plots, **OPTIONS).read("a")
     half = light(pixels)[:, 2:4, :4].mean((1, 2))
     np.testing.assert_allclose(pair.rgb[:, 0, 0], half, atol=1e-5)
-    assert np.isnan(pair.cube[:, 1, 1]).all() and (pair.rgb[:, 1, 1] == 0).all()
+    assert np.isnan(pair.cube[:, 1, 1]).all() and np.isnan(pair.rgb[:, 1, 1]).all()
 
 
 def test_wavelengths_of_an_envi_header_come_first(plots):
@@ -153,6 +177,14 @@ def test_splits_are_lists_in_the_folder_else_all_train(plots):
     (plots / "train.txt").write_text("b\n")
     (plots / "validation.txt").write_text("a\n")
     assert load("pairs", plots).splits == {"train": ("b",), "validation": ("a",)}
+
+
+def test_a_list_has_a_name_a_line_spaces_and_all_and_each_once(plots):
+    (plots / "train.txt").write_text("\ufeff plot 1 \r\n\n  \nb\n", "utf-8")
+    assert load("pairs", plots).splits == {"train": ("plot 1", "b")}
+    (plots / "train.txt").write_text("b\na\nb \n")
+    with pytest.raises(InvalidData, match=r"train\.txt' lists 'b' twice"):
+        load("pairs", plots)
 
 
 def test_without_facts_the_error_says_which_and_how(plots):
@@ -235,7 +267,7 @@ def test_problems_name_missing_extra_and_truncated_files(plots):
     whole = (plots / "hsi/a.tif").read_bytes()
     (plots / "hsi/a.tif").write_bytes(whole[: len(whole) // 2])
     save(plots / "rgb/c.tif", picture(), transform=FINE)
-    (plots / "train.txt").write_text("a b d")
+    (plots / "train.txt").write_text("a\nb\nd")
     problems = load("pairs", plots, **OPTIONS).problems()
     expected = ["hsi' lacks 'd'", "rgb' lacks 'd'", "'c' in", "a.tif' is truncated"]
     assert len(problems) == len(expected)
@@ -267,13 +299,13 @@ def test_cubes_alone_are_photographed(plots):
     assert dataset.coding == "linear" and dataset.splits == {"train": ("a", "b")}
 
 
-def test_nodata_of_a_cube_is_unknown_and_black(plots):
+def test_nodata_of_a_cube_is_unknown_in_the_picture_too(plots):
     pixels = spectra()
     pixels[:, 1, 2] = -9999
     save(plots / "hsi/a.tif", pixels, transform=COARSE, nodata=-9999)
     pair = load("cubes", plots / "hsi", camera=np.ones((3, 5)), **OPTIONS).read("a")
     assert np.isnan(pair.cube[:, 1, 2]).all() and np.isnan(pair.cube).sum() == 5
-    assert (pair.rgb[:, 1, 2] == 0).all() and (pair.rgb == 0).sum() == 3
+    assert np.isnan(pair.rgb[:, 1, 2]).all() and np.isnan(pair.rgb).sum() == 3
 
 
 def test_a_camera_that_looks_where_the_cube_does_not_is_a_problem(plots):

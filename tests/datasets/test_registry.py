@@ -53,7 +53,9 @@ def curves(tmp_path):
 def test_a_camera_file_is_read_between_its_wavelengths(curves):
     found = response(curves, Bands((430.0, 580.0, 680.0)))
     np.testing.assert_allclose(found, [[0.25, 1, 2], [1, 1, 1], [1.5, 0, 0]])
-    np.testing.assert_array_equal(response(str(curves), Bands((580.0,))), [[1], [1], [0]])
+    np.testing.assert_array_equal(
+        response(str(curves), Bands((480.0, 580.0))), [[0.5, 1], [1, 1], [1, 0]]
+    )
 
 
 def test_a_camera_that_does_not_tell_of_a_band_is_refused(curves, tmp_path):
@@ -64,5 +66,79 @@ def test_a_camera_that_does_not_tell_of_a_band_is_refused(curves, tmp_path):
         response(tmp_path / "b.json", Bands((580.0,)))
     with pytest.raises(UnreadableFile, match="check the path"):
         response(tmp_path / "c.json", Bands((580.0,)))
-    with pytest.raises(InvalidData, match=r"got \(3, 30\)"):
+    with pytest.raises(UsageError, match=r"got \(3, 30\)"):
         response(np.ones((3, 30)), Bands.regular(400, 700, 10))
+
+
+def test_curves_are_sorted_by_their_wavelength(curves):
+    text = json.loads(curves.read_text())
+    main = text["spectral_data"]["data"]["main"]
+    text["spectral_data"]["data"]["main"] = dict(sorted(main.items(), reverse=True))
+    ordered = response(curves, Bands((430.0, 680.0)))
+    curves.write_text(json.dumps(text))
+    np.testing.assert_array_equal(response(curves, Bands((430.0, 680.0))), ordered)
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        '{"380": [1, 1, 1], "780": [1, 1, 1], "380.0": [2, 2, 2]}',
+        '{"380": [1, 1, 1], "380": [2, 2, 2], "780": [1, 1, 1]}',
+        '{"380": [1, 1, 1], "NaN": [2, 2, 2], "780": [1, 1, 1]}',
+        '{"380": [1, 1, NaN], "780": [1, 1, 1]}',
+        '{"380": [0, 1, 1], "780": [0, 1, 1]}',
+        '{"380": [1, 1], "780": [1, 1]}',
+        '{"380": [1, 1, 1], "780": [1, 1]}',
+        '{"380": 1, "780": 1}',
+        "{}",
+        "[]",
+        "7",
+        "{",
+    ],
+)
+def test_a_table_that_is_none_is_refused(tmp_path, main):
+    path = tmp_path / "camera.json"
+    path.write_text(f'{{"spectral_data": {{"data": {{"main": {main}}}}}}}')
+    with pytest.raises(InvalidData, match=r"camera\.json'"):
+        response(path, Bands((580.0,)))
+
+
+@pytest.mark.parametrize(
+    "camera", [((1, 2), (3,)), ((1, 2), (3, 4)), {"a": 1}, 7, [[10**400]], np.full((3, 31), np.nan)]
+)
+def test_a_camera_that_is_none_is_refused(camera):
+    with pytest.raises(UsageError, match=r"\(3, 31\) sensitivities"):
+        response(camera, Bands.regular(400, 700, 10))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ntire2022", {"coding": "rec709"}),
+        ("ntire2020", {"coding": ("srgb",)}),
+        ("ntire2020", {"track": ("clean",)}),
+        ("ntire2022", {"size": 482}),
+        ("ntire2020", {"size": (482, -512)}),
+        ("ntire2020", {"size": "482"}),
+        ("cave", {"rgb": "display", "size": (1.5, 2)}),
+        ("cave", {"camera": ((1, 2), (3,))}),
+        ("harvard", {"camera": np.ones((3, 31)), "scale": "abc"}),
+        ("harvard", {"camera": np.ones((3, 31)), "scale": None}),
+        ("harvard", {"camera": np.ones((3, 31)), "resampled": "COMMON"}),
+        ("kaist", {"test_size": (256,)}),
+        ("pairs", {"bands": "COMMON"}),
+        ("pairs", {"scale": "abc"}),
+        ("pairs", {"scale": 0}),
+        ("pairs", {"rgb_scale": float("nan")}),
+        ("pairs", {"crs": "abc"}),
+        ("pairs", {"crs": (1, 2)}),
+        ("pairs", {"radiometry": {"a": 1}}),
+        ("cubes", {"camera": np.ones((3, 31)), "bands": "COMMON"}),
+        ("cubes", {"camera": np.ones((3, 31)), "scale": True}),
+    ],
+)
+def test_options_of_other_values_are_refused_where_the_data_set_is_opened(tmp_path, name, options):
+    for part in ("hsi", "rgb"):
+        (tmp_path / part).mkdir()
+    with pytest.raises(UsageError):
+        datasets.load(name, tmp_path, **options)

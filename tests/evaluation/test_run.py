@@ -94,6 +94,66 @@ def test_bands_that_both_have_are_scored_and_told(model):
     assert "29, 420-700 nm" in result.markdown()
 
 
+class Holes(Pairs):
+    """Of image "b" the first `missing` bands and some pixels are not known."""
+
+    missing: int = 0
+
+    def read(self, name: str) -> Pair:
+        pair = super().read(name)
+        if name == "b":
+            pair.cube[: self.missing] = np.nan
+            pair.cube[:, :, :9] = np.nan
+        return pair
+
+
+def test_a_band_that_a_cube_does_not_reach_is_not_scored_there(model):
+    data = Holes()
+    data.missing = 4
+    result = evaluate([model], {"toy": data})
+    short, full = result.images
+    assert short.bands == tuple(range(440, 701, 10)) and len(full.bands) == 31
+    pair = data.read("b")
+    cube = cube_of(model, pair, radiometry="linear")
+    assert short.scores["mrae"] == metrics.mrae(cube[4:], pair.cube[4:])
+    assert math.isfinite(result.means[0].scores["mrae"]) and len(result.means[0].bands) == 31
+    assert len(json.loads(result.json())["images"][0]["bands_nm"]) == 27
+    assert "toy, model slope: 27 to 31 bands by image" in result.markdown()
+
+
+def test_ground_that_the_picture_does_not_show_is_invalid_to_the_model(model):
+    class Partial(Pairs):
+        def read(self, name: str) -> Pair:
+            pair = super().read(name)
+            pair.rgb[:, :5], pair.cube[:, :5] = np.nan, np.nan
+            return pair
+
+    seen = []
+    evaluate([model], {"toy": Partial()}, seen=seen.append)
+    for sight in seen:
+        assert np.isnan(sight.rgb[:, :5]).all() and np.isnan(sight.estimate[:, :5]).all()
+        assert np.isfinite(sight.estimate[:, 5:]).all()
+
+
+def test_a_cube_of_few_bands_or_without_a_whole_pixel_is_refused(model):
+    data = Holes()
+    data.missing = 16
+    with pytest.raises(BandMismatch, match=r"toy: 'b'.*15 bands in common"):
+        evaluate([model], {"toy": data})
+    data.missing = 31
+    with pytest.raises(InvalidData, match="toy: 'b' has no known pixel"):
+        evaluate([model], {"toy": data})
+
+    class Patchy(Pairs):
+        def read(self, name: str) -> Pair:
+            pair = super().read(name)
+            pair.cube[3, :20], pair.cube[4, 20:] = np.nan, np.nan
+            return pair
+
+    with pytest.raises(InvalidData, match="toy: 'b' has no pixel to score"):
+        evaluate([model], {"toy": Patchy()})
+
+
 def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
     data = Pairs()
     refused = [
@@ -106,6 +166,11 @@ def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
         (UnknownName, "ntire", {"crop": "centre"}),
         (UnknownName, "gain", {"scale": "best"}),
         (UsageError, "floor", {"floor": float("nan")}),
+        (UsageError, "floor", {"floor": math.inf}),
+        (UsageError, "samples", {"samples": 0}),
+        (UsageError, "samples", {"samples": 1.5}),
+        (UsageError, "seed", {"seed": -1}),
+        (UsageError, "seed", {"seed": 2**64}),
         (UnknownName, "device", {"device": "abacus"}),
         (
             BandMismatch,
@@ -174,3 +239,16 @@ def test_an_image_without_a_score_leaves_the_mean_to_the_others(result):
     assert changed.means[0].scores["mrae"] == second.scores["mrae"]
     told = json.loads(changed.json())
     assert told["images"][0]["mrae"] == "nan" and told["means"][0]["psnr"] == "inf"
+
+
+def test_a_mean_over_fewer_images_says_so(result):
+    first, second, third = result.images
+    black = replace(first, scores={**first.scores, "mrae": math.nan, "ssim": math.nan})
+    changed = replace(result, images=(black, second, third))
+    line = "- data toy, model slope: means over fewer than 2 images: MRAE 1, SSIM 1"
+    assert line in changed.markdown().splitlines()
+    assert "fewer" not in result.markdown()
+    means = json.loads(changed.json())["means"]
+    assert [mean["fewer_images"] for mean in means] == [{"mrae": 1, "ssim": 1}, {}]
+    rows = csv.DictReader(io.StringIO(changed.csv()))
+    assert [row["fewer_images"] for row in rows] == ["mrae=1 ssim=1", ""]
