@@ -4,7 +4,6 @@ The only place where models are loaded and run. What comes in and goes out is nu
 scene's side never sees torch.
 """
 
-import ctypes
 import os
 import threading
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hsi_xr.allocation import keep_freed_memory
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidCheckpoint, UnknownName, UsageError
 from hsi_xr.facts import Facts
@@ -285,23 +285,6 @@ def _settle(asked: _Whole) -> None:
         asked.answer.set_exception(error)
 
 
-def _keep_freed_memory() -> None:
-    """Asks glibc to reuse large blocks instead of handing each back to the kernel.
-
-    A layer's activations are tens of megabytes. By default each is mapped anew, and the kernel
-    zeroes every page of it again: measured, that is two thirds of the time of a large tile. What
-    is kept is bounded by the peak of one batch, and returned when more than 1 GiB lies idle.
-    Only the first arena can keep blocks of that size; the thread that is started next gets it.
-    """
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "gnu_get_libc_version"):
-        return
-    for option, value in (_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, 1 << 30), (_ARENA_MAX, 1):
-        libc.mallopt(option, value)
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of malloc.h
-
 _opening = threading.Lock()  # without it, two threads would open two owners of one device
 
 
@@ -314,5 +297,5 @@ def _owner(process: int, device: str) -> _Owner:
 def _open(process: int, device: str) -> _Owner:
     """One per process: threads do not survive a fork, so a child opens its own."""
     if device == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     return _Owner(device)
