@@ -87,34 +87,35 @@ def colour_means(rgb: Array, valid: NDArray[np.bool_]) -> Array:
     return _scene_gain.colour_means(torch.from_numpy(rgb)[None], weights)[0].numpy()
 
 
-def reconstruct_whole(
-    job: Job,
-    rgb: Array,
-    weights: Array,
-    lines: tuple[Lines, Lines],
-    *,
-    means: Array | None,
-    extremes: Array,
-) -> tuple[Array, Facts]:
-    """Runs all windows of a scene in step and surveys it.
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows of one scene, and what far more of its pixels tell; without NaN."""
 
-    Args:
-        rgb: (windows, 3, h, w) linear RGB without NaN.
-        weights: (windows, 1, h, w), 1 where a pixel counts for the scene's facts.
-        lines: Absolute rows (windows, h) and columns (windows, w).
-        means: (22,) colour means of the scene; None where its level is known.
-        extremes: (2,) lowest and highest linear RGB of the scene.
+    rgb: Array
+    """(windows, 3, h, w) linear RGB."""
+    weights: Array
+    """(windows, 1, h, w), 1 where a pixel counts for the scene's facts."""
+    lines: tuple[Lines, Lines]
+    """Absolute rows (windows, h) and columns (windows, w)."""
+    means: Array | None
+    """(22,) colour means of the scene; None where its level is known."""
+    extremes: Array
+    """(2,) lowest and highest linear RGB of the scene."""
+
+
+def reconstruct_whole(job: Job, windows: Windows) -> tuple[Array, Facts]:
+    """Runs all windows of a scene in step and surveys it.
 
     Returns:
         (windows, bands or 2 bands, h, w) reflectance [and deviations], and the scene's facts.
     """
     owner = _owner(os.getpid(), job.device)
-    asked = _Whole(lambda: owner.run_whole(job, rgb, weights, lines, means, extremes))
+    asked = _Whole(lambda: owner.run_whole(job, windows))
     owner.queue.put(asked)
     try:
         return asked.answer.result()
     except torch.OutOfMemoryError as error:
-        raise UsageError(_TOO_LARGE.format(*rgb.shape[-2:])) from error
+        raise UsageError(_TOO_LARGE.format(*windows.rgb.shape[-2:])) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,22 +195,15 @@ class _Owner:
             found = self._sampled(job, rgb, noise, self._on_device(batch[0].facts))
         return list(_numbers(job, found, rgb))
 
-    def run_whole(
-        self,
-        job: Job,
-        rgb: Array,
-        weights: Array,
-        lines: tuple[Lines, Lines],
-        means: Array | None,
-        extremes: Array,
-    ) -> tuple[Array, Facts]:
+    def run_whole(self, job: Job, windows: Windows) -> tuple[Array, Facts]:
         """See `reconstruct_whole`."""
-        seen, noise = self._tensor(rgb), self._noise(job, *lines)
+        seen, noise = self._tensor(windows.rgb), self._noise(job, *windows.lines)
+        means = windows.means
         level = None if means is None else torch.from_numpy(means)[None].to(self.device)
-        span = torch.from_numpy(extremes).to(self.device)
+        span = torch.from_numpy(windows.extremes).to(self.device)
         with torch.inference_mode():
             cube, facts = self._model(job).whole(
-                seen, self._tensor(weights), noise(0), means=level, extremes=span
+                seen, self._tensor(windows.weights), noise(0), means=level, extremes=span
             )
             if job.samples > 1:
                 cube = self._sampled(job, seen, noise, facts)

@@ -105,20 +105,20 @@ def colours(views: list[View], tiles: list[Tile]) -> Colours:
 
 def whole(work: Work, views: list[View], tiles: list[Tile], of: Colours) -> tuple[Array, Facts]:
     """Runs the windows of a scene in step: their answers, and the scene's facts."""
-    from hsi_xr.engine import reconstruct_whole
+    from hsi_xr.engine import Windows, reconstruct_whole
 
     weights = np.zeros((len(views), 1, *views[0].valid.shape), dtype="float32")
     for weight, view, tile in zip(weights, views, tiles):
         weight[0][tile.core] = view.valid[tile.core]
     rows, columns = zip(*(_ground(work, tile) for tile in tiles))
-    answer, facts = reconstruct_whole(
-        work.job,
-        np.stack([view.filled(of.means[:3]) for view in views]),
-        weights,
-        (np.stack(rows), np.stack(columns)),
+    windows = Windows(
+        rgb=np.stack([view.filled(of.means[:3]) for view in views]),
+        weights=weights,
+        lines=(np.stack(rows), np.stack(columns)),
         means=None if work.job.level_known else of.means,
         extremes=of.extremes,
     )
+    answer, facts = reconstruct_whole(work.job, windows)
     return answer, {**facts, FILL: of.means[:3]}
 
 

@@ -128,7 +128,7 @@ def command(
     if draws:
         from hsi_xr.evaluation.panel import require_matplotlib
 
-        require_matplotlib()
+        require_matplotlib(", or do without (--no-pictures)")
     read = _by_data_set(options, folders)
     datasets = _opened(folders, read)
     target = files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.errors import UsageError
 from hsi_xr.spectra import nearest
 
 if TYPE_CHECKING:
@@ -45,21 +44,6 @@ class View:
     model: str
     pixel: float
     """Ground size of a pixel in metres."""
-
-
-def require_matplotlib() -> None:
-    """Say at once, before any work, that the picture cannot be drawn.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError as missing:
-        raise UsageError(
-            "the demo draws a picture and matplotlib is not installed; "
-            'install it with `pip install "hsi-xr[viz]"`'
-        ) from missing
 
 
 def draw(view: View, path: Path) -> None:

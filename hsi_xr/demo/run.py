@@ -14,6 +14,7 @@ from hsi_xr.demo import picture, scene
 from hsi_xr.demo.report import Files, Report
 from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.metrics import Tally
+from hsi_xr.evaluation.panel import require_matplotlib
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,7 +61,7 @@ def run(
         DestinationExists: A file of the demo is there and `overwrite` was not asked for.
         DestinationUnwritable: The folder cannot be made, or not written to.
     """
-    picture.require_matplotlib()
+    require_matplotlib()
     files = Files.of(directory)
     _prepare(files, overwrite=overwrite)
     started = perf_counter()

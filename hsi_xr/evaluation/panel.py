@@ -26,8 +26,11 @@ COLOURS: Final = ("#1b9e50", "#2c6fbb", "#c8501e")
 _INK = "#222222"
 
 
-def require_matplotlib() -> None:
+def require_matplotlib(otherwise: str = "") -> None:
     """Say at once, before any work, that pictures cannot be drawn.
+
+    Args:
+        otherwise: What else can be done, after a comma.
 
     Raises:
         UsageError: matplotlib is not installed.
@@ -37,7 +40,7 @@ def require_matplotlib() -> None:
     except ModuleNotFoundError as missing:
         raise UsageError(
             "pictures need matplotlib, which is not installed; install it with "
-            '`pip install "hsi-xr[viz]"`, or do without (--no-pictures)'
+            f'`pip install "hsi-xr[viz]"`{otherwise}'
         ) from missing
 
 
