@@ -62,6 +62,17 @@ class Lesson:
 
 
 @runtime_checkable
+class Fitted(Protocol):
+    """A system with a part that is fitted before training, and not by gradients."""
+
+    def seen(self, rgb: Tensor, facts: SceneFacts) -> Tensor:
+        """What that part sees of linear RGB, (batch, 3, rows, columns); `facts` as for a lesson."""
+
+    def fit(self, rgb: Tensor, spectra: Tensor) -> None:
+        """(pixels, 3) as seen, (pixels, bands) reflectance."""
+
+
+@runtime_checkable
 class Diffusing(Protocol):
     """What training asks of a system that diffuses cubes."""
 

@@ -84,12 +84,11 @@ class R2HDiffReconstructor(Reconstructor):
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
         facts = self.survey(rgb, weights, means)
-        gain = facts["gain"]
 
         def statistics(t: int) -> Statistics:
             return PooledStatistics(weights, into=facts, name=f"attention/{t}")
 
-        return self._chain(rgb / gain[..., None, None], noise, statistics), facts
+        return self._chain(self.seen(rgb, facts), noise, statistics), facts
 
     def survey(self, rgb: Tensor, weights: Tensor, means: Tensor | None) -> dict[str, Tensor]:
         """The scene's gain; the facts of attention follow from a pass. See `whole`."""
@@ -101,8 +100,7 @@ class R2HDiffReconstructor(Reconstructor):
         def statistics(t: int) -> Statistics:
             return GivenStatistics(facts, f"attention/{t}")
 
-        gain = facts["gain"][..., None, None]
-        return self._chain(rgb / gain, noise, statistics, stochastic=stochastic)
+        return self._chain(self.seen(rgb, facts), noise, statistics, stochastic=stochastic)
 
     def _chain(
         self,
@@ -125,7 +123,7 @@ class R2HDiffReconstructor(Reconstructor):
 
     def lesson(self, rgb: Tensor, cube: Tensor, facts: SceneFacts) -> Lesson:
         """See `Diffusing`. The whole refinement is learned, whatever share of it is applied."""
-        calibrated = rgb / facts["gain"][..., None, None]
+        calibrated = self.seen(rgb, facts)
         base, seen = self.classical(calibrated), self.guide_of(calibrated)
         return Lesson(
             self.encode(cube.clamp(min=0), base),
@@ -133,8 +131,12 @@ class R2HDiffReconstructor(Reconstructor):
             lambda x: self.decode(x, base),
         )
 
+    def seen(self, rgb: Tensor, facts: SceneFacts) -> Tensor:
+        """Calibrated RGB: over the scene's gain. See `Fitted`."""
+        return rgb / facts["gain"][..., None, None]
+
     def fit(self, rgb: Tensor, spectra: Tensor) -> None:
-        """Fits the base: (pixels, 3) calibrated linear RGB, (pixels, bands) reflectance."""
+        """Fits the base. See `Fitted`."""
         self.base.data = fit(rgb, spectra)
 
     def encode(self, cube: Tensor, base: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hsi_xr import regression
 from hsi_xr.networks.attention import Statistics
-from hsi_xr.reconstructors._base import Reconstructor
+from hsi_xr.reconstructors._base import Reconstructor, SceneFacts
 from hsi_xr.reconstructors._one_pass import OnePass, Shown
 
 
@@ -32,7 +32,19 @@ class Regression(nn.Module):
         return regression.predict(rgb, self.coefficients)
 
 
+class RootPolynomial(OnePass):
+    """The regression, and how it is fitted."""
+
+    def seen(self, rgb: Tensor, facts: SceneFacts) -> Tensor:
+        """See `Fitted`."""
+        return self.front(rgb, facts)
+
+    def fit(self, rgb: Tensor, spectra: Tensor) -> None:
+        """See `Fitted`."""
+        self.network.coefficients.data = regression.fit(rgb, spectra)
+
+
 def build(config: Mapping[str, Any]) -> Reconstructor:
     """The system of a card's `config`."""
     found = Config(**config)
-    return OnePass(Regression(found.bands), found)
+    return RootPolynomial(Regression(found.bands), found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -17,7 +17,7 @@ from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.networks._layout import differences
 from hsi_xr.reconstructors import _registry
-from hsi_xr.reconstructors._base import Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Fitted, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._card import Card, read_untrained
 from hsi_xr.reconstructors._scene_gain import SceneGain, colour_means
 from hsi_xr.training.config import KINDS, Data, Run
@@ -27,14 +27,6 @@ _log = logging.getLogger(__name__)
 
 FITTED_ON = 16
 """Batches of patches that a closed-form part is fitted on."""
-
-
-@runtime_checkable
-class Fitted(Protocol):
-    """A system with a part that is fitted before training, and not by gradients."""
-
-    def fit(self, rgb: Tensor, spectra: Tensor) -> None:
-        """(pixels, 3) linear RGB, (pixels, bands) reflectance."""
 
 
 def open_data(wanted: Data) -> DataSet:
@@ -121,10 +113,10 @@ def fit_first(model: Reconstructor, patches: Patches, *, pixels: int = 200) -> N
     rgb, spectra = [], []
     for number in range(FITTED_ON):
         batch = patches.draw(number)
-        gain = batch.facts["gain"][..., None, None]
         known = batch.known.all(1).flatten().nonzero()[:, 0]
         keep = known[torch.linspace(0, len(known) - 1, pixels * len(batch.names)).long()]
-        rgb.append((batch.rgb / gain).movedim(1, -1).flatten(0, 2)[keep])
+        seen = model.seen(batch.rgb, batch.facts)
+        rgb.append(seen.movedim(1, -1).flatten(0, 2)[keep])
         spectra.append(batch.cube.movedim(1, -1).flatten(0, 2)[keep])
     model.fit(torch.cat(rgb), torch.cat(spectra))
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from hsi_xr.reconstructors import _measure, _registry
 from hsi_xr.reconstructors._card import read_untrained
-from hsi_xr.reconstructors._one_pass import OnePass
 from hsi_xr.reconstructors._weights import load_model, parameters, save_model
-from hsi_xr.reconstructors.root_polynomial import Config, Regression
+from hsi_xr.reconstructors.root_polynomial import Config, Regression, RootPolynomial
 
 SYSTEM = "root-polynomial"
 
@@ -23,7 +22,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     default = _registry.find(_registry.DEFAULT)
     whole: Any = load_model(default)
-    model = OnePass(Regression(len(default.bands)), Config(bands=len(default.bands))).eval()
+    model = RootPolynomial(Regression(len(default.bands)), Config(bands=len(default.bands))).eval()
     model.network.load_state_dict({"coefficients": whole.base})
     model.front.gain.load_state_dict(whole.gain.state_dict())
     scores = default.data["scores"]

@@ -115,13 +115,19 @@ class TwoStage:
             )
 
 
-Objective = Regression | Denoising | Adversarial | TwoStage
+@dataclass(frozen=True, kw_only=True)
+class ClosedForm:
+    """Nothing is learned by steps: all is fitted, on the patches of the first batches."""
+
+
+Objective = Regression | Denoising | Adversarial | TwoStage | ClosedForm
 
 KINDS: Mapping[str, type[Objective]] = {
     "regression": Regression,
     "denoising": Denoising,
     "adversarial": Adversarial,
     "two-stage": TwoStage,
+    "closed-form": ClosedForm,
 }
 
 

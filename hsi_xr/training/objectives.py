@@ -7,7 +7,7 @@ from torch import Generator, Tensor, nn
 from hsi_xr.errors import UsageError
 from hsi_xr.networks import srcgan
 from hsi_xr.networks.sdp import SpectralPrior
-from hsi_xr.reconstructors._base import Diffusing, Reconstructor
+from hsi_xr.reconstructors._base import Diffusing, Fitted, Reconstructor
 from hsi_xr.training import config, losses
 from hsi_xr.training.patches import Batch
 from hsi_xr.training.turns import Losses, Objective, Turn, of_one_pass, trainable
@@ -32,7 +32,21 @@ def objective(run: config.Run, model: Reconstructor) -> Objective:
         return adversarial(wanted, model, steps)
     if isinstance(wanted, config.TwoStage):
         return two_stage(wanted, model, steps)
+    if isinstance(wanted, config.ClosedForm):
+        return closed_form(model, steps)
     return regression(wanted, model, steps)
+
+
+def closed_form(model: Reconstructor, steps: int) -> Objective:
+    """Nobody's turn: `begin.fit_first` has done it all."""
+    if not isinstance(model, Fitted) or trainable(model):
+        raise UsageError(
+            "objective.kind = 'closed-form' fits systems that have nothing else to learn; "
+            f"{type(model).__name__} has"
+        )
+    if steps != 1:
+        raise UsageError(f"a fit in closed form is one step; got schedule.steps = {steps}")
+    return Objective((), nn.ModuleDict())
 
 
 def regression(wanted: config.Regression, model: Reconstructor, steps: int) -> Objective:
@@ -41,13 +55,15 @@ def regression(wanted: config.Regression, model: Reconstructor, steps: int) -> O
         raise UsageError("a system that diffuses cubes is trained by objective.kind = 'denoising'")
     if isinstance(getattr(model, "prior", None), SpectralPrior):
         raise UsageError("a system with a prior is trained by objective.kind = 'two-stage'")
+    if not (learned := trainable(network)):
+        raise UsageError("a system without gradients is fitted by objective.kind = 'closed-form'")
     distance = losses.named(wanted.loss, dark=wanted.dark)
 
     def loss(batch: Batch, rng: Generator) -> Losses:
         found = network(front(batch.rgb, batch.facts))
         return {wanted.loss: distance(found, batch.cube, batch.known)}
 
-    turn = Turn("regression", trainable(network), loss, range(steps))
+    turn = Turn("regression", learned, loss, range(steps))
     return Objective((turn,), nn.ModuleDict())
 
 

@@ -17,10 +17,11 @@ from hsi_xr.training.loop import BEST, LAST, Training
 ITEM = "mlm-item.json"
 
 
-def release(training: Training) -> Path:
+def release(training: Training, *, measure: bool = True) -> Path:
     """Writes the best weights of a run, or its last where none were chosen, into its folder.
 
-    Halo, cost and memory are measured now. Returns the weights' path.
+    Halo, cost and memory are measured now, or are those of the system on random weights. Returns
+    the weights' path.
     """
     out = training.run.out
     path = out / (BEST if (out / BEST).is_file() else LAST)
@@ -29,7 +30,7 @@ def release(training: Training) -> Path:
     model.load_state_dict(state["average"])
     card = _card(training, model, state)
     weights = out / WEIGHTS
-    about = {**card, **_measure.measured(model, card)}
+    about = {**card, **(_measure.measured(model, card) if measure else {})}
     save_model(model, weights, about, dtype=torch.float32).rename(out / CARD)
     (out / ITEM).write_text(as_json(mlm_item(read(weights))), encoding="utf-8")
     return weights

@@ -1,0 +1,119 @@
+"""Lays out the plots and the scene at hand as data sets that `hsi-xr train` and `evaluate` read.
+
+Plots are 20 x 20 pixels, too small for the critic of SRCGAN and for the deeper levels of the
+others. Four plots of one site lie side by side in a scene of 40 x 40, in training and in scoring.
+
+    python examples/experiments/prepare.py DATA OUT
+
+leaves OUT/simulated and OUT/sensor (cubes alone; OUT/camera.json takes the pictures), OUT/site-osbs
+and OUT/site-mlbs (real pictures: trained on one site, tested on the other) and OUT/harv (those of a
+third site).
+"""
+
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from hsi_xr.datasets import COMMON
+from hsi_xr.training import sources
+from hsi_xr.training.sources import Plot
+
+Array = NDArray[np.float32]
+SIDE = 2
+"""Plots in a row and in a column of a scene."""
+CRS, CORNER = "EPSG:32617", (400_000.0, 4_000_000.0)
+"""Where all scenes are said to lie: a picture and its cube are matched by it."""
+CAMERA = "Hasselblad_L2D-20c_380_780_5.json"
+"""Of a drone; in DATA/cameras."""
+
+
+def main(data: Path, out: Path) -> None:
+    plots = sources.paired_plots(data, COMMON)
+    sites = {
+        site: [plot for plot in plots if plot.name.startswith(site)] for site in ("OSBS", "MLBS")
+    }
+    # every fifth plot tests, the next one validates
+    fold: dict[str, list[Plot]] = {"train": [], "validation": [], "test": []}
+    for each in sites.values():
+        for split, places in {"test": {0}, "validation": {1}, "train": {2, 3, 4}}.items():
+            fold[split] += scenes([plot for i, plot in enumerate(each) if i % 5 in places])
+    write(out / "simulated", fold)
+    for trained, tested in (("OSBS", "MLBS"), ("MLBS", "OSBS")):
+        own = list(enumerate(sites[trained]))
+        write_pairs(
+            out / f"site-{trained.lower()}",
+            {
+                "train": scenes([plot for i, plot in own if i % 5]),
+                "validation": scenes([plot for i, plot in own if i % 5 == 0]),
+                "test": scenes(sites[tested]),
+            },
+        )
+    suburb = Plot("suburb", sources.suburb(data, COMMON), np.empty(0, "float32"))
+    write(out / "sensor", {"test": [suburb]})
+    write_pairs(out / "harv", {"test": [sources.harvard_forest(data, COMMON)]})
+    shutil.copyfile(data / "cameras" / CAMERA, out / "camera.json")
+
+
+def scenes(plots: Sequence[Plot]) -> list[Plot]:
+    """Squares of plots; what is left over fills the last square with plots already used."""
+    count = SIDE * SIDE
+    found = []
+    for first in range(0, len(plots), count):
+        four = [plots[(first + i) % len(plots)] for i in range(count)]
+        name = "-".join([four[0].name.split("_")[0], *(plot.name.split("_")[1] for plot in four)])
+        cube, rgb = (tiled([getattr(plot, key) for plot in four]) for key in ("cube", "rgb"))
+        found.append(Plot(name, cube, rgb))
+    return found
+
+
+def tiled(parts: Sequence[Array]) -> Array:
+    rows = [np.concatenate(parts[i : i + SIDE], axis=2) for i in range(0, len(parts), SIDE)]
+    return np.concatenate(rows, axis=1)
+
+
+def write(folder: Path, splits: Mapping[str, Iterable[Plot]]) -> None:
+    """Cubes as `hsi_xr.datasets.cubes` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = "".join(f"{centre:g}\n" for centre in COMMON.centres)
+    (folder / "wavelengths.csv").write_text(table)
+    for split, found in splits.items():
+        (folder / f"{split}.txt").write_text("".join(f"{scene.name}\n" for scene in found))
+        for scene in found:
+            raster(folder / f"{scene.name}.tif", scene.cube, metres=1.0)
+
+
+def write_pairs(folder: Path, splits: Mapping[str, Sequence[Plot]]) -> None:
+    """Cubes and pictures as `hsi_xr.datasets.pairs` reads them."""
+    write(folder / "hsi", splits)
+    (folder / "rgb").mkdir(exist_ok=True)
+    for split, found in splits.items():
+        (folder / "hsi" / f"{split}.txt").rename(folder / f"{split}.txt")
+        for scene in found:
+            metres = scene.cube.shape[1] / scene.rgb.shape[1]
+            picture = np.round(255 * scene.rgb).astype("uint8")
+            raster(folder / "rgb" / f"{scene.name}.tif", picture, metres=metres)
+
+
+def raster(path: Path, values: NDArray[np.generic], *, metres: float) -> None:
+    count, rows, columns = values.shape
+    profile = {
+        "driver": "GTiff",
+        "count": count,
+        "height": rows,
+        "width": columns,
+        "dtype": values.dtype.name,
+        "crs": CRS,
+        "transform": rasterio.Affine(metres, 0, CORNER[0], 0, -metres, CORNER[1]),
+        "compress": "deflate",
+    }
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(values)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
