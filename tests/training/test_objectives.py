@@ -3,9 +3,19 @@
 import pytest
 import torch
 
+from hsi_xr import regression
 from hsi_xr.errors import UsageError
 from hsi_xr.training import losses
-from hsi_xr.training.config import Adversarial, Denoising, Optimiser, Regression, Schedule, TwoStage
+from hsi_xr.training.config import (
+    KINDS,
+    Adversarial,
+    ClosedForm,
+    Denoising,
+    Optimiser,
+    Regression,
+    Schedule,
+    TwoStage,
+)
 from hsi_xr.training.loop import Training
 from tests.training.small import SYSTEMS, Slopes, run_of
 
@@ -135,7 +145,43 @@ def test_an_objective_that_does_not_fit_its_system_is_refused(kind, objective, w
         Training(run_of(kind, tmp_path, objective=objective), Slopes())
 
 
+@pytest.mark.parametrize("level", ["gain", "min-max", "as-is"])
+def test_what_has_a_closed_form_is_fitted_on_what_it_is_shown(level, tmp_path):
+    """On colours that it was fitted on nothing linear in its terms is better."""
+    run = run_of(
+        "regression",
+        tmp_path,
+        system="root-polynomial",
+        config={"level": level, "coding": "linear"},
+        objective=ClosedForm(),
+        schedule=Schedule(steps=1, validate=0),
+    )
+    training = Training(run, Slopes())
+    training.finish()
+    batch = training.patches.draw(0)
+    model = training.averaged()
+    seen = model.front(batch.rgb, batch.facts)
+    own = regression.fit(*(each.movedim(1, -1).flatten(0, 2) for each in (seen, batch.cube)))
+    found = model.network(seen)
+    best = regression.predict(seen, own)
+    error, least = ((each - batch.cube).square().mean() for each in (found, best))
+    assert error < 1.2 * least < 0.2 * batch.cube.square().mean()
+
+
+@pytest.mark.parametrize(
+    ("system", "objective", "steps", "what"),
+    [
+        ("root-polynomial", Regression(), 1, "closed-form"),
+        ("root-polynomial", ClosedForm(), 2, "is one step"),
+        ("mst-plus-plus", ClosedForm(), 1, "nothing else to learn"),
+    ],
+)
+def test_a_closed_form_is_of_systems_that_have_one(system, objective, steps, what, tmp_path):
+    fields = {"system": system, "config": {}, "schedule": Schedule(steps=steps, validate=0)}
+    with pytest.raises(UsageError, match=what):
+        Training(run_of("regression", tmp_path, objective=objective, **fields), Slopes())
+
+
 def test_every_kind_is_tried():
-    assert {type(objective) for _, _, objective in SYSTEMS.values()} == {
-        *(Regression, Denoising, Adversarial, TwoStage)
-    }
+    tried = {type(objective) for _, _, objective in SYSTEMS.values()} | {ClosedForm}
+    assert tried == {*KINDS.values()}
