@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr.datasets._base import Array, DataSet, Pair
+from hsi_xr.datasets._registry import checked
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UsageError
 from hsi_xr.evaluation._cubes import whole
 from hsi_xr.evaluation.crops import crop_of
@@ -74,7 +75,8 @@ def evaluate(
         UsageError: Nothing to score, or two models of one name.
         BandMismatch: A model and a data set, or one of its cubes, share less than half of their
             bands.
-        InvalidData: A picture that does not fit its cube, or no pixel to score.
+        InvalidData: Files of the split are missing, truncated or of another shape; a picture that
+            does not fit its cube, or no pixel to score.
     """
     settings = Settings(
         split=split,
@@ -90,6 +92,8 @@ def evaluate(
         raise UsageError("an evaluation needs at least one model and one data set")
     opened = options or {}
     cases = [_Case.of(k, data, opened.get(k, {}), cards, split) for k, data in datasets.items()]
+    for data in datasets.values():
+        checked(data, split)
     protocol = Protocol(
         settings=settings,
         models=tuple(_model(label, card) for label, (_, card) in cards.items()),

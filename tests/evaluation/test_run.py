@@ -155,7 +155,7 @@ def test_a_cube_of_few_bands_or_without_a_whole_pixel_is_refused(model):
 
 
 def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
-    data = Pairs()
+    data, wrong = Pairs(), {"test": ["'b' is cut"]}
     refused = [
         (UnknownName, "did you mean", {"models": ["defalt"]}),
         (MissingWeights, "import", {"models": ["awan"]}),
@@ -177,12 +177,18 @@ def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
             "0 bands in common",
             {"datasets": {"toy": replace(data, bands=Bands.regular(453.5, 648, 7.2))}},
         ),
+        (InvalidData, "'b' is cut", {"datasets": {"toy": replace(data, wrong=wrong)}}),
     ]
     for error, words, given in refused:
         arguments = {"models": [model], "datasets": {"toy": data}} | given
         with pytest.raises(error, match=words):
             evaluate(arguments.pop("models"), arguments.pop("datasets"), **arguments)
     assert data.reads == []
+
+
+def test_files_of_another_split_need_not_be_there(model):
+    data = Pairs(wrong={"train": ["'a' is missing"]})
+    assert len(evaluate([model], {"toy": data}).images) == 2
 
 
 def test_a_picture_that_is_not_on_its_cube_s_grid_is_refused(model):
