@@ -94,7 +94,7 @@ class Kaist:
         if mask.shape != self.sizes["test"]:
             raise InvalidData(
                 f"{str(self.mask_path)!r}: the mask is {mask.shape}, and not "
-                f"{self.sizes['test']}; get it anew, or give its size as test_size"
+                f"{self.sizes['test']}; get it anew"
             )
         return mask
 
