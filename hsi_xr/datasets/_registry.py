@@ -60,8 +60,7 @@ def checked(dataset: DataSet, *splits: str) -> DataSet:
     problems = dataset.problems(*splits)
     if not problems:
         return dataset
-    rest = len(problems) - SHOWN
+    count, rest = len(problems), len(problems) - SHOWN
     lines = [*problems[:SHOWN], *([f"and {rest} more"] if rest > 0 else [])]
-    raise InvalidData(
-        "\n- ".join([f"the data set has {len(problems)} problems; get these files anew:", *lines])
-    )
+    head = f"the data set has {count} problem{'s' if count > 1 else ''}; get these files anew:"
+    raise InvalidData("\n- ".join([head, *lines]))

@@ -9,7 +9,7 @@ from io import StringIO
 
 from hsi_xr.evaluation._tables import aligned, as_json, average, cells, plain
 from hsi_xr.evaluation.protocol import Protocol
-from hsi_xr.evaluation.scores import COLUMNS
+from hsi_xr.evaluation.scores import COLUMNS, Column, columns_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Evaluation:
     images: tuple[Image, ...]
 
     @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """Those of `evaluation.scores.COLUMNS` that the images have."""
+        return columns_of({name for image in self.images for name in image.scores})
+
+    @cached_property
     def means(self) -> tuple[Mean, ...]:
         """A row for every data set and model, in the order of the protocol."""
         groups = [
@@ -66,9 +71,15 @@ class Evaluation:
 
     def markdown(self) -> str:
         """The table, and below it the protocol."""
-        head = ["data", "model", "images", "bands", *(c.title for c in COLUMNS.values())]
+        head = ["data", "model", "images", "bands", *(c.title for c in self.columns.values())]
         rows = [
-            [row.data, row.model, str(row.images), _span(row.bands), *cells(row.scores, COLUMNS)]
+            [
+                row.data,
+                row.model,
+                str(row.images),
+                _span(row.bands),
+                *cells(row.scores, self.columns),
+            ]
             for row in self.means
         ]
         table = aligned([head, *rows], left=2)
@@ -81,8 +92,12 @@ class Evaluation:
         models = {m.label: m.sha256 for m in self.protocol.models}
         data = {entry.label: entry for entry in self.protocol.data}
         shared = {key: settings[key] for key in settings if key not in ("models", "data")}
+        camera = self.protocol.camera
+        shared["camera"], shared["camera_sha256"] = (
+            (camera.name, camera.sha256) if camera else ("", "")
+        )
         text = StringIO()
-        head = ("data", "model", "images", "bands", *COLUMNS, "fewer_images")
+        head = ("data", "model", "images", "bands", *self.columns, "fewer_images")
         about = ("model_sha256", "coding", "options")
         table = csv.DictWriter(text, [*head, *shared, *about], lineterminator="\n")
         table.writeheader()
@@ -101,7 +116,7 @@ class Evaluation:
         """Protocol, definitions, means, and the scores of every image."""
         whole = {
             "protocol": self.protocol.as_json(),
-            "scores": {name: column.meaning for name, column in COLUMNS.items()},
+            "scores": {name: column.meaning for name, column in self.columns.items()},
             "means": [
                 {"data": m.data, "model": m.model, "images": m.images, "bands_nm": m.bands}
                 | {**plain(m.scores), "fewer_images": m.fewer}
@@ -119,8 +134,9 @@ class Evaluation:
 def _mean(images: Sequence[Image]) -> Mean:
     first = images[0]
     bands = tuple(sorted({centre for image in images for centre in image.bands}))
-    scores = {name: average([image.scores[name] for image in images]) for name in COLUMNS}
-    counts = {name: sum(not math.isnan(i.scores[name]) for i in images) for name in COLUMNS}
+    found = {name: [image.scores[name] for image in images] for name in columns_of(first.scores)}
+    scores = {name: average(values) for name, values in found.items()}
+    counts = {name: sum(not math.isnan(v) for v in values) for name, values in found.items()}
     fewer = {name: count for name, count in counts.items() if count < len(images)}
     fewest = min(len(image.bands) for image in images)
     return Mean(first.data, first.model, len(images), bands, scores, fewer, fewest)

@@ -76,9 +76,10 @@ class SnapshotProtocol:
             f"network {self.network}, weights {self.weights}, sha256 {self.weights_sha256}; it is "
             f"shown {' and '.join(self.inputs)}, H the snapshot times 2/{count}",
             f"mask {self.mask}, sha256 {self.mask_sha256}",
-            f"hsi-xr {self.version}; {rows} x {columns} px, {count} bands, {first:g}-{last:g} nm, "
-            f"{self.step} px apart, noise {self.noise}, device {self.device}; scores of both cubes "
-            "cut to [0, 1] and rounded to 256 levels, mean over scenes",
+            f"hsi-xr {self.version}; ten scenes of KAIST, {rows} x {columns} px, {count} bands, "
+            f"{first:g}-{last:g} nm, {self.step} px apart, noise {self.noise}, device "
+            f"{self.device}; scores of both cubes cut to [0, 1] and rounded to 256 levels, mean "
+            "over scenes",
             *(f"{column.title}: {column.meaning}" for column in COLUMNS.values()),
         ]
 

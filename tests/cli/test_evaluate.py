@@ -59,6 +59,23 @@ def test_an_option_may_be_of_one_data_set(slope, cave, tmp_path):
     assert "rgb=display" in alone.stdout
 
 
+def test_a_camera_s_view_is_scored_where_a_camera_is_given(arguments, out, tmp_path):
+    rows = {str(nm): [nm - 300, 200 - abs(nm - 550), 800 - nm] for nm in (380, 550, 780)}
+    path = tmp_path / "camera.json"
+    path.write_text(json.dumps({"spectral_data": {"data": {"main": rows}}}))
+    result = run(*arguments, "--camera", path, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert "BPMRAE" in result.stdout and "camera camera.json, sha256" in result.stdout
+    told = json.loads((out / "scores.json").read_text())
+    assert 0 < told["means"][0]["bpmrae"] != told["means"][0]["mrae"]
+    assert len([*out.rglob("*.png")]) == 2
+    rows.pop("780")
+    path.write_text(json.dumps({"spectral_data": {"data": {"main": rows}}}))
+    refused = run(*arguments, "--camera", path)
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "380 to 550 nm" in refused.stderr
+
+
 def test_an_earlier_evaluation_stays_unless_told(arguments, out):
     arguments = (*arguments, "--out", out, "--no-pictures")
     assert run(*arguments).exit_code == 0

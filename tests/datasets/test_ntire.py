@@ -89,7 +89,7 @@ def test_2022_tells_every_problem_in_a_line(arad_1k):
     with pytest.raises(InvalidData, match="5 problems"):
         checked(dataset)
     assert [*dataset.problems("train"), *dataset.problems("validation")] == problems[:4]
-    with pytest.raises(InvalidData, match="1 problems"):
+    with pytest.raises(InvalidData, match="1 problem;"):
         checked(dataset, "validation")
 
 

@@ -204,7 +204,7 @@ def holding(**variables: np.ndarray):
 @pytest.mark.parametrize(
     ("name", "spoil", "words"),
     [
-        (TRUTH, lambda p: p.unlink(), r"1 problems(.|\n)*scene07\.mat' is missing"),
+        (TRUTH, lambda p: p.unlink(), r"1 problem;(.|\n)*scene07\.mat' is missing"),
         (TRUTH, cut, r"scene07\.mat' is truncated"),
         (TRUTH, holding(img=scene(7, COLUMNS, ROWS)), "26 x 19 x 28, and not 19 x 26"),
         (TRUTH, holding(img=scene(7, *SIZE)[..., 1:]), "19 x 26 x 27"),
