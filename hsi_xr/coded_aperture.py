@@ -6,6 +6,9 @@ imaging" (Applied Optics 47:10); discrete form and names of the inputs as in the
 https://github.com/caiyuanhao1998/MST.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 import torch
 from torch import Tensor
 
@@ -99,3 +102,16 @@ def energy(phi: Tensor) -> Tensor:
     """
     total = phi.square().sum(0)
     return torch.where(total == 0, torch.ones_like(total), total)
+
+
+Input = Callable[[Tensor, Tensor, int], Tensor]
+"""(snapshots as of `measure`, mask (rows, columns), bands) -> what a network is shown of them,
+(batch, bands, rows, columns or wider)."""
+
+INPUTS: Final[Mapping[str, Input]] = {
+    "H": lambda measured, mask, bands: shown(measured, bands),
+    "HM": lambda measured, mask, bands: masked(measured, mask, bands),
+    "Mask": lambda measured, mask, bands: tiled(mask, bands).expand(len(measured), -1, -1, -1),
+    "Phi": lambda measured, mask, bands: dispersed(mask, bands).expand(len(measured), -1, -1, -1),
+}
+"""By the names of published code; bands lie `STEP` pixels apart."""

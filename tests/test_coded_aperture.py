@@ -68,6 +68,15 @@ def test_inputs_are_those_of_their_formulas(cube, mask):
     assert torch.equal(phi[3, :, 6:], mask) and (phi[3, :, :6] == 0).all()
 
 
+def test_inputs_by_name_are_of_every_snapshot_of_a_batch(cube, mask):
+    measured = cassi.measure(cube, mask)
+    h, hm, tiled, phi = (cassi.INPUTS[each](measured, mask, BANDS) for each in cassi.INPUTS)
+    torch.testing.assert_close(hm, h * tiled)
+    assert h.shape == tiled.shape == cube.shape and phi.shape == (2, BANDS, ROWS, WIDE)
+    torch.testing.assert_close(cassi.gather(phi[:, 2], BANDS)[:, 2], tiled[:, 2])
+    torch.testing.assert_close(h, cassi.shown(measured, BANDS))
+
+
 def test_phi_alone_tells_the_measurement(cube, mask):
     phi = cassi.dispersed(mask, BANDS)
     torch.testing.assert_close((phi * cassi.disperse(cube)).sum(1), cassi.measure(cube, mask))

@@ -45,5 +45,8 @@ class DataSet(Protocol):
     def read(self, name: str) -> Pair:
         """A scene by its name."""
 
-    def problems(self) -> Sequence[str]:
-        """What is missing, extra, truncated or mis-shaped, a line each; reads headers alone."""
+    def problems(self, *splits: str) -> Sequence[str]:
+        """What is missing, truncated or mis-shaped, a line each; reads headers alone.
+
+        Of the files of these splits; where none is named of all, and what is extra as well.
+        """

@@ -47,17 +47,20 @@ def load(name: str, folder: str | os.PathLike[str], **options: Any) -> DataSet:
     return build(Path(folder), **options)
 
 
-def checked(dataset: DataSet) -> DataSet:
+def checked(dataset: DataSet, *splits: str) -> DataSet:
     """The same data set, if its files are all there and have the right shapes.
+
+    Args:
+        dataset: As `load` opens it.
+        splits: Whose files are looked at; see `DataSet.problems`.
 
     Raises:
         InvalidData: Lists what is wrong.
     """
-    problems = dataset.problems()
+    problems = dataset.problems(*splits)
     if not problems:
         return dataset
-    rest = len(problems) - SHOWN
+    count, rest = len(problems), len(problems) - SHOWN
     lines = [*problems[:SHOWN], *([f"and {rest} more"] if rest > 0 else [])]
-    raise InvalidData(
-        "\n- ".join([f"the data set has {len(problems)} problems; get these files anew:", *lines])
-    )
+    head = f"the data set has {count} problem{'s' if count > 1 else ''}; get these files anew:"
+    raise InvalidData("\n- ".join([head, *lines]))

@@ -34,8 +34,9 @@ def known(name: str, splits: Splits) -> str:
     return name
 
 
-def every(splits: Splits) -> set[str]:
-    return {name for scenes in splits.values() for name in scenes}
+def every(splits: Splits, *chosen: str) -> set[str]:
+    """Scenes of the chosen splits; of all where none is chosen."""
+    return {name for split in chosen or splits for name in splits[split]}
 
 
 def existing(folder: Path) -> Path:
@@ -87,11 +88,13 @@ def there(path: Path | None, name: str) -> Path:
     return path
 
 
-def unlisted(splits: Splits, folder: Path, found: Collection[str]) -> list[str]:
-    """A line for each scene of the splits without a file in a folder, or the other way round."""
-    listed = every(splits)
-    missing = [f"{str(folder)!r} lacks {name!r}" for name in sorted(listed - {*found})]
-    odd = sorted({*found} - listed)
+def unlisted(splits: Splits, folder: Path, found: Collection[str], *chosen: str) -> list[str]:
+    """A line for each scene without a file in a folder; where no split is chosen also for each
+    file without a scene.
+    """
+    missing = sorted(every(splits, *chosen) - {*found})
+    missing = [f"{str(folder)!r} lacks {name!r}" for name in missing]
+    odd = [] if chosen else sorted({*found} - every(splits))
     return missing + [f"{name!r} in {str(folder)!r} is extra: no split has it" for name in odd]
 
 

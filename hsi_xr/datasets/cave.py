@@ -78,16 +78,18 @@ class Cave:
             return _scenes.on_one_grid(Pair(name, cube, _images.read_rgb(display)))
         return Pair(name, cube, _camera.photograph(cube, self.response))
 
-    def problems(self) -> Sequence[str]:
+    def problems(self, *splits: str) -> Sequence[str]:
         found: list[str] = []
-        for name in sorted(_scenes.every(self.splits)):
+        for name in sorted(_scenes.every(self.splits, *splits)):
             files = self._files(name)
             channels = None if name == MANY_CHANNELS else 1
             for path in files[:-1]:
                 found += _scenes.wrong(path, _images.shape, (channels, *self.size))
             if self.response is None:
                 found += _scenes.wrong(files[-1], _images.shape, (3, *self.size))
-            found += _scenes.extra(files[0].parent, files)
+            found += [] if splits else _scenes.extra(files[0].parent, files)
+        if splits:
+            return found
         folders = [self.folder / f"{name}_ms" for name in _scenes.every(self.splits)]
         return [*found, *_scenes.extra(self.folder, folders, pattern="*_ms")]
 

@@ -55,9 +55,9 @@ class Cubes:
         cube[:, np.isnan(cube).any(0)] = np.nan
         return Pair(name, cube, _camera.photograph(cube, self.response))
 
-    def problems(self) -> Sequence[str]:
-        found = _scenes.unlisted(self.splits, self.folder, self.paths)
-        for name in sorted(_scenes.every(self.splits) & {*self.paths}):
+    def problems(self, *splits: str) -> Sequence[str]:
+        found = _scenes.unlisted(self.splits, self.folder, self.paths, *splits)
+        for name in sorted(_scenes.every(self.splits, *splits) & {*self.paths}):
             try:
                 self._opened(name)
             except HsiError as error:

@@ -96,14 +96,14 @@ class Harvard:
             cube = _resampling.by_lines(cube, np.array(MEASURED.centres, "float32"), self.bands)
         return Pair(name, cube, rgb)
 
-    def problems(self) -> Sequence[str]:
-        names = sorted(_scenes.every(self.splits))
+    def problems(self, *splits: str) -> Sequence[str]:
+        names = sorted(_scenes.every(self.splits, *splits))
         wanted = [self._file(name) for name in names]
         found: list[str] = []
         for path in wanted:
             cube = _scenes.wrong(path, _ref_shape, (*self.size, len(MEASURED)))
             found += cube or _scenes.wrong(path, _lbl_shape, self.size)
-        for place in self._places():
+        for place in [] if splits else self._places():
             found += _scenes.extra(place, wanted, pattern="*.mat")
         return found
 

@@ -93,12 +93,14 @@ class Icvl:
         cube = np.ascontiguousarray(np.rot90(lying, axes=(1, 2))) / np.float32(FULL_SCALE)
         return Pair(name, cube, _camera.photograph(cube, self.response))
 
-    def problems(self) -> Sequence[str]:
-        wanted = [self._file(name) for name in sorted(_scenes.every(self.splits))]
+    def problems(self, *splits: str) -> Sequence[str]:
+        names = sorted(_scenes.every(self.splits, *splits))
+        wanted = [self._file(name) for name in names]
         found: list[str] = []
         for path in wanted:
             found += _scenes.wrong(path, _rad_shape, (None, None, len(self.bands)))
-        return [*found, *_scenes.extra(self.folder, wanted, pattern="*.mat")]
+        extra = _scenes.extra(self.folder, wanted, pattern="*.mat")
+        return found if splits else [*found, *extra]
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.mat"

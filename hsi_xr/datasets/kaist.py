@@ -13,7 +13,7 @@ from hsi_xr.spectra import Bands
 FULL_SCALE = 65536
 """Of the cubes to train; those to test are in [0, 1]."""
 
-_TRAIN, _TEST = "cave_1024_28", "TSA_simu_data/Truth"
+_FOLDERS = {"train": "cave_1024_28", "test": "TSA_simu_data/Truth"}
 _MASK = "TSA_simu_data/mask.mat"
 _KEYS = {"train": ("img_expand", "img"), "test": ("img",)}
 
@@ -47,8 +47,8 @@ class Kaist:
     # fmt: on
     coding: Coding = "linear"
     splits: Splits = {  # noqa: RUF012 - a Mapping
-        "train": tuple(f"{_TRAIN}/scene{number}" for number in range(1, 206)),
-        "test": tuple(f"{_TEST}/scene{number:02d}" for number in range(1, 11)),
+        "train": tuple(f"{_FOLDERS['train']}/scene{number}" for number in range(1, 206)),
+        "test": tuple(f"{_FOLDERS['test']}/scene{number:02d}" for number in range(1, 11)),
     }
 
     def __init__(
@@ -60,6 +60,7 @@ class Kaist:
         test_size: tuple[int, int] = (256, 256),
     ) -> None:
         self.folder = _scenes.existing(folder)
+        self.mask_path = self.folder / _MASK
         self.response = None if camera is None else _camera.response(camera, self.bands)
         self.sizes = {
             "train": _options.size(train_size, "train_size"),
@@ -89,23 +90,35 @@ class Kaist:
         Raises:
             InvalidData: It has another size than the scenes to test.
         """
-        mask = _mat.read(self.folder / _MASK, "mask").astype("float32")
+        mask = _mat.read(self.mask_path, "mask").astype("float32")
         if mask.shape != self.sizes["test"]:
-            raise InvalidData(f"the mask is {mask.shape}, and not {self.sizes['test']}")
+            raise InvalidData(
+                f"{str(self.mask_path)!r}: the mask is {mask.shape}, and not "
+                f"{self.sizes['test']}; get it anew"
+            )
         return mask
 
-    def problems(self) -> Sequence[str]:
+    def problems(self, *splits: str) -> Sequence[str]:
         found: list[str] = []
-        for split, names in self.splits.items():
-            wanted = [self.folder / f"{name}.mat" for name in names]
+        for split in splits or self.splits:
+            wanted = [self.folder / f"{name}.mat" for name in self.splits[split]]
+            if not wanted[0].parent.is_dir():
+                found.append(_no_folder(wanted[0].parent, split))
+                continue
             for path in wanted:
                 found += _scenes.wrong(path, _SHAPES[split], (*self.sizes[split], len(self.bands)))
-            found += _scenes.extra(wanted[0].parent, wanted)
-        return found + _scenes.wrong(self.folder / _MASK, _mask_shape, self.sizes["test"])
+            found += [] if splits else _scenes.extra(wanted[0].parent, wanted)
+        mask = _scenes.wrong(self.mask_path, _mask_shape, self.sizes["test"])
+        return found if splits else [*found, *mask]
 
 
 def _split(name: str) -> str:
-    return "train" if name.startswith(_TRAIN) else "test"
+    return "train" if name.startswith(_FOLDERS["train"]) else "test"
+
+
+def _no_folder(place: Path, split: str) -> str:
+    lies = f"the data set's folder is the one that {_FOLDERS[split]!r} lies in"
+    return f"there is no folder {str(place)!r} with the scenes of {split}; {lies}"
 
 
 def _mask_shape(path: Path) -> tuple[int, ...]:

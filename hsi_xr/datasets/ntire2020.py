@@ -70,13 +70,16 @@ class Ntire2020:
         cube, rgb = _mat.read_cube(spectral, "cube"), _images.read_rgb(picture)
         return _scenes.on_one_grid(Pair(name, cube, rgb))
 
-    def problems(self) -> Sequence[str]:
+    def problems(self, *splits: str) -> Sequence[str]:
         found: list[str] = []
-        for split, names in self.splits.items():
+        for split in splits or self.splits:
+            names = self.splits[split]
             for name in names:
                 spectral, picture = self._files(name)
                 found += _scenes.wrong(spectral, _cube_shape, (*self.size, len(self.bands)))
                 found += _scenes.wrong(picture, _images.shape, (3, *self.size))
+            if splits:
+                continue
             wanted = [path for name in (*names, BAD) for path in self._in(split, name)]
             for path in self._in(split, names[0]):
                 found += _scenes.extra(path.parent, wanted)

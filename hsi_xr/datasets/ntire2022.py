@@ -55,15 +55,15 @@ class Ntire2022:
         cube, rgb = _mat.read_cube(spectral, "cube"), _images.read_rgb(picture)
         return _scenes.on_one_grid(Pair(name, cube, rgb))
 
-    def problems(self) -> Sequence[str]:
+    def problems(self, *splits: str) -> Sequence[str]:
         found = []
-        scenes = sorted(_scenes.every(self.splits))
+        scenes = sorted(_scenes.every(self.splits, *splits))
         for name in scenes:
             spectral, picture = self._files(name)
             found += _scenes.wrong(spectral, _cube_shape, (*self.size, len(self.bands)))
             found += _scenes.wrong(picture, _images.shape, (3, *self.size))
         wanted = [path for name in (*scenes, *LEFT_OUT) for path in self._files(name)]
-        for part in ("Train_Spec", "Train_RGB"):
+        for part in () if splits else ("Train_Spec", "Train_RGB"):
             found += _scenes.extra(self.folder / part, wanted)
         return found
 

@@ -74,12 +74,13 @@ class Pairs:
         cube[:, unknown], rgb[:, unknown] = np.nan, np.nan
         return Pair(name, cube, np.minimum(rgb, 1))
 
-    def problems(self) -> Sequence[str]:
+    def problems(self, *splits: str) -> Sequence[str]:
         found = [
-            *_scenes.unlisted(self.splits, self.folder / "hsi", self.cubes),
-            *_scenes.unlisted(self.splits, self.folder / "rgb", self.pictures),
+            *_scenes.unlisted(self.splits, self.folder / "hsi", self.cubes, *splits),
+            *_scenes.unlisted(self.splits, self.folder / "rgb", self.pictures, *splits),
         ]
-        for name in sorted({*self.cubes} & {*self.pictures} & _scenes.every(self.splits)):
+        names = _scenes.every(self.splits, *splits)
+        for name in sorted({*self.cubes} & {*self.pictures} & names):
             try:
                 self._opened(name)
             except HsiError as error:

@@ -7,13 +7,32 @@ second decimal. Cubes and missing values are as in `hsi_xr.evaluation.metrics`.
 Source: Cai et al. 2022, MST (arXiv:2111.07910), quality metrics of the simulation.
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hsi_xr.evaluation import by_band, metrics
 from hsi_xr.evaluation._cubes import Values, pair
+from hsi_xr.evaluation.scores import Column
 
 PEAK = 255.0
+
+COLUMNS: Final[Mapping[str, Column]] = {
+    "psnr": Column("PSNR (dB)", 2, "peak 255, mean over bands (Cai et al. 2022, MST)"),
+    "ssim": Column("SSIM", 4, "11 x 11 Gaussian windows, mean over bands (Wang et al. 2004)"),
+    "sam": Column("SAM (deg)", 2, "mean spectral angle in degrees (Kruse et al. 1993)"),
+}
+
+
+def scores(estimate: ArrayLike, truth: ArrayLike) -> dict[str, float]:
+    """The scores of `COLUMNS`, by name."""
+    return {
+        "psnr": psnr(estimate, truth),
+        "ssim": ssim(estimate, truth),
+        "sam": sam(estimate, truth),
+    }
 
 
 def psnr(estimate: ArrayLike, truth: ArrayLike) -> float:

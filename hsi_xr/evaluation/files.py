@@ -6,15 +6,25 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, HsiError
-from hsi_xr.evaluation.result import Evaluation, Image
+from hsi_xr.evaluation.result import Image
 
 PICTURES: Final = "pictures"
 OWN: Final = ("scores.json", "scores.csv", "scores.md", PICTURES)
 """All that an evaluation writes; what else a folder holds is left alone."""
 _PASSING: Final = ".part-"
+
+
+class Report(Protocol):
+    """An evaluation as text."""
+
+    def json(self) -> str: ...
+
+    def csv(self) -> str: ...
+
+    def markdown(self) -> str: ...
 
 
 @contextmanager
@@ -64,7 +74,7 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def write(evaluation: Evaluation, folder: Path) -> None:
+def write(evaluation: Report, folder: Path) -> None:
     """Scores for programs, spreadsheets and readers.
 
     Raises:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UsageError
 from hsi_xr.evaluation.run import Sight
-from hsi_xr.evaluation.scores import COLUMNS
+from hsi_xr.evaluation.scores import columns_of
 from hsi_xr.spectra import nearest
 
 if TYPE_CHECKING:
@@ -185,4 +185,5 @@ def _spectrum(
 
 def _scores(sight: Sight) -> str:
     found = sight.image.scores
-    return "   ".join(f"{c.title} {found[name]:.{c.digits}f}" for name, c in COLUMNS.items())
+    columns = columns_of(found).items()
+    return "   ".join(f"{c.title} {found[name]:.{c.digits}f}" for name, c in columns)

@@ -34,7 +34,8 @@ class Settings:
     scale: str = "none"
     """One of `SCALES`: what is done to the brightness of estimates."""
     floor: float = 0.0
-    """Pixels of a lower mean true reflectance take no part in MRAE."""
+    """Pixels of a lower mean true reflectance take no part in MRAE, nor those of a lower mean true
+    RGB in BPMRAE."""
     device: str = "auto"
     samples: int = 1
     seed: int = 0
@@ -75,12 +76,23 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Camera:
+    """A camera whose view of cubes is scored; the data set's own may be another."""
+
+    name: str
+    """Of its file."""
+    sha256: str
+    """Of the file; where there is none, of the sensitivities as float32, row by row."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Protocol:
     """All that a table's numbers depend on."""
 
     settings: Settings
     models: tuple[Model, ...]
     data: tuple[Data, ...]
+    camera: Camera | None = None
     version: str = field(default=__version__)
     """Of hsi_xr."""
 
@@ -97,11 +109,19 @@ class Protocol:
             f"device {s.device}; full frames in, mean over images"
         ]
         models = [f"model {m.label}: {m.name}, sha256 {m.sha256}" for m in self.models]
-        return first + models + [f"data {_told(data)}" for data in self.data]
+        data = [f"data {_told(data)}" for data in self.data]
+        return first + models + data + ([_seen_by(self.camera)] if self.camera else [])
 
 
 def _is_whole(value: object, least: int, most: int) -> bool:
     return isinstance(value, Integral) and least <= int(value) <= most
+
+
+def _seen_by(camera: Camera) -> str:
+    return (
+        f"BPMRAE as camera {camera.name}, sha256 {camera.sha256}, sees the bands that are scored, "
+        "in light of equal energy"
+    )
 
 
 def _told(data: Data) -> str:

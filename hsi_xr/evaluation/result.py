@@ -1,16 +1,15 @@
 """Scores of models on data sets, as a table and in full, never without their protocol."""
 
 import csv
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
-from typing import Any
 
+from hsi_xr.evaluation._tables import aligned, as_json, average, cells, plain
 from hsi_xr.evaluation.protocol import Protocol
-from hsi_xr.evaluation.scores import COLUMNS
+from hsi_xr.evaluation.scores import COLUMNS, Column, columns_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,11 @@ class Evaluation:
     images: tuple[Image, ...]
 
     @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """Those of `evaluation.scores.COLUMNS` that the images have."""
+        return columns_of({name for image in self.images for name in image.scores})
+
+    @cached_property
     def means(self) -> tuple[Mean, ...]:
         """A row for every data set and model, in the order of the protocol."""
         groups = [
@@ -67,12 +71,18 @@ class Evaluation:
 
     def markdown(self) -> str:
         """The table, and below it the protocol."""
-        head = ["data", "model", "images", "bands", *(c.title for c in COLUMNS.values())]
+        head = ["data", "model", "images", "bands", *(c.title for c in self.columns.values())]
         rows = [
-            [row.data, row.model, str(row.images), _span(row.bands), *_cells(row.scores)]
+            [
+                row.data,
+                row.model,
+                str(row.images),
+                _span(row.bands),
+                *cells(row.scores, self.columns),
+            ]
             for row in self.means
         ]
-        table = _aligned([head, *rows], left=2)
+        table = aligned([head, *rows], left=2)
         about = [*self.protocol.lines(), *(line for row in self.means for line in row.lines())]
         return "\n".join([*table, "", *(f"- {line}" for line in about), ""])
 
@@ -82,8 +92,12 @@ class Evaluation:
         models = {m.label: m.sha256 for m in self.protocol.models}
         data = {entry.label: entry for entry in self.protocol.data}
         shared = {key: settings[key] for key in settings if key not in ("models", "data")}
+        camera = self.protocol.camera
+        shared["camera"], shared["camera_sha256"] = (
+            (camera.name, camera.sha256) if camera else ("", "")
+        )
         text = StringIO()
-        head = ("data", "model", "images", "bands", *COLUMNS, "fewer_images")
+        head = ("data", "model", "images", "bands", *self.columns, "fewer_images")
         about = ("model_sha256", "coding", "options")
         table = csv.DictWriter(text, [*head, *shared, *about], lineterminator="\n")
         table.writeheader()
@@ -99,62 +113,34 @@ class Evaluation:
         return text.getvalue()
 
     def json(self) -> str:
-        """Protocol, definitions, means, and the scores of every image.
-
-        Scores that are no finite number are the strings "nan" and "inf": JSON has none.
-        """
+        """Protocol, definitions, means, and the scores of every image."""
         whole = {
             "protocol": self.protocol.as_json(),
-            "scores": {name: column.meaning for name, column in COLUMNS.items()},
+            "scores": {name: column.meaning for name, column in self.columns.items()},
             "means": [
                 {"data": m.data, "model": m.model, "images": m.images, "bands_nm": m.bands}
-                | {**_plain(m.scores), "fewer_images": m.fewer}
+                | {**plain(m.scores), "fewer_images": m.fewer}
                 for m in self.means
             ],
             "images": [
                 {"data": i.data, "model": i.model, "image": i.name, "bands_nm": i.bands}
-                | _plain(i.scores)
+                | plain(i.scores)
                 for i in self.images
             ],
         }
-        # options may be paths or other values that JSON does not have
-        return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+        return as_json(whole)
 
 
 def _mean(images: Sequence[Image]) -> Mean:
     first = images[0]
     bands = tuple(sorted({centre for image in images for centre in image.bands}))
-    scores = {name: _average([image.scores[name] for image in images]) for name in COLUMNS}
-    counts = {name: sum(not math.isnan(i.scores[name]) for i in images) for name in COLUMNS}
+    found = {name: [image.scores[name] for image in images] for name in columns_of(first.scores)}
+    scores = {name: average(values) for name, values in found.items()}
+    counts = {name: sum(not math.isnan(v) for v in values) for name, values in found.items()}
     fewer = {name: count for name, count in counts.items() if count < len(images)}
     fewest = min(len(image.bands) for image in images)
     return Mean(first.data, first.model, len(images), bands, scores, fewer, fewest)
 
 
-def _average(values: Sequence[float]) -> float:
-    there = [value for value in values if not math.isnan(value)]
-    return math.fsum(there) / len(there) if there else math.nan
-
-
-def _plain(scores: Mapping[str, float]) -> dict[str, Any]:
-    return {name: v if math.isfinite(v) else str(v) for name, v in scores.items()}
-
-
-def _cells(scores: Mapping[str, float]) -> list[str]:
-    return [f"{scores[name]:.{column.digits}f}" for name, column in COLUMNS.items()]
-
-
 def _span(bands: Sequence[float]) -> str:
     return f"{len(bands)}, {bands[0]:g}-{bands[-1]:g} nm"
-
-
-def _aligned(rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
-    """Rows of Markdown that line up as they are, too; all but the first columns to the right."""
-    texts = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*texts)]
-    rule = [":".rjust(w, "-") if i >= left else ":".ljust(w, "-") for i, w in enumerate(widths)]
-    told = [
-        [c.rjust(w) if i >= left else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths))]
-        for row in texts
-    ]
-    return [f"| {' | '.join(row)} |" for row in [told[0], rule, *told[1:]]]

@@ -1,29 +1,36 @@
 """Scores models on data sets: whole images through `hsi_xr.reconstruct`, then the protocol."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hsi_xr.datasets import _camera
 from hsi_xr.datasets._base import Array, DataSet, Pair
+from hsi_xr.datasets._camera import Sensitivity
+from hsi_xr.datasets._registry import checked
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UsageError
 from hsi_xr.evaluation._cubes import whole
 from hsi_xr.evaluation.crops import crop_of
 from hsi_xr.evaluation.metrics import Tally
-from hsi_xr.evaluation.protocol import Data, Model, Protocol, Settings
+from hsi_xr.evaluation.protocol import Camera, Data, Model, Protocol, Settings
 from hsi_xr.evaluation.result import Evaluation, Image
 from hsi_xr.evaluation.scores import scores
 from hsi_xr.pipeline import reconstruct
 from hsi_xr.reconstructors import Card
-from hsi_xr.reconstructors._card import WEIGHTS
+from hsi_xr.reconstructors._card import WEIGHTS, checksum
 from hsi_xr.reconstructors._registry import find
 from hsi_xr.spectra import Bands
 
 Name = str | os.PathLike[str]
+
+_CHANNELS = ("red", "green", "blue")
 
 TOLERANCE = 0.1
 """nm between the centres of bands that are the same."""
@@ -42,6 +49,8 @@ class Sight:
     truth: NDArray[Any]
     crop: tuple[slice, slice]
     """Rows and columns that were scored."""
+    response: Array | None = None
+    """(3, bands) of the camera whose view was scored."""
 
 
 def evaluate(
@@ -55,6 +64,7 @@ def evaluate(
     device: str = "auto",
     samples: int = 1,
     seed: int = 0,
+    camera: Sensitivity | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     seen: Callable[[Sight], None] | None = None,
 ) -> Evaluation:
@@ -66,15 +76,19 @@ def evaluate(
         models: Names, weights files or folders, as `hsi_xr.reconstruct` takes them.
         datasets: By the labels that the table shall have.
         split, crop, scale, floor, device, samples, seed: See `Settings`.
+        camera: Whose view of estimates is scored, too (BPMRAE): the path of a JSON file of
+            rawtoaces-data, or sensitivities (3, bands) over the bands of every data set.
         options: With which data sets were opened, by label; told in the protocol.
         seen: Called with every image when it is scored.
 
     Raises:
         UnknownName: No such model, split, crop, scale or device.
-        UsageError: Nothing to score, or two models of one name.
+        UsageError: Nothing to score, two models of one name, or a camera that is no three curves
+            over the bands of every data set.
         BandMismatch: A model and a data set, or one of its cubes, share less than half of their
-            bands.
-        InvalidData: A picture that does not fit its cube, or no pixel to score.
+            bands, or those alone that the camera does not see.
+        InvalidData: Files of the split are missing, truncated or of another shape; a picture that
+            does not fit its cube, or no pixel to score.
     """
     settings = Settings(
         split=split,
@@ -89,11 +103,16 @@ def evaluate(
     if not cards or not datasets:
         raise UsageError("an evaluation needs at least one model and one data set")
     opened = options or {}
-    cases = [_Case.of(k, data, opened.get(k, {}), cards, split) for k, data in datasets.items()]
+    cases = [
+        _Case.of(k, data, opened.get(k, {}), cards, split, camera) for k, data in datasets.items()
+    ]
+    for data in datasets.values():
+        checked(data, split)
     protocol = Protocol(
         settings=settings,
         models=tuple(_model(label, card) for label, (_, card) in cards.items()),
         data=tuple(case.about for case in cases),
+        camera=_told(camera),
     )
     images = []
     for sight in (sight for case in cases for sight in _sights(case, cards, settings)):
@@ -129,6 +148,14 @@ def _check_enough(model: str, of_model: Bands, data: str, of_data: Bands, shared
         )
 
 
+def _check_seen(response: Array, whose: str) -> None:
+    if blind := [c for c, curve in zip(_CHANNELS, response) if curve.sum() <= 0]:
+        raise BandMismatch(
+            f"the {' and '.join(blind)} of the camera sees none of the {response.shape[1]} bands "
+            f"that {whose} have in common; leave out the camera"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class _Case:
     """A data set and what of it is scored; nothing is read yet."""
@@ -138,6 +165,8 @@ class _Case:
     names: Sequence[str]
     shared: Mapping[str, tuple[list[int], list[int]]]
     """By model; see `shared_bands`."""
+    response: Array | None
+    """(3, bands of the data set) of the camera whose view is scored."""
 
     @classmethod
     def of(
@@ -147,6 +176,7 @@ class _Case:
         options: Mapping[str, Any],
         cards: Mapping[str, tuple[Name, Card]],
         split: str,
+        camera: Sensitivity | None,
     ) -> "_Case":
         names = _names(label, data, split)
         about = Data(label=label, coding=data.coding, images=len(names), options=dict(options))
@@ -154,7 +184,11 @@ class _Case:
             model: shared_bands(model, card.bands, label, data.bands)
             for model, (_, card) in cards.items()
         }
-        return cls(about, data, names, shared)
+        response = None if camera is None else _camera.response(camera, data.bands)
+        if response is not None:
+            for model, (_, theirs) in shared.items():
+                _check_seen(response[:, theirs], f"{model} and {label}")
+        return cls(about, data, names, shared, response)
 
 
 def _sights(
@@ -174,7 +208,9 @@ def _sights(
             mine, theirs = (list(each) for each in zip(*both))
             estimate = _estimate(given, pair.rgb, data.coding, settings)[mine]
             image = Image(label, model, name, tuple(data.bands.centres[i] for i in theirs), {})
-            sight = Sight(image, pair.rgb, data.coding, estimate, pair.cube[theirs], crop)
+            response = None if case.response is None else case.response[:, theirs]
+            truth = pair.cube[theirs]
+            sight = Sight(image, pair.rgb, data.coding, estimate, truth, crop, response)
             yield _scored(sight, settings)
 
 
@@ -190,7 +226,8 @@ def _scored(sight: Sight, settings: Settings) -> Sight:
     gain = Tally.of(estimate[within], truth).gain
     if settings.scale == "gain":
         estimate = gain * estimate
-    found = {**scores(estimate[within], truth, floor=settings.floor), "gain": gain}
+    found = scores(estimate[within], truth, floor=settings.floor, response=sight.response)
+    found["gain"] = gain
     return replace(sight, estimate=estimate, image=replace(sight.image, scores=found))
 
 
@@ -243,6 +280,15 @@ def _label(card: Card) -> str:
 
 def _model(label: str, card: Card) -> Model:
     return Model(label=label, name=f"{card.name} {card.data['version']}", sha256=card.sha256)
+
+
+def _told(camera: Sensitivity | None) -> Camera | None:
+    if camera is None:
+        return None
+    if isinstance(camera, (str, os.PathLike)):
+        return Camera(name=Path(camera).name, sha256=checksum(Path(camera)))
+    numbers = np.ascontiguousarray(camera, dtype="<f4").tobytes()
+    return Camera(name="as numbers", sha256=hashlib.sha256(numbers).hexdigest())
 
 
 def _names(label: str, data: DataSet, split: str) -> Sequence[str]:

@@ -1,13 +1,15 @@
 """The scores of a table: how they are made of two cubes, and how they are told."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hsi_xr.evaluation.by_band import ergas, psnr_by_band, ssim
 from hsi_xr.evaluation.metrics import Tally
+from hsi_xr.evaluation.rgb_error import back_projected
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,35 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "sam": Column("SAM (deg)", 2, "mean spectral angle in degrees (Kruse et al. 1993)"),
     "ssim": Column("SSIM", 4, "11 x 11 Gaussian windows, mean over bands (Wang et al. 2004)"),
     "ergas": Column("ERGAS", 2, "relative global error, ratio 1 (Wald 2002)"),
+    "bpmrae": Column("BPMRAE", 4, "MRAE of what the camera sees of both cubes (Arad et al. 2020)"),
     "gain": Column("gain", 3, "factor on what a model gave that makes its squared error least"),
 }
+"""All that there are; those that need more than two cubes are not in every table."""
 
 
-def scores(estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> dict[str, float]:
-    """The scores of `COLUMNS` but the gain, by name; `floor` as for `metrics.mrae`."""
+def columns_of(found: Collection[str]) -> dict[str, Column]:
+    """The columns of the scores of these names, in the order of a table."""
+    return {name: column for name, column in COLUMNS.items() if name in found}
+
+
+def scores(
+    estimate: ArrayLike,
+    truth: ArrayLike,
+    *,
+    floor: float = 0.0,
+    response: NDArray[Any] | None = None,
+) -> dict[str, float]:
+    """The scores of `COLUMNS` but the gain, by name.
+
+    Args:
+        estimate: Reconstructed cube, (bands, rows, columns).
+        truth: Measured cube of the same shape.
+        floor: As for `metrics.mrae`; of BPMRAE for the mean true RGB.
+        response: (3, bands) of the camera that BPMRAE is of, which is NaN where a channel sees
+            none of these bands; None where no camera is known, and no such score.
+    """
     tally = Tally.of(estimate, truth, floor=floor)
-    return {
+    found = {
         "mrae": tally.mrae,
         "rmse": tally.rmse,
         "psnr": tally.psnr,
@@ -44,3 +67,9 @@ def scores(estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> dict
         "ssim": ssim(estimate, truth),
         "ergas": ergas(estimate, truth),
     }
+    if response is not None:
+        sees = bool((response.sum(axis=1) > 0).all())
+        found["bpmrae"] = (
+            back_projected(estimate, truth, response, floor=floor) if sees else math.nan
+        )
+    return found

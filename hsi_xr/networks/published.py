@@ -6,6 +6,7 @@ reconstructor is the same network with statistics, levels and guides that suit w
 
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,20 @@ CONTAINERS = ("state_dict", "params_ema", "params")
 
 State = Mapping[str, Tensor]
 
+RGB = ("RGB",)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A network of which weights were published, and what it is shown."""
+
+    network: Callable[..., nn.Module]
+    sizes: Callable[[State], dict[str, int]]
+    """What a state tells of the network's arguments."""
+    inputs: tuple[str, ...] = RGB
+    """What `forward` takes, in order: a picture, or what is made of a coded-aperture snapshot, by
+    the names of `hsi_xr.coded_aperture.INPUTS`."""
+
 
 def load(name: str, state: Mapping[str, Any]) -> nn.Module:
     """The network of a published checkpoint, in evaluation mode, in float32 on the CPU.
@@ -45,13 +60,7 @@ def load(name: str, state: Mapping[str, Any]) -> nn.Module:
         UnknownName: No published network of that name is known here.
         InvalidCheckpoint: The state holds no tensors, or those of another network.
     """
-    known = name.replace("-", "_")
-    if known not in NETWORKS:
-        close = difflib.get_close_matches(known, NETWORKS, n=1)
-        asked = f"did you mean {close[0]!r}? " if close else ""
-        raise UnknownName(
-            f"no published network is called {name!r}; {asked}known: {', '.join(NETWORKS)}"
-        )
+    known = key_of(name)
     found = _tensors(state)
     network = _empty(known, found)
     if wrong := differences(network.state_dict(), found):
@@ -65,9 +74,25 @@ def load(name: str, state: Mapping[str, Any]) -> nn.Module:
     return network.eval()
 
 
+def key_of(name: str) -> str:
+    """The name as `NETWORKS` has it; hyphens count as underscores.
+
+    Raises:
+        UnknownName: No published network of that name is known here.
+    """
+    key = name.replace("-", "_")
+    if key in NETWORKS:
+        return key
+    close = difflib.get_close_matches(key, NETWORKS, n=1)
+    asked = f"did you mean {close[0]!r}? " if close else ""
+    raise UnknownName(
+        f"no published network is called {name!r}; {asked}known: {', '.join(NETWORKS)}"
+    )
+
+
 def sizes(name: str, state: Mapping[str, Any]) -> dict[str, int]:
     """What a state tells of the sizes of its network, as the network's arguments; see `load`."""
-    return NETWORKS[name][1](_tensors(state))
+    return NETWORKS[name].sizes(_tensors(state))
 
 
 def _tensors(state: object) -> State:
@@ -94,8 +119,8 @@ def _tensors(state: object) -> State:
 def _empty(name: str, state: State) -> nn.Module:
     """The network that a state asks for; of shapes alone, so that odd ones cost nothing."""
     with torch.device("meta"):
-        network, sizes = NETWORKS[name]
-        return network(**sizes(state))
+        published = NETWORKS[name]
+        return published.network(**published.sizes(state))
 
 
 def _whose(state: State, name: str) -> str:
@@ -146,8 +171,8 @@ def _mst_plus_plus(state: State) -> dict[str, int]:
     return {"bands": _size(state, "conv_in", 31), "stages": _count(state, "body", 3)}
 
 
-NETWORKS: Mapping[str, tuple[Callable[..., nn.Module], Callable[[State], dict[str, int]]]] = {
-    "awan": (
+NETWORKS: Mapping[str, Published] = {
+    "awan": Published(
         AWAN,
         lambda s: {
             "bands": _size(s, "output_conv2D.conv2d", 31),
@@ -155,19 +180,22 @@ NETWORKS: Mapping[str, tuple[Callable[..., nn.Module], Callable[[State], dict[st
             "blocks": _count(s, "backbone", 8),
         },
     ),
-    "bisrnet": (BiSRNet, lambda s: {"bands": _size(s, "conv_in", 28)}),
-    "hscnn_plus": (
+    "bisrnet": Published(BiSRNet, lambda s: {"bands": _size(s, "conv_in", 28)}, ("H", "Mask")),
+    "hscnn_plus": Published(
         HSCNNPlus,
         lambda s: {"bands": _size(s, "conv_out", 31), "blocks": _count(s, "ddfn.dfus_blocks", 30)},
     ),
-    "mst_l": (partial(PublishedSnapshotMST, counts=SIZES["L"]), _mst),
-    "mst_l_rgb": (
+    "mst_l": Published(partial(PublishedSnapshotMST, counts=SIZES["L"]), _mst, ("H", "Phi")),
+    "mst_l_rgb": Published(
         partial(PublishedMST, counts=SIZES["L"]),
         lambda s: {"bands": _size(s, "embedding_1", 31)},
     ),
-    "mst_m": (partial(PublishedSnapshotMST, counts=SIZES["M"]), _mst),
-    "mst_plus_plus": (MSTPlusPlus, _mst_plus_plus),
-    "mst_plus_plus_cassi": (SnapshotMSTPlusPlus, _mst_plus_plus),
-    "mst_s": (partial(PublishedSnapshotMST, counts=SIZES["S"]), _mst),
+    "mst_m": Published(partial(PublishedSnapshotMST, counts=SIZES["M"]), _mst, ("H", "Phi")),
+    "mst_plus_plus": Published(MSTPlusPlus, _mst_plus_plus),
+    "mst_plus_plus_cassi": Published(SnapshotMSTPlusPlus, _mst_plus_plus, ("H", "Mask")),
+    "mst_s": Published(partial(PublishedSnapshotMST, counts=SIZES["S"]), _mst, ("H", "Phi")),
 }
-"""Name -> a network, and the sizes that a state tells of it."""
+"""By name."""
+
+SNAPSHOT_NETWORKS = tuple(name for name, each in NETWORKS.items() if each.inputs != RGB)
+"""Names of those that read snapshots of a coded aperture."""

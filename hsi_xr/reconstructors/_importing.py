@@ -118,8 +118,9 @@ def _system(name: str) -> Card:
         return system
     if key in published.NETWORKS and name not in _registry.systems():
         raise UsageError(
-            f"{name!r} reads coded-aperture snapshots, and a model here reads RGB; its network is "
-            f"what `hsi_xr.networks.published.load({key!r}, state)` makes"
+            f"{name!r} reads coded-aperture snapshots, and a model here reads RGB; "
+            f"`hsi-xr evaluate-snapshots` scores it, and its network is what "
+            f"`hsi_xr.networks.published.load({key!r}, state)` makes"
         )
     system = _registry.find(name.replace("_", "-"), untrained=True)
     if system.data.get("published") is None:
@@ -149,7 +150,7 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
         raise InvalidCheckpoint(
             f"{path.name!r} is a pickle of more than tensors, and unpickling can run any code: "
             "refused. Where you trust its origin, save its `state_dict()` by itself with "
-            "`torch.save`, and import that"
+            "`torch.save`, and give that"
         ) from error
     except _DAMAGED as error:
         raise InvalidCheckpoint(f"{path.name!r} is damaged ({error}); fetch it again") from error

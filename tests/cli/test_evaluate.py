@@ -30,7 +30,7 @@ def cave(tmp_path):
 def arguments(slope, cave):
     """Enough of them for a cheap model on these scenes."""
     asked = ("--data", f"cave={cave}", "--option", "rgb=display", "--split", "validation")
-    return ("evaluate", "--model", slope, *asked)
+    return ("evaluate", "--model", slope, *asked, "--option", "cave.size=[40, 53]")
 
 
 def test_the_table_is_printed_with_its_protocol_and_written_with_pictures(arguments, out):
@@ -54,9 +54,26 @@ def test_an_option_may_be_of_one_data_set(slope, cave, tmp_path):
     of_one = run("evaluate", "-m", slope, *asked, "--option", "cave.rgb=display")
     assert of_one.exit_code == 2 and "kaist has no split" in of_one.stderr
     alone = run("evaluate", "-m", slope, *asked[:2], *asked[4:], "--option", "cave.rgb=display",
-                "--option", "rgb=camera")  # fmt: skip
+                "--option", "rgb=camera", "--option", "size=[40, 53]")  # fmt: skip
     assert alone.exit_code == 0, alone.stderr
     assert "rgb=display" in alone.stdout
+
+
+def test_a_camera_s_view_is_scored_where_a_camera_is_given(arguments, out, tmp_path):
+    rows = {str(nm): [nm - 300, 200 - abs(nm - 550), 800 - nm] for nm in (380, 550, 780)}
+    path = tmp_path / "camera.json"
+    path.write_text(json.dumps({"spectral_data": {"data": {"main": rows}}}))
+    result = run(*arguments, "--camera", path, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert "BPMRAE" in result.stdout and "camera camera.json, sha256" in result.stdout
+    told = json.loads((out / "scores.json").read_text())
+    assert 0 < told["means"][0]["bpmrae"] != told["means"][0]["mrae"]
+    assert len([*out.rglob("*.png")]) == 2
+    rows.pop("780")
+    path.write_text(json.dumps({"spectral_data": {"data": {"main": rows}}}))
+    refused = run(*arguments, "--camera", path)
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "380 to 550 nm" in refused.stderr
 
 
 def test_an_earlier_evaluation_stays_unless_told(arguments, out):
@@ -78,7 +95,6 @@ def test_an_earlier_evaluation_stays_unless_told(arguments, out):
         (("--crop", "ntire"), 3, "40 x 53 px"),
         (("--model", "defalt"), 2, "did you mean"),
         (("--option", "colour=red"), 2, "no option"),
-        (("--option", "size=[1, 2, 3]"), 2, "size is (rows, columns)"),
         (("--samples", "0"), 2, "samples"),
         (("--seed", "-1"), 2, "seed"),
         (("--floor", "inf"), 2, "floor"),
@@ -98,6 +114,7 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
         ("pairs", ("scale=abc",), "scale is a positive number"),
         ("pairs", ("bands=COMMON",), "bands is a hsi_xr.spectra.Bands"),
         ("cave", ("camera=[[1,2],[3]]",), "(3, 31) sensitivities"),
+        ("cave", ("rgb=display", "size=[1, 2, 3]"), "size is (rows, columns)"),
     ],
 )
 def test_an_option_s_value_is_refused_in_a_line(slope, tmp_path, name, options, words):
@@ -107,6 +124,13 @@ def test_an_option_s_value_is_refused_in_a_line(slope, tmp_path, name, options, 
     result = run("evaluate", "-m", slope, "--data", f"{name}={tmp_path}", *given)
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_files_that_are_not_as_they_must_be_are_listed_before_work(arguments, cave, out):
+    (cave / "watercolors_ms/watercolors_ms/watercolors_ms_07.png").unlink()
+    result = run(*arguments, "--out", out / "scores")
+    assert result.exit_code == 3 and "watercolors_ms_07.png' is missing" in result.stderr
+    assert not list(out.iterdir())
 
 
 def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):

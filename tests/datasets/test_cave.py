@@ -91,3 +91,7 @@ def test_problems_name_the_bands(cave, cube):
     assert len(lines) == len(expected)
     assert all(text in line for text, line in zip(expected, lines))
     assert len(dataset.problems()) == 5 + 1 + 30 * 32
+    without_extra = [line for line in dataset.problems() if "extra" not in line]
+    of_splits = [*dataset.problems("train"), *dataset.problems("validation")]
+    assert sorted(of_splits) == sorted(without_extra)
+    assert all("beads" not in line for line in dataset.problems("validation"))

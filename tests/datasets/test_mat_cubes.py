@@ -89,6 +89,8 @@ def test_harvard_tells_its_problems(harvard, still):
     ]
     assert len(lines) == len(expected)
     assert all(text in line for text, line in zip(expected, lines))
+    of_four = dataset.problems("validation")
+    assert len(of_four) == 4 and lines[1] in of_four and len(dataset.problems("train")) == 72
 
 
 def test_harvard_refuses_a_mask_of_other_pixels(harvard, still):
@@ -120,6 +122,7 @@ def test_icvl_splits_as_hsgan_and_tells_its_problems(icvl):
     assert [len(dataset.splits[split]) for split in ("train", "validation")] == [191, 11]
     lines = [line for line in dataset.problems() if "is missing" not in line]
     assert len(lines) == 2 and len(dataset.problems()) == 2 + 200
+    assert [len(dataset.problems(split)) for split in ("train", "validation")] == [191, 10]
     assert "sat_0406-1107.mat' holds 3 x 4 x 30, and not any x any x 31" in lines[0]
     assert "mine.mat' is extra" in lines[1]
 
@@ -183,3 +186,9 @@ def test_kaist_tells_its_problems(kaist):
     ]
     assert len(lines) == len(expected) and len(dataset.problems()) == 3 + 202 + 9
     assert all(text in line for text, line in zip(expected, lines))
+    assert [len(dataset.problems(split)) for split in ("train", "test")] == [1 + 202, 9]
+
+
+def test_kaist_names_the_folder_that_is_not_where_it_must_be(kaist):
+    (line,) = load("kaist", kaist / "TSA_simu_data").problems("test")
+    assert "no folder" in line and "the one that 'TSA_simu_data/Truth' lies in" in line

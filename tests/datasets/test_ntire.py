@@ -88,6 +88,9 @@ def test_2022_tells_every_problem_in_a_line(arad_1k):
     assert all(text in line for text, line in zip(expected, problems))
     with pytest.raises(InvalidData, match="5 problems"):
         checked(dataset)
+    assert [*dataset.problems("train"), *dataset.problems("validation")] == problems[:4]
+    with pytest.raises(InvalidData, match="1 problem;"):
+        checked(dataset, "validation")
 
 
 def test_long_lists_of_problems_end_with_a_count(tmp_path):
@@ -150,6 +153,8 @@ def test_2020_tells_its_problems(arad_hs):
     assert len(present) == 2
     assert "0002_clean.png' is truncated" in present[0] and "other.png' is extra" in present[1]
     assert len(dataset.problems()) == 2 * (449 + 10 - 2) + 2
+    by_split = [len(dataset.problems(split)) for split in ("train", "validation")]
+    assert by_split == [2 * 448 + 1, 2 * 9]
 
 
 def test_2020_has_two_tracks(arad_hs):

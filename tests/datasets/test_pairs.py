@@ -272,6 +272,7 @@ def test_problems_name_missing_extra_and_truncated_files(plots):
     expected = ["hsi' lacks 'd'", "rgb' lacks 'd'", "'c' in", "a.tif' is truncated"]
     assert len(problems) == len(expected)
     assert all(text in line for text, line in zip(expected, problems))
+    assert load("pairs", plots, **OPTIONS).problems("train") == [*problems[:2], problems[3]]
     with pytest.raises(UnreadableFile, match="'d' is missing"):
         load("pairs", plots, **OPTIONS).read("d")
 
@@ -280,6 +281,7 @@ def test_without_lists_a_file_without_its_twin_is_extra(plots):
     (plots / "rgb/b.tif").unlink()
     problems = load("pairs", plots, **OPTIONS).problems()
     assert len(problems) == 1 and "'b' in" in problems[0] and "hsi' is extra" in problems[0]
+    assert load("pairs", plots, **OPTIONS).problems("train") == []
 
 
 def test_two_cubes_of_one_stem_are_refused(plots):

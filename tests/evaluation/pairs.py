@@ -20,6 +20,8 @@ class Pairs:
     )
     shape: tuple[int, int] = (40, 53)
     reads: list[str] = field(default_factory=list)
+    wrong: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Lines of `problems` by split."""
 
     def read(self, name: str) -> Pair:
         self.reads.append(name)
@@ -33,5 +35,5 @@ class Pairs:
         rgb = np.tensordot(curves / curves.sum(1, keepdims=True), cube, axes=1)
         return Pair(name, cube.astype("float32"), rgb.astype("float32"))
 
-    def problems(self) -> Sequence[str]:
-        return []
+    def problems(self, *splits: str) -> Sequence[str]:
+        return [line for split in splits or self.splits for line in self.wrong.get(split, ())]

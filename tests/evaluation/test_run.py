@@ -1,10 +1,12 @@
 """Models on data sets: scores of what `reconstruct` gives, under a protocol that is told."""
 
 import csv
+import hashlib
 import io
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +14,18 @@ import xarray as xr
 
 import hsi_xr
 from hsi_xr.datasets._base import Pair
-from hsi_xr.errors import BandMismatch, InvalidData, MissingWeights, UnknownName, UsageError
+from hsi_xr.errors import (
+    BandMismatch,
+    InvalidData,
+    MissingWeights,
+    UnknownName,
+    UnreadableFile,
+    UsageError,
+)
 from hsi_xr.evaluation import metrics
 from hsi_xr.evaluation.by_band import ssim
 from hsi_xr.evaluation.result import Evaluation
+from hsi_xr.evaluation.rgb_error import back_projected
 from hsi_xr.evaluation.run import evaluate
 from hsi_xr.spectra import Bands
 from tests.evaluation.pairs import Pairs
@@ -94,6 +104,59 @@ def test_bands_that_both_have_are_scored_and_told(model):
     assert "29, 420-700 nm" in result.markdown()
 
 
+CURVES = np.exp(-(((np.arange(420, 721, 10) - np.array([[610], [540], [460]])) / 45) ** 2))
+"""(3, 31) over 420 to 720 nm."""
+
+
+@pytest.mark.parametrize("scale", ["none", "gain"])
+def test_what_a_camera_sees_is_scored_over_the_bands_that_both_have(model, scale):
+    data = Pairs(bands=Bands.regular(420, 720, 10))
+    result = evaluate([model], {"toy": data}, camera=CURVES, floor=0.3, scale=scale)
+    for image in result.images:
+        pair = data.read(image.name)
+        cube = cube_of(model, pair, radiometry="linear")[2:]
+        cube = cube * (image.scores["gain"] if scale == "gain" else 1)
+        both = (cube, pair.cube[:29], CURVES[:, :29])
+        assert image.scores["bpmrae"] == pytest.approx(back_projected(*both, floor=0.3), rel=1e-6)
+        assert image.scores["bpmrae"] != pytest.approx(back_projected(*both), rel=1e-3)
+
+
+@pytest.fixture
+def camera(tmp_path) -> Path:
+    """The curves as rawtoaces-data has them, and light where no band is."""
+    rows = {str(nm): list(row) for nm, row in zip(range(420, 721, 10), CURVES.T)}
+    path = tmp_path / "curves.json"
+    rows = {"380": [9, 9, 9], **rows, "780": [0, 0, 0]}
+    path.write_text(json.dumps({"spectral_data": {"data": {"main": rows}}}))
+    return path
+
+
+def test_a_camera_s_file_is_as_good_as_its_numbers_and_is_told(model, camera):
+    data = {"toy": Pairs(bands=Bands.regular(420, 720, 10))}
+    of_file, of_numbers = (evaluate([model], data, camera=c) for c in (camera, CURVES))
+    assert of_file.means[0].scores["bpmrae"] == pytest.approx(
+        of_numbers.means[0].scores["bpmrae"], rel=1e-6
+    )
+    sha256 = hashlib.sha256(camera.read_bytes()).hexdigest()
+    told = json.loads(of_file.json())
+    assert told["protocol"]["camera"] == {"name": "curves.json", "sha256": sha256}
+    assert told["images"][1]["bpmrae"] == of_file.images[1].scores["bpmrae"]
+    assert told["means"][0]["bpmrae"] == of_file.means[0].scores["bpmrae"]
+    assert "Arad et al. 2020" in told["scores"]["bpmrae"]
+    (row,) = csv.DictReader(io.StringIO(of_file.csv()))
+    assert float(row["bpmrae"]) == of_file.means[0].scores["bpmrae"]
+    assert (row["camera"], row["camera_sha256"]) == ("curves.json", sha256)
+    text = of_file.markdown()
+    assert "| BPMRAE |" in text and f"camera curves.json, sha256 {sha256}" in text
+    assert "camera as numbers, sha256" in of_numbers.markdown()
+
+
+def test_without_a_camera_there_is_no_such_score(result):
+    for text in (result.markdown(), result.csv(), result.json()):
+        assert "bpmrae" not in text.lower()
+    assert json.loads(result.json())["protocol"]["camera"] is None
+
+
 class Holes(Pairs):
     """Of image "b" the first `missing` bands and some pixels are not known."""
 
@@ -119,6 +182,16 @@ def test_a_band_that_a_cube_does_not_reach_is_not_scored_there(model):
     assert math.isfinite(result.means[0].scores["mrae"]) and len(result.means[0].bands) == 31
     assert len(json.loads(result.json())["images"][0]["bands_nm"]) == 27
     assert "toy, model slope: 27 to 31 bands by image" in result.markdown()
+
+
+def test_an_image_without_the_bands_of_a_channel_has_no_view_to_score(model):
+    data, curves = Holes(), np.ones((3, 31))
+    data.missing = 4
+    curves[2, 4:] = 0
+    result = evaluate([model], {"toy": data}, camera=curves)
+    short, full = (image.scores["bpmrae"] for image in result.images)
+    assert math.isnan(short) and result.means[0].scores["bpmrae"] == full > 0
+    assert "means over fewer than 2 images: BPMRAE 1" in result.markdown()
 
 
 def test_ground_that_the_picture_does_not_show_is_invalid_to_the_model(model):
@@ -155,7 +228,9 @@ def test_a_cube_of_few_bands_or_without_a_whole_pixel_is_refused(model):
 
 
 def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
-    data = Pairs()
+    data, wrong = Pairs(), {"test": ["'b' is cut"]}
+    harvard, blind = Bands.regular(420, 720, 10), np.array(CURVES)
+    blind[2, :29] = 0
     refused = [
         (UnknownName, "did you mean", {"models": ["defalt"]}),
         (MissingWeights, "import", {"models": ["awan"]}),
@@ -177,12 +252,25 @@ def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
             "0 bands in common",
             {"datasets": {"toy": replace(data, bands=Bands.regular(453.5, 648, 7.2))}},
         ),
+        (UsageError, r"\(3, 31\) sensitivities.*got \(3, 30\)", {"camera": CURVES[:, 1:]}),
+        (UnreadableFile, "check the path", {"camera": "nowhere.json"}),
+        (
+            BandMismatch,
+            "blue of the camera sees none of the 29 bands that slope and toy have in common",
+            {"datasets": {"toy": replace(data, bands=harvard)}, "camera": blind},
+        ),
+        (InvalidData, "'b' is cut", {"datasets": {"toy": replace(data, wrong=wrong)}}),
     ]
     for error, words, given in refused:
         arguments = {"models": [model], "datasets": {"toy": data}} | given
         with pytest.raises(error, match=words):
             evaluate(arguments.pop("models"), arguments.pop("datasets"), **arguments)
     assert data.reads == []
+
+
+def test_files_of_another_split_need_not_be_there(model):
+    data = Pairs(wrong={"train": ["'a' is missing"]})
+    assert len(evaluate([model], {"toy": data}).images) == 2
 
 
 def test_a_picture_that_is_not_on_its_cube_s_grid_is_refused(model):

@@ -7,13 +7,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from hsi_xr import coded_aperture
 from hsi_xr.errors import InvalidCheckpoint, UnknownName
 from hsi_xr.networks.awan import AWAN
 from hsi_xr.networks.bisrnet import BiSRNet
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
-from hsi_xr.networks.published import NETWORKS, load
+from hsi_xr.networks.published import NETWORKS, SNAPSHOT_NETWORKS, load
 from tests.scenes import DATA
 
 RECORDED = DATA.parent / "parity"
@@ -114,8 +115,7 @@ def test_hyphens_count_as_underscores(ours):
 def test_published_sizes_are_found(name, make):
     with torch.device("meta"):
         wanted = make().state_dict()
-        network, sizes = NETWORKS[name]
-        found = network(**sizes(wanted)).state_dict()
+        found = NETWORKS[name].network(**NETWORKS[name].sizes(wanted)).state_dict()
     assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in wanted.items()}
 
 
@@ -136,6 +136,27 @@ def test_the_state_stays_the_callers(ours):
     assert state["conv_out.weight"].abs().max() > 0
     assert torch.equal(torch.get_rng_state(), drawn)
     assert all(p.requires_grad and p.is_leaf for p in network.parameters())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", SNAPSHOT_NETWORKS)
+def test_a_snapshot_and_its_mask_are_shown_as_each_network_takes_them(ours, name):
+    """Inputs by name fit `forward`, which tells two masks apart."""
+    network = ours[name]
+    bands = NETWORKS[name].sizes(network.state_dict())["bands"]
+    cubes = _images(2, bands)
+    answers = []
+    for mask in (_images(1, 1)[0, 0], _images(1, 1, columns=25)[0, 0, :, 1:]):
+        snapshots = coded_aperture.measure(cubes, mask)
+        make = [coded_aperture.INPUTS[each] for each in NETWORKS[name].inputs]
+        answers.append(network(*(each(snapshots, mask, bands) for each in make)))
+    assert answers[0].shape == cubes.shape
+    assert (answers[0] - answers[1]).abs().max() > 1e-3
+
+
+def test_pictures_are_the_input_of_all_others(ours):
+    for name in NETWORKS.keys() - {*SNAPSHOT_NETWORKS}:
+        assert NETWORKS[name].inputs == ("RGB",) and len(_inputs(ours[name])) == 1
 
 
 @torch.no_grad()

@@ -1,0 +1,73 @@
+"""`hsi-xr evaluate-snapshots`."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from hsi_xr.cli import _console
+from hsi_xr.cli._console import log
+
+
+@click.command("evaluate-snapshots")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--network",
+    required=True,
+    metavar="NAME",
+    help="Whose weights they are: mst-s, mst-m, mst-l, mst-plus-plus-cassi or bisrnet.",
+)
+@click.option(
+    "--weights",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its published checkpoint (.pth), or a safetensors file.",
+)
+@click.option(
+    "--size",
+    nargs=2,
+    type=click.IntRange(min=1),
+    default=(256, 256),
+    show_default=True,
+    metavar="ROWS COLUMNS",
+    help="Of scenes and mask; other than 256 256 they are not those of published tables.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for scores.json, scores.csv and scores.md.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation in the folder.")
+@_console.options
+def command(
+    folder: Path,
+    network: str,
+    weights: Path,
+    size: tuple[int, int],
+    device: str,
+    out: Path | None,
+    overwrite: bool,
+) -> None:
+    """Score a coded-aperture network on KAIST.
+
+    FOLDER holds TSA_simu_data with mask.mat and Truth/scene01.mat to scene10.mat. Their snapshots
+    are simulated without noise, and reconstructed with published weights. A row for every scene and
+    one for their mean go to stdout, with the hashes of weights and mask and the definition of every
+    score.
+    """
+    from hsi_xr.datasets.kaist import Kaist
+    from hsi_xr.evaluation import files
+    from hsi_xr.evaluation.snapshots import SnapshotScores, evaluate
+
+    def tell(found: SnapshotScores) -> None:
+        log.info("%s: PSNR %.2f dB", found.scene, found.scores["psnr"])
+
+    data = Kaist(folder, test_size=size)
+    target = files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
+    with target as part:
+        result = evaluate(network, weights, data, device=device, seen=tell)
+        if part is not None:
+            files.write(result, part)
+    click.echo(result.markdown(), nl=False)

@@ -1,0 +1,86 @@
+"""`hsi-xr evaluate-snapshots`: what it refuses, prints and writes."""
+
+import csv
+import json
+
+import pytest
+import torch
+
+from hsi_xr.networks.bisrnet import BiSRNet
+from tests.command_line import run
+from tests.kaist_files import SIZE, write_kaist
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    torch.manual_seed(0)
+    torch.save(BiSRNet().state_dict(), tmp_path / "bisrnet.pth")
+    kaist = write_kaist(tmp_path / "kaist")
+    named = ("--network", "bisrnet", "--weights", tmp_path / "bisrnet.pth")
+    return ("evaluate-snapshots", kaist, *named, "--size", *SIZE)
+
+
+def test_the_table_is_printed_with_its_protocol_and_written(arguments, out):
+    result = run(*arguments, "--out", out / "scores")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == (out / "scores" / "scores.md").read_text()
+    assert {path.name for path in (out / "scores").iterdir()} == {
+        "scores.json", "scores.csv", "scores.md",
+    }  # fmt: skip
+    told = json.loads((out / "scores" / "scores.json").read_text())
+    rows = list(csv.DictReader((out / "scores" / "scores.csv").open()))
+    assert [float(row["psnr"]) for row in rows] == [
+        *(each["psnr"] for each in told["scenes"]), told["mean"]["psnr"],
+    ]  # fmt: skip
+
+
+def test_without_a_folder_it_only_prints_and_says_the_same(arguments, out):
+    assert run(*arguments).stdout == run(*arguments, "--out", out / "scores").stdout
+
+
+def test_every_scene_is_told_while_it_runs(arguments):
+    told = run(*arguments, "-v").stderr.splitlines()
+    assert len(told) == 10 and told[8].startswith("Info: scene09: PSNR ")
+
+
+def test_an_earlier_evaluation_stays_unless_told(arguments, out):
+    (out / "scores.json").write_text("mine")
+    refused = run(*arguments, "--out", out)
+    assert (refused.exit_code, refused.stdout) == (2, "") and "--overwrite" in refused.stderr
+    assert (out / "scores.json").read_text() == "mine"
+    assert run(*arguments, "--out", out, "--overwrite").exit_code == 0
+    assert "protocol" in json.loads((out / "scores.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (("--network", "mst"), 2, "no published network"),
+        (("--network", "awan"), 2, "reads RGB"),
+        (("--network", "mst-s"), 3, "these are the tensors of bisrnet"),
+        (("--weights", "nowhere.pth"), 3, "check the path"),
+        (("--size", 256, 256), 3, "19 x 26 x 28, and not 256 x 256 x 28"),
+        (("--size", 9, 26), 2, "windows of SSIM"),
+        (("--device", "abacus"), 2, "device"),
+    ],
+)
+def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words):
+    result = run(*arguments, "--out", out / "scores", *more)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert words in result.stderr
+    assert not list(out.iterdir())
+
+
+def test_the_wrong_folder_is_told_with_the_right_one(arguments):
+    command, kaist, *rest = arguments
+    inside = run(command, kaist / "TSA_simu_data", *rest)
+    assert inside.exit_code == 3
+    assert "the one that 'TSA_simu_data/Truth' lies in" in inside.stderr
+    assert run(command, kaist / "no", *rest).exit_code == 3
+
+
+@pytest.mark.parametrize("left_out", ["--network", "--weights"])
+def test_network_and_weights_must_be_named(arguments, left_out):
+    at = arguments.index(left_out)
+    result = run(*arguments[:at], *arguments[at + 2 :])
+    assert result.exit_code == 2 and left_out in result.stderr
