@@ -27,7 +27,8 @@ class Data:
     validation: str = "validation"
     """The split whose scores choose the best checkpoint; `test` is refused."""
     patch: int = 128
-    """Side of a training patch, in pixels."""
+    """Side of a training patch, in pixels. Pictures of smaller scenes are mirrored beyond their
+    edges, and nothing is known there."""
     grid: int = 1
     """Patches begin at multiples of this: 8 in the NTIRE 2022 baselines."""
     batch: int = 20
