@@ -126,12 +126,30 @@ KINDS: Mapping[str, type[Objective]] = {
 }
 
 
+SHAPES: Mapping[str, tuple[str, ...]] = {
+    "cosine": (),
+    "poly": ("power",),
+    "step": ("every", "factor"),
+    "constant": (),
+}
+"""Schedules of a rate, and the keys that each needs and no other has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """Adam, whose rate rises over the warm-up and falls along a cosine, in every stage anew."""
+    """Adam, whose rate rises over the warm-up and falls as scheduled, in every stage anew."""
 
     rate: float = 4e-4
+    schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
+    """See `rates.rate_at`."""
     floor: float = 1e-6
+    """Where the rate ends, or what its steps stop at; `constant` does not fall."""
+    power: float | None = None
+    """Of `poly`: 1.5 in AWAN and HSCNN+."""
+    every: int | None = None
+    """Of `step`: steps after the warm-up from one fall to the next."""
+    factor: float | None = None
+    """Of `step`: what the rate is multiplied by then, between 0 and 1."""
     betas: tuple[float, float] = (0.9, 0.999)
     warm_up: int = 0
     """Steps."""
@@ -141,7 +159,17 @@ class Optimiser:
     """Batches whose gradients are averaged into one step."""
 
     def __post_init__(self) -> None:
-        _positive(self, "accumulate", "rate")
+        needed = SHAPES[self.schedule]
+        shaped = [key for keys in SHAPES.values() for key in keys]
+        given = [key for key in shaped if getattr(self, key) is not None]
+        if given != [*needed]:
+            raise UsageError(
+                f"of {', '.join(shaped)}, optimiser.schedule = {self.schedule!r} takes "
+                f"{', '.join(needed) or 'none'}; got {', '.join(given) or 'none'}"
+            )
+        _positive(self, "accumulate", "rate", *needed)
+        if self.factor is not None and self.factor >= 1:
+            raise UsageError(f"factor must be below 1, for rates fall; got {self.factor}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,12 @@ from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import DestinationExists, Diverged, UsageError
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.training import begin, checkpoints
-from hsi_xr.training.config import Optimiser, Run
+from hsi_xr.training.config import Run
 from hsi_xr.training.log import Log
 from hsi_xr.training.objectives import objective
 from hsi_xr.training.patches import Batch, Patches, Scenes, Use
 from hsi_xr.training.ranks import join
+from hsi_xr.training.rates import rate_at
 from hsi_xr.training.turns import Turn
 from hsi_xr.training.validation import Validation
 
@@ -259,14 +260,6 @@ class Training:
         self.scaler.load_state_dict(state["scaler"])
         self.average = {key: each.to(self.device) for key, each in state["average"].items()}
         self.done, self.best = state["done"], state["best"]
-
-
-def rate_at(step: int, steps: int, wanted: Optimiser) -> float:
-    """Linear warm-up, then a cosine from the rate to the floor."""
-    if step < wanted.warm_up:
-        return wanted.rate * (step + 1) / wanted.warm_up
-    share = (step - wanted.warm_up) / max(1, steps - wanted.warm_up)
-    return wanted.floor + (wanted.rate - wanted.floor) * (1 + math.cos(math.pi * share)) / 2
 
 
 def _stride(model: Reconstructor, otherwise: int) -> int:

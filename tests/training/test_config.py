@@ -63,6 +63,13 @@ def test_changes_have_the_last_word(file):
         ("schedule.steps=true", "schedule.steps must be of type int; got True"),
         ("schedule.steps=0", "steps must be above 0; got 0"),
         ("optimiser.betas=[1]", "optimiser.betas must be 2 values"),
+        ("optimiser.schedule=linear", "must be one of 'cosine', 'poly', 'step', 'constant'"),
+        (
+            "optimiser.schedule=poly",
+            "of power, every, factor, optimiser.schedule = 'poly' takes power; got none",
+        ),
+        ("optimiser.schedule=step", "schedule = 'step' takes every, factor; got none"),
+        ("optimiser.power=1.5", "schedule = 'cosine' takes none; got power"),
         ("data=3", "data must be a table; got 3"),
         ("ema=1", r"ema must be in \[0, 1\); got 1"),
         ("seed=-1", "seed must not be negative; got -1"),
@@ -73,6 +80,22 @@ def test_changes_have_the_last_word(file):
 def test_what_a_file_must_not_say_is_named(file, change, said):
     with pytest.raises(UsageError, match=said.replace("?", r"\?")):
         read(file, [change])
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"schedule": "poly", "power": 0}, "power must be above 0; got 0"),
+        ({"schedule": "poly", "power": 1.5, "every": 4}, "takes power; got power, every"),
+        ({"schedule": "step", "every": 0, "factor": 0.5}, "every must be above 0; got 0"),
+        ({"schedule": "step", "every": 4, "factor": 2}, "factor must be below 1, .*; got 2"),
+        ({"schedule": "constant", "factor": 0.5}, "takes none; got factor"),
+    ],
+)
+def test_a_schedule_has_its_own_keys_and_they_fall(file, keys, said):
+    changes = [f"optimiser.{key}={value}" for key, value in keys.items()]
+    with pytest.raises(UsageError, match=said):
+        read(file, changes)
 
 
 def test_what_a_file_must_say_is_named(tmp_path):

@@ -13,8 +13,8 @@ import torch
 from hsi_xr.errors import DestinationExists, Diverged, Incomplete, InvalidData, UsageError
 from hsi_xr.training import checkpoints
 from hsi_xr.training.begin import open_data, seeded
-from hsi_xr.training.config import Data, Optimiser, Regression, Schedule
-from hsi_xr.training.loop import BEST, LAST, Training, rate_at
+from hsi_xr.training.config import SHAPES, Data, Optimiser, Regression, Schedule
+from hsi_xr.training.loop import BEST, LAST, Training
 from hsi_xr.training.patches import Batch, Patches, Scenes, Use
 from tests.training.small import STEPS, SYSTEMS, Slopes, run_of, write_pairs
 
@@ -170,6 +170,20 @@ def test_a_run_is_resumed_as_it_was(tmp_path):
         Training(changed, Slopes(), resume=True)
 
 
+def test_a_run_of_before_there_were_schedules_is_resumed(tmp_path):
+    run = run_of("regression", tmp_path)
+    with pytest.raises(Killed):
+        Training(run, Slopes()).finish(killed_after(1))
+    state = dict(checkpoints.read(tmp_path / LAST))
+    for key in ("schedule", *(key for keys in SHAPES.values() for key in keys)):
+        del state["run"]["optimiser"][key]
+    checkpoints.write(state, tmp_path / LAST)
+    Training(run, Slopes(), resume=True)
+    constant = replace(run, optimiser=replace(run.optimiser, schedule="constant"))
+    with pytest.raises(UsageError, match=r"another optimiser\.schedule"):
+        Training(constant, Slopes(), resume=True)
+
+
 def test_problems_with_the_data_are_told_before_anything_is_trained(tmp_path):
     folder = write_pairs(tmp_path)
     (folder / "rgb/c.tif").unlink()
@@ -244,15 +258,6 @@ def part_of(batch: Batch, part: int, parts: int) -> Batch:
     own = slice(part * size, (part + 1) * size)
     facts = {key: value[own] for key, value in batch.facts.items()}
     return Batch(batch.names[own], batch.cube[own], batch.known[own], batch.rgb[own], facts)
-
-
-def test_the_rate_rises_then_falls_along_a_cosine():
-    wanted = Optimiser(rate=1.0, floor=0.1, warm_up=2)
-    found = [rate_at(step, 12, wanted) for step in range(13)]
-    assert found[:3] == [0.5, 1.0, 1.0]
-    assert found[7] == pytest.approx(0.55)
-    assert found[12] == pytest.approx(0.1)
-    assert found[2:] == sorted(found[2:], reverse=True)
 
 
 def test_layers_that_draw_by_themselves_draw_from_the_run():
