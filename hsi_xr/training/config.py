@@ -85,6 +85,12 @@ class Adversarial:
     """Lambda; pix2pix's."""
     width: int = 64
     """Channels of the critic's first layer."""
+    critic_rate: float | None = None
+    """The critic's, scheduled as the optimiser's; None is the optimiser's."""
+
+    def __post_init__(self) -> None:
+        if self.critic_rate is not None:
+            _positive(self, "critic_rate")
 
 
 @dataclass(frozen=True, kw_only=True)

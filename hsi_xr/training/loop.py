@@ -154,6 +154,8 @@ class Training:
     def _take(self, turn: Turn, place: int, batches: list[Batch]) -> dict[str, float]:
         wanted, optimiser = self.run.optimiser, self.optimisers[turn.name]
         rate = rate_at(self.done - turn.steps.start, len(turn.steps), wanted)
+        if turn.rate is not None:
+            rate *= turn.rate / wanted.rate
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)

@@ -138,7 +138,7 @@ def adversarial(wanted: config.Adversarial, model: Reconstructor, steps: int) ->
         return {"generator": deceived + wanted.l1 * l1, "deceived": deceived, "l1": l1}
 
     turns = (
-        Turn("critic", trainable(critic), judge, range(steps)),
+        Turn("critic", trainable(critic), judge, range(steps), wanted.critic_rate),
         Turn("generator", trainable(network), generate, range(steps)),
     )
     return Objective(turns, nn.ModuleDict({"critic": critic}))

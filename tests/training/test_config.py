@@ -98,6 +98,12 @@ def test_a_schedule_has_its_own_keys_and_they_fall(file, keys, said):
         read(file, changes)
 
 
+def test_a_critic_learns(file):
+    changes = ["objective.kind=adversarial", "objective.critic_rate=0"]
+    with pytest.raises(UsageError, match=r"critic_rate must be above 0; got 0\.0"):
+        read(file, changes)
+
+
 def test_what_a_file_must_say_is_named(tmp_path):
     (tmp_path / "run.toml").write_text('system = "mst-plus-plus"')
     with pytest.raises(UsageError, match="the key 'data' is missing"):

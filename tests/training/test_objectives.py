@@ -1,5 +1,7 @@
 """Every objective learns, and moves what it says."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -51,6 +53,21 @@ def test_the_players_of_a_game_move_only_themselves(tmp_path):
         assert all(a.equal(b) for a, b in zip(theirs, other.parameters))
         assert any(not a.equal(b) for a, b in zip(mine, turn.parameters))
         assert all(each.grad is None for each in generator.parameters) == (turn is critic)
+
+
+def test_a_critic_may_learn_at_a_rate_of_its_own(tmp_path):
+    """Four times the generator's, at the beginning and where the cosine has fallen."""
+    optimiser, schedule = Optimiser(rate=1e-4, floor=1e-5), Schedule(steps=10, validate=0)
+    objective = Adversarial(width=4, critic_rate=4e-4)
+    run = run_of("adversarial", tmp_path, objective=objective)
+    training = Training(replace(run, optimiser=optimiser, schedule=schedule), Slopes())
+    found = []
+    for done in (0, 7):
+        training.done = done
+        values = training.step([training.patches.draw(0)])
+        found.append((values["critic/rate"], values["generator/rate"]))
+    assert found[0] == pytest.approx((4e-4, 1e-4))
+    assert found[1][0] == pytest.approx(4 * found[1][1]) and found[1][1] < 5e-5
 
 
 def test_a_checkpoint_has_the_critic(tmp_path):
