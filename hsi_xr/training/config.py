@@ -60,6 +60,19 @@ class Regression:
     loss: Literal["mrae", "l1", "rmse"] = "mrae"
     dark: float = 0.0
     """Truths at or below it have no relative error that counts."""
+    camera: Path | None = None
+    """A JSON file of sensitivities in the layout of rawtoaces-data: see `camera_weight`."""
+    camera_weight: float | None = None
+    """Of the L1 between the colours that this camera sees of estimate and truth: 10 in AWAN."""
+
+    def __post_init__(self) -> None:
+        if (self.camera is None) != (self.camera_weight is None):
+            lacking = "camera" if self.camera is None else "camera_weight"
+            raise UsageError(
+                f"objective.camera and objective.camera_weight go together; {lacking} is missing"
+            )
+        if self.camera_weight is not None:
+            _positive(self, "camera_weight")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ class Training:
                 f"data.patch must be a multiple of {self.stride}; got {run.data.patch}"
             )
         with begin.seeded(run.seed, Use.BESIDE):
-            self.objective = objective(run, self.model)
+            self.objective = objective(run, self.model, data.bands)
         self.patches, self.validation = self._material()
         self.done = 0
         self.best: dict[str, float] = {}

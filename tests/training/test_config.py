@@ -56,7 +56,10 @@ def test_changes_have_the_last_word(file):
     [
         ("optimiser.rat=1", "no key 'optimiser.rat'; did you mean 'rate'? known: accumulate"),
         ("sytem=1", "no key 'sytem'; did you mean 'system'?"),
-        ("objective.gradient=1", "no key 'objective.gradient'; known: dark, loss"),
+        (
+            "objective.gradient=1",
+            "no key 'objective.gradient'; known: camera, camera_weight, dark, loss",
+        ),
         ("objective.kind=magic", "objective.kind must be one of 'regression', 'denoising'"),
         ("objective.loss=l3", "objective.loss must be one of 'mrae', 'l1', 'rmse'; got 'l3'"),
         ("schedule.steps=ten", "schedule.steps must be of type int; got 'ten'"),
@@ -70,6 +73,8 @@ def test_changes_have_the_last_word(file):
         ),
         ("optimiser.schedule=step", "schedule = 'step' takes every, factor; got none"),
         ("optimiser.power=1.5", "schedule = 'cosine' takes none; got power"),
+        ("objective.camera=eye.json", "camera and .* go together; camera_weight is missing"),
+        ("objective.camera_weight=10", "camera and .* go together; camera is missing"),
         ("data=3", "data must be a table; got 3"),
         ("ema=1", r"ema must be in \[0, 1\); got 1"),
         ("seed=-1", "seed must not be negative; got -1"),
