@@ -8,6 +8,7 @@ import pytest
 
 from tests.command_line import run
 from tests.evaluation.pairs import Pairs
+from tests.training.small import write_pairs
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
     ("name", "options", "words"),
     [
         ("pairs", ("scale=abc",), "scale is a positive number"),
-        ("pairs", ("bands=COMMON",), "bands is a hsi_xr.spectra.Bands"),
+        ("pairs", ("bands=COMMON",), "bands is [first, last, step] in nm"),
         ("cave", ("camera=[[1,2],[3]]",), "(3, 31) sensitivities"),
     ],
 )
@@ -107,6 +108,15 @@ def test_an_option_s_value_is_refused_in_a_line(slope, tmp_path, name, options, 
     result = run("evaluate", "-m", slope, "--data", f"{name}={tmp_path}", *given)
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_bands_are_said_in_numbers_and_told_as_such(slope, tmp_path, out):
+    folder = write_pairs(tmp_path / "pairs")
+    read = ("--option", "bands=[400,700,20]", "--option", "scale=1.0", "--no-pictures")
+    result = run("evaluate", "-m", slope, "--data", f"pairs={folder}", *read, "--out", out / "s")
+    assert result.exit_code == 0, result.stderr
+    (data,) = json.loads((out / "s" / "scores.json").read_text())["protocol"]["data"]
+    assert data["options"] == {"bands": [400, 700, 20], "scale": 1.0}
 
 
 def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):

@@ -71,6 +71,15 @@ def test_what_was_trained_reconstructs(file, tmp_path):
     assert all(found[key].equal(value) for key, value in trained.items())
 
 
+def test_bands_are_said_in_numbers(file, tmp_path):
+    asked = ("--set", "data.options.bands=[450, 650, 50]", "--set", "schedule.validate=0")
+    done = run("train", file, "--out", tmp_path / "out", *asked)
+    assert done.exit_code == 0, done.stderr
+    card = read(tmp_path / "out/model.safetensors")
+    assert card.bands.centres == (450, 500, 550, 600, 650)
+    assert card.data["training"]["data"]["options"] == {"scale": 1.0, "bands": [450, 650, 50]}
+
+
 def test_data_that_are_not_whole_are_listed(data, file, tmp_path):
     (data / "rgb/b.tif").unlink()
     done = run("train", file, "--out", tmp_path / "out")
