@@ -39,12 +39,22 @@ def predict(rgb: Tensor, coefficients: Tensor) -> Tensor:
 
 
 def fit(rgb: Tensor, spectra: Tensor) -> Tensor:
-    """Coefficients (bands, 13) by least squares on relative errors.
+    """Coefficients (bands, 13) by least squares on relative errors; the same pixels, the same bits.
 
     Args:
-        rgb: (pixels, 3) linear.
+        rgb: (pixels, 3) linear, on the CPU.
         spectra: (pixels, bands) reflectance; each pixel counts by the inverse of its mean.
     """
     terms = root_polynomial(rgb[:, :, None, None].double())[..., 0, 0]
     weight = 1 / spectra.double().mean(1, keepdim=True).clamp(min=0.02)
-    return torch.linalg.lstsq(terms * weight, spectra.double() * weight).solution.T.float()
+    return least_squares(terms * weight, spectra.double() * weight).T.float()
+
+
+def least_squares(a: Tensor, b: Tensor) -> Tensor:
+    """The x of least norm that makes |a x - b| least; on the CPU.
+
+    The driver that torch takes by itself, gelsy, begins with pivots that it leaves uninitialised:
+    rounding, and where columns depend on each other the answer, follow from what memory held
+    before (https://github.com/pytorch/pytorch/issues/71222).
+    """
+    return torch.linalg.lstsq(a, b, driver="gelsd").solution

@@ -28,3 +28,23 @@ def test_a_fit_finds_the_coefficients_it_was_made_from():
     spectra = terms @ wanted.T
     found = regression.fit(rgb, spectra)
     torch.testing.assert_close(terms @ found.T, spectra, atol=1e-4, rtol=1e-4)
+
+
+def test_a_fit_does_not_depend_on_what_memory_held_before():
+    rgb = _colours()
+    spectra = rgb @ torch.rand(3, 31, generator=torch.Generator().manual_seed(2))
+    held, found = [], []
+    for count in range(30):
+        held.append(torch.randint(9, (10 + 40 * count,), dtype=torch.int32))
+        found.append(regression.fit(rgb, spectra))
+        held = held[-3:]
+    assert all(each.equal(found[0]) for each in found)
+
+
+def test_grey_pictures_are_fitted_too():
+    """All terms are one: which of them carries the answer is not told, what it is is."""
+    grey = _colours()[:, :1].expand(-1, 3)
+    ramp = torch.linspace(0.2, 0.9, 31)
+    found = regression.fit(grey, grey[:, :1] * ramp)
+    seen = regression.predict(grey.T[None, :, :, None], found)[0, :, :, 0].T
+    torch.testing.assert_close(seen, grey[:, :1] * ramp, atol=1e-5, rtol=1e-5)

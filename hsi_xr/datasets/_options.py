@@ -1,7 +1,7 @@
 """How a data set is read: checked where it is opened, since the command line hands on any word."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from numbers import Integral, Real
 from typing import Any, get_args
 
@@ -28,9 +28,12 @@ def size(value: Any, name: str = "size") -> tuple[int, int]:
 
 
 def bands(value: Any, name: str = "bands") -> Bands:
-    """A band grid, which has no words of the command line."""
-    wanted = "a hsi_xr.spectra.Bands, e.g. Bands.regular(400, 700, 10)"
-    return _kept(value, name, wanted, lambda given: isinstance(given, Bands))
+    """A band grid, as such or as its first and last centre and its step in nm."""
+    if isinstance(value, Bands):
+        return value
+    wanted = "[first, last, step] in nm, a whole number of steps, e.g. [400, 700, 10], or a Bands"
+    first, last, step = _kept(value, name, wanted, _is_range)
+    return Bands.regular(first, last, step)
 
 
 def radiometry(value: Any) -> str | None:
@@ -76,6 +79,14 @@ def is_positive(value: Any) -> bool:
 def _is_a(kind: type, value: Any) -> bool:
     """Truth values, which Python counts among the numbers, aside."""
     return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _is_range(value: Any) -> bool:
+    if not isinstance(value, Sequence) or len(value) != 3 or not all(map(is_positive, value)):
+        return False
+    first, last, step = value
+    steps = (last - first) / step
+    return bool(steps >= 0 and math.isclose(steps, round(steps), abs_tol=1e-6))
 
 
 def _is_size(value: Any) -> bool:

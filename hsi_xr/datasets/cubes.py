@@ -27,7 +27,8 @@ class Cubes:
         folder: With the cubes.
         camera: Who takes the pictures: sensitivities (3, bands), or a JSON file of them, as of
             rawtoaces-data. The pictures are linear, NaN where the cube is not known.
-        bands: Brought to these by Gaussians of their widths.
+        bands: Brought to these by Gaussians of their widths: a `Bands`, or first and last centre
+            and step in nm, (400, 700, 10).
         scale: What brings stored integers to reflectance, e.g. 1e-4.
 
     Raises:
@@ -41,7 +42,7 @@ class Cubes:
         folder: Path,
         *,
         camera: _camera.Sensitivity | None = None,
-        bands: Bands = COMMON,
+        bands: Bands | Sequence[float] = COMMON,
         scale: float | None = None,
     ) -> None:
         self.folder = folder

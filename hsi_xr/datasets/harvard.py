@@ -47,7 +47,8 @@ class Harvard:
         camera: Who takes the pictures: sensitivities (3, 31) over the measured bands, or a JSON
             file of them, as of rawtoaces-data. The pictures are linear, and known where something
             moved too.
-        resampled: Another band grid, e.g. `hsi_xr.datasets.COMMON`; on lines between those.
+        resampled: Another band grid, e.g. `hsi_xr.datasets.COMMON`, or first and last centre and
+            step in nm, (400, 700, 10); on lines between those.
         scale: `maximum` brings the brightest known number of each scene to 1, since levels differ
             by scene and no unit is told; a number multiplies all alike.
         size: (rows, columns) of a scene.
@@ -71,7 +72,7 @@ class Harvard:
         folder: Path,
         *,
         camera: _camera.Sensitivity | None = None,
-        resampled: Bands | None = None,
+        resampled: Bands | Sequence[float] | None = None,
         scale: float | Literal["maximum"] = "maximum",
         size: tuple[int, int] = (1040, 1392),
     ) -> None:

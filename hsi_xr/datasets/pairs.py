@@ -36,7 +36,8 @@ class Pairs:
 
     Args:
         folder: With `rgb` and `hsi`.
-        bands: Cubes are brought to these by Gaussians of their widths.
+        bands: Cubes are brought to these by Gaussians of their widths: a `Bands`, or first and last
+            centre and step in nm, (400, 700, 10).
         scale: What brings stored integers of cubes to reflectance, e.g. 1e-4.
         radiometry: Of the pictures as they are stored, `srgb`, `linear` or `reflectance`; may be
             left out for 8-bit files, which count as sRGB.
@@ -50,7 +51,7 @@ class Pairs:
         self,
         folder: Path,
         *,
-        bands: Bands = COMMON,
+        bands: Bands | Sequence[float] = COMMON,
         scale: float | None = None,
         radiometry: str | None = None,
         rgb_scale: float | None = None,

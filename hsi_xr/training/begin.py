@@ -133,9 +133,13 @@ FREE = ("out", "device", "compile", "data.folder", "data.kept", "data.workers", 
 """What may differ when a run is resumed: nothing that is trained depends on it."""
 
 
+_BEFORE = {"optimiser.schedule": "cosine"}
+"""What runs did before there was a key to say it: their checkpoints are resumed, too."""
+
+
 def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Keys by which two runs train differently."""
-    old, new = dict(_flat(before)), dict(_flat(now))
+    old, new = {**_BEFORE, **dict(_flat(before))}, dict(_flat(now))
     return sorted(
         key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in FREE
     )

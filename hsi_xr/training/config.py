@@ -27,7 +27,8 @@ class Data:
     validation: str = "validation"
     """The split whose scores choose the best checkpoint; `test` is refused."""
     patch: int = 128
-    """Side of a training patch, in pixels."""
+    """Side of a training patch, in pixels. Pictures of smaller scenes are mirrored beyond their
+    edges, and nothing is known there."""
     grid: int = 1
     """Patches begin at multiples of this: 8 in the NTIRE 2022 baselines."""
     batch: int = 20
@@ -59,6 +60,19 @@ class Regression:
     loss: Literal["mrae", "l1", "rmse"] = "mrae"
     dark: float = 0.0
     """Truths at or below it have no relative error that counts."""
+    camera: Path | None = None
+    """A JSON file of sensitivities in the layout of rawtoaces-data: see `camera_weight`."""
+    camera_weight: float | None = None
+    """Of the L1 between the colours that this camera sees of estimate and truth: 10 in AWAN."""
+
+    def __post_init__(self) -> None:
+        if (self.camera is None) != (self.camera_weight is None):
+            lacking = "camera" if self.camera is None else "camera_weight"
+            raise UsageError(
+                f"objective.camera and objective.camera_weight go together; {lacking} is missing"
+            )
+        if self.camera_weight is not None:
+            _positive(self, "camera_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +98,12 @@ class Adversarial:
     """Lambda; pix2pix's."""
     width: int = 64
     """Channels of the critic's first layer."""
+    critic_rate: float | None = None
+    """The critic's, scheduled as the optimiser's; None is the optimiser's."""
+
+    def __post_init__(self) -> None:
+        if self.critic_rate is not None:
+            _positive(self, "critic_rate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +151,30 @@ KINDS: Mapping[str, type[Objective]] = {
 }
 
 
+SHAPES: Mapping[str, tuple[str, ...]] = {
+    "cosine": (),
+    "poly": ("power",),
+    "step": ("every", "factor"),
+    "constant": (),
+}
+"""Schedules of a rate, and the keys that each needs and no other has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """Adam, whose rate rises over the warm-up and falls along a cosine, in every stage anew."""
+    """Adam, whose rate rises over the warm-up and falls as scheduled, in every stage anew."""
 
     rate: float = 4e-4
+    schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
+    """See `rates.rate_at`."""
     floor: float = 1e-6
+    """Where the rate ends, or what its steps stop at; `constant` does not fall."""
+    power: float | None = None
+    """Of `poly`: 1.5 in AWAN and HSCNN+."""
+    every: int | None = None
+    """Of `step`: steps after the warm-up from one fall to the next."""
+    factor: float | None = None
+    """Of `step`: what the rate is multiplied by then, between 0 and 1."""
     betas: tuple[float, float] = (0.9, 0.999)
     warm_up: int = 0
     """Steps."""
@@ -146,7 +184,17 @@ class Optimiser:
     """Batches whose gradients are averaged into one step."""
 
     def __post_init__(self) -> None:
-        _positive(self, "accumulate", "rate")
+        needed = SHAPES[self.schedule]
+        shaped = [key for keys in SHAPES.values() for key in keys]
+        given = [key for key in shaped if getattr(self, key) is not None]
+        if given != [*needed]:
+            raise UsageError(
+                f"of {', '.join(shaped)}, optimiser.schedule = {self.schedule!r} takes "
+                f"{', '.join(needed) or 'none'}; got {', '.join(given) or 'none'}"
+            )
+        _positive(self, "accumulate", "rate", *needed)
+        if self.factor is not None and self.factor >= 1:
+            raise UsageError(f"factor must be below 1, for rates fall; got {self.factor}")
 
 
 @dataclass(frozen=True, kw_only=True)

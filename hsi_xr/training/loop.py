@@ -12,11 +12,12 @@ from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import DestinationExists, Diverged, UsageError
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.training import begin, checkpoints
-from hsi_xr.training.config import Optimiser, Run
+from hsi_xr.training.config import Run
 from hsi_xr.training.log import Log
 from hsi_xr.training.objectives import objective
 from hsi_xr.training.patches import Batch, Patches, Scenes, Use
 from hsi_xr.training.ranks import join
+from hsi_xr.training.rates import rate_at
 from hsi_xr.training.turns import Turn
 from hsi_xr.training.validation import Validation
 
@@ -51,7 +52,7 @@ class Training:
                 f"data.patch must be a multiple of {self.stride}; got {run.data.patch}"
             )
         with begin.seeded(run.seed, Use.BESIDE):
-            self.objective = objective(run, self.model)
+            self.objective = objective(run, self.model, data.bands)
         self.patches, self.validation = self._material()
         self.done = 0
         self.best: dict[str, float] = {}
@@ -153,6 +154,8 @@ class Training:
     def _take(self, turn: Turn, place: int, batches: list[Batch]) -> dict[str, float]:
         wanted, optimiser = self.run.optimiser, self.optimisers[turn.name]
         rate = rate_at(self.done - turn.steps.start, len(turn.steps), wanted)
+        if turn.rate is not None:
+            rate *= turn.rate / wanted.rate
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)
@@ -259,14 +262,6 @@ class Training:
         self.scaler.load_state_dict(state["scaler"])
         self.average = {key: each.to(self.device) for key, each in state["average"].items()}
         self.done, self.best = state["done"], state["best"]
-
-
-def rate_at(step: int, steps: int, wanted: Optimiser) -> float:
-    """Linear warm-up, then a cosine from the rate to the floor."""
-    if step < wanted.warm_up:
-        return wanted.rate * (step + 1) / wanted.warm_up
-    share = (step - wanted.warm_up) / max(1, steps - wanted.warm_up)
-    return wanted.floor + (wanted.rate - wanted.floor) * (1 + math.cos(math.pi * share)) / 2
 
 
 def _stride(model: Reconstructor, otherwise: int) -> int:

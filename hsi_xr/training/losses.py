@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
+
+from hsi_xr.physics import Camera
 
 Distance = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(found, truth, known), each (batch, bands, rows, columns) -> a mean."""
@@ -45,6 +48,20 @@ def gradients(found: Tensor, truth: Tensor, known: Tensor) -> Tensor:
         both = both & known.narrow(axis, 0, known.shape[axis] - 1)
         total = total + mean(error.diff(dim=axis).abs(), both)
     return total
+
+
+def colours(found: Tensor, truth: Tensor, known: Tensor, response: Tensor) -> Tensor:
+    """L1 between what a camera of this response, (3, bands), sees of the two, within [0, 1].
+
+    White, 1 in every band, is (1, 1, 1). A pixel of which some band is not known has no colour.
+
+    Source: the camera prior of AWAN, Li et al. 2020 (arXiv:2005.09305). Its published code rounds
+        colours to bytes, from which no gradient comes; here they are not rounded.
+    """
+    camera = Camera(response.to(truth.device))
+    with torch.autocast(truth.device.type, enabled=False):
+        seen, right = (camera.project(cube.float()).clamp(0, 1) for cube in (found, truth))
+    return l1(seen, right, known.all(1, keepdim=True).expand_as(seen))
 
 
 def mean(values: Tensor, counts: Tensor) -> Tensor:

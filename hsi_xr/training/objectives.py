@@ -4,10 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from hsi_xr.datasets._camera import sensitivity
 from hsi_xr.errors import UsageError
 from hsi_xr.networks import srcgan
 from hsi_xr.networks.sdp import SpectralPrior
 from hsi_xr.reconstructors._base import Diffusing, Fitted, Reconstructor
+from hsi_xr.spectra import Bands
 from hsi_xr.training import config, losses
 from hsi_xr.training.patches import Batch
 from hsi_xr.training.turns import Losses, Objective, Turn, of_one_pass, trainable
@@ -17,11 +19,13 @@ SEEN = 32
 """Side of the smallest picture that the critic answers on."""
 
 
-def objective(run: config.Run, model: Reconstructor) -> Objective:
-    """What a run asks for, of a model.
+def objective(run: config.Run, model: Reconstructor, bands: Bands) -> Objective:
+    """What a run asks for, of a model that answers on these bands.
 
     Raises:
         UsageError: The system cannot be trained so.
+        UnreadableFile: There is no file of the camera.
+        InvalidData: It does not tell of all bands.
     """
     wanted, steps = run.objective, run.schedule.steps
     if isinstance(wanted, config.Denoising):
@@ -34,7 +38,7 @@ def objective(run: config.Run, model: Reconstructor) -> Objective:
         return two_stage(wanted, model, steps)
     if isinstance(wanted, config.ClosedForm):
         return closed_form(model, steps)
-    return regression(wanted, model, steps)
+    return regression(wanted, model, steps, bands)
 
 
 def closed_form(model: Reconstructor, steps: int) -> Objective:
@@ -49,7 +53,9 @@ def closed_form(model: Reconstructor, steps: int) -> Objective:
     return Objective((), nn.ModuleDict())
 
 
-def regression(wanted: config.Regression, model: Reconstructor, steps: int) -> Objective:
+def regression(
+    wanted: config.Regression, model: Reconstructor, steps: int, bands: Bands
+) -> Objective:
     front, network = of_one_pass(model, "regression")
     if isinstance(model, Diffusing):
         raise UsageError("a system that diffuses cubes is trained by objective.kind = 'denoising'")
@@ -58,10 +64,16 @@ def regression(wanted: config.Regression, model: Reconstructor, steps: int) -> O
     if not (learned := trainable(network)):
         raise UsageError("a system without gradients is fitted by objective.kind = 'closed-form'")
     distance = losses.named(wanted.loss, dark=wanted.dark)
+    camera = None if wanted.camera is None else sensitivity(wanted.camera, bands)
 
     def loss(batch: Batch, rng: Generator) -> Losses:
         found = network(front(batch.rgb, batch.facts))
-        return {wanted.loss: distance(found, batch.cube, batch.known)}
+        cubes = distance(found, batch.cube, batch.known)
+        if camera is None or wanted.camera_weight is None:
+            return {wanted.loss: cubes}
+        colours = losses.colours(found, batch.cube, batch.known, torch.from_numpy(camera))
+        total = cubes + wanted.camera_weight * colours
+        return {"loss": total, wanted.loss: cubes, "camera": colours}
 
     turn = Turn("regression", learned, loss, range(steps))
     return Objective((turn,), nn.ModuleDict())
@@ -154,7 +166,7 @@ def adversarial(wanted: config.Adversarial, model: Reconstructor, steps: int) ->
         return {"generator": deceived + wanted.l1 * l1, "deceived": deceived, "l1": l1}
 
     turns = (
-        Turn("critic", trainable(critic), judge, range(steps)),
+        Turn("critic", trainable(critic), judge, range(steps), wanted.critic_rate),
         Turn("generator", trainable(network), generate, range(steps)),
     )
     return Objective(turns, nn.ModuleDict({"critic": critic}))

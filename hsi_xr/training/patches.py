@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.datasets._base import DataSet
@@ -108,7 +109,7 @@ class Patches:
         rng = numbers(self._seed, Use.PATCHES, number)
         names = tuple(self._names[i] for i in rng.integers(len(self._names), size=self._data.batch))
         scenes = [self._scenes.read(name) for name in names]
-        cut = [self._patch(name, scene, rng) for name, scene in zip(names, scenes)]
+        cut = [self._patch(scene, rng) for scene in scenes]
         cube, rgb = (torch.stack(each) for each in zip(*cut))
         facts = {key: torch.cat([s.facts[key] for s in scenes]) for key in scenes[0].facts}
         return Batch(names, cube.nan_to_num(nan=0.0), ~cube.isnan(), rgb, facts)
@@ -130,20 +131,36 @@ class Patches:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _patch(self, name: str, scene: Scene, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _patch(self, scene: Scene, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         side, grid = self._data.patch, self._data.grid
         sizes = scene.cube.shape[1:]
-        if min(sizes) < side:
-            raise InvalidData(
-                f"scene {name!r} has {sizes[0]} x {sizes[1]} px: no patch of {side} fits; "
-                "give a smaller data.patch"
-            )
-        row, column = (grid * int(rng.integers((size - side) // grid + 1)) for size in sizes)
+        row, column = (grid * int(rng.integers(max(0, size - side) // grid + 1)) for size in sizes)
         turns, down, right = (int(rng.integers(count)) for count in (4, 2, 2))
         window = (..., slice(row, row + side), slice(column, column + side))
-        both = scene.cube[window], scene.rgb[window]
+        both = extended(scene.cube[window], scene.rgb[window], side)
         if not self._data.augment:
             return both
         flipped = [axis for axis, flip in ((1, down), (2, right)) if flip]
         cube, rgb = (torch.rot90(each, turns, (1, 2)).flip(flipped) for each in both)
         return cube, rgb
+
+
+def extended(cube: Tensor, rgb: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Both with `side` rows and columns, where they have less of them.
+
+    Beyond the scene the picture is its own mirror image, as often as it takes, and the cube is not
+    known: (bands, rows, columns), (3, rows, columns) -> the same of (side, side), NaN in the cube.
+    """
+    missing = [max(0, side - size) for size in cube.shape[1:]]
+    if not any(missing):
+        return cube, rgb
+    rows, columns = (_mirrored(size, side) for size in rgb.shape[1:])
+    below, beside = missing
+    return F.pad(cube, (0, beside, 0, below), value=torch.nan), rgb[:, rows][:, :, columns]
+
+
+def _mirrored(size: int, count: int) -> Tensor:
+    """Where to read, for `count` pixels of a line of `size` that is thrown back at both ends."""
+    period = max(1, 2 * size - 2)
+    place = torch.arange(count) % period
+    return torch.minimum(place, period - place)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from hsi_xr.physics import srgb_decode, srgb_encode
+from hsi_xr.regression import least_squares
 
 TO_SRGB = torch.tensor(
     [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
@@ -63,7 +64,7 @@ class Studio:
         observed = self.observer / self.observer.sum(-1, keepdim=True)
         white = TO_SRGB @ torch.tensor([0.9505, 1.0, 1.089])
         wanted = (self.palette @ observed.T * torch.tensor([0.9505, 1.0, 1.089])) @ TO_SRGB.T
-        full = torch.linalg.lstsq(self.palette @ response.T, wanted / white).solution.T
+        full = least_squares(self.palette @ response.T, wanted / white).T
         full = full / full.sum(1, keepdim=True)  # white stays white
         return torch.lerp(torch.eye(3), full, strength)
 

@@ -24,6 +24,8 @@ class Turn(NamedTuple):
     loss: Callable[[Batch, Generator], Losses]
     """Draws only from the generator."""
     steps: range
+    rate: float | None = None
+    """In place of the optimiser's, and scheduled in proportion to it."""
 
 
 class Objective(NamedTuple):

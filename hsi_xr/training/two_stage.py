@@ -108,7 +108,8 @@ class Pupil:
         seen = self.front(batch.rgb, batch.facts)
         truth = self._truth(seen, batch)
         prior = (self._found(seen, truth.detach(), rng) - truth.detach()).abs().mean()
-        bands = (head(truth) - statistics(batch.cube)).abs().mean()
+        told, exist = statistics(batch.cube, batch.known)
+        bands = losses.mean((head(truth) - told).abs(), exist)
         return {"loss": prior + bands, "prior": prior, "bands": bands}
 
     def _truth(self, seen: Tensor, batch: Batch) -> Tensor:
@@ -126,6 +127,14 @@ class Pupil:
         return distance(found, batch.cube, batch.known)
 
 
-def statistics(cube: Tensor) -> Tensor:
-    """Mean and deviation of each band, (batch, bands, rows, columns) -> (batch, 2 bands)."""
-    return torch.cat([cube.mean((2, 3)), cube.std((2, 3))], dim=1)
+def statistics(cube: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each band over what is known of it.
+
+    Cube and whether it is known, (batch, bands, rows, columns) -> means, then deviations, (batch,
+    2 bands), 0 where one does not exist; and whether it does.
+    """
+    count = known.sum((2, 3))
+    mean = (cube * known).sum((2, 3)) / count.clamp(min=1)
+    squares = ((cube - mean[..., None, None]).square() * known).sum((2, 3))
+    found = torch.cat([mean, (squares / (count - 1).clamp(min=1)).sqrt()], dim=1)
+    return found, torch.cat([count > 0, count > 1], dim=1)

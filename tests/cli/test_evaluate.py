@@ -8,6 +8,7 @@ import pytest
 
 from tests.command_line import run
 from tests.evaluation.pairs import Pairs
+from tests.training.small import write_pairs
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
     ("name", "options", "words"),
     [
         ("pairs", ("scale=abc",), "scale is a positive number"),
-        ("pairs", ("bands=COMMON",), "bands is a hsi_xr.spectra.Bands"),
+        ("pairs", ("bands=COMMON",), "bands is [first, last, step] in nm"),
         ("cave", ("camera=[[1,2],[3]]",), "(3, 31) sensitivities"),
         ("cave", ("rgb=display", "size=[1, 2, 3]"), "size is (rows, columns)"),
     ],
@@ -131,6 +132,15 @@ def test_files_that_are_not_as_they_must_be_are_listed_before_work(arguments, ca
     result = run(*arguments, "--out", out / "scores")
     assert result.exit_code == 3 and "watercolors_ms_07.png' is missing" in result.stderr
     assert not list(out.iterdir())
+
+
+def test_bands_are_said_in_numbers_and_told_as_such(slope, tmp_path, out):
+    folder = write_pairs(tmp_path / "pairs")
+    read = ("--option", "bands=[400,700,20]", "--option", "scale=1.0", "--no-pictures")
+    result = run("evaluate", "-m", slope, "--data", f"pairs={folder}", *read, "--out", out / "s")
+    assert result.exit_code == 0, result.stderr
+    (data,) = json.loads((out / "s" / "scores.json").read_text())["protocol"]["data"]
+    assert data["options"] == {"bands": [400, 700, 20], "scale": 1.0}
 
 
 def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):

@@ -1,5 +1,7 @@
 """`hsi-xr train`, from a file to a model that reconstructs."""
 
+import json
+
 import pytest
 import rasterio
 from safetensors.torch import load_file
@@ -7,7 +9,7 @@ from safetensors.torch import load_file
 from hsi_xr.datasets import COMMON
 from hsi_xr.reconstructors._card import read
 from tests.command_line import run, write_scene
-from tests.training.small import write_pairs
+from tests.training.small import write_camera, write_pairs
 
 RUN = """
 system = "hscnn-plus"
@@ -42,7 +44,10 @@ def file(data, tmp_path):
 
 def test_what_was_trained_reconstructs(file, tmp_path):
     out = tmp_path / "a 'folder'"
-    done = run("train", file, "--out", out, "--set", "optimiser.rate=1e-3")
+    camera = write_camera(tmp_path / "camera.json")
+    seen = ("--set", f"objective.camera={camera.as_posix()}", "--set", "objective.camera_weight=10")
+    command = ("train", file, "--out", out, "--set", "optimiser.rate=1e-3", *seen)
+    done = run(*command)
     weights = out / "model.safetensors"
     assert (done.exit_code, done.stdout) == (0, f"{weights}\n")
     assert "step 4 of 4  regression " in done.stderr
@@ -52,17 +57,27 @@ def test_what_was_trained_reconstructs(file, tmp_path):
     assert told["data"]["name"] == "pairs" and "folder" not in told["data"]
     assert (told["optimiser"]["rate"], told["steps_taken"], told["scenes"]) == (1e-3, 4, 2)
     assert told["scores"]["split"] == "validation"
+    assert told["objective"]["camera"] == "camera.json"
+    assert str(tmp_path) not in json.dumps(card.data)
     scene = write_scene(tmp_path / "scene.tif")
     cube = tmp_path / "cube.tif"
     assert run("reconstruct", scene, cube, "--model", weights).exit_code == 0
     with rasterio.open(cube) as found:
         assert found.count == len(COMMON)
     trained = load_file(weights)
-    again = ("train", file, "--out", out, "--set", "optimiser.rate=1e-3")
-    assert run(*again).exit_code == 2
-    assert run(*again, "--resume").exit_code == 0
+    assert run(*command).exit_code == 2
+    assert run(*command, "--resume").exit_code == 0
     found = load_file(weights)
     assert all(found[key].equal(value) for key, value in trained.items())
+
+
+def test_bands_are_said_in_numbers(file, tmp_path):
+    asked = ("--set", "data.options.bands=[450, 650, 50]", "--set", "schedule.validate=0")
+    done = run("train", file, "--out", tmp_path / "out", *asked)
+    assert done.exit_code == 0, done.stderr
+    card = read(tmp_path / "out/model.safetensors")
+    assert card.bands.centres == (450, 500, 550, 600, 650)
+    assert card.data["training"]["data"]["options"] == {"scale": 1.0, "bands": [450, 650, 50]}
 
 
 def test_data_that_are_not_whole_are_listed(data, file, tmp_path):

@@ -127,6 +127,14 @@ def test_a_camera_that_is_none_is_refused(camera):
         ("harvard", {"camera": np.ones((3, 31)), "resampled": "COMMON"}),
         ("kaist", {"test_size": (256,)}),
         ("pairs", {"bands": "COMMON"}),
+        ("pairs", {"bands": "400:700:10"}),
+        ("pairs", {"bands": (400, 700)}),
+        ("pairs", {"bands": (400, 700, 0)}),
+        ("pairs", {"bands": (400, 700, True)}),
+        ("pairs", {"bands": (400, float("inf"), 10)}),
+        ("pairs", {"bands": (700, 400, 10)}),
+        ("pairs", {"bands": (400, 705, 10)}),
+        ("pairs", {"bands": {400, 700, 10}}),
         ("pairs", {"scale": "abc"}),
         ("pairs", {"scale": 0}),
         ("pairs", {"rgb_scale": float("nan")}),
@@ -142,3 +150,25 @@ def test_options_of_other_values_are_refused_where_the_data_set_is_opened(tmp_pa
         (tmp_path / part).mkdir()
     with pytest.raises(UsageError):
         datasets.load(name, tmp_path, **options)
+
+
+@pytest.mark.parametrize("numbers", [(400, 700, 10), [400.0, 700.0, 10.0], (400, 400, 10)])
+def test_bands_may_be_said_in_numbers(tmp_path, numbers):
+    for part in ("hsi", "rgb"):
+        (tmp_path / part).mkdir()
+    expected = Bands.regular(*numbers)
+    assert datasets.load("pairs", tmp_path, bands=numbers).bands == expected
+    assert datasets.load("pairs", tmp_path, bands=expected).bands == expected
+
+
+def test_steps_that_are_no_binary_fractions_are_whole(tmp_path):
+    for part in ("hsi", "rgb"):
+        (tmp_path / part).mkdir()
+    assert len(datasets.load("pairs", tmp_path, bands=(400.1, 402.2, 0.7)).bands) == 4
+
+
+def test_bands_of_other_numbers_are_told(tmp_path):
+    for part in ("hsi", "rgb"):
+        (tmp_path / part).mkdir()
+    with pytest.raises(UsageError, match=r"bands is \[first, last, step\].*got \(400, 705, 10\)"):
+        datasets.load("pairs", tmp_path, bands=(400, 705, 10))

@@ -1,5 +1,6 @@
 """A small data set of our own, and small systems to train on it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,16 @@ def run_of(kind: str, out: Path, **changes: object) -> Run:
         "out": out,
     }
     return Run(**{**fields, **changes})
+
+
+def write_camera(path: Path, *, last: int = 780) -> Path:
+    """A camera whose channels peak at 600, 550 and 450 nm, from 380 nm on."""
+    main = {
+        str(nm): [float(np.exp(-(((nm - peak) / 50) ** 2))) for peak in (600, 550, 450)]
+        for nm in range(380, last + 1, 20)
+    }
+    path.write_text(json.dumps({"spectral_data": {"data": {"main": main}}}))
+    return path
 
 
 def write_pairs(folder: Path) -> Path:

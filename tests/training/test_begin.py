@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from hsi_xr.errors import InvalidCheckpoint, UnknownName, UsageError
 from hsi_xr.reconstructors._scene_gain import colour_means
+from hsi_xr.spectra import Bands
 from hsi_xr.training import begin
 from hsi_xr.training.loop import Training
 from hsi_xr.training.patches import Scenes
@@ -86,3 +87,12 @@ def test_patches_are_multiples_of_the_stride(tmp_path):
     run = run_of("adversarial", tmp_path)
     with pytest.raises(UsageError, match=r"data\.patch must be a multiple of 16; got 40"):
         Training(replace(run, data=replace(run.data, patch=40)), Slopes())
+
+
+def test_bands_of_a_run_are_plain_numbers(tmp_path):
+    """As they are said, and as a program gives them."""
+    run = run_of("regression", tmp_path)
+    for bands in ([400, 500, 100], Bands.regular(400, 500, 100)):
+        data = replace(run.data, options={"bands": bands})
+        told = begin.facts_of(replace(run, data=data))["data"]["options"]["bands"]
+        assert told in ([400, 500, 100], {"centres": [400, 500], "widths": [100.0, 100.0]})

@@ -56,13 +56,25 @@ def test_changes_have_the_last_word(file):
     [
         ("optimiser.rat=1", "no key 'optimiser.rat'; did you mean 'rate'? known: accumulate"),
         ("sytem=1", "no key 'sytem'; did you mean 'system'?"),
-        ("objective.gradient=1", "no key 'objective.gradient'; known: dark, loss"),
+        (
+            "objective.gradient=1",
+            "no key 'objective.gradient'; known: camera, camera_weight, dark, loss",
+        ),
         ("objective.kind=magic", "objective.kind must be one of 'regression', 'denoising'"),
         ("objective.loss=l3", "objective.loss must be one of 'mrae', 'l1', 'rmse'; got 'l3'"),
         ("schedule.steps=ten", "schedule.steps must be of type int; got 'ten'"),
         ("schedule.steps=true", "schedule.steps must be of type int; got True"),
         ("schedule.steps=0", "steps must be above 0; got 0"),
         ("optimiser.betas=[1]", "optimiser.betas must be 2 values"),
+        ("optimiser.schedule=linear", "must be one of 'cosine', 'poly', 'step', 'constant'"),
+        (
+            "optimiser.schedule=poly",
+            "of power, every, factor, optimiser.schedule = 'poly' takes power; got none",
+        ),
+        ("optimiser.schedule=step", "schedule = 'step' takes every, factor; got none"),
+        ("optimiser.power=1.5", "schedule = 'cosine' takes none; got power"),
+        ("objective.camera=eye.json", "camera and .* go together; camera_weight is missing"),
+        ("objective.camera_weight=10", "camera and .* go together; camera is missing"),
         ("data=3", "data must be a table; got 3"),
         ("ema=1", r"ema must be in \[0, 1\); got 1"),
         ("seed=-1", "seed must not be negative; got -1"),
@@ -73,6 +85,28 @@ def test_changes_have_the_last_word(file):
 def test_what_a_file_must_not_say_is_named(file, change, said):
     with pytest.raises(UsageError, match=said.replace("?", r"\?")):
         read(file, [change])
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"schedule": "poly", "power": 0}, "power must be above 0; got 0"),
+        ({"schedule": "poly", "power": 1.5, "every": 4}, "takes power; got power, every"),
+        ({"schedule": "step", "every": 0, "factor": 0.5}, "every must be above 0; got 0"),
+        ({"schedule": "step", "every": 4, "factor": 2}, "factor must be below 1, .*; got 2"),
+        ({"schedule": "constant", "factor": 0.5}, "takes none; got factor"),
+    ],
+)
+def test_a_schedule_has_its_own_keys_and_they_fall(file, keys, said):
+    changes = [f"optimiser.{key}={value}" for key, value in keys.items()]
+    with pytest.raises(UsageError, match=said):
+        read(file, changes)
+
+
+def test_a_critic_learns(file):
+    changes = ["objective.kind=adversarial", "objective.critic_rate=0"]
+    with pytest.raises(UsageError, match=r"critic_rate must be above 0; got 0\.0"):
+        read(file, changes)
 
 
 def test_what_a_file_must_say_is_named(tmp_path):

@@ -1,10 +1,13 @@
 """Every objective learns, and moves what it says."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch import Generator
 
 from hsi_xr import regression
-from hsi_xr.errors import UsageError
+from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 from hsi_xr.training import losses
 from hsi_xr.training.config import (
     KINDS,
@@ -17,7 +20,7 @@ from hsi_xr.training.config import (
     TwoStage,
 )
 from hsi_xr.training.loop import Training
-from tests.training.small import SYSTEMS, Slopes, run_of
+from tests.training.small import SYSTEMS, Slopes, run_of, write_camera
 
 
 def measured(training: Training, name: str) -> dict[str, float]:
@@ -61,6 +64,21 @@ def test_the_players_of_a_game_move_only_themselves(tmp_path):
         assert all(a.equal(b) for a, b in zip(theirs, other.parameters))
         assert any(not a.equal(b) for a, b in zip(mine, turn.parameters))
         assert all(each.grad is None for each in generator.parameters) == (turn is critic)
+
+
+def test_a_critic_may_learn_at_a_rate_of_its_own(tmp_path):
+    """Four times the generator's, at the beginning and where the cosine has fallen."""
+    optimiser, schedule = Optimiser(rate=1e-4, floor=1e-5), Schedule(steps=10, validate=0)
+    objective = Adversarial(width=4, critic_rate=4e-4)
+    run = run_of("adversarial", tmp_path, objective=objective)
+    training = Training(replace(run, optimiser=optimiser, schedule=schedule), Slopes())
+    found = []
+    for done in (0, 7):
+        training.done = done
+        values = training.step([training.patches.draw(0)])
+        found.append((values["critic/rate"], values["generator/rate"]))
+    assert found[0] == pytest.approx((4e-4, 1e-4))
+    assert found[1][0] == pytest.approx(4 * found[1][1]) and found[1][1] < 5e-5
 
 
 def test_a_checkpoint_has_the_critic(tmp_path):
@@ -127,6 +145,59 @@ def test_relative_errors_are_those_of_the_evaluation():
     truth[0, 2, 3, 4] = 0.0
     known = torch.ones_like(truth, dtype=torch.bool)
     assert float(losses.mrae(found, truth, known)) == pytest.approx(mrae(found[0], truth[0]))
+
+
+def test_spectra_that_a_camera_cannot_tell_apart_cost_it_nothing():
+    """Metamers: what is added lies where the camera is blind."""
+    numbers = Generator().manual_seed(0)
+    response = torch.rand(3, 7, generator=numbers)
+    truth = 0.3 + 0.4 * torch.rand(2, 7, 5, 6, generator=numbers)
+    known = torch.ones_like(truth, dtype=torch.bool)
+    unseen = torch.linalg.svd(response)[2][3:]
+    amounts = 0.2 * torch.rand(2, 4, 5, 6, generator=numbers)
+    metamer = truth + torch.einsum("kb,nkhw->nbhw", unseen, amounts)
+    assert float(losses.colours(metamer, truth, known, response)) < 1e-6
+    assert float(losses.colours(0.9 * truth, truth, known, response)) > 0.03
+
+
+def test_colours_are_those_of_white_one_and_have_a_gradient():
+    """A tenth of white is missed by a tenth; the published rounding would pull nowhere."""
+    response = torch.tensor([[1.0, 2.0, 0.0], [0.0, 3.0, 5.0], [1.0, 1.0, 1.0]])
+    truth = torch.full((1, 3, 4, 4), 0.5)
+    found = torch.full_like(truth, 0.6).requires_grad_()
+    loss = losses.colours(found, truth, torch.ones_like(truth, dtype=torch.bool), response)
+    assert loss.item() == pytest.approx(0.1)
+    loss.backward()
+    assert (found.grad > 0).all()
+
+
+def test_a_pixel_of_which_a_band_is_not_known_has_no_colour():
+    truth = torch.full((1, 3, 4, 4), 0.5)
+    known = torch.ones_like(truth, dtype=torch.bool)
+    known[0, 1, 2] = False
+    found = torch.where(known[:, 1:2], truth, 0.9)
+    assert losses.colours(found, truth * known, known, torch.ones(3, 3)) == 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_camera_adds_its_weight_of_colours(precision, tmp_path):
+    camera = write_camera(tmp_path / "camera.json")
+    wanted = Regression(camera=camera, camera_weight=10.0)
+    run = run_of("regression", tmp_path / "run", objective=wanted, precision=precision)
+    training = Training(run, Slopes(holes=True))
+    values = training.step([training.patches.draw(0), training.patches.draw(1)])
+    loss, mrae, colours = (values[f"regression/{name}"] for name in ("loss", "mrae", "camera"))
+    assert colours > 0 and loss == pytest.approx(mrae + 10 * colours)
+
+
+def test_a_camera_that_does_not_tell_of_all_bands_is_refused(tmp_path):
+    camera = write_camera(tmp_path / "camera.json", last=680)
+    wanted = Regression(camera=camera, camera_weight=10.0)
+    with pytest.raises(InvalidData, match="over 400 to 700 nm are needed"):
+        Training(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
+    wanted = Regression(camera=tmp_path / "none.json", camera_weight=10.0)
+    with pytest.raises(UnreadableFile, match="check the path"):
+        Training(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
 
 
 @pytest.mark.parametrize(

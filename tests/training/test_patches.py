@@ -1,0 +1,87 @@
+"""Patches, where they are larger than their scene; what is not known of them counts nowhere."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator
+
+from hsi_xr.training import losses
+from hsi_xr.training.config import Data
+from hsi_xr.training.loop import Training
+from hsi_xr.training.patches import Patches, Scenes, extended
+from hsi_xr.training.two_stage import statistics
+from tests.training.small import SYSTEMS, Slopes, run_of
+
+SIZES = [(36, 50), (64, 50), (36, 64), (7, 3), (1, 2)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_beyond_a_scene_its_picture_is_mirrored_and_its_cube_unknown(size):
+    numbers = Generator().manual_seed(0)
+    cube, rgb = (torch.rand(count, *size, generator=numbers) for count in (4, 3))
+    found, seen = extended(cube, rgb, 64)
+    missing = [(0, 0), *((0, 64 - each) for each in size)]
+    np.testing.assert_array_equal(seen, np.pad(rgb, missing, mode="reflect"))
+    np.testing.assert_array_equal(found, np.pad(cube, missing, constant_values=np.nan))
+
+
+def test_a_scene_that_holds_a_patch_stays_as_it_is():
+    cube, rgb = torch.rand(4, 8, 8), torch.rand(3, 8, 8)
+    found, seen = extended(cube, rgb, 8)
+    assert found is cube and seen is rgb
+
+
+@pytest.mark.parametrize(("side", "grid"), [(40, 1), (40, 8), (200, 8)])
+def test_a_patch_knows_as_much_as_its_scene_has(side, grid, tmp_path):
+    """36 x 50 px, turned or not: what lies within the scene is known, and nothing else."""
+    wanted = Data(name="slopes", folder=tmp_path, patch=side, batch=8, grid=grid)
+    patches = Patches(Scenes(Slopes(), lambda rgb, weights: {}, kept=1), ["a"], wanted, seed=0)
+    batch = patches.draw(0)
+    assert batch.rgb.shape == (8, 3, side, side) and batch.rgb.isfinite().all()
+    assert (batch.known.sum((2, 3)) == min(36, side) * min(50, side)).all()
+
+
+@pytest.mark.parametrize("kind", SYSTEMS)
+def test_every_objective_trains_on_patches_larger_than_scenes(kind, tmp_path):
+    run = run_of(kind, tmp_path)
+    run = replace(run, data=replace(run.data, patch=64, batch=1))
+    training = Training(run, Slopes())
+    values = training.step([training.patches.draw(0), training.patches.draw(1)])
+    assert all(np.isfinite(value) for value in values.values())
+    assert all(each.isfinite().all() for each in training.model.state_dict().values())
+
+
+@pytest.mark.parametrize("distance", ["mrae", "l1", "l2", "rmse", "gradients"])
+def test_what_is_found_where_nothing_is_known_costs_nothing(distance):
+    numbers = Generator().manual_seed(0)
+    found, truth = (torch.rand(2, 4, 9, 7, generator=numbers) for _ in range(2))
+    known = torch.zeros_like(truth, dtype=torch.bool)
+    known[..., :6, :5] = True
+    measure = getattr(losses, distance)
+    expected = measure(*(each[..., :6, :5] for each in (found, truth, known)))
+    found[~known], truth[~known] = 1e3, 0.0
+    assert float(measure(found, truth, known)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_statistics_of_bands_are_those_of_what_is_known():
+    """The cube, 0 where it is not known, would be darker and more varied."""
+    numbers = Generator().manual_seed(0)
+    cube = 0.5 + torch.rand(2, 3, 9, 7, generator=numbers)
+    known = torch.rand(cube.shape, generator=numbers) > 0.4
+    expected = [
+        [*(band[k].mean() for band, k in pairs), *(band[k].std() for band, k in pairs)]
+        for pairs in (list(zip(*each)) for each in zip(cube, known))
+    ]
+    found, exist = statistics(cube * known, known)
+    torch.testing.assert_close(found, torch.tensor(expected))
+    assert exist.all()
+
+
+def test_of_no_pixel_there_is_no_mean_and_of_one_no_deviation():
+    known = torch.zeros(1, 2, 4, 4, dtype=torch.bool)
+    known[0, 1, 0, 0] = True
+    found, exist = statistics(known.float(), known)
+    assert found.tolist() == [[0, 1, 0, 0]]
+    assert exist.tolist() == [[False, True, False, False]]
