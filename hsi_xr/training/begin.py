@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hsi_xr.datasets import checked, load
 from hsi_xr.datasets._base import DataSet
-from hsi_xr.errors import InvalidCheckpoint, UsageError
+from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
 from hsi_xr.networks._layout import differences
 from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import Fitted, Reconstructor, SceneFacts
@@ -114,10 +114,17 @@ def fit_first(model: Reconstructor, patches: Patches, *, pixels: int = 200) -> N
     for number in range(FITTED_ON):
         batch = patches.draw(number)
         known = batch.known.all(1).flatten().nonzero()[:, 0]
+        if not len(known):
+            continue
         keep = known[torch.linspace(0, len(known) - 1, pixels * len(batch.names)).long()]
         seen = model.seen(batch.rgb, batch.facts)
         rgb.append(seen.movedim(1, -1).flatten(0, 2)[keep])
         spectra.append(batch.cube.movedim(1, -1).flatten(0, 2)[keep])
+    if not spectra:
+        raise InvalidData(
+            f"no pixel of the first {FITTED_ON} batches of patches is known in all bands; "
+            "leave out bands or scenes"
+        )
     model.fit(torch.cat(rgb), torch.cat(spectra))
 
 

@@ -137,7 +137,7 @@ class Patches:
         row, column = (grid * int(rng.integers(max(0, size - side) // grid + 1)) for size in sizes)
         turns, down, right = (int(rng.integers(count)) for count in (4, 2, 2))
         window = (..., slice(row, row + side), slice(column, column + side))
-        both = extended(scene.cube[window], scene.rgb[window], side)
+        both = extended(scene.cube[window], scene.rgb[window], (side, side))
         if not self._data.augment:
             return both
         flipped = [axis for axis, flip in ((1, down), (2, right)) if flip]
@@ -145,16 +145,16 @@ class Patches:
         return cube, rgb
 
 
-def extended(cube: Tensor, rgb: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Both with `side` rows and columns, where they have less of them.
+def extended(cube: Tensor, rgb: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Both with so many rows and columns, where they have less of them.
 
     Beyond the scene the picture is its own mirror image, as often as it takes, and the cube is not
-    known: (bands, rows, columns), (3, rows, columns) -> the same of (side, side), NaN in the cube.
+    known: (bands, rows, columns), (3, rows, columns) -> the same of that size, NaN in the cube.
     """
-    missing = [max(0, side - size) for size in cube.shape[1:]]
+    missing = [max(0, to - here) for to, here in zip(size, cube.shape[1:])]
     if not any(missing):
         return cube, rgb
-    rows, columns = (_mirrored(size, side) for size in rgb.shape[1:])
+    rows, columns = (_mirrored(*each) for each in zip(rgb.shape[1:], size))
     below, beside = missing
     return F.pad(cube, (0, beside, 0, below), value=torch.nan), rgb[:, rows][:, :, columns]
 

@@ -59,9 +59,9 @@ def _card(training: Training, model: Any, state: Mapping[str, Any]) -> dict[str,
 def _protocol(training: Training, state: Mapping[str, Any]) -> dict[str, Any]:
     run = begin.facts_of(training.run)
     data = {key: value for key, value in run["data"].items() if key != "folder"}
-    objective = run["objective"]
-    if objective.get("camera"):
-        objective["camera"] = Path(objective["camera"]).name
+    for told in (run["objective"], data["options"]):
+        if isinstance(told.get("camera"), str):
+            told["camera"] = Path(told["camera"]).name
     local = ("out", "device", "start", "data", "config", "system")
     return {
         "command": "hsi-xr train",

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.diffusion.noise import NoiseField
@@ -12,7 +11,7 @@ from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._scene_gain import colour_means
 from hsi_xr.spectra import Bands
-from hsi_xr.training.patches import Scene, Scenes, counts
+from hsi_xr.training.patches import Scene, Scenes, counts, extended
 
 SHOWN_NM = (640.0, 550.0, 460.0)
 """Bands of a panel."""
@@ -47,17 +46,18 @@ class Validation:
     @torch.inference_mode()
     def reconstruct(self, model: Reconstructor, scene: Scene, device: str) -> Tensor:
         """(1, bands, rows, columns), as `hsi_xr.reconstruct` would of the picture in one tile."""
-        rgb, weights = scene.rgb[None].to(device), counts(scene.cube).to(device)
-        rows, columns = rgb.shape[-2:]
-        added = (0, -columns % self.stride, 0, -rows % self.stride)
-        padded = F.pad(rgb, added, mode="reflect")
-        r, c = (torch.arange(size, device=rgb.device)[None] for size in padded.shape[-2:])
+        rows, columns = scene.rgb.shape[1:]
+        size = (rows + -rows % self.stride, columns + -columns % self.stride)
+        cube, padded = (each.to(device) for each in extended(scene.cube, scene.rgb, size))
+        rgb, weights = padded[None], counts(cube)
+        means = colour_means(rgb[..., :rows, :columns], weights[..., :rows, :columns])
+        r, c = (torch.arange(each, device=rgb.device)[None] for each in size)
         field, bands = NoiseField(self.seed), len(self.bands)
         answer, _ = model.whole(
-            padded,
-            F.pad(weights, added),
+            rgb,
+            weights,
             lambda step: field.read(r, c, channels=bands, step=step),
-            means=colour_means(rgb, weights),
+            means=means,
         )
         return answer[..., :rows, :columns].float()
 

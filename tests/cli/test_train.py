@@ -80,9 +80,21 @@ def test_bands_are_said_in_numbers(file, tmp_path):
     assert card.data["training"]["data"]["options"] == {"scale": 1.0, "bands": [450, 650, 50]}
 
 
+def test_a_card_names_the_camera_that_took_the_pictures(data, file, tmp_path):
+    camera = write_camera(tmp_path / "camera.json")
+    (data / "hsi/wavelengths.csv").write_text((data / "wavelengths.csv").read_text())
+    cubes = ("--set", "data.name=cubes", "--set", f"data.folder={(data / 'hsi').as_posix()}")
+    seen = ("--set", f"data.options.camera={camera.as_posix()}", "--set", "schedule.validate=0")
+    done = run("train", file, "--out", tmp_path / "out", *cubes, *seen)
+    assert done.exit_code == 0, done.stderr
+    card = read(tmp_path / "out/model.safetensors").data
+    assert card["training"]["data"]["options"]["camera"] == "camera.json"
+    assert str(tmp_path) not in json.dumps(card)
+
+
 def test_data_that_are_not_whole_are_listed(data, file, tmp_path):
     (data / "rgb/b.tif").unlink()
     done = run("train", file, "--out", tmp_path / "out")
     assert done.exit_code == 3
-    assert "problems" in done.stderr and "'b'" in done.stderr
+    assert "1 problem" in done.stderr and "'b'" in done.stderr
     assert not (tmp_path / "out").exists()

@@ -7,29 +7,30 @@ import pytest
 import torch
 from torch import Generator
 
+from hsi_xr.errors import InvalidData
 from hsi_xr.training import losses
-from hsi_xr.training.config import Data
+from hsi_xr.training.config import Data, Schedule
 from hsi_xr.training.loop import Training
 from hsi_xr.training.patches import Patches, Scenes, extended
 from hsi_xr.training.two_stage import statistics
 from tests.training.small import SYSTEMS, Slopes, run_of
 
-SIZES = [(36, 50), (64, 50), (36, 64), (7, 3), (1, 2)]
+SIZES = [(36, 50), (64, 50), (36, 72), (7, 3), (1, 2)]
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_beyond_a_scene_its_picture_is_mirrored_and_its_cube_unknown(size):
     numbers = Generator().manual_seed(0)
     cube, rgb = (torch.rand(count, *size, generator=numbers) for count in (4, 3))
-    found, seen = extended(cube, rgb, 64)
-    missing = [(0, 0), *((0, 64 - each) for each in size)]
+    found, seen = extended(cube, rgb, (64, 72))
+    missing = [(0, 0), *((0, to - each) for to, each in zip((64, 72), size))]
     np.testing.assert_array_equal(seen, np.pad(rgb, missing, mode="reflect"))
     np.testing.assert_array_equal(found, np.pad(cube, missing, constant_values=np.nan))
 
 
 def test_a_scene_that_holds_a_patch_stays_as_it_is():
     cube, rgb = torch.rand(4, 8, 8), torch.rand(3, 8, 8)
-    found, seen = extended(cube, rgb, 8)
+    found, seen = extended(cube, rgb, (8, 8))
     assert found is cube and seen is rgb
 
 
@@ -85,3 +86,42 @@ def test_of_no_pixel_there_is_no_mean_and_of_one_no_deviation():
     found, exist = statistics(known.float(), known)
     assert found.tolist() == [[0, 1, 0, 0]]
     assert exist.tolist() == [[False, True, False, False]]
+
+
+class Narrow(Slopes):
+    """Scenes of 36 x 5 px: less than the stride of a network, and than half of it."""
+
+    def read(self, name):
+        pair = super().read(name)
+        return replace(pair, cube=pair.cube[..., :5], rgb=pair.rgb[..., :5])
+
+
+def test_scenes_narrower_than_a_stride_are_scored(tmp_path):
+    run = run_of("adversarial", tmp_path, schedule=Schedule(steps=1, validate=1))
+    Training(run, Narrow()).finish()
+    assert (tmp_path / "best.pt").is_file()
+
+
+def test_batches_of_which_nothing_is_known_fit_nothing(tmp_path):
+    """Every other scene has no truth at all; a batch is of one scene."""
+
+    class Half(Slopes):
+        def read(self, name):
+            pair = super().read(name)
+            return replace(pair, cube=np.full_like(pair.cube, np.nan)) if name == "a" else pair
+
+    run = run_of("x0", tmp_path)
+    run = replace(run, data=replace(run.data, batch=1))
+    model = Training(run, Half()).model
+    known = Training(replace(run, out=tmp_path / "known"), Slopes()).model
+    assert model.base.any() and not model.base.equal(known.base)
+
+    class Nothing(Half):
+        splits = {"train": ["a"], "validation": ["c"]}  # noqa: RUF012 - of a test
+
+        def __init__(self):
+            self.wrong = []
+            self.holes = False
+
+    with pytest.raises(InvalidData, match=r"no pixel .* known in all bands"):
+        Training(run, Nothing())
