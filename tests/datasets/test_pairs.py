@@ -6,7 +6,6 @@ import rasterio
 from affine import Affine
 
 from hsi_xr.datasets import COMMON, checked, load
-from hsi_xr.datasets._resampling import by_gaussians, needed
 from hsi_xr.errors import (
     BandMismatch,
     InvalidData,
@@ -15,6 +14,7 @@ from hsi_xr.errors import (
     UnreadableFile,
 )
 from hsi_xr.physics import srgb_decode
+from hsi_xr.resampling import by_gaussians, needed
 from hsi_xr.spectra import Bands
 from hsi_xr.training.sources import resample
 from tests.scenes import DATA, save

@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.datasets._base import Array
 from hsi_xr.spectra import Bands
 
-COMMON = Bands.regular(400, 700, 10)
-"""The grid of ARAD, CAVE and ICVL."""
+Array = NDArray[np.float32]
 
 _WIDTH = 10.0
 """nm, of bands whose width nobody tells: the step of the public data sets."""
