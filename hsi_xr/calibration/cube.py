@@ -1,6 +1,7 @@
 """A cube before and after its calibration: which bands it has, and how it is labelled."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,9 @@ from hsi_xr._version import __version__
 from hsi_xr.calibration.gains import Gains
 from hsi_xr.calibration.spectrum import sorted_bands
 from hsi_xr.errors import BandMismatch, UsageError
+from hsi_xr.raster.assets import sibling
+from hsi_xr.raster.product import Product
+from hsi_xr.raster.read import open as open_raster
 from hsi_xr.spectra import Bands
 
 Cube = xr.Dataset | xr.DataArray
@@ -40,6 +44,20 @@ def cube_of(obj: Cube) -> xr.DataArray:
             f"one has {', '.join(map(str, cube.dims))}. Give what `reconstruct` gave"
         )
     return cube.transpose("band", "y", "x")
+
+
+def opened(path: Path) -> xr.Dataset:
+    """A written product with its deviation, lazily.
+
+    Raises:
+        UnreadableFile: There is no raster of that name.
+        InvalidData: It is no product of ours.
+    """
+    deviation = sibling(Product.read(path), "std")
+    dataset = dataset_of(open_raster(path))
+    if deviation is not None:
+        dataset["reflectance_std"] = open_raster(deviation.path).variable
+    return dataset
 
 
 def bands_of(cube: xr.DataArray) -> tuple[Bands, NDArray[np.intp]]:
