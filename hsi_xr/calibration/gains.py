@@ -91,10 +91,10 @@ def applied(attrs: Mapping[Hashable, Any], wavelengths: tuple[float, ...]) -> ND
     if _PREFIX not in attrs:
         return np.ones(len(wavelengths))
     told = attrs[f"{_PREFIX}_wavelengths"], attrs[f"{_PREFIX}_gains"]
-    return at(wavelengths, *(tuple(np.atleast_1d(values).tolist()) for values in told))
+    return gains_at(wavelengths, *(tuple(np.atleast_1d(values).tolist()) for values in told))
 
 
-def at(
+def gains_at(
     wavelengths: tuple[float, ...], told: tuple[float, ...], gains: tuple[float, ...]
 ) -> NDArray[np.float64]:
     """The gains at some of the wavelengths that they are told for.

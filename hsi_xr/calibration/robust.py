@@ -100,7 +100,11 @@ def log_gains(
 
 
 def _alike(wavelengths: Vector, length: float) -> Vector:
-    """(bands, bands) correlations, which fall by e with every length."""
+    """(bands, bands) correlations, which fall by e with every length.
+
+    Smoother ones (Gaussians) would blur what models misjudge in few bands: the ends of the range,
+    the red edge.
+    """
     return np.asarray(np.exp(-np.abs(wavelengths[:, None] - wavelengths[None]) / length))
 
 

@@ -1,6 +1,7 @@
 """`gains` and `calibrate`: a cube and known spectra in, a calibrated cube out."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_xr.calibration.cube import Cube, bands_of, cube_of, dataset_of, labelled, multiplied
-from hsi_xr.calibration.gains import Gains, Judged, applied, at, rounded
+from hsi_xr.calibration.gains import Gains, Judged, applied, gains_at, rounded
 from hsi_xr.calibration.points import Point, read_table, sites_of_points
 from hsi_xr.calibration.product import sites_of_product
 from hsi_xr.calibration.robust import Comparison, Vector, log_gains
@@ -21,6 +22,8 @@ Row = Point | tuple[float, float, xr.DataArray]
 Known = str | os.PathLike[str] | Sequence[Row] | xr.Dataset | xr.DataArray
 
 _TABLE = ".csv"
+_WORSE = 0.01
+"""Relative error by which points may be further off than before; they disagree a little."""
 
 
 def gains(
@@ -44,13 +47,22 @@ def gains(
     compared = _compared(cube.isel(band=order), bands, sites, already)
     logs, counts = log_gains([pair for _, pair in compared], np.array(bands.centres), smooth)
     values = rounded(np.exp(logs))
-    return Gains(
+    found = Gains(
         wavelengths=bands.centres,
         values=values,
         points=_judged(compared, np.log(values), counts),
         method=f"gain per band over {smooth:g} nm" if np.isfinite(smooth) else "one gain",
         source=source,
     )
+    if found.after > found.before + _WORSE:
+        warnings.warn(
+            f"calibration brings the estimate further from the known spectra "
+            f"({found.before:.1%} -> {found.after:.1%}), so they contradict each other; "
+            "check their places and their scale, point by point: `print(hsi_xr.gains(...))` "
+            "(--dry-run)",
+            stacklevel=2,
+        )
+    return found
 
 
 def calibrate(
@@ -100,7 +112,7 @@ def calibrate(
     cube = cube_of(obj)
     bands, order = bands_of(cube)
     factors = np.empty(len(bands), np.float32)
-    factors[order] = at(bands.centres, found.wavelengths, found.values) / applied(
+    factors[order] = gains_at(bands.centres, found.wavelengths, found.values) / applied(
         {**cube.attrs, **obj.attrs}, bands.centres
     )
     return labelled(multiplied(dataset_of(obj), factors), found)

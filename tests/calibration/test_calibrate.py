@@ -11,7 +11,17 @@ from dask.base import tokenize
 import hsi_xr
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, UsageError
 from hsi_xr.raster.place import coordinates
-from tests.calibration.ground import CENTRES, GRID, SMOOTH, UTM, cube, point, points, spectrum
+from tests.calibration.ground import (
+    CENTRES,
+    GRID,
+    PLACES,
+    SMOOTH,
+    UTM,
+    cube,
+    point,
+    points,
+    spectrum,
+)
 
 COARSE = GRID @ Affine.translation(1, 2) @ Affine.scale(10, 8)
 SENTINEL = {"wavelength": [492.4, 559.8, 664.6], "fwhm": [66.0, 36.0, 31.0]}
@@ -67,6 +77,13 @@ def test_one_bad_point_of_five_is_set_aside():
     assert found.attributes["hsi_xr_calibration_points_set_aside"] == 1
     assert found.points[1].count < 0.01
     assert "point 2: " in str(found) and "set aside" in str(found)
+
+
+def test_points_that_contradict_each_other_are_told_of():
+    dataset = cube()
+    low, high = point(dataset, *PLACES[0], gain=0.9), point(dataset, *PLACES[1], gain=3)
+    with pytest.warns(UserWarning, match="contradict each other"):
+        hsi_xr.gains(dataset, [low, high])
 
 
 def test_calibrating_twice_changes_nothing():
