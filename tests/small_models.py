@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from hsi_xr.reconstructors import _measure, _registry
 from hsi_xr.reconstructors._card import read_untrained
 from hsi_xr.reconstructors._weights import parameters, save_model
@@ -29,5 +27,5 @@ def model_of(name: str, folder: Path, **changes: object) -> Path:
     card |= {"parameters": parameters(model), "steps": config.get("steps", card["steps"])}
     reach = _measure.Probe(model, card).reach({"quilt": _measure.quilt()})
     weights = folder / f"{name}.safetensors"
-    save_model(model, weights, {**card, "reach": reach}, dtype=torch.float32)
+    save_model(model, weights, {**card, "reach": reach})
     return weights

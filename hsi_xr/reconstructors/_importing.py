@@ -172,7 +172,7 @@ def _saved(model: Any, card: Mapping[str, Any], folder: Path) -> Card:
     with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
         made, old = Path(beside) / "made", Path(beside) / "old"
         made.mkdir()
-        save_model(model, made / WEIGHTS, card, dtype=torch.float32).rename(made / CARD)
+        save_model(model, made / WEIGHTS, card).rename(made / CARD)
         (made / ITEM).write_text(as_json(mlm_item(read(made))), encoding="utf-8")
         if folder.exists():
             folder.rename(old)

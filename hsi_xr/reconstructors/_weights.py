@@ -73,26 +73,22 @@ def _fit(model: Reconstructor, state: dict[str, Tensor], name: str) -> None:
     model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
 
 
-def save_model(
-    model: Reconstructor,
-    weights: Path,
-    card: Mapping[str, Any],
-    *,
-    dtype: torch.dtype = torch.float16,
-) -> Path:
+def save_model(model: Reconstructor, weights: Path, card: Mapping[str, Any]) -> Path:
     """Writes weights and their card, each whole or not at all.
+
+    Numbers stay as they are, in single precision: coefficients of a regression nearly cancel, and
+    do not survive rounding to half of it.
 
     Args:
         model: Whose `state_dict` is written.
         weights: Where to; ends in .safetensors.
         card: What is said of the model; the checksum is added.
-        dtype: Of the numbers that are written.
 
     Returns:
         The card's path: beside the weights, of their name.
     """
     part, beside = weights.with_suffix(".part"), weights.with_suffix(".json")
-    state = {key: tensor.to(dtype).contiguous() for key, tensor in model.state_dict().items()}
+    state = {key: tensor.float().contiguous() for key, tensor in model.state_dict().items()}
     save_file(state, part, metadata={"name": card["name"], "version": card["version"]})
     part.chmod(0o644)
     os.replace(part, weights)

@@ -5,8 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hsi_xr.reconstructors import _measure
 from hsi_xr.reconstructors._card import CARD, WEIGHTS, as_json, read
 from hsi_xr.reconstructors._mlm import mlm_item
@@ -31,7 +29,7 @@ def release(training: Training, *, measure: bool = True) -> Path:
     card = _card(training, model, state)
     weights = out / WEIGHTS
     about = {**card, **(_measure.measured(model, card) if measure else {})}
-    save_model(model, weights, about, dtype=torch.float32).rename(out / CARD)
+    save_model(model, weights, about).rename(out / CARD)
     (out / ITEM).write_text(as_json(mlm_item(read(weights))), encoding="utf-8")
     return weights
 
