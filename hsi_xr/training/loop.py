@@ -165,8 +165,9 @@ class Training:
             for name, value in self._backward(turn, (number, place), batch).items():
                 known = values.get(f"{turn.name}/{name}", 0.0)
                 values[f"{turn.name}/{name}"] = known + value / len(batches)
-        self.scaler.unscale_(optimiser)
+        # first, for it is the scaler that meets an overflow, and so it must in every process
         self.ranks.average(each.grad for each in turn.parameters)
+        self.scaler.unscale_(optimiser)
         norm = torch.nn.utils.clip_grad_norm_(turn.parameters, wanted.clip or math.inf)
         # in half precision an overflow is met with a smaller scale, and no step
         if not norm.isfinite() and not self.scaler.is_enabled():
