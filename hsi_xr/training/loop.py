@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from hsi_xr.datasets._base import DataSet
-from hsi_xr.errors import DestinationExists, Diverged, UsageError
+from hsi_xr.errors import DestinationExists, DestinationUnwritable, Diverged, UsageError
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.training import begin, checkpoints
 from hsi_xr.training.config import Run
@@ -91,7 +91,8 @@ class Training:
 
         Raises:
             Diverged: A loss or gradient is no number; the last checkpoint is kept.
-            Incomplete: A checkpoint could not be written; the one before it is kept.
+            DestinationUnwritable: The folder cannot be made.
+            Incomplete: A checkpoint or the log could not be written; the last checkpoint is kept.
         """
         steps, log = self.run.schedule.steps, self._opened()
         batches = self._batches()
@@ -108,8 +109,15 @@ class Training:
         """The log, and a checkpoint to fall back on, of the process that writes."""
         if not self.ranks.first:
             return None
-        self.run.out.mkdir(parents=True, exist_ok=True)
+        try:
+            self.run.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DestinationUnwritable(
+                f"the folder {str(self.run.out)!r} cannot be made ({error.strerror or error}); "
+                "give another out"
+            ) from error
         if not self.done:
+            (self.run.out / BEST).unlink(missing_ok=True)  # of a run that is not gone on with
             self._save()
         return Log(self.run.out, done=self.done)
 
