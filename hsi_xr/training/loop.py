@@ -248,6 +248,7 @@ class Training:
         """All that a run goes on from; random numbers follow from the seed and the step."""
         return {
             "run": begin.facts_of(self.run),
+            "processes": self.ranks.count,
             "done": self.done,
             "model": self.model.state_dict(),
             "average": self.average,
@@ -263,6 +264,12 @@ class Training:
             raise UsageError(
                 f"the run in {str(self.run.out)!r} was begun with another {', '.join(keys)}; "
                 "resume it as it was, or give another out"
+            )
+        if (count := state.get("processes", 1)) != self.ranks.count:
+            raise UsageError(
+                f"the run in {str(self.run.out)!r} was begun with {count} processes, and not "
+                f"{self.ranks.count}, which would draw other batches; resume it as it was, or give "
+                "another out"
             )
         self.model.load_state_dict(state["model"])
         self.objective.beside.load_state_dict(state["beside"])

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
+from hsi_xr.errors import UsageError
 from hsi_xr.training import checkpoints
 from hsi_xr.training.config import Optimiser, Schedule
 from hsi_xr.training.loop import LAST, Training
@@ -80,3 +82,13 @@ def test_an_overflow_in_one_process_is_met_in_all(tmp_path):
     training.step([training.patches.draw(number) for number in range(2)])
     assert training.scaler.get_scale() == scale / 2
     assert all(value.equal(before[key]) for key, value in training.model.state_dict().items())
+
+
+def test_a_run_of_two_processes_is_not_resumed_by_one(tmp_path):
+    """Each draws a batch of its own: of another number the batches are others."""
+    run = run_of("regression", tmp_path, device="cpu")
+    training = Training(run, Slopes())
+    training.ranks = Ranks(rank=0, count=2)
+    checkpoints.write(training.state(), tmp_path / LAST)
+    with pytest.raises(UsageError, match="was begun with 2 processes, and not 1"):
+        Training(run, Slopes(), resume=True)
