@@ -11,6 +11,8 @@ from hsi_xr._version import __version__
 
 if TYPE_CHECKING:
     from hsi_xr import errors
+    from hsi_xr.calibration.gains import Gains
+    from hsi_xr.calibration.verbs import calibrate, gains
     from hsi_xr.facts import Survey
     from hsi_xr.pipeline import reconstruct, survey
     from hsi_xr.planning import plan
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
     from hsi_xr.reconstructors import models
 
 __all__ = [
+    "Gains",
     "Survey",
     "__version__",
+    "calibrate",
     "describe",
     "errors",
+    "gains",
     "models",
     "open",
     "plan",
@@ -33,8 +38,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Gains": "hsi_xr.calibration.gains",
     "Survey": "hsi_xr.facts",
+    "calibrate": "hsi_xr.calibration.verbs",
     "describe": "hsi_xr.raster.describe",
+    "gains": "hsi_xr.calibration.verbs",
     "models": "hsi_xr.reconstructors",
     "open": "hsi_xr.raster.read",
     "plan": "hsi_xr.planning",

@@ -11,6 +11,8 @@ import xarray as xr
 if TYPE_CHECKING:
     import pystac
 
+    from hsi_xr.calibration.gains import Gains
+    from hsi_xr.calibration.verbs import Known
     from hsi_xr.facts import Survey
     from hsi_xr.options import Options, Reading
     from hsi_xr.planning import Plan
@@ -51,6 +53,32 @@ class HsiAccessor:
         from hsi_xr.pipeline import survey
 
         return survey(self._obj, model, exact=exact, **reading)
+
+    def gains(
+        self,
+        known: "Known",
+        *,
+        crs: str | None = None,
+        scale: float = 1.0,
+        smooth: float = 60.0,
+    ) -> "Gains":
+        """Estimates the factor of each band that brings a cube to known spectra."""
+        from hsi_xr.calibration.verbs import gains
+
+        return gains(self._obj, known, crs=crs, scale=scale, smooth=smooth)
+
+    def calibrate(
+        self,
+        known: "Known | Gains",
+        *,
+        crs: str | None = None,
+        scale: float = 1.0,
+        smooth: float = 60.0,
+    ) -> xr.Dataset:
+        """Brings a cube to spectra that are known on its ground. See `hsi_xr.calibrate`."""
+        from hsi_xr.calibration.verbs import calibrate
+
+        return calibrate(self._obj, known, crs=crs, scale=scale, smooth=smooth)
 
     def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
         """The bands of a cube nearest to three wavelengths in nm, as a picture."""

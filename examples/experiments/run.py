@@ -126,6 +126,7 @@ def work(job: Job) -> str:
     """Trains and scores one system; results appear when all is done."""
     import torch
 
+    from hsi_xr.errors import Diverged
     from hsi_xr.training.begin import open_data
     from hsi_xr.training.loop import Training
     from hsi_xr.training.release import release
@@ -135,7 +136,10 @@ def work(job: Job) -> str:
     run = run_of(job, steps_of(job))
     training = Training(run, open_data(run.data))
     wall, cpu = perf_counter(), process_time()
-    training.finish()
+    try:
+        training.finish()
+    except Diverged as error:
+        return f"{job.trial} {job.label}: {error}"
     found: dict[str, Any] = {
         "steps": training.done,
         "patches": training.done * run.data.batch,

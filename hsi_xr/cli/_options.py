@@ -1,4 +1,4 @@
-"""The many options of `reconstruct`, gathered into the few values that they describe."""
+"""The many options of commands, gathered into the few values that they describe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -34,6 +34,16 @@ class Run:
     halo: int | None
     batch: int | None
     device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What is known of the ground, and how it is used."""
+
+    known_scale: float
+    known_crs: str | None
+    known_bands: str | None
+    smooth: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +145,30 @@ _RUN = (
     click.option("--batch", type=int, metavar="TILES", help="Tiles at once [default: what fits]."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
 )
+_GROUND = (
+    click.option(
+        "--known-scale",
+        type=float,
+        default=1.0,
+        show_default=True,
+        metavar="FACTOR",
+        help="Factor from known numbers to reflectance in 0..1: 0.01 for percent.",
+    ),
+    click.option("--known-crs", metavar="CRS", help="Of the points [default: that of CUBE]."),
+    click.option(
+        "--known-bands",
+        metavar="NM/NM,...",
+        help="Centre and width of each band of a raster KNOWN that does not tell them.",
+    ),
+    click.option(
+        "--smooth",
+        type=float,
+        default=60.0,
+        show_default=True,
+        metavar="NM",
+        help="Length over which the gain changes; inf for one gain of all bands.",
+    ),
+)
 _OUTPUT = (
     click.option("--dtype", default="int16", show_default=True, help="int16 or float32."),
     click.option(
@@ -184,4 +218,5 @@ def _gathered(
 
 scene = _gathered("scene", Scene, _SCENE)
 run = _gathered("run", Run, _RUN)
+ground = _gathered("ground", Ground, _GROUND)
 output = _gathered("output", Output, _OUTPUT)

@@ -3,8 +3,7 @@
 A file of this folder is a data set, by its name: `load("ntire2022", folder)`.
 """
 
-from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
+from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.datasets._registry import checked, load, names
-from hsi_xr.datasets._resampling import COMMON
 
 __all__ = ["COMMON", "Coding", "DataSet", "Pair", "Splits", "checked", "load", "names"]

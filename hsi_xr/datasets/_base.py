@@ -11,6 +11,9 @@ from hsi_xr.spectra import Bands
 
 Array = NDArray[np.float32]
 
+COMMON = Bands.regular(400, 700, 10)
+"""The grid of ARAD, CAVE and ICVL."""
+
 Coding = Literal["linear", "srgb"]
 
 Splits = Mapping[str, Sequence[str]]

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.datasets import _camera, _images, _options, _scenes
-from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
-from hsi_xr.datasets._resampling import COMMON
+from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData, UnknownName, UsageError
 from hsi_xr.spectra import Bands
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsi_xr.datasets import _camera, _options, _rasters, _scenes
-from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
-from hsi_xr.datasets._resampling import COMMON
+from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import HsiError, InvalidData
 from hsi_xr.spectra import Bands
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hsi_xr.datasets import _camera, _mat, _scenes
-from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
-from hsi_xr.datasets._resampling import COMMON
+from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.spectra import Bands
 
 FULL_SCALE = 4095

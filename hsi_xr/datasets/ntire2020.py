@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from hsi_xr.datasets import _images, _mat, _options, _scenes
-from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
-from hsi_xr.datasets._resampling import COMMON
+from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import UnknownName
 from hsi_xr.spectra import Bands
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hsi_xr.datasets import _images, _mat, _options, _scenes
-from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
-from hsi_xr.datasets._resampling import COMMON
+from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.spectra import Bands
 
 LEFT_OUT = ("ARAD_1K_0314", "ARAD_1K_0340", "ARAD_1K_0531")

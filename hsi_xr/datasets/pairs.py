@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsi_xr.datasets import _options, _rasters, _scenes
-from hsi_xr.datasets._averaging import Grid, averaged, check
-from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
-from hsi_xr.datasets._resampling import COMMON
-from hsi_xr.errors import BandMismatch, HsiError, MissingFact, NotGeoreferenced
+from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
+from hsi_xr.errors import BandMismatch, HsiError, InvalidData, MissingFact, NotGeoreferenced
+from hsi_xr.raster.averaging import Grid, averaged
 from hsi_xr.raster.radiometry import Radiometry, decide
 from hsi_xr.raster.read import crs_of, transform_of
 from hsi_xr.raster.read import open as open_raster
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _PICTURES = (".tif", ".tiff")
+_COARSER = 1.01
+"""Ratio of areas from which the fine pixels are larger than the coarse ones."""
 
 
 class Pairs:
@@ -104,7 +105,7 @@ class Pairs:
             kind = decide(dtype, radiometry=self.radiometry, scale=self.rgb_scale, stated=stated)
         except MissingFact as error:
             raise MissingFact(f"{str(path)!r}: {error}; that scale is rgb_scale here") from error
-        check(_grid(seen, self.crs), _grid(measured, self.crs), repr(str(path)))
+        _check_ground(_grid(seen, self.crs), _grid(measured, self.crs), repr(str(path)))
         return measured, seen, kind
 
 
@@ -119,6 +120,27 @@ def _grid(array: "xr.DataArray", crs: str | None) -> Grid:
         )
     rows, columns = array.sizes["y"], array.sizes["x"]
     return Grid(transform, told or CRS.from_user_input(crs), (rows, columns))
+
+
+def _check_ground(fine: Grid, coarse: Grid, name: str) -> None:
+    """Whether there is anything to average.
+
+    Raises:
+        InvalidData: Another CRS, rotated axes, other ground, or larger pixels.
+    """
+    if fine.crs != coarse.crs or any(g.transform.b or g.transform.d for g in (fine, coarse)):
+        raise InvalidData(
+            f"{name} and its cube have different CRS or rotated axes; bring the picture to the "
+            f"axes of the cube first, e.g. `rio warp --dst-crs {coarse.crs} ...`"
+        )
+    for edges, size in zip(coarse.within(fine), fine.shape):
+        if edges.max() <= 0 or edges.min() >= size:
+            raise InvalidData(f"{name} shows other ground than the cube of its name")
+    if abs(fine.transform.determinant) > _COARSER * abs(coarse.transform.determinant):
+        raise InvalidData(
+            f"{name} has larger pixels than the cube of its name; there is nothing to average: "
+            "bring the cube to the grid of the picture first"
+        )
 
 
 build: type[DataSet] = Pairs

@@ -30,14 +30,14 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
     found = {"reflectance": _raster(product, href, title, "reflectance")}
     for band, name in _common_names(product).items():
         found["reflectance"]["bands"][band]["eo:common_name"] = name
-    if (deviation := _sibling(product, "std")) is not None:
+    if (deviation := sibling(product, "std")) is not None:
         found["uncertainty"] = _raster(
             deviation,
             folder + deviation.path.name,
             "Standard deviation over the samples, per band",
             "uncertainty",
         )
-    if (residual := _sibling(product, "residual")) is not None:
+    if (residual := sibling(product, "residual")) is not None:
         found["residual"] = _raster(
             residual,
             folder + residual.path.name,
@@ -55,8 +55,8 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
     return found
 
 
-def _sibling(product: Product, ending: str) -> Product | None:
-    """`<stem>_<ending>.tif`, unless it is left from another run."""
+def sibling(product: Product, ending: str) -> Product | None:
+    """The product `<stem>_<ending>.tif`, unless it is left from another run."""
     path = product.path.with_name(f"{product.path.stem}_{ending}.tif")
     if not path.exists():
         return None

@@ -125,6 +125,11 @@ def _lineage(product: Product) -> str:
         if config.get("weights") == "random"
         else "A model estimate, not a measurement.",
     ]
+    if "calibration" in config:
+        sentences.append(
+            f"Its bands were calibrated to {config.get('calibration_points', 'some')} known "
+            f"spectra ({config.get('calibration_source', 'unknown')})."
+        )
     if product.crs is None:
         sentences.append("The image has no coordinate reference system: where it lies is unknown.")
     return " ".join(sentences)

@@ -9,7 +9,16 @@ import pytest
 
 from tests.command_line import run
 
-COMMANDS = ["demo", "evaluate", "evaluate-snapshots", "info", "models", "reconstruct", "train"]
+COMMANDS = [
+    "calibrate",
+    "demo",
+    "evaluate",
+    "evaluate-snapshots",
+    "info",
+    "models",
+    "reconstruct",
+    "train",
+]
 
 
 def test_help_lists_every_command_with_what_it_does():

@@ -259,7 +259,7 @@ def test_an_item_that_stays_is_named_as_stale(reconstruct, scene, out):
 
 def test_the_scene_is_never_its_own_destination(reconstruct, scene):
     before = scene.read_bytes()
-    refused(reconstruct("-q", scene, scene, "--overwrite"), 2, "the scene itself")
+    refused(reconstruct("-q", scene, scene, "--overwrite"), 2, "the file that is read")
     assert scene.read_bytes() == before
 
 

@@ -6,7 +6,6 @@ import rasterio
 from affine import Affine
 
 from hsi_xr.datasets import COMMON, checked, load
-from hsi_xr.datasets._resampling import by_gaussians, needed
 from hsi_xr.errors import (
     BandMismatch,
     InvalidData,
@@ -15,6 +14,7 @@ from hsi_xr.errors import (
     UnreadableFile,
 )
 from hsi_xr.physics import srgb_decode
+from hsi_xr.resampling import by_gaussians, needed
 from hsi_xr.spectra import Bands
 from hsi_xr.training.sources import resample
 from tests.scenes import DATA, save
@@ -107,6 +107,14 @@ def test_nan_counts_only_where_it_has_weight():
     found = by_gaussians(cube, wavelengths, Bands((400.0, 450.0, 500.0), (10.0,) * 3))
     assert np.isfinite(found[:2]).all() and np.isnan(found[2]).sum() == 1
     assert needed(wavelengths, Bands((500.0,))).tolist() == [False, False, True, True, False]
+
+
+def test_a_single_spectrum_is_averaged_as_a_cube_is():
+    wavelengths = np.arange(395, 456, 5).astype("float32")
+    spectrum = np.linspace(0.1, 0.7, 13, dtype="float32")
+    bands = Bands.regular(400, 450, 10)
+    cube = by_gaussians(spectrum[:, None, None], wavelengths, bands)
+    np.testing.assert_array_equal(by_gaussians(spectrum, wavelengths, bands), cube[:, 0, 0])
 
 
 def test_extents_may_differ_and_what_one_does_not_show_is_unknown(plots):

@@ -7,15 +7,11 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from hsi_xr.datasets._base import Array
-from hsi_xr.errors import InvalidData
-
+Array = NDArray[np.float32]
 Edges = NDArray[np.floating[Any]]
 
 _SEEN = 0.5
 """Share of a coarse pixel that must be known for its mean to be."""
-_COARSER = 1.01
-"""Ratio of areas from which the fine pixels are larger than the coarse ones."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +30,6 @@ class Grid:
         rows = near.f + near.e * np.arange(self.shape[0] + 1)
         columns = near.c + near.a * np.arange(self.shape[1] + 1)
         return (rows - far.f) / far.e, (columns - far.c) / far.a
-
-
-def check(fine: Grid, coarse: Grid, name: str) -> None:
-    """Whether there is anything to average.
-
-    Raises:
-        InvalidData: Another CRS, rotated axes, other ground, or larger pixels.
-    """
-    if fine.crs != coarse.crs or any(g.transform.b or g.transform.d for g in (fine, coarse)):
-        raise InvalidData(
-            f"{name} and its cube have different CRS or rotated axes; bring the picture to the "
-            f"axes of the cube first, e.g. `rio warp --dst-crs {coarse.crs} ...`"
-        )
-    for edges, size in zip(coarse.within(fine), fine.shape):
-        if edges.max() <= 0 or edges.min() >= size:
-            raise InvalidData(f"{name} shows other ground than the cube of its name")
-    if abs(fine.transform.determinant) > _COARSER * abs(coarse.transform.determinant):
-        raise InvalidData(
-            f"{name} has larger pixels than the cube of its name; there is nothing to average: "
-            "bring the cube to the grid of the picture first"
-        )
 
 
 def averaged(values: Array, fine: Grid, coarse: Grid) -> Array:

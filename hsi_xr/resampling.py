@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.datasets._base import Array
 from hsi_xr.spectra import Bands
 
-COMMON = Bands.regular(400, 700, 10)
-"""The grid of ARAD, CAVE and ICVL."""
+Array = NDArray[np.float32]
 
 _WIDTH = 10.0
 """nm, of bands whose width nobody tells: the step of the public data sets."""
@@ -33,9 +31,9 @@ def by_gaussians(cube: Array, wavelengths: Array, bands: Bands) -> Array:
     """
     weights = _weights(wavelengths, bands)
     found = np.full((len(bands), *cube.shape[1:]), np.nan, dtype="float32")
-    for mean, row in zip(found, weights):
+    for band, row in enumerate(weights):
         if (used := np.flatnonzero(row)).size:  # others may be NaN
-            mean[...] = np.tensordot(row[used] / row.sum(), cube[used], 1)
+            found[band] = np.tensordot(row[used] / row.sum(), cube[used], 1)
     return found
 
 

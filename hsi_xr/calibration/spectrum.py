@@ -1,0 +1,135 @@
+"""A known spectrum, and what its numbers are of the bands of a cube."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hsi_xr.errors import InvalidData
+from hsi_xr.raster.wavelengths import nm_per_unit
+from hsi_xr.resampling import by_gaussians, by_lines
+from hsi_xr.spectra import Bands
+
+Vector = NDArray[np.float64]
+
+BRIGHT = 2.0
+"""No reflectance of ground; percent and stored integers are above."""
+_WIDE = 2.0
+"""Widths of the cube's bands from which on a band sees several of them."""
+_SHORT = 100.0
+"""nm; wavelengths of light below this are in um."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Reflectance by wavelength."""
+
+    bands: Bands
+    """Widths are NaN where a number is that of one wavelength."""
+    values: Vector
+    """(bands,), positive; NaN where not known."""
+
+    @classmethod
+    def of(cls, array: xr.DataArray, name: str) -> "Spectrum":
+        """Of an array over `wavelength`, with `fwhm` where its numbers are of wide bands.
+
+        Raises:
+            InvalidData: It is no spectrum of reflectance in [0, 1].
+        """
+        if array.dims != ("wavelength",) or "wavelength" not in array.coords or not array.size:
+            raise InvalidData(
+                f"the spectrum of {name} has dimensions {', '.join(map(str, array.dims))}; give "
+                "an array over the coordinate `wavelength` in nm, e.g. "
+                "xr.DataArray(values, {'wavelength': nm}, 'wavelength')"
+            )
+        bands, order = sorted_bands(array, name)
+        values = np.asarray(array.values, np.float64)[order]
+        _check(values, bands, name)
+        return cls(bands, values)
+
+    def beside(self, cube: Bands) -> tuple[Vector, Vector]:
+        """Known numbers (n,) that a cube can be compared with, and its share in each, (n, bands).
+
+        A spectrum that is finer than the cube is averaged by the cube's bands. Otherwise a wide
+        band averages the cube's by its Gaussian, and a narrow one lies between two of them.
+        """
+        if _step(self.bands) < _step(cube):
+            # a column: its mean is written in place
+            known = by_gaussians(
+                self.values[:, None].astype("float32"),
+                np.array(self.bands.centres, "float32"),
+                cube,
+            )[:, 0].astype(np.float64)
+            mixing = np.eye(len(cube))
+        else:
+            known, mixing = self.values, _mixing(self.bands, cube)
+        usable = np.isfinite(known) & np.isfinite(mixing).all(1)
+        return known[usable], mixing[usable]
+
+
+def sorted_bands(array: xr.DataArray, name: str) -> tuple[Bands, NDArray[np.intp]]:
+    """The bands of an array by ascending wavelength, and where each of them is.
+
+    Args:
+        array: With coordinate `wavelength`, in nm unless it says otherwise, and perhaps `fwhm`.
+        name: Of the array, for errors.
+
+    Raises:
+        InvalidData: A wavelength is told twice, or is none.
+    """
+    unit = nm_per_unit(str(array["wavelength"].attrs.get("units", "nm"))) or np.nan
+    centres = np.asarray(array["wavelength"].values, np.float64) * unit
+    if not (centres >= _SHORT).all():
+        raise InvalidData(
+            f"the wavelengths of {name} are {_range(centres)} nm, which is no light that is "
+            "reflected; give them in nm"
+        )
+    order = np.argsort(centres)
+    twice = centres[order][1:][np.diff(centres[order]) == 0]
+    if twice.size:
+        raise InvalidData(f"{name} tells {twice[0]:g} nm twice; leave one of them out")
+    widths = np.full(len(centres), np.nan)
+    if "fwhm" in array.coords:
+        widths = np.asarray(array["fwhm"].values, np.float64) * unit
+    return Bands(tuple(centres[order].tolist()), tuple(widths[order].tolist())), order
+
+
+def _check(values: Vector, bands: Bands, name: str) -> None:
+    if not np.isfinite(values).any():
+        raise InvalidData(f"the spectrum of {name} has no numbers; leave the point out")
+    if (highest := np.nanmax(values)) > BRIGHT:
+        raise InvalidData(
+            f"the spectrum of {name} reaches {highest:g}, and a white reflector is 1; give the "
+            "scale that brings it to [0, 1], scale=0.01 (--known-scale 0.01) for percent"
+        )
+    if (lowest := np.nanmin(values)) <= 0:
+        at = bands.centres[int(np.nanargmin(values))]
+        raise InvalidData(
+            f"the spectrum of {name} is {lowest:g} at {at:g} nm, and nothing reflects less than "
+            "nothing; leave that number empty (NaN), or the point out"
+        )
+
+
+def _step(bands: Bands) -> float:
+    """From one band to the next, usually, in nm."""
+    return float(np.median(np.diff(bands.centres))) if len(bands) > 1 else np.inf
+
+
+def _mixing(known: Bands, cube: Bands) -> Vector:
+    """(known, bands), NaN for what the cube does not reach."""
+    centres, every = np.array(cube.centres, "float32"), np.eye(len(cube), dtype="float32")
+    mixing = by_lines(every, centres, known).astype(np.float64)
+    own, widths = np.array(cube.widths), np.array(known.widths)
+    wide = widths >= _WIDE * np.median(own)
+    if wide.any():
+        middle, half = np.array(known.centres), widths / 2
+        first, last = cube.centres[0] - own[0] / 2, cube.centres[-1] + own[-1] / 2
+        covered = (middle - half >= first) & (middle + half <= last)
+        mixing[wide] = by_gaussians(every, centres, known)[wide]
+        mixing[wide & ~covered] = np.nan
+    return np.asarray(mixing / mixing.sum(1, keepdims=True))
+
+
+def _range(centres: Vector) -> str:
+    return f"{np.min(centres):g} to {np.max(centres):g}"

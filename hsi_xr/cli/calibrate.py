@@ -1,0 +1,90 @@
+"""`hsi-xr calibrate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hsi_xr.cli import _console, _options, _product
+from hsi_xr.cli._console import log
+from hsi_xr.cli._progress import MODES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@click.command("calibrate")
+@click.argument("cube")
+@click.argument("known", type=click.Path(path_type=Path))
+@click.argument("dst", type=click.Path(dir_okay=False, path_type=Path))
+@_options.ground
+@_options.output
+@click.option("--dry-run", is_flag=True, help="Tell the gains and the error of each point, stop.")
+@click.option(
+    "--progress",
+    "mode",
+    type=click.Choice(MODES),
+    default="auto",
+    show_default=True,
+    help="auto: a bar on a terminal.",
+)
+@_console.options
+def command(
+    cube: str,
+    known: Path,
+    dst: Path,
+    ground: _options.Ground,
+    output: _options.Output,
+    dry_run: bool,
+    mode: str,
+) -> None:
+    """Bring a reconstructed CUBE to spectra that are KNOWN on its ground, as DST.
+
+    KNOWN is a table (.csv) with columns x, y, perhaps size and name, and wavelengths in nm; or a
+    raster of the same ground, such as three bands of Sentinel-2. Every band of CUBE is multiplied
+    by one gain; a deviation beside it as well.
+    """
+    import hsi_xr
+    from hsi_xr.calibration.cube import opened
+
+    dataset = opened(Path(cube))
+    acquired = _product.acquisition(cube, dst, output, dataset.attrs.get("datetime"))
+    gains = hsi_xr.gains(
+        dataset,
+        _with_bands(known, ground.known_bands),
+        crs=ground.known_crs,
+        scale=ground.known_scale,
+        smooth=ground.smooth,
+    )
+    if dry_run:
+        click.echo(gains)
+        return
+    log.info("%s", gains)
+    calibrated = hsi_xr.calibrate(dataset, gains)
+    if acquired is not None:
+        calibrated.attrs["datetime"] = acquired
+    _product.warn_of_items(cube, dst, output, acquired)
+    _product.write(calibrated, dst, output, mode)
+    click.echo(dst)
+    if acquired is not None and output.stac is not False:
+        click.echo(_product.describe(dst, cube, acquired))
+
+
+def _with_bands(known: Path, bands: str | None) -> "Path | xr.DataArray":
+    """What is known, with the wavelengths that were said."""
+    if bands is None:
+        return known
+    import hsi_xr
+    from hsi_xr.calibration.points import read_bands
+    from hsi_xr.errors import BandMismatch, UsageError
+
+    if known.suffix.lower() == ".csv":
+        raise UsageError("a table tells its own wavelengths; --known-bands is for rasters")
+    array = hsi_xr.open(known)
+    told = read_bands(bands.split(","), "--known-bands")
+    if len(told["wavelength"]) != array.sizes["band"]:
+        raise BandMismatch(
+            f"{str(known)!r} has {array.sizes['band']} bands, and --known-bands tells of "
+            f"{len(told['wavelength'])}; tell of each, in order"
+        )
+    return array.assign_coords({name: ("band", values) for name, values in told.items()})
