@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 from hsi_xr.datasets._base import Pair, Splits
@@ -61,9 +62,28 @@ def lists(folder: Path, files: dict[str, str]) -> dict[str, Sequence[str]]:
 
 
 def own_lists(folder: Path, names: Iterable[str]) -> Splits:
-    """Splits by `train.txt`, `validation.txt`, `test.txt` of a folder; without, all train."""
+    """Splits by `train.txt`, `validation.txt`, `test.txt` of a folder; without, all train.
+
+    Raises:
+        InvalidData: As of `lists` and `apart`.
+    """
     files = {split: f"{split}.txt" for split in ("train", "validation", "test")}
-    return lists(folder, files) or {"train": tuple(sorted(names))}
+    return apart(lists(folder, files)) or {"train": tuple(sorted(names))}
+
+
+def apart(splits: Splits) -> Splits:
+    """The splits.
+
+    Raises:
+        InvalidData: Two share a scene.
+    """
+    for (one, scenes), (other, more) in combinations(splits.items(), 2):
+        if both := sorted({*scenes} & {*more}):
+            raise InvalidData(
+                f"{both[0]!r} is in the splits {one!r} and {other!r}; leave one"
+                + (f" ({len(both)} scenes are in both)" if len(both) > 1 else "")
+            )
+    return splits
 
 
 def _listed(path: Path) -> tuple[str, ...]:

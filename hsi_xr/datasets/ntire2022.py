@@ -31,6 +31,9 @@ class Ntire2022:
             has no tone curve, which is `linear`.
         size: (rows, columns) of a scene.
 
+    Raises:
+        InvalidData: A scene is in two splits.
+
     Source: Arad et al. 2022, NTIRE 2022 Spectral Recovery Challenge (CVPRW); layout and lists
         of https://github.com/caiyuanhao1998/MST-plus-plus.
     """
@@ -42,11 +45,13 @@ class Ntire2022:
     ) -> None:
         self.folder = _scenes.existing(folder)
         self.coding: Coding = _options.coding(coding)
-        self.splits: Splits = {
-            **_benchmark(),
-            **_scenes.lists(folder, _LISTS),
-            **_scenes.lists(folder / "split_txt", _LISTS),
-        }
+        self.splits: Splits = _scenes.apart(
+            {
+                **_benchmark(),
+                **_scenes.lists(folder, _LISTS),
+                **_scenes.lists(folder / "split_txt", _LISTS),
+            }
+        )
         self.size = _options.size(size)
 
     def read(self, name: str) -> Pair:

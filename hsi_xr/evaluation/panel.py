@@ -168,7 +168,7 @@ def _spectrum(
     axes.plot(nm, truth, color=_INK, linewidth=1.8, linestyle=(0, (5, 2)), label="truth")
     axes.plot(nm, estimate, color=colour, linewidth=2.4, label="estimate")
     axes.set_title(
-        f"● {rank}: error {100 * error:.2g} % (row {place[0]}, column {place[1]})",
+        f"● {rank}: error {percent(error)} (row {place[0]}, column {place[1]})",
         fontsize=11, color=colour, fontweight="bold", loc="left",
     )  # fmt: skip
     axes.set_xlim(nm[0], nm[-1])
@@ -181,6 +181,11 @@ def _spectrum(
     if number == 0:
         axes.set_ylabel("as the data set scales it", color=_INK)
         axes.legend(frameon=False, fontsize=9.5, loc="best", labelcolor=_INK)
+
+
+def percent(share: float) -> str:
+    """A share with two digits that count, and no power of ten."""
+    return f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def _scores(sight: Sight) -> str:

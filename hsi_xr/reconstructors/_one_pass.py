@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,14 @@ class Shown:
 
     coding: Coding = "linear"
     level: Level = "gain"
+
+    def __post_init__(self) -> None:
+        for name, kind in (("coding", Coding), ("level", Level)):
+            *others, last = map(repr, get_args(kind))
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(
+                    f"{name} must be {', '.join(others)} or {last}; got {getattr(self, name)!r}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,7 @@ class Config(Display):
     start alone, which suffices: unlike a chain of means, such a chain loses no spread."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.sampler not in ("ddim", "ancestral"):
             raise ValueError(f"sampler must be 'ddim' or 'ancestral'; got {self.sampler!r}")
         if self.sampler == "ancestral" and self.steps != self.trained_steps:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -65,7 +66,11 @@ def new_model(run: Run, data: DataSet) -> tuple[Reconstructor, Card]:
         InvalidCheckpoint: Weights that are not of this system.
     """
     card = read_untrained(_registry.card_of(run.system))
-    config = {**card.config, "bands": len(data.bands), **run.config}
+    if (bands := run.config.get("bands", len(data.bands))) != len(data.bands):
+        raise UsageError(
+            f"config.bands = {bands}, and the data set has {len(data.bands)} bands; leave it out"
+        )
+    config = {**card.config, **run.config, "bands": len(data.bands)}
     try:
         with seeded(run.seed, Use.WEIGHTS):
             model: Reconstructor = _registry.load(run.system).build(config)
@@ -86,7 +91,10 @@ def _start(model: Reconstructor, path: Path) -> None:
     weights = path / "model.safetensors" if path.is_dir() else path
     if not weights.is_file():
         raise UsageError(f"no weights file {str(weights)!r} to start from")
-    found = {key: tensor.float() for key, tensor in load_file(weights).items()}
+    try:
+        found = {key: tensor.float() for key, tensor in load_file(weights).items()}
+    except (OSError, SafetensorError) as error:
+        raise InvalidCheckpoint(f"{str(weights)!r} holds no weights ({error})") from error
     wanted = model.state_dict()
     if wrong := differences({key: wanted[key] for key in found.keys() & wanted.keys()}, found):
         raise InvalidCheckpoint(f"{str(weights)!r} does not begin this system: it {wrong}")

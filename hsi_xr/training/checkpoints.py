@@ -31,9 +31,10 @@ def write(state: State, path: Path) -> None:
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
         kept = "the one before it is kept" if path.is_file() else "there is none before it"
+        then = "go on with --resume" if any(path.parent.glob("*.pt")) else "begin anew"
         raise Incomplete(
             f"the checkpoint {str(path)!r} could not be written ({error}); {kept}. Make room, and "
-            "go on with --resume"
+            f"{then}"
         ) from error
 
 

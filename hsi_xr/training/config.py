@@ -1,6 +1,7 @@
 """What a training run is: frozen values, read from TOML; a key that is not known is refused."""
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -44,7 +45,8 @@ class Data:
     """Threads that read ahead; what is drawn does not depend on them."""
 
     def __post_init__(self) -> None:
-        _positive(self, "patch", "grid", "batch", "kept")
+        _positive(self, "patch", "grid", "batch", "kept", "scenes")
+        _not_negative(self, "crop", "workers")
         for split in (self.train, self.validation):
             if split == NEVER_TRAINED_ON:
                 raise UsageError(
@@ -66,13 +68,13 @@ class Regression:
     """Of the L1 between the colours that this camera sees of estimate and truth: 10 in AWAN."""
 
     def __post_init__(self) -> None:
+        _not_negative(self, "dark")
         if (self.camera is None) != (self.camera_weight is None):
             lacking = "camera" if self.camera is None else "camera_weight"
             raise UsageError(
                 f"objective.camera and objective.camera_weight go together; {lacking} is missing"
             )
-        if self.camera_weight is not None:
-            _positive(self, "camera_weight")
+        _positive(self, "camera_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,9 @@ class Denoising:
     dark: float = 0.0
     """As in regression."""
 
+    def __post_init__(self) -> None:
+        _not_negative(self, "gradient", "mrae", "dark")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Adversarial:
@@ -102,8 +107,8 @@ class Adversarial:
     """The critic's, scheduled as the optimiser's; None is the optimiser's."""
 
     def __post_init__(self) -> None:
-        if self.critic_rate is not None:
-            _positive(self, "critic_rate")
+        _positive(self, "width", "critic_rate")
+        _not_negative(self, "l1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +133,7 @@ class TwoStage:
 
     def __post_init__(self) -> None:
         _positive(self, "first")
+        _not_negative(self, "dark", "weight")
         if (self.stages == "host") != (self.latent > 0):
             raise UsageError(
                 "objective.latent is the second stage of stages = 'host', and of it alone; "
@@ -192,7 +198,11 @@ class Optimiser:
                 f"of {', '.join(shaped)}, optimiser.schedule = {self.schedule!r} takes "
                 f"{', '.join(needed) or 'none'}; got {', '.join(given) or 'none'}"
             )
-        _positive(self, "accumulate", "rate", *needed)
+        _positive(self, "accumulate", "rate", "clip", *needed)
+        _not_negative(self, "floor", "warm_up")
+        for beta in self.betas:
+            if not 0 <= beta < 1:
+                raise UsageError(f"betas must be in [0, 1); got {beta}")
         if self.factor is not None and self.factor >= 1:
             raise UsageError(f"factor must be below 1, for rates fall; got {self.factor}")
 
@@ -209,6 +219,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         _positive(self, "steps", "save", "log")
+        _not_negative(self, "validate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,8 +271,10 @@ def _set(table: dict[str, Any], change: str) -> None:
     if not equals:
         raise UsageError(f"{change!r} is not key=value, e.g. optimiser.rate=1e-4")
     *above, last = key.strip().split(".")
-    for name in above:
+    for place, name in enumerate(above, 1):
         table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{'.'.join(above[:place])} is no table, and has no key {last!r}")
     try:
         table[last] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -326,15 +339,24 @@ def _plain(kind: Any, value: Any, where: str) -> Any:
         return Path(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if kind is float and isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{where} must be finite; got {value}")
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise UsageError(f"{where} must be of type {kind.__name__}; got {value!r}")
     return value
 
 
 def _positive(table: Any, *names: str) -> None:
+    """Those that are given; what may be left out is None."""
     for name in names:
-        if getattr(table, name) <= 0:
-            raise UsageError(f"{name} must be above 0; got {getattr(table, name)}")
+        if (value := getattr(table, name)) is not None and value <= 0:
+            raise UsageError(f"{name} must be above 0; got {value}")
+
+
+def _not_negative(table: Any, *names: str) -> None:
+    for name in names:
+        if getattr(table, name) < 0:
+            raise UsageError(f"{name} must not be negative; got {getattr(table, name)}")
 
 
 def _at(where: str, key: str) -> str:

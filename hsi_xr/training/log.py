@@ -2,11 +2,14 @@
 
 import csv
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+
+from hsi_xr.errors import Incomplete
 
 FILE = "log.csv"
 HEAD = ("step", "name", "value")
@@ -17,26 +20,39 @@ class Log:
 
     Args:
         done: Steps that were taken before; rows of later ones, which are taken again, are dropped.
+
+    Raises:
+        Incomplete: The disk is full, here or in `scalars`.
     """
 
     def __init__(self, folder: Path, *, done: int) -> None:
-        path = folder / FILE
-        kept = [row for row in _rows(path) if int(row[0]) <= done] if done else []
-        self._file = path.open("w", newline="", encoding="utf-8", buffering=1)
-        self._rows = csv.writer(self._file)
-        self._rows.writerows([HEAD, *kept])
+        self._path = folder / FILE
+        kept = [row for row in _rows(self._path) if int(row[0]) <= done] if done else []
+        self._file = self._path.open("w", newline="", encoding="utf-8", buffering=1)
+        self._write([HEAD, *kept])
         self._board = _board(folder, done)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self._rows.writerow((step, name, repr(value)))
-            if self._board:
+        self._write([(step, name, repr(value)) for name, value in values.items()])
+        if self._board:
+            for name, value in values.items():
                 self._board.add_scalar(name, value, step)
 
     def panel(self, step: int, name: str, image: Tensor) -> None:
         """(3, rows, columns) in [0, 1]."""
         if self._board:
             self._board.add_image(name, image, step)
+
+    def _write(self, rows: Iterable[Sequence[object]]) -> None:
+        try:
+            csv.writer(self._file).writerows(rows)
+        except OSError as error:
+            with suppress(OSError):  # what did not fit is still to be written
+                self._file.close()
+            raise Incomplete(
+                f"the log {str(self._path)!r} could not be written ({error}); the last checkpoint "
+                "is kept. Make room, and go on with --resume"
+            ) from error
 
     def close(self) -> None:
         self._file.close()

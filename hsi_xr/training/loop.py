@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from hsi_xr.datasets._base import DataSet
-from hsi_xr.errors import DestinationExists, Diverged, UsageError
+from hsi_xr.errors import DestinationExists, DestinationUnwritable, Diverged, UsageError
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.training import begin, checkpoints
 from hsi_xr.training.config import Run
@@ -91,7 +91,8 @@ class Training:
 
         Raises:
             Diverged: A loss or gradient is no number; the last checkpoint is kept.
-            Incomplete: A checkpoint could not be written; the one before it is kept.
+            DestinationUnwritable: The folder cannot be made.
+            Incomplete: A checkpoint or the log could not be written; the last checkpoint is kept.
         """
         steps, log = self.run.schedule.steps, self._opened()
         batches = self._batches()
@@ -108,8 +109,15 @@ class Training:
         """The log, and a checkpoint to fall back on, of the process that writes."""
         if not self.ranks.first:
             return None
-        self.run.out.mkdir(parents=True, exist_ok=True)
+        try:
+            self.run.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DestinationUnwritable(
+                f"the folder {str(self.run.out)!r} cannot be made ({error.strerror or error}); "
+                "give another out"
+            ) from error
         if not self.done:
+            (self.run.out / BEST).unlink(missing_ok=True)  # of a run that is not gone on with
             self._save()
         return Log(self.run.out, done=self.done)
 
@@ -165,8 +173,9 @@ class Training:
             for name, value in self._backward(turn, (number, place), batch).items():
                 known = values.get(f"{turn.name}/{name}", 0.0)
                 values[f"{turn.name}/{name}"] = known + value / len(batches)
-        self.scaler.unscale_(optimiser)
+        # first, for it is the scaler that meets an overflow, and so it must in every process
         self.ranks.average(each.grad for each in turn.parameters)
+        self.scaler.unscale_(optimiser)
         norm = torch.nn.utils.clip_grad_norm_(turn.parameters, wanted.clip or math.inf)
         # in half precision an overflow is met with a smaller scale, and no step
         if not norm.isfinite() and not self.scaler.is_enabled():
@@ -239,6 +248,7 @@ class Training:
         """All that a run goes on from; random numbers follow from the seed and the step."""
         return {
             "run": begin.facts_of(self.run),
+            "processes": self.ranks.count,
             "done": self.done,
             "model": self.model.state_dict(),
             "average": self.average,
@@ -254,6 +264,12 @@ class Training:
             raise UsageError(
                 f"the run in {str(self.run.out)!r} was begun with another {', '.join(keys)}; "
                 "resume it as it was, or give another out"
+            )
+        if (count := state.get("processes", 1)) != self.ranks.count:
+            raise UsageError(
+                f"the run in {str(self.run.out)!r} was begun with {count} processes, and not "
+                f"{self.ranks.count}, which would draw other batches; resume it as it was, or give "
+                "another out"
             )
         self.model.load_state_dict(state["model"])
         self.objective.beside.load_state_dict(state["beside"])

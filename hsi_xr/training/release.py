@@ -38,7 +38,7 @@ def _card(training: Training, model: Any, state: Mapping[str, Any]) -> dict[str,
     system, bands = training.card.data, training.data.bands
     config = asdict(model.config)
     return {
-        **system,
+        **{key: value for key, value in system.items() if key != "weights_from"},
         "name": f"{training.run.system}-{training.run.data.name}",
         "version": f"step-{state['done']}",
         "licence": "unknown: ask who trained the weights",
@@ -67,6 +67,7 @@ def _protocol(training: Training, state: Mapping[str, Any]) -> dict[str, Any]:
         "scenes": len(begin.split(training.data, training.run.data.train)),
         "start": training.run.start.name if training.run.start else None,
         **{key: value for key, value in run.items() if key not in local},
+        "processes": training.ranks.count,
         "steps_taken": training.done,
         "published_step": state["done"],
         "scores": {

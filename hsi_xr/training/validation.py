@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from hsi_xr.diffusion.noise import NoiseField
+from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._scene_gain import colour_means
@@ -29,7 +30,11 @@ class Validation:
     seed: int
 
     def of(self, model: Reconstructor, device: str) -> tuple[dict[str, float], Tensor]:
-        """Means over scenes of the scores of each, and a panel of the first scene."""
+        """Means over scenes of the scores of each, and a panel of the first scene.
+
+        Raises:
+            InvalidData: A scene has nothing to score.
+        """
         found: list[Tally] = []
         panel = torch.zeros(3, 1, 1)
         for name in self.names:
@@ -37,11 +42,23 @@ class Validation:
             guess = self.reconstruct(model, scene, device)[0].cpu()
             if not found:
                 panel = self.panel(guess, scene.cube)
-            rows, columns = (slice(self.crop, size - self.crop) for size in guess.shape[1:])
-            estimate, truth = (each[:, rows, columns] for each in (guess, scene.cube))
-            found.append(Tally.of(estimate.numpy(), truth.numpy()))
+            found.append(self._tally(name, guess, scene.cube))
         names = ("mrae", "rmse", "psnr", "sam")
         return {n: sum(getattr(each, n) for each in found) / len(found) for n in names}, panel
+
+    def _tally(self, name: str, guess: Tensor, cube: Tensor) -> Tally:
+        """Of the bands that the scene knows: a data set need not have measured all."""
+        rows, columns = (slice(self.crop, size - self.crop) for size in cube.shape[1:])
+        estimate, truth = (each[:, rows, columns] for each in (guess, cube))
+        known = ~truth.isnan().flatten(1).all(1)
+        if known.any():
+            tally = Tally.of(estimate[known].numpy(), truth[known].numpy())
+            if tally.relatives:
+                return tally
+        raise InvalidData(
+            f"the validation scene {name!r} has nothing to score within data.crop = {self.crop}: "
+            "no pixel whose bands are known and above 0; crop less, or leave it out"
+        )
 
     @torch.inference_mode()
     def reconstruct(self, model: Reconstructor, scene: Scene, device: str) -> Tensor:

@@ -56,7 +56,8 @@ def test_what_was_trained_reconstructs(file, tmp_path):
     told = card.data["training"]
     assert told["data"]["name"] == "pairs" and "folder" not in told["data"]
     assert (told["optimiser"]["rate"], told["steps_taken"], told["scenes"]) == (1e-3, 4, 2)
-    assert told["scores"]["split"] == "validation"
+    assert told["scores"]["split"] == "validation" and told["processes"] == 1
+    assert "weights_from" not in card.data  # which tells of those that others trained
     assert told["objective"]["camera"] == "camera.json"
     assert str(tmp_path) not in json.dumps(card.data)
     scene = write_scene(tmp_path / "scene.tif")

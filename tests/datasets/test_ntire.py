@@ -56,6 +56,12 @@ def test_2022_has_the_bands_the_coding_and_the_splits_of_the_lists(arad_1k):
     assert load("ntire2022", arad_1k, coding="linear").coding == "linear"
 
 
+def test_2022_a_list_does_not_train_on_what_the_benchmark_validates(tmp_path):
+    (tmp_path / "train_list.txt").write_text("ARAD_1K_0001\nARAD_1K_0950\n")
+    with pytest.raises(InvalidData, match="0950' is in the splits 'train' and 'validation'"):
+        load("ntire2022", tmp_path)
+
+
 def test_2022_without_lists_splits_as_the_benchmark(tmp_path):
     splits = load("ntire2022", tmp_path).splits
     assert [len(splits["train"]), len(splits["validation"])] == [897, 50]

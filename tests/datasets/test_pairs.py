@@ -195,6 +195,14 @@ def test_a_list_has_a_name_a_line_spaces_and_all_and_each_once(plots):
         load("pairs", plots)
 
 
+def test_a_scene_is_in_one_split(plots):
+    """One that trains and is scored would make scores too good."""
+    (plots / "train.txt").write_text("a\nb\n")
+    (plots / "test.txt").write_text("b\n")
+    with pytest.raises(InvalidData, match="'b' is in the splits 'train' and 'test'; leave one"):
+        load("pairs", plots)
+
+
 def test_without_facts_the_error_says_which_and_how(plots):
     with pytest.raises(MissingFact, match=r"hsi/a\.tif.*scale=1e-4"):
         load("pairs", plots).read("a")

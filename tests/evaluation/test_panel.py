@@ -56,3 +56,10 @@ def test_the_page_is_drawn_whatever_is_missing(sight, tmp_path, crop, hole):
     page = matplotlib_image.imread(tmp_path / "page.png")
     assert page.shape[1] == 1600
     assert len(np.unique(page.reshape(-1, page.shape[-1]), axis=0)) > 200
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.0123, "1.2 %"), (0.0997, "10 %"), (0.996, "100 %"), (3.42, "340 %")]
+)
+def test_percents_have_two_digits_that_count(share, said):
+    assert panel.percent(share) == said

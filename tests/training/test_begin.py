@@ -74,6 +74,9 @@ def test_weights_of_another_system_are_refused(tmp_path):
         model_of("regression", tmp_path, start=weights)
     with pytest.raises(UsageError, match="no weights file"):
         model_of("regression", tmp_path, start=tmp_path / "none.safetensors")
+    weights.write_text("no weights at all")
+    with pytest.raises(InvalidCheckpoint, match=r"other\.safetensors' holds no weights"):
+        model_of("regression", tmp_path, start=weights)
 
 
 def test_a_system_or_a_configuration_that_is_not_there_is_refused(tmp_path):
@@ -81,6 +84,12 @@ def test_a_system_or_a_configuration_that_is_not_there_is_refused(tmp_path):
         model_of("regression", tmp_path, system="mst-plus-plu")
     with pytest.raises(UsageError, match=r"no such config.*'stage'"):
         model_of("regression", tmp_path, config={"stage": 1})
+    with pytest.raises(UsageError, match=r"level must be 'gain', 'min-max' or 'as-is'; got 'asis'"):
+        model_of("regression", tmp_path, config={"level": "asis"})
+    with pytest.raises(UsageError, match=r"coding must be 'linear' or 'srgb'; got 'sRGB'"):
+        model_of("regression", tmp_path, config={"coding": "sRGB"})
+    with pytest.raises(UsageError, match=r"config\.bands = 5, and the data set has 4 bands"):
+        model_of("regression", tmp_path, config={"bands": 5})
 
 
 def test_patches_are_multiples_of_the_stride(tmp_path):

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from hsi_xr.errors import DestinationExists, Diverged, Incomplete, InvalidData, UsageError
+from hsi_xr.errors import (
+    DestinationExists,
+    DestinationUnwritable,
+    Diverged,
+    Incomplete,
+    InvalidData,
+    UsageError,
+)
 from hsi_xr.training import checkpoints
 from hsi_xr.training.begin import open_data, seeded
 from hsi_xr.training.config import SHAPES, Data, Optimiser, Regression, Schedule
@@ -162,6 +169,42 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(tmp_path):
         Training(training.run, Slopes(), resume=True).finish()
     assert (tmp_path / LAST).read_bytes() == before
     Training(training.run, Slopes(), resume=True).finish()  # there is room again
+
+
+def test_a_disk_that_fills_up_under_the_log_is_told(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no device that is always full")
+    run = run_of("regression", tmp_path, schedule=Schedule(steps=STEPS, validate=0, save=4, log=5))
+    (tmp_path / "log.csv").symlink_to("/dev/full")
+    with pytest.raises(Incomplete, match=r"log\.csv' .*No space.* go on with --resume"):
+        Training(run, Slopes()).finish()
+    (tmp_path / "log.csv").unlink()
+    Training(run, Slopes(), resume=True).finish()  # there is room again
+    assert checkpoints.read(tmp_path / LAST)["done"] == STEPS
+
+
+def test_without_a_checkpoint_nothing_is_resumed(tmp_path):
+    """The first one does not fit: what helps is another disk, and no --resume."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no device that is always full")
+    (tmp_path / "last.part").symlink_to("/dev/full")
+    with pytest.raises(Incomplete, match=r"there is none before it\. Make room, and begin anew"):
+        Training(run_of("regression", tmp_path), Slopes()).finish()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DestinationUnwritable, match="file' cannot be made"):
+        Training(run_of("regression", tmp_path / "file"), Slopes()).finish()
+
+
+def test_weights_of_an_earlier_run_are_not_published(tmp_path):
+    """Its last checkpoint is gone, its best is not."""
+    validated = Schedule(steps=2, validate=1)
+    Training(run_of("regression", tmp_path, schedule=validated), Slopes()).finish()
+    (tmp_path / LAST).unlink()
+    Training(run_of("regression", tmp_path, seed=9), Slopes()).finish()
+    assert not (tmp_path / BEST).exists()
 
 
 def test_a_run_is_not_begun_over_another(tmp_path):

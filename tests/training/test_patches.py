@@ -8,6 +8,7 @@ import torch
 from torch import Generator
 
 from hsi_xr.errors import InvalidData
+from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.training import losses
 from hsi_xr.training.config import Data, Schedule
 from hsi_xr.training.loop import Training
@@ -100,6 +101,33 @@ def test_scenes_narrower_than_a_stride_are_scored(tmp_path):
     run = run_of("adversarial", tmp_path, schedule=Schedule(steps=1, validate=1))
     Training(run, Narrow()).finish()
     assert (tmp_path / "best.pt").is_file()
+
+
+class Unmeasured(Slopes):
+    """The first band was never measured, as 400 nm of Harvard's scenes; its cubes tell the rest."""
+
+    def read(self, name):
+        pair = super().read(name)
+        cube = pair.cube.copy()
+        cube[0] = np.nan
+        return replace(pair, cube=cube)
+
+
+def test_a_band_that_nobody_measured_is_no_part_of_a_choice(tmp_path):
+    training = Training(run_of("regression", tmp_path, schedule=Schedule(steps=1)), Unmeasured())
+    model = training.averaged()
+    scores, _ = training.validation.of(model, "cpu")
+    scene = training.validation.scenes.read("c")
+    guess = training.validation.reconstruct(model, scene, "cpu")[0]
+    rest = Tally.of(guess[1:].numpy(), scene.cube[1:].numpy())
+    assert scores == {"mrae": rest.mrae, "rmse": rest.rmse, "psnr": rest.psnr, "sam": rest.sam}
+
+
+def test_a_scene_of_which_nothing_is_scored_is_named(tmp_path):
+    run = run_of("regression", tmp_path, schedule=Schedule(steps=1, validate=1))
+    run = replace(run, data=replace(run.data, crop=18))  # of 36 rows
+    with pytest.raises(InvalidData, match=r"'c' has nothing to score within data\.crop = 18"):
+        Training(run, Slopes()).finish()
 
 
 def test_batches_of_which_nothing_is_known_fit_nothing(tmp_path):

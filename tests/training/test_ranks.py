@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
+from hsi_xr.errors import UsageError
 from hsi_xr.training import checkpoints
 from hsi_xr.training.config import Optimiser, Schedule
 from hsi_xr.training.loop import LAST, Training
+from hsi_xr.training.ranks import Ranks
 from tests.training.small import Slopes, run_of
 
 ROOT = Path(__file__).parents[2]
@@ -59,3 +62,33 @@ def test_two_processes_train_as_one_with_two_batches(tmp_path):
         for key, value in one[part].items():
             if value.is_floating_point():  # the others count batches
                 torch.testing.assert_close(two[part][key], value, atol=1e-4, rtol=0)
+
+
+class Overflown(Ranks):
+    """One of two, the other of which has an overflow in all its gradients."""
+
+    def average(self, tensors):
+        for each in tensors:
+            each.fill_(torch.inf)
+
+
+def test_an_overflow_in_one_process_is_met_in_all(tmp_path):
+    """In half precision all processes leave the step out and halve the scale, or none does."""
+    run = run_of("regression", tmp_path, precision="float16", device="cpu")
+    training = Training(run, Slopes())
+    training.ranks = Overflown()
+    before = {key: value.clone() for key, value in training.model.state_dict().items()}
+    scale = training.scaler.get_scale()
+    training.step([training.patches.draw(number) for number in range(2)])
+    assert training.scaler.get_scale() == scale / 2
+    assert all(value.equal(before[key]) for key, value in training.model.state_dict().items())
+
+
+def test_a_run_of_two_processes_is_not_resumed_by_one(tmp_path):
+    """Each draws a batch of its own: of another number the batches are others."""
+    run = run_of("regression", tmp_path, device="cpu")
+    training = Training(run, Slopes())
+    training.ranks = Ranks(rank=0, count=2)
+    checkpoints.write(training.state(), tmp_path / LAST)
+    with pytest.raises(UsageError, match="was begun with 2 processes, and not 1"):
+        Training(run, Slopes(), resume=True)
