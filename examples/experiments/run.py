@@ -51,6 +51,8 @@ TITLES = {
 }
 FLOOR = 0.02
 """Mean reflectance of the darkest pixels that count in MRAE."""
+VALIDATIONS = 4
+"""In a run."""
 TIMED = 12
 """Steps that tell how long one takes."""
 
@@ -169,6 +171,7 @@ def steps_of(job: Job) -> int:
         return job.steps
     run = run_of(job, 1000)
     training = Training(run, open_data(run.data))
+    training.done = run.schedule.steps - TIMED  # of stages the last, which trains all, is dearest
     batches = training.patches.run(range(TIMED))
     for batch in islice(batches, 3):
         training.step([batch])
@@ -176,7 +179,10 @@ def steps_of(job: Job) -> int:
     for batch in batches:
         training.step([batch])  # the losses that it reports wait for the device
     each = (perf_counter() - began) / (TIMED - 3)
-    return max(20, int(0.9 * job.seconds / each))
+    began = perf_counter()
+    training.validation.of(training.averaged(), training.device)
+    scoring = VALIDATIONS * (perf_counter() - began)
+    return max(20, int((0.9 * job.seconds - scoring) / each))
 
 
 def run_of(job: Job, steps: int) -> Any:
@@ -197,7 +203,7 @@ def run_of(job: Job, steps: int) -> Any:
         f"data.folder={json.dumps(str(folder))}",
         f"data.options={toml(options)}",
         f"schedule.steps={steps}",
-        f"schedule.validate={max(1, steps // 4)}",
+        f"schedule.validate={max(1, steps // VALIDATIONS)}",
         f"schedule.save={steps}",
         *shown,
         *(stages if job.system.startswith("sdp") else []),

@@ -39,6 +39,8 @@ def command(config: Path, resume: bool, changes: tuple[str, ...], out: Path | No
     training = Training(run, open_data(run.data), resume=resume)
     training.finish(*([_Line()] if training.ranks.first else []))
     if training.ranks.first:
+        if _console.Console.current().verbosity >= 0:
+            click.echo("measuring halo, cost and memory for the card", err=True)
         click.echo(release(training))
 
 

@@ -3,11 +3,15 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
 
 from hsi_xr.engine import resolve_device
+
+PATIENCE = timedelta(hours=12)
+"""Of those that wait while the first process validates."""
 
 
 @dataclass(frozen=True)
@@ -53,5 +57,6 @@ def join(device: str) -> tuple[Ranks, str]:
         name = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(name)
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if name.startswith("cuda") else "gloo")
+        kind = "nccl" if name.startswith("cuda") else "gloo"
+        distributed.init_process_group(kind, timeout=PATIENCE)
     return Ranks(distributed.get_rank(), count), name

@@ -9,6 +9,7 @@ from torch import Tensor
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally
+from hsi_xr.physics import srgb_encode
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._scene_gain import colour_means
 from hsi_xr.spectra import Bands
@@ -82,5 +83,6 @@ class Validation:
         """Estimate, truth and their difference side by side, (3, rows, 3 columns)."""
         shown = [self.bands.nearest(nm) for nm in SHOWN_NM]
         a, b = guess[shown], truth[shown].nan_to_num(nan=0.0)
-        peak = b.max().clamp(min=1e-6)
-        return torch.cat([a / peak, b / peak, (a - b).abs() / peak], dim=2).clamp(0, 1)
+        white = b.flatten().quantile(0.995).clamp(min=1e-6)  # one glint must not blacken the rest
+        images = torch.cat([a / white, b / white, (a - b).abs() / white], dim=2)
+        return srgb_encode(images.clamp(0, 1))

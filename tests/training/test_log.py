@@ -1,0 +1,31 @@
+"""What a training leaves for TensorBoard: scalars by turn, and pictures of validations."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hsi_xr.training.config import Schedule
+from hsi_xr.training.loop import Training
+from tests.training.small import Slopes, run_of
+
+accumulator = pytest.importorskip(
+    "tensorboard.backend.event_processing.event_accumulator", reason="tensorboard is not installed"
+)
+
+
+def test_a_board_shows_losses_and_pictures(tmp_path):
+    run = run_of("adversarial", tmp_path, schedule=Schedule(steps=4, validate=2, log=1))
+    Training(run, Slopes()).finish()
+    board = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert {"critic/critic", "generator/l1", "validation/mrae"} <= {*board.Tags()["scalars"]}
+    assert [each.step for each in board.Scalars("generator/l1")] == [1, 2, 3, 4]
+    (name,) = board.Tags()["images"]
+    shown = board.Images(name)
+    assert [each.step for each in shown] == [2, 4]
+    picture = np.asarray(Image.open(BytesIO(shown[-1].encoded_image_string)))
+    scene = Slopes().read("c").cube
+    assert picture.shape == (scene.shape[1], 3 * scene.shape[2], 3)
+    truth = picture[:, scene.shape[2] : 2 * scene.shape[2]]
+    assert truth.max() >= 250 and 40 < truth.mean() < 215
