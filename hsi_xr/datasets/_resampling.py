@@ -33,9 +33,9 @@ def by_gaussians(cube: Array, wavelengths: Array, bands: Bands) -> Array:
     """
     weights = _weights(wavelengths, bands)
     found = np.full((len(bands), *cube.shape[1:]), np.nan, dtype="float32")
-    for mean, row in zip(found, weights):
+    for band, row in enumerate(weights):
         if (used := np.flatnonzero(row)).size:  # others may be NaN
-            mean[...] = np.tensordot(row[used] / row.sum(), cube[used], 1)
+            found[band] = np.tensordot(row[used] / row.sum(), cube[used], 1)
     return found
 
 

@@ -109,6 +109,14 @@ def test_nan_counts_only_where_it_has_weight():
     assert needed(wavelengths, Bands((500.0,))).tolist() == [False, False, True, True, False]
 
 
+def test_a_single_spectrum_is_averaged_as_a_cube_is():
+    wavelengths = np.arange(395, 456, 5).astype("float32")
+    spectrum = np.linspace(0.1, 0.7, 13, dtype="float32")
+    bands = Bands.regular(400, 450, 10)
+    cube = by_gaussians(spectrum[:, None, None], wavelengths, bands)
+    np.testing.assert_array_equal(by_gaussians(spectrum, wavelengths, bands), cube[:, 0, 0])
+
+
 def test_extents_may_differ_and_what_one_does_not_show_is_unknown(plots):
     shifted = FINE @ Affine.translation(8, -4)  # two columns to the east, one row to the north
     save(plots / "rgb/a.tif", picture(), transform=shifted)
