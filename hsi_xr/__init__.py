@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from hsi_xr.raster.read import open
     from hsi_xr.raster.write import write
     from hsi_xr.reconstructors import models
+    from hsi_xr.responses import cameras
 
 __all__ = [
     "Survey",
     "__version__",
+    "cameras",
     "describe",
     "errors",
     "models",
@@ -34,6 +36,7 @@ __all__ = [
 
 _HOMES = {
     "Survey": "hsi_xr.facts",
+    "cameras": "hsi_xr.responses",
     "describe": "hsi_xr.raster.describe",
     "models": "hsi_xr.reconstructors",
     "open": "hsi_xr.raster.read",

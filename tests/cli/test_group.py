@@ -9,7 +9,10 @@ import pytest
 
 from tests.command_line import run
 
-COMMANDS = ["demo", "evaluate", "evaluate-snapshots", "info", "models", "reconstruct", "train"]
+COMMANDS = [
+    *("cameras", "demo", "evaluate", "evaluate-snapshots"),
+    *("info", "models", "reconstruct", "train"),
+]
 
 
 def test_help_lists_every_command_with_what_it_does():
