@@ -125,9 +125,17 @@ def _lineage(product: Product) -> str:
         if config.get("weights") == "random"
         else "A model estimate, not a measurement.",
     ]
+    if held := config.get("consistency"):
+        sentences.append(f"{_HELD.get(held, held)} camera {config.get('camera', 'unknown')}.")
     if product.crs is None:
         sentences.append("The image has no coordinate reference system: where it lies is unknown.")
     return " ".join(sentences)
+
+
+_HELD = {
+    "exact": "Held to the image as seen by",
+    "soft": "Held to the image, within noise, as seen by",
+}
 
 
 def _written(product: Product) -> str | None:
