@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from hsi_xr.raster.read import open
     from hsi_xr.raster.write import write
     from hsi_xr.reconstructors import models
+    from hsi_xr.responses import cameras
 
 __all__ = [
     "Gains",
     "Survey",
     "__version__",
     "calibrate",
+    "cameras",
     "describe",
     "errors",
     "gains",
@@ -41,6 +43,7 @@ _HOMES = {
     "Gains": "hsi_xr.calibration.gains",
     "Survey": "hsi_xr.facts",
     "calibrate": "hsi_xr.calibration.verbs",
+    "cameras": "hsi_xr.responses",
     "describe": "hsi_xr.raster.describe",
     "gains": "hsi_xr.calibration.verbs",
     "models": "hsi_xr.reconstructors",

@@ -35,7 +35,7 @@ _looking = threading.Lock()
 
 
 def blended_block(work: Work, pixels: Pixels, i: int, j: int, facts: Facts) -> Array:
-    """A block as the weighted sum of up to four tiles; (bands or 2 bands, rows, columns).
+    """A block as the weighted sum of up to four tiles; (answers of the job, rows, columns).
 
     NaN where invalid, which is the same in all of them.
     """

@@ -21,7 +21,8 @@ from hsi_xr.allocation import keep_freed_memory
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidCheckpoint, UnknownName, UsageError
 from hsi_xr.facts import Facts
-from hsi_xr.job import CUDA_BATCH, Job
+from hsi_xr.job import CUDA_BATCH, Job, Measurement
+from hsi_xr.physics import HALF_STEP, Camera, consistent
 from hsi_xr.reconstructors import _registry, _scene_gain
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._weights import load_model
@@ -41,7 +42,7 @@ class Request:
     columns: Lines
     facts: Facts
     answer: "Future[Array]" = field(default_factory=Future)
-    """(bands, h, w), or (2 bands, h, w) with the standard deviations when there are samples."""
+    """(answers of the job, h, w)."""
 
     def runs_with(self, other: "Request") -> bool:
         """Whether both may share a batch."""
@@ -107,7 +108,7 @@ def reconstruct_whole(job: Job, windows: Windows) -> tuple[Array, Facts]:
     """Runs all windows of a scene in step and surveys it.
 
     Returns:
-        (windows, bands or 2 bands, h, w) reflectance [and deviations], and the scene's facts.
+        (windows, answers of the job, h, w), and the scene's facts.
     """
     owner = _owner(os.getpid(), job.device)
     asked = _Whole(lambda: owner.run_whole(job, windows))
@@ -193,6 +194,7 @@ class _Owner:
         )
         with torch.inference_mode():
             found = self._sampled(job, rgb, noise, self._on_device(batch[0].facts))
+            found = _compared(job, found, rgb)
         return list(_numbers(job, found, rgb))
 
     def run_whole(self, job: Job, windows: Windows) -> tuple[Array, Facts]:
@@ -205,8 +207,9 @@ class _Owner:
             cube, facts = self._model(job).whole(
                 seen, self._tensor(windows.weights), noise(0), means=level, extremes=span
             )
-            if job.samples > 1:
-                cube = self._sampled(job, seen, noise, facts)
+            sampled = job.samples > 1
+            cube = self._sampled(job, seen, noise, facts) if sampled else _held(job, cube, seen)
+            cube = _compared(job, cube, seen)
         told = {key: tensor.float().cpu().numpy() for key, tensor in facts.items()}
         return _numbers(job, cube, seen), told
 
@@ -216,10 +219,10 @@ class _Owner:
         """The mean chain; or mean and deviation of stochastic ones, streaming (Welford 1962)."""
         model = self._model(job)
         if job.samples == 1:
-            return model(rgb, noise(0), facts, stochastic=False)
+            return _held(job, model(rgb, noise(0), facts, stochastic=False), rgb)
         mean = spread = torch.zeros((), device=self.device)
         for k in range(job.samples):
-            draw = model(rgb, noise(k), facts, stochastic=True).float()
+            draw = _held(job, model(rgb, noise(k), facts, stochastic=True), rgb).float()
             step = draw - mean
             mean = mean + step / (k + 1)
             spread = spread + step * (draw - mean)
@@ -255,6 +258,28 @@ class _Owner:
             model = model.to(self.device)
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         return self._models[key]
+
+
+def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:
+    """A model's answer, moved to what the camera saw where that was asked for."""
+    asked = job.measurement
+    if asked is None or asked.consistency is None:
+        return cube
+    noise = HALF_STEP if asked.consistency == "soft" else 0.0
+    camera, centres = _camera(asked, rgb), asked.response.centres
+    return consistent(cube.float(), rgb, camera, centres, noise=noise)
+
+
+def _compared(job: Job, found: Tensor, rgb: Tensor) -> Tensor:
+    """And, where that was asked for, what the camera sees of the mean, less the image."""
+    if job.measurement is None or not job.measurement.residual:
+        return found
+    seen = _camera(job.measurement, rgb).project(found[:, : job.bands].float())
+    return torch.cat([found, seen - rgb], dim=1)
+
+
+def _camera(asked: Measurement, rgb: Tensor) -> Camera:
+    return Camera(torch.tensor(asked.response.curves).to(rgb))
 
 
 def _numbers(job: Job, found: Tensor, rgb: Tensor) -> Array:

@@ -20,7 +20,7 @@ from hsi_xr.tasks import given_facts, reconstruct_block, reconstruct_held, recon
 
 
 def blocks(plan: Plan) -> da.Array:
-    """(bands or 2 bands, y, x), one chunk per tile."""
+    """(answers of the job, y, x), one chunk per tile."""
     name = f"hsi-xr-reconstruct-{plan.work.token}"
     tiling = plan.tiling
     chunks = None if plan.scene.file or plan.whole or tiling.blend else _chunked(plan)

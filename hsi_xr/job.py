@@ -1,9 +1,26 @@
 """What is to be run, in names and numbers: the only thing of a model that enters a graph."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+from hsi_xr.responses import Response
+
+Consistency = Literal["exact", "soft"]
+CONSISTENCIES: tuple[Consistency, ...] = get_args(Consistency)
 
 CUDA_BATCH = 8
 """Tiles at once on a GPU unless told; on a CPU one tile already fills the cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What is asked of the camera that took the image."""
+
+    response: Response
+    consistency: Consistency | None
+    """How the estimate is held to the image; None leaves it as it is."""
+    residual: bool
+    """Whether it is compared with the image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +37,7 @@ class Job:
         seed: Of the noise field on the ground.
         samples: Draws per pixel; 1 is the mean chain.
         level_known: Whether a white reflector is 1 in linear RGB.
+        measurement: None where nothing is asked of a camera.
     """
 
     model: str
@@ -31,8 +49,14 @@ class Job:
     seed: int
     samples: int
     level_known: bool
+    measurement: Measurement | None = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether what the camera sees of the mean, less the image, comes out last."""
+        return self.measurement is not None and self.measurement.residual
 
     @property
     def answers(self) -> int:
-        """Bands that come out: the mean, and with samples the deviations."""
-        return self.bands * (2 if self.samples > 1 else 1)
+        """Bands that come out: the mean, with samples the deviations, three of comparison."""
+        return self.bands * (2 if self.samples > 1 else 1) + 3 * self.compares

@@ -1,16 +1,17 @@
 """Puts names, wavelengths and provenance on a cube: what it is, by what, from what."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import dask.array as da
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from hsi_xr._version import __version__
 from hsi_xr.raster.place import coordinates, crs_of
 
 if TYPE_CHECKING:
-    import dask.array as da
-
     from hsi_xr.planning import Plan
 
 ESTIMATE = "model estimate, not a measurement"
@@ -24,8 +25,14 @@ _RELATIVE = {"long_name": "relative spectral reflectance"}
 """A display-referred picture does not tell how bright its ground is; the level is a guess."""
 
 
-def labelled(plan: "Plan", cube: "da.Array") -> xr.Dataset:
-    """(bands or 2 bands, y, x) as the Dataset that `reconstruct` promises."""
+RESIDUAL = (
+    "root mean square over red, green and blue of what the camera sees of the estimate, less the "
+    "image"
+)
+
+
+def labelled(plan: "Plan", cube: da.Array) -> xr.Dataset:
+    """(answers of the job, y, x) as the Dataset that `reconstruct` promises."""
     bands = plan.card.bands
     coords = _coordinates(plan)
     dims = ("band", "y", "x")
@@ -34,10 +41,9 @@ def labelled(plan: "Plan", cube: "da.Array") -> xr.Dataset:
     mean = xr.Variable(dims, cube[: len(bands)], {**about, "comment": comment})
     variables = {"reflectance": mean}
     if plan.job.samples > 1:
-        mean.attrs["ancillary_variables"] = "reflectance_std"
         variables["reflectance_std"] = xr.Variable(
             dims,
-            cube[len(bands) :],
+            cube[len(bands) : 2 * len(bands)],
             {
                 **about,
                 "long_name": "standard deviation of sampled reflectance",
@@ -45,12 +51,28 @@ def labelled(plan: "Plan", cube: "da.Array") -> xr.Dataset:
                 "comment": "spread of samples, not calibrated" if plan.card.trained else UNTRAINED,
             },
         )
+    if plan.job.compares:
+        variables["rgb_residual"] = xr.Variable(
+            dims[1:], _root_mean_square(cube[-3:]), {"long_name": RESIDUAL, "units": "1"}
+        )
+    if len(variables) > 1:
+        mean.attrs["ancillary_variables"] = " ".join([*variables][1:])
     dataset = xr.Dataset(variables, coords, _provenance(plan))
     for variable in dataset.data_vars.values():
         variable.attrs["hsi_xr_model"] = plan.card.name
         variable.attrs["hsi_xr_model_sha256"] = _sha256(plan)
         variable.encoding["grid_mapping"] = "spatial_ref"
     return dataset
+
+
+def _root_mean_square(differences: da.Array) -> da.Array:
+    """(channels, y, x), in one chunk along the channels -> (y, x)."""
+    empty = np.empty((0, 0), dtype="float32")
+    return da.map_blocks(_of_block, differences, drop_axis=0, meta=empty)
+
+
+def _of_block(block: NDArray[Any]) -> NDArray[np.float32]:
+    return np.sqrt(np.square(block).mean(axis=0), dtype="float32")
 
 
 def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
@@ -108,6 +130,11 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_source": scene.source,
         "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
     }
+    if plan.response is not None:
+        facts["hsi_xr_camera"] = plan.response.name
+        facts["hsi_xr_camera_sha256"] = plan.response.sha256
+    if job.measurement is not None and job.measurement.consistency is not None:
+        facts["hsi_xr_consistency"] = job.measurement.consistency
     if tiling.blend:
         facts["hsi_xr_blend"] = tiling.blend
     if scene.file is not None and scene.file.nodata is not None:

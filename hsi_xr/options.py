@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from hsi_xr.facts import Survey
+    from hsi_xr.job import Consistency
     from hsi_xr.raster.scene import Selection
+    from hsi_xr.responses import Sensitivity
 
 
 class Reading(TypedDict, total=False):
@@ -16,6 +18,7 @@ class Reading(TypedDict, total=False):
     rgb: "Selection | None"
     radiometry: str | None
     scale: float | None
+    camera: "Sensitivity | None"
     seed: int
     device: str
     untrained: bool
@@ -30,3 +33,5 @@ class Options(Reading, total=False):
     samples: int
     batch: int | None
     survey: "Survey | None"
+    consistency: "Consistency | None"
+    residual: bool

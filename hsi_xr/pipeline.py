@@ -31,6 +31,9 @@ def reconstruct(
         radiometry: "srgb" (display-referred pictures; assumed for 8 bit), "linear" (proportional
             to light) or "reflectance" (1 is a white reflector).
         scale: Factor that brings stored numbers to [0, 1]; 1/255 for 8 bit, 1 for floats.
+        camera: That took the scene: one of `cameras()`, the path of a JSON file of sensitivities as
+            of rawtoaces-data, or (3, bands) sensitivities times light over the model's bands; None
+            or "unknown" where nobody knows. The product tells it.
         tile: Side of a tile, px; None runs small scenes whole and others in tiles of 512.
         halo: Pixels looked at around a tile; None takes the model's measured need.
         samples: Draws per pixel. 1 is the mean chain; more give their mean and, as
@@ -39,6 +42,13 @@ def reconstruct(
         device: "auto", "cpu" or "cuda:N".
         batch: Tiles that run at once; None leaves it to the device.
         survey: Facts of a larger scene that this one is a part of; see `survey`.
+        consistency: Of reflectance by a known camera: "exact" moves each spectrum until the camera
+            sees its pixel in it (within half a step of 8 bits wherever a spectrum without
+            negatives can be seen so), "soft" as far as noise of that size allows. What the camera
+            cannot see stays the model's; see `hsi_xr.physics.consistent`. It holds of answers,
+            also of each sample, and not of the steps that lead to one.
+        residual: Tell, as `rgb_residual`, how far what the camera sees of the estimate is from
+            the image: root mean square over red, green and blue. Needs what consistency needs.
         untrained: Run the system of that name on random weights, to try what it costs; the
             product says so, and its numbers mean nothing.
         allow_ungeoreferenced: Accept a scene without CRS or transform; the product says so.
@@ -73,8 +83,8 @@ def survey(
     Args:
         obj, model: As in `reconstruct`.
         exact: Take the whole scene at once instead of windows; needs the memory for it.
-        reading: `rgb`, `radiometry`, `scale`, `seed`, `device`, `untrained` and
-            `allow_ungeoreferenced`, as in `reconstruct`.
+        reading: `rgb`, `radiometry`, `scale`, `camera`, `seed`, `device`, `untrained` and
+            `allow_ungeoreferenced`, as in `reconstruct`. A survey does not depend on the camera.
     """
     if others := reading.keys() - Reading.__annotations__.keys():
         raise TypeError(f"a survey takes no {', '.join(sorted(others))}; `reconstruct` does")

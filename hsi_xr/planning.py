@@ -7,13 +7,14 @@ from functools import cached_property
 import xarray as xr
 from dask.base import tokenize
 
-from hsi_xr.errors import UsageError
+from hsi_xr.errors import MissingFact, UnknownName, UsageError
 from hsi_xr.facts import Survey
-from hsi_xr.job import CUDA_BATCH, Job
+from hsi_xr.job import CONSISTENCIES, CUDA_BATCH, Consistency, Job, Measurement
 from hsi_xr.raster.scene import Scene, Selection, as_scene
 from hsi_xr.raster.tiles import Tiling, anchor_of
 from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import find
+from hsi_xr.responses import UNKNOWN, Response, Sensitivity, response
 from hsi_xr.surveying import WINDOWS
 from hsi_xr.tasks import Work
 
@@ -41,6 +42,8 @@ class Plan:
     job: Job
     survey: Survey | None
     """The survey that was handed in."""
+    response: Response | None
+    """Of the camera, where that is known."""
 
     @property
     def whole(self) -> bool:
@@ -67,7 +70,8 @@ class Plan:
     @property
     def output_bytes(self) -> int:
         """Size of the answer in memory, float32, if it were computed as one."""
-        return 4 * self.job.answers * self.tiling.rows * self.tiling.columns
+        values = self.job.answers - 2 * self.job.compares  # three channels become one number
+        return 4 * values * self.tiling.rows * self.tiling.columns
 
     @property
     def memory_bytes(self) -> int:
@@ -93,6 +97,7 @@ class Plan:
             "scene": f"{t.rows} x {t.columns} px, {self.scene.radiometry.kind}, "
             f"scale {self.scene.radiometry.scale:.6g}",
             "model": f"{self.card}",
+            **self._camera,
             "bands": f"{len(self.card.bands)}, {self.card.bands.centres[0]:g} to "
             f"{self.card.bands.centres[-1]:g} nm",
             "tiles": f"{t.count} of {t.tile or max(t.rows, t.columns)} px, halo {t.halo} px"
@@ -104,6 +109,14 @@ class Plan:
         }
         return "\n".join(f"{name:<8} {text}" for name, text in lines.items())
 
+    @property
+    def _camera(self) -> dict[str, str]:
+        if self.response is None:
+            return {}
+        asked = self.job.measurement
+        held = f", consistency {asked.consistency}" if asked and asked.consistency else ""
+        return {"camera": f"{self.response.name}{held}"}
+
 
 def plan(
     obj: Input,
@@ -112,6 +125,7 @@ def plan(
     rgb: Selection | None = None,
     radiometry: str | None = None,
     scale: float | None = None,
+    camera: Sensitivity | None = None,
     tile: int | None = None,
     halo: int | None = None,
     samples: int = 1,
@@ -119,6 +133,8 @@ def plan(
     device: str = "auto",
     batch: int | None = None,
     survey: Survey | None = None,
+    consistency: Consistency | None = None,
+    residual: bool = False,
     untrained: bool = False,
     allow_ungeoreferenced: bool = False,
 ) -> Plan:
@@ -135,6 +151,8 @@ def plan(
     )
     card = find(model, untrained=untrained)
     _check_counts(samples=samples, seed=seed, batch=batch)
+    unknown = camera is None or (isinstance(camera, str) and camera == UNKNOWN)
+    seen_by = None if camera is None or unknown else response(camera, card.bands)
     job = Job(
         model=str(card.weights or card.reconstructor),
         sha256=card.sha256,
@@ -145,10 +163,43 @@ def plan(
         seed=seed,
         samples=samples,
         level_known=scene.radiometry.level_known,
+        measurement=_measurement(scene, seen_by, consistency, residual),
     )
     if survey is not None:
         survey.check(model_sha256=card.sha256, radiometry=str(scene.radiometry))
-    return Plan(scene, card, _tiling(scene, card, tile, halo), job, survey)
+    return Plan(scene, card, _tiling(scene, card, tile, halo), job, survey, seen_by)
+
+
+def _measurement(
+    scene: Scene, seen_by: Response | None, consistency: Consistency | None, residual: bool
+) -> Measurement | None:
+    """What is asked of the camera, if it can be."""
+    if consistency is not None and consistency not in CONSISTENCIES:
+        raise UnknownName(
+            f"no consistency is called {consistency!r}; choose {' or '.join(CONSISTENCIES)}"
+        )
+    if consistency is None and not residual:
+        return None
+    if seen_by is None:
+        raise MissingFact(
+            "consistency and residual are about what the camera sees of the estimate; say which "
+            "camera took the scene: one of `hsi_xr.cameras()`, e.g. camera='hasselblad-l2d-20c', "
+            "or the path of a JSON file of its sensitivities"
+        )
+    if not scene.radiometry.level_known:
+        raise UsageError(
+            "consistency and residual compare reflectance with reflectance, and "
+            f"{_WHY_NOT[scene.radiometry.kind]}; give what the camera recorded over what it "
+            "records of white, with radiometry='reflectance' (--radiometry reflectance), or leave "
+            "them out"
+        )
+    return Measurement(response=seen_by, consistency=consistency, residual=residual)
+
+
+_WHY_NOT = {
+    "srgb": "an sRGB picture was brightened, tinted and bent for display",
+    "linear": "linear light of unknown exposure does not tell how bright white would be",
+}
 
 
 def _tiling(scene: Scene, card: Card, tile: int | None, halo: int | None) -> Tiling:

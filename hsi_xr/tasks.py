@@ -33,7 +33,7 @@ class Work:
 
 
 def reconstruct_block(work: Work, pixels: Pixels, tile: Tile, facts: Facts) -> Array:
-    """A tile of a surveyed scene; (bands or 2 bands, rows, columns), NaN where invalid."""
+    """A tile of a surveyed scene; (answers of the job, rows, columns), NaN where invalid."""
     from hsi_xr.engine import Request, reconstruct
 
     view = look(pixels, [tile], work.tiling, work.radiometry)[0]

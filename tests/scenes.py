@@ -59,3 +59,35 @@ def save(path, pixels: np.ndarray, *, transform: Affine = GRID, crs: str | None 
     with rasterio.open(path, "w", **settings) as file:
         file.write(pixels)
     return path
+
+
+CAMERA = "hasselblad-l2d-20c"
+
+
+def ground(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:
+    """(31, rows, columns) float32: smooth spectra in patches, brighter to the east, one white."""
+    rng = np.random.default_rng(seed)
+    nm = np.linspace(-1, 1, 31)
+    waves = np.stack([np.cos(np.pi * k * (nm + 1) / 2) for k in range(5)])
+    coarse = rng.normal(size=(rows // 12 + 2, columns // 12 + 2, 5)) * [1.2, 0.8, 0.5, 0.3, 0.2]
+    patches = (1 / (1 + np.exp(1.5 - coarse @ waves))).repeat(12, axis=0).repeat(12, axis=1)
+    cube = np.moveaxis(patches[5 : rows + 5, 7 : columns + 7], 2, 0)
+    cube = cube * rng.normal(1, 0.08, (1, rows, columns)).clip(0.5) * np.linspace(0.1, 1, columns)
+    cube[:, : rows // 5, -columns // 4 :] = 1
+    return cube.astype("float32")
+
+
+def photographed(cube: np.ndarray, *, chunks: tuple[int, int] | None = (70, 90)) -> xr.DataArray:
+    """What the camera sees of a cube, as reflectance; (band, y, x) float32 with georeference."""
+    from rasterio.crs import CRS
+
+    from hsi_xr.responses import response
+    from hsi_xr.spectra import Bands
+
+    curves = np.array(response(CAMERA, Bands.regular(400, 700, 10)).curves)
+    array = xr.DataArray(
+        np.einsum("cb,byx->cyx", curves, cube).astype("float32"),
+        dims=("band", "y", "x"),
+        coords={"band": [1, 2, 3], **coordinates(GRID, CRS.from_string(UTM), cube.shape[1:])},
+    )
+    return array if chunks is None else array.chunk(y=chunks[0], x=chunks[1])

@@ -34,6 +34,9 @@ class Run:
     halo: int | None
     batch: int | None
     device: str
+    camera: str | None
+    consistency: str | None
+    residual: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +147,22 @@ _RUN = (
     ),
     click.option("--batch", type=int, metavar="TILES", help="Tiles at once [default: what fits]."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+    click.option(
+        "--camera",
+        metavar="NAME|FILE.json",
+        help="Of the scene: one of `hsi-xr cameras`, a file as of rawtoaces-data, or unknown.",
+    ),
+    click.option(
+        "--consistency",
+        metavar="KIND",
+        help="exact: the camera sees the scene in the cube; soft: within noise [default: as the "
+        "model has it]. Of reflectance by a known camera.",
+    ),
+    click.option(
+        "--residual",
+        is_flag=True,
+        help="What the camera sees of the cube, less the scene, in DST_residual.tif.",
+    ),
 )
 _GROUND = (
     click.option(

@@ -98,10 +98,9 @@ def _value(text: str) -> Any:
 )
 @click.option(
     "--camera",
-    type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Score what this camera sees of estimates, too (BPMRAE): nm -> [red, green, blue], as of "
-    "rawtoaces-data. Pictures are taken by that of --option camera=...",
+    metavar="NAME|FILE.json",
+    help="Score what this camera sees of estimates, too (BPMRAE): one of `hsi-xr cameras`, or a "
+    "file as of rawtoaces-data. Pictures are taken by that of --option camera=...",
 )
 @click.option("--samples", type=int, default=1, show_default=True, help="Draws per estimate.")
 @click.option("--seed", default=0, show_default=True, help="Of the noise.")

@@ -77,8 +77,8 @@ def _naming_options() -> Iterator[None]:
 
     try:
         yield
-    except MissingFact as error:  # what the numbers mean: all else is asked before
-        options = "--radiometry KIND and --input-scale FACTOR"
+    except MissingFact as error:  # what the numbers mean, and of whom: all else is asked before
+        options = "--camera NAME, --radiometry KIND and --input-scale FACTOR"
         raise MissingFact(f"{error} (on the command line: {options})") from error
 
 
@@ -96,10 +96,13 @@ def _plan(
     if part is None:
         return str(plan)
     (rows, columns), pixels = part.shape, image.sizes["y"] * image.sizes["x"]
-    values = plan.output_bytes // (np.dtype("float32").itemsize * pixels) * rows * columns
+    float32, size = (np.dtype(name).itemsize for name in ("float32", dtype))
+    others = int(how["residual"])  # numbers of a pixel that are float32 in any case
+    bands = plan.output_bytes // (float32 * pixels) - others
+    stored = rows * columns * (bands * size + others * float32)
     return (
         f"{plan}\n{'area':<8} {rows} x {columns} px from row {part.rows.start}, column "
-        f"{part.columns.start}; {values * np.dtype(dtype).itemsize:,} bytes as {dtype}, "
+        f"{part.columns.start}; {stored:,} bytes as {dtype}, "
         "less when compressed"
     )
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hsi_xr.datasets import _camera
 from hsi_xr.datasets._base import Array, DataSet, Pair
-from hsi_xr.datasets._camera import Sensitivity
 from hsi_xr.datasets._registry import checked
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UsageError
 from hsi_xr.evaluation._cubes import whole
@@ -26,6 +25,7 @@ from hsi_xr.pipeline import reconstruct
 from hsi_xr.reconstructors import Card
 from hsi_xr.reconstructors._card import WEIGHTS, checksum
 from hsi_xr.reconstructors._registry import find
+from hsi_xr.responses import TABLE, Sensitivity, is_path
 from hsi_xr.spectra import Bands
 
 Name = str | os.PathLike[str]
@@ -76,13 +76,14 @@ def evaluate(
         models: Names, weights files or folders, as `hsi_xr.reconstruct` takes them.
         datasets: By the labels that the table shall have.
         split, crop, scale, floor, device, samples, seed: See `Settings`.
-        camera: Whose view of estimates is scored, too (BPMRAE): the path of a JSON file of
-            rawtoaces-data, or sensitivities (3, bands) over the bands of every data set.
+        camera: Whose view of estimates is scored, too (BPMRAE): one of `hsi_xr.cameras()`, the path
+            of a JSON file of rawtoaces-data, or sensitivities (3, bands) over the bands of every
+            data set.
         options: With which data sets were opened, by label; told in the protocol.
         seen: Called with every image when it is scored.
 
     Raises:
-        UnknownName: No such model, split, crop, scale or device.
+        UnknownName: No such model, split, crop, scale, camera or device.
         UsageError: Nothing to score, two models of one name, or a camera that is no three curves
             over the bands of every data set.
         BandMismatch: A model and a data set, or one of its cubes, share less than half of their
@@ -285,8 +286,10 @@ def _model(label: str, card: Card) -> Model:
 def _told(camera: Sensitivity | None) -> Camera | None:
     if camera is None:
         return None
-    if isinstance(camera, (str, os.PathLike)):
+    if is_path(camera):
         return Camera(name=Path(camera).name, sha256=checksum(Path(camera)))
+    if isinstance(camera, str):
+        return Camera(name=camera, sha256=checksum(TABLE))
     numbers = np.ascontiguousarray(camera, dtype="<f4").tobytes()
     return Camera(name="as numbers", sha256=hashlib.sha256(numbers).hexdigest())
 

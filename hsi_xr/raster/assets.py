@@ -41,7 +41,8 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
         found["residual"] = _raster(
             residual,
             folder + residual.path.name,
-            "What the camera would see of the estimate, less the image",
+            "What the camera would see of the estimate, less the image: root mean square over red, "
+            "green and blue",
             "residual",
         )
     if (preview := product.path.with_suffix(".png")).exists():

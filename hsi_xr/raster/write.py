@@ -64,7 +64,8 @@ def write(
         obj: Reflectance (band, y, x), lazy or not, in any chunks; as a dataset's variable
             `reflectance`, or as an array. NaN is no pixel.
         path: Ends in .tif or .tiff.
-        dtype: `int16` stores steps of `scale`, `float32` the numbers as they are.
+        dtype: `int16` stores steps of `scale`, `float32` the numbers as they are, as it always does
+            of `rgb_residual`.
         scale: Size of a step.
         cog: With overviews, laid out to be read by parts over a network.
         overwrite: Replace what is there, once the new one is complete; what the old one had

@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from hsi_xr.datasets._camera import sensitivity
 from hsi_xr.errors import UsageError
 from hsi_xr.networks import srcgan
 from hsi_xr.networks.sdp import SpectralPrior
 from hsi_xr.reconstructors._base import Diffusing, Fitted, Reconstructor
+from hsi_xr.responses import sensitivity
 from hsi_xr.spectra import Bands
 from hsi_xr.training import config, losses
 from hsi_xr.training.patches import Batch

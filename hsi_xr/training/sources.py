@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.datasets._camera import sensitivity
 from hsi_xr.resampling import by_gaussians
+from hsi_xr.responses import sensitivity
 from hsi_xr.spectra import Bands
 
 Array = NDArray[np.float32]

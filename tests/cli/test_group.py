@@ -10,14 +10,8 @@ import pytest
 from tests.command_line import run
 
 COMMANDS = [
-    "calibrate",
-    "demo",
-    "evaluate",
-    "evaluate-snapshots",
-    "info",
-    "models",
-    "reconstruct",
-    "train",
+    *("calibrate", "cameras", "demo", "evaluate", "evaluate-snapshots"),
+    *("info", "models", "reconstruct", "train"),
 ]
 
 

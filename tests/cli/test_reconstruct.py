@@ -16,6 +16,7 @@ from affine import Affine
 
 import hsi_xr
 from tests.command_line import TRANSFORM, run, write_scene
+from tests.scenes import CAMERA, ground, photographed, save
 
 TAKEN = ("--datetime", "2026-01-02T03:04:05Z")
 
@@ -325,3 +326,55 @@ def test_ctrl_c_ends_with_130_and_resume_gives_the_same_cube(reconstruct, slope,
     assert reconstruct(scene, out / "once.tif", *options).exit_code == 0
     assert names(out) == {"cube.tif", "cube.qml", "once.tif", "once.qml"}
     np.testing.assert_array_equal(pixels(out / "cube.tif"), pixels(out / "once.tif"))
+
+
+# what the camera saw
+
+
+def reflectance_scene(path: Path) -> Path:
+    """What a known camera sees of smooth spectra."""
+    image = photographed(ground(61, 83), chunks=None).values
+    return save(path, image, transform=TRANSFORM)
+
+
+HELD = ("--radiometry", "reflectance", "--camera", CAMERA, "--consistency", "exact", "--residual")
+
+
+def test_a_known_camera_sees_the_scene_in_the_cube(reconstruct, tmp_path, out):
+    scene = reflectance_scene(tmp_path / "scene.tif")
+    result = reconstruct(scene, out / "cube.tif", *HELD, *TAKEN)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert names(out) == {"cube.tif", "cube.qml", "cube.json", "cube_residual.tif"}
+    assert 0 <= pixels(out / "cube_residual.tif").max() <= 0.5 / 255
+    with rasterio.open(out / "cube.tif") as cube:
+        made = cube.tags(ns="HSI_XR")
+        assert (made["CAMERA"], made["CONSISTENCY"]) == (CAMERA, "exact")
+        assert len(made["CAMERA_SHA256"]) == 64
+    item = pystac.Item.from_file(str(out / "cube.json"))
+    assert item.assets["residual"].href == "./cube_residual.tif"
+    assert f"camera {CAMERA}" in item.properties["processing:lineage"]
+
+
+def test_a_dry_run_tells_the_camera_and_the_bytes_of_the_residual(reconstruct, tmp_path, out):
+    scene = reflectance_scene(tmp_path / "scene.tif")
+    x, y = TRANSFORM.c, TRANSFORM.f
+    bounds = ("--bounds", x + 5, y - 25, x + 35, y - 4)
+    result = reconstruct(scene, out / "cube.tif", *HELD, *bounds, "--no-stac", "--dry-run")
+    assert f"{CAMERA}, consistency exact" in result.stdout
+    assert f"{(31 * 2 + 4) * 42 * 60:,} bytes as int16" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--camera", "hasselblad-l2d"), "did you mean 'hasselblad-l2d-20c'"),
+        (("--camera", "nowhere.json"), "nowhere.json"),
+        (("--residual",), "--camera NAME"),
+        (("--residual", "--camera", CAMERA), "--radiometry reflectance"),
+        (("--consistency", "strict"), "exact or soft"),
+    ],
+)
+def test_what_a_camera_cannot_tell_is_refused(reconstruct, scene, out, options, words):
+    result = reconstruct("-q", scene, out / "cube.tif", *options)
+    refused(result, 3 if "nowhere.json" in options else 2, words)
+    assert names(out) == set()

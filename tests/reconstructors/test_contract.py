@@ -14,7 +14,7 @@ from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._card import read
 from hsi_xr.reconstructors._measure import Probe
 from hsi_xr.reconstructors._weights import load_model
-from tests.scenes import scene
+from tests.scenes import CAMERA, ground, photographed, scene
 from tests.small_models import model_of
 from tests.stranger import install
 
@@ -137,6 +137,13 @@ def test_a_card_that_contradicts_its_tensors_is_refused(weights, tmp_path):
     card.write_text(json.dumps({**said, "sha256": "0" * 64}))
     with pytest.raises(InvalidCheckpoint, match="sha256"):
         _cube(tmp_path / weights.name, scene(32, 40))
+
+
+def test_the_camera_sees_the_scene_in_an_answer_that_is_held_to_it(weights):
+    image = photographed(ground(70, 101))
+    options = {"radiometry": "reflectance", "camera": CAMERA, "residual": True, "tile": 64}
+    held = hsi_xr.reconstruct(image, weights, consistency="exact", **options).compute()
+    assert float(held["rgb_residual"].max()) <= 0.5 / 255 and held["reflectance"].min() >= 0
 
 
 def test_invalid_pixels_stay_invalid(weights):

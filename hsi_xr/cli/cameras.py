@@ -1,0 +1,18 @@
+"""`hsi-xr cameras`."""
+
+import click
+
+from hsi_xr.cli import _console
+
+
+@click.command("cameras")
+@_console.options
+def command() -> None:
+    """List the cameras whose response is known: what --camera takes.
+
+    Their spectral sensitivities are those of rawtoaces-data (Apache-2.0).
+    """
+    import hsi_xr
+
+    for name in hsi_xr.cameras():
+        click.echo(name)
