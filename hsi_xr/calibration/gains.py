@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,11 @@ class Gains:
             + (", set aside" if point.count < _ASIDE else "")
             for point in self.points
         ]
-        bands = ", ".join(
-            f"{gain:.3f} at {nm:g} nm" for nm, gain in zip(self.wavelengths, self.values)
-        )
-        total = f"{len(rows)} points: {self.before:.1%} -> {self.after:.1%}"
-        return "\n".join([f"{self.method}: {bands}", *rows, total])
+        pairs = zip(self.wavelengths, self.values)
+        bands = ", ".join(f"{gain:.3f} at {nm:g} nm" for nm, gain in pairs)
+        head = fill(f"{self.method}: {bands}", width=96, subsequent_indent="  ")
+        total = [f"all: {self.before:.1%} -> {self.after:.1%}"] if len(rows) > 1 else []
+        return "\n".join([head, *rows, *total])
 
 
 def rounded(gains: NDArray[np.float64]) -> tuple[float, ...]:
