@@ -1,12 +1,10 @@
 """What a camera would see of an estimate that it would not see of the truth."""
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 
-from hsi_xr.evaluation._cubes import Values, pair
+from hsi_xr.evaluation._cubes import pair
 from hsi_xr.evaluation.metrics import mrae
-from hsi_xr.physics import Camera
 
 
 def back_projected(
@@ -31,14 +29,17 @@ def back_projected(
     Source:
         Arad et al. 2020, NTIRE challenge on spectral reconstruction from an RGB image.
     """
-    guess, true = pair(estimate, truth)
-    camera = Camera(_tensor(np.asarray(response, dtype=np.float64)))
+    import torch
+
+    from hsi_xr.physics import Camera
+
+    # torch knows no negative strides
+    guess, true, curves = (
+        torch.from_numpy(np.ascontiguousarray(each))
+        for each in (*pair(estimate, truth), np.asarray(response, dtype=np.float64))
+    )
+    camera = Camera(curves)
     if (seen := camera.response.shape[1]) != len(guess):
         raise ValueError(f"a response of {seen} bands does not see cubes of {len(guess)}")
-    images = [camera.project(_tensor(cube)[None])[0].numpy() for cube in (guess, true)]
+    images = [camera.project(cube[None])[0].numpy() for cube in (guess, true)]
     return mrae(images[0], images[1], floor=floor)
-
-
-def _tensor(values: Values) -> torch.Tensor:
-    """Torch knows no negative strides."""
-    return torch.from_numpy(np.ascontiguousarray(values))

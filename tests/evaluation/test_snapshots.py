@@ -97,7 +97,7 @@ def test_scores_are_those_of_what_the_network_answers_to_its_own_inputs(kaist, t
     for number, found in list(enumerate(result.scenes, 1))[::3]:
         truth = scene(number, *SIZE).transpose(2, 0, 1)
         estimate = by_hand(network, mask_as, truth, aperture(*SIZE))
-        assert found.scores["psnr"] == pytest.approx(coded_aperture.psnr(estimate, truth), abs=0.02)
+        assert found.scores["psnr"] == pytest.approx(coded_aperture.psnr(estimate, truth), abs=0.1)
         assert found.scores["ssim"] == pytest.approx(coded_aperture.ssim(estimate, truth), abs=1e-3)
         assert found.scores["sam"] == pytest.approx(coded_aperture.sam(estimate, truth), abs=0.05)
     assert result.protocol.inputs == ("H", mask_as)
@@ -122,7 +122,7 @@ def test_published_weights_are_scored_as_by_hand(kaist, of_authors):
         truth = scene(number, *SIZE).transpose(2, 0, 1)
         estimate = by_hand(network, "Mask", truth, aperture(*SIZE))
         # rounding may turn a sign around
-        assert found.scores["psnr"] == pytest.approx(coded_aperture.psnr(estimate, truth), abs=0.02)
+        assert found.scores["psnr"] == pytest.approx(coded_aperture.psnr(estimate, truth), abs=0.1)
         assert found.scores["sam"] == pytest.approx(coded_aperture.sam(estimate, truth), abs=0.05)
 
 
