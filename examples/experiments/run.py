@@ -187,7 +187,7 @@ def steps_of(job: Job) -> int:
 
 def run_of(job: Job, steps: int) -> Any:
     """The recipe on the data of a trial."""
-    from hsi_xr.training.config import read
+    from hsi_xr.training.reading import read
 
     name, folder, options = data_of(job.prepared, TRIALS[job.trial][0])
     # all are shown the same: 8-bit-like values with their level, not spread by picture

@@ -25,8 +25,8 @@ LABELS = {
 _OF_ALL = ("hsi_xr_", "datetime")
 """Attributes of a file that are about all of its arrays."""
 _MULTIPLIED = ("reflectance", "reflectance_std")
-_PAST = ("rgb_residual",)
-"""Variables that are about the numbers before."""
+_PAST = ("rgb_residual", "hsi_xr_consistency")
+"""Variables and attributes that are about the numbers before."""
 
 
 def cube_of(obj: Cube) -> xr.DataArray:
@@ -100,7 +100,16 @@ def labelled(dataset: xr.Dataset, found: Gains) -> xr.Dataset:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     past = [str(dataset.attrs["history"])] if "history" in dataset.attrs else []
     history = "\n".join([*past, f"{now} hsi-xr {__version__} calibrate"])
-    dataset["reflectance"].attrs |= LABELS
-    return dataset.assign_attrs(
-        {"hsi_xr_level": "calibrated", **found.attributes, "history": history}
-    )
+    about = {**dataset["reflectance"].attrs, **LABELS}
+    beside = [name for name in about.pop("ancillary_variables", "").split() if name in dataset]
+    if beside:
+        about["ancillary_variables"] = " ".join(beside)
+    dataset["reflectance"].attrs = about
+    kept = {key: value for key, value in dataset.attrs.items() if key not in _PAST}
+    dataset.attrs = {
+        **kept,
+        "hsi_xr_level": "calibrated",
+        **found.attributes,
+        "history": history,
+    }
+    return dataset

@@ -14,6 +14,14 @@ Report = Callable[[int, int], None]
 """(pixels done, pixels in all) -> None."""
 
 MODES = ("auto", "bar", "json", "none")
+option = click.option(
+    "--progress",
+    "mode",
+    type=click.Choice(MODES),
+    default="auto",
+    show_default=True,
+    help="auto: a bar on a terminal.",
+)
 _EVERY = 0.1
 """Seconds between two updates."""
 _CLEAR = "\x1b[K"

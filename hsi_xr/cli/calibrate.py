@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hsi_xr.cli import _console, _options, _product
+from hsi_xr.cli import _console, _options, _product, _progress
 from hsi_xr.cli._console import log
-from hsi_xr.cli._progress import MODES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,14 +19,7 @@ if TYPE_CHECKING:
 @_options.ground
 @_options.output
 @click.option("--dry-run", is_flag=True, help="Tell the gains and the error of each point, stop.")
-@click.option(
-    "--progress",
-    "mode",
-    type=click.Choice(MODES),
-    default="auto",
-    show_default=True,
-    help="auto: a bar on a terminal.",
-)
+@_progress.option
 @_console.options
 def command(
     cube: str,

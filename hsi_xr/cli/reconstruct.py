@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hsi_xr.cli import _console, _options, _product
-from hsi_xr.cli._progress import MODES
+from hsi_xr.cli import _console, _options, _product, _progress
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,14 +23,7 @@ if TYPE_CHECKING:
 @_options.run
 @_options.output
 @click.option("--dry-run", is_flag=True, help="Tell the plan (tiles, memory, bytes) and stop.")
-@click.option(
-    "--progress",
-    "mode",
-    type=click.Choice(MODES),
-    default="auto",
-    show_default=True,
-    help="auto: a bar on a terminal.",
-)
+@_progress.option
 @_console.options
 def command(
     src: str,

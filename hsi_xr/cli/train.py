@@ -31,8 +31,8 @@ def command(config: Path, resume: bool, changes: tuple[str, ...], out: Path | No
     `hsi-xr reconstruct --model` runs. Where tensorboard is installed it gets its files, too.
     """
     from hsi_xr.training.begin import open_data
-    from hsi_xr.training.config import read
     from hsi_xr.training.loop import Training
+    from hsi_xr.training.reading import read
     from hsi_xr.training.release import release
 
     run = read(config, [*changes, *([f"out={json.dumps(str(out))}"] if out else [])])

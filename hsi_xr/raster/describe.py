@@ -130,7 +130,7 @@ def _lineage(product: Product) -> str:
             f"Its bands were calibrated to {config.get('calibration_points', 'some')} known "
             f"spectra ({config.get('calibration_source', 'unknown')})."
         )
-    elif held := config.get("consistency"):
+    if held := config.get("consistency"):
         sentences.append(f"{_HELD.get(held, held)} camera {config.get('camera', 'unknown')}.")
     if product.crs is None:
         sentences.append("The image has no coordinate reference system: where it lies is unknown.")

@@ -184,8 +184,10 @@ def test_deviations_are_multiplied_and_a_residual_is_left_out():
     dataset = cube(chunks={"y": 20})
     dataset["reflectance_std"] = 0.1 * dataset["reflectance"]
     dataset["rgb_residual"] = dataset["reflectance"].isel(band=0, drop=True)
+    dataset["reflectance"].attrs["ancillary_variables"] = "reflectance_std rgb_residual"
     found = dataset.hsi.calibrate(points(dataset))
     assert set(found.data_vars) == {"reflectance", "reflectance_std"}
+    assert found["reflectance"].attrs["ancillary_variables"] == "reflectance_std"
     np.testing.assert_allclose(found["reflectance_std"], 0.1 * found["reflectance"], rtol=1e-5)
 
 
@@ -194,6 +196,15 @@ def test_the_cube_that_is_given_stays_as_it_is():
     before = dataset.copy(deep=True)
     dataset.hsi.calibrate(points(dataset))
     assert dataset.identical(before)
+
+
+def test_a_calibrated_cube_is_not_called_consistent():
+    """What its camera saw of the estimate is not what it would see of these numbers."""
+    dataset = cube().assign_attrs({"hsi_xr_camera": "nikon-d850", "hsi_xr_consistency": "exact"})
+    calibrated = dataset.hsi.calibrate(points(dataset))
+    assert "hsi_xr_consistency" not in calibrated.attrs
+    assert calibrated.attrs["hsi_xr_camera"] == "nikon-d850"
+    assert dataset.attrs["hsi_xr_consistency"] == "exact"
 
 
 def test_it_is_still_called_an_estimate():

@@ -6,7 +6,8 @@ import pytest
 
 from hsi_xr.errors import UsageError
 from hsi_xr.reconstructors import _registry
-from hsi_xr.training.config import Adversarial, Regression, read
+from hsi_xr.training.config import Adversarial, Regression
+from hsi_xr.training.reading import read
 
 RUN = """
 system = "mst-plus-plus"
