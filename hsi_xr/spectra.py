@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+from statistics import median
 
 from hsi_xr.errors import InvalidData
 
@@ -29,6 +32,17 @@ class Bands:
         """Evenly spaced bands as wide as their step: `Bands.regular(400, 700, 10)` has 31."""
         count = round((last - first) / step) + 1
         return cls(tuple(first + step * i for i in range(count)), (float(step),) * count)
+
+    @property
+    def step(self) -> float:
+        """From one band to the next, usually, in nm; infinite for one band."""
+        return median(b - a for a, b in pairwise(self.centres)) if len(self) > 1 else inf
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """From the lower half maximum of the first band to the upper one of the last, in nm."""
+        widths = self.widths or (0.0,) * len(self)
+        return self.centres[0] - widths[0] / 2, self.centres[-1] + widths[-1] / 2
 
     def nearest(self, wavelength: float) -> int:
         """Index of the band whose centre is nearest to a wavelength in nm."""

@@ -9,9 +9,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr.calibration.sites import Box, Site
-from hsi_xr.calibration.spectrum import BRIGHT, Spectrum, sorted_bands
+from hsi_xr.calibration.spectrum import BRIGHT, Spectrum
 from hsi_xr.errors import BandMismatch, InvalidData, MissingFact, NotGeoreferenced, UsageError
 from hsi_xr.raster import grid
+from hsi_xr.raster.cube import sorted_bands
 from hsi_xr.raster.place import crs_of, transform_of
 from hsi_xr.spectra import Bands
 

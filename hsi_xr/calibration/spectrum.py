@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData
-from hsi_xr.raster.wavelengths import nm_per_unit
+from hsi_xr.raster.cube import sorted_bands
 from hsi_xr.resampling import by_gaussians, by_lines
 from hsi_xr.spectra import Bands
 
@@ -17,8 +17,6 @@ BRIGHT = 2.0
 """No reflectance of ground; percent and stored integers are above."""
 _WIDE = 2.0
 """Widths of the cube's bands from which on a band sees several of them."""
-_SHORT = 100.0
-"""nm; wavelengths of light below this are in um."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +52,7 @@ class Spectrum:
         A spectrum that is finer than the cube is averaged by the cube's bands. Otherwise a wide
         band averages the cube's by its Gaussian, and a narrow one lies between two of them.
         """
-        if _step(self.bands) < _step(cube):
+        if self.bands.step < cube.step:
             # a column: its mean is written in place
             known = by_gaussians(
                 self.values[:, None].astype("float32"),
@@ -66,33 +64,6 @@ class Spectrum:
             known, mixing = self.values, _mixing(self.bands, cube)
         usable = np.isfinite(known) & np.isfinite(mixing).all(1)
         return known[usable], mixing[usable]
-
-
-def sorted_bands(array: xr.DataArray, name: str) -> tuple[Bands, NDArray[np.intp]]:
-    """The bands of an array by ascending wavelength, and where each of them is.
-
-    Args:
-        array: With coordinate `wavelength`, in nm unless it says otherwise, and perhaps `fwhm`.
-        name: Of the array, for errors.
-
-    Raises:
-        InvalidData: A wavelength is told twice, or is none.
-    """
-    unit = nm_per_unit(str(array["wavelength"].attrs.get("units", "nm"))) or np.nan
-    centres = np.asarray(array["wavelength"].values, np.float64) * unit
-    if not (centres >= _SHORT).all():
-        raise InvalidData(
-            f"the wavelengths of {name} are {_range(centres)} nm, which is no light that is "
-            "reflected; give them in nm"
-        )
-    order = np.argsort(centres)
-    twice = centres[order][1:][np.diff(centres[order]) == 0]
-    if twice.size:
-        raise InvalidData(f"{name} tells {twice[0]:g} nm twice; leave one of them out")
-    widths = np.full(len(centres), np.nan)
-    if "fwhm" in array.coords:
-        widths = np.asarray(array["fwhm"].values, np.float64) * unit
-    return Bands(tuple(centres[order].tolist()), tuple(widths[order].tolist())), order
 
 
 def _check(values: Vector, bands: Bands, name: str) -> None:
@@ -111,11 +82,6 @@ def _check(values: Vector, bands: Bands, name: str) -> None:
         )
 
 
-def _step(bands: Bands) -> float:
-    """From one band to the next, usually, in nm."""
-    return float(np.median(np.diff(bands.centres))) if len(bands) > 1 else np.inf
-
-
 def _mixing(known: Bands, cube: Bands) -> Vector:
     """(known, bands), NaN for what the cube does not reach."""
     centres, every = np.array(cube.centres, "float32"), np.eye(len(cube), dtype="float32")
@@ -129,7 +95,3 @@ def _mixing(known: Bands, cube: Bands) -> Vector:
         mixing[wide] = by_gaussians(every, centres, known)[wide]
         mixing[wide & ~covered] = np.nan
     return np.asarray(mixing / mixing.sum(1, keepdims=True))
-
-
-def _range(centres: Vector) -> str:
-    return f"{np.min(centres):g} to {np.max(centres):g}"

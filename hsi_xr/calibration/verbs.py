@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hsi_xr.calibration.cube import Cube, bands_of, cube_of, dataset_of, labelled, multiplied
+from hsi_xr.calibration.cube import dataset_of, labelled, multiplied
 from hsi_xr.calibration.gains import Gains, Judged, applied, gains_at, rounded
 from hsi_xr.calibration.points import Point, read_table, sites_of_points
 from hsi_xr.calibration.product import sites_of_product
 from hsi_xr.calibration.robust import Comparison, Vector, log_gains
 from hsi_xr.calibration.sites import Site, means
 from hsi_xr.errors import BandMismatch, InvalidData, UsageError
+from hsi_xr.raster.cube import Cube, bands_of, cube_of
 from hsi_xr.raster.read import open as open_raster
 from hsi_xr.spectra import Bands
 
