@@ -17,6 +17,24 @@ _ROUND = 1e-3
 """nm, of wavelengths that were um in float32."""
 
 
+def resampled(cube: Array, own: Bands, wanted: Bands) -> Array:
+    """Numbers at some wavelengths as those of bands: the finer of the two are averaged.
+
+    Args:
+        cube: (n, ...).
+        own: Its n bands.
+        wanted: Those wanted.
+
+    Returns:
+        (bands, ...): where `own` are closer together, by the Gaussians of the bands, otherwise by
+        lines between them; NaN where they do not reach, or a number that counts is NaN.
+    """
+    centres = np.array(own.centres, dtype="float32")
+    if own.step < wanted.step:
+        return by_gaussians(cube, centres, wanted)
+    return by_lines(cube, centres, wanted)
+
+
 def by_gaussians(cube: Array, wavelengths: Array, bands: Bands) -> Array:
     """Averages narrow bands with the Gaussian of each wide one.
 
@@ -76,5 +94,7 @@ def by_lines(cube: Array, centres: Array, bands: Bands) -> Array:
     share = (wanted - centres[right - 1]) / (centres[right] - centres[right - 1])
     share = share.astype("float32").reshape(-1, *(1,) * (cube.ndim - 1))
     found = (1 - share) * cube[right - 1] + share * cube[right]
+    for at, band in ((0, right - 1), (1, right)):  # of a neighbour that is NaN, nothing
+        found = np.where(share == at, cube[band], found)
     found[(wanted < centres[0]) | (wanted > centres[-1])] = np.nan
     return found.astype("float32")
