@@ -132,9 +132,9 @@ def command(
 
     draws = out is not None and not no_pictures
     if draws:
-        from hsi_xr.evaluation.panel import require_matplotlib
+        from hsi_xr.extras import require
 
-        require_matplotlib(", or do without (--no-pictures)")
+        require("matplotlib", ", or do without (--no-pictures)")
     read = _by_data_set(options, folders)
     datasets = _opened(folders, read)
     target = files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()

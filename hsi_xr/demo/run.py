@@ -14,7 +14,7 @@ from hsi_xr.demo import picture, scene
 from hsi_xr.demo.report import Files, Report
 from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.metrics import Tally
-from hsi_xr.evaluation.panel import require_matplotlib
+from hsi_xr.extras import require
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,7 +61,7 @@ def run(
         DestinationExists: A file of the demo is there and `overwrite` was not asked for.
         DestinationUnwritable: The folder cannot be made, or not written to.
     """
-    require_matplotlib()
+    require("matplotlib")
     files = Files.of(directory)
     _prepare(files, overwrite=overwrite)
     started = perf_counter()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.errors import UsageError
 from hsi_xr.evaluation.run import Sight
 from hsi_xr.evaluation.scores import columns_of
 from hsi_xr.spectra import nearest
@@ -24,24 +23,6 @@ RANKS: Final = {10: "10th percentile", 50: "median", 90: "90th percentile"}
 COLOURS: Final = ("#1b9e50", "#2c6fbb", "#c8501e")
 """Of the three spectra; told apart by the colour-blind, too."""
 _INK = "#222222"
-
-
-def require_matplotlib(otherwise: str = "") -> None:
-    """Say at once, before any work, that pictures cannot be drawn.
-
-    Args:
-        otherwise: What else can be done, after a comma.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError as missing:
-        raise UsageError(
-            "pictures need matplotlib, which is not installed; install it with "
-            f'`pip install "hsi-xr[viz]"`{otherwise}'
-        ) from missing
 
 
 def draw(sight: Sight, path: Path) -> None:
