@@ -11,6 +11,12 @@ from hsi_xr._version import __version__
 
 if TYPE_CHECKING:
     from hsi_xr import errors
+    from hsi_xr.analysis.angles import sam
+    from hsi_xr.analysis.indices import indices
+    from hsi_xr.analysis.layouts import to_hypercoast, to_spectral
+    from hsi_xr.analysis.library import library
+    from hsi_xr.analysis.pixels import bands, nearest_band, spectrum
+    from hsi_xr.analysis.sensors import sensors, to_sensor
     from hsi_xr.calibration.gains import Gains
     from hsi_xr.calibration.verbs import calibrate, gains
     from hsi_xr.facts import Survey
@@ -26,31 +32,51 @@ __all__ = [
     "Gains",
     "Survey",
     "__version__",
+    "bands",
     "calibrate",
     "cameras",
     "describe",
     "errors",
     "gains",
+    "indices",
+    "library",
     "models",
+    "nearest_band",
     "open",
     "plan",
     "reconstruct",
+    "sam",
+    "sensors",
+    "spectrum",
     "survey",
+    "to_hypercoast",
+    "to_sensor",
+    "to_spectral",
     "write",
 ]
 
 _HOMES = {
     "Gains": "hsi_xr.calibration.gains",
     "Survey": "hsi_xr.facts",
+    "bands": "hsi_xr.analysis.pixels",
     "calibrate": "hsi_xr.calibration.verbs",
     "cameras": "hsi_xr.responses",
     "describe": "hsi_xr.raster.describe",
     "gains": "hsi_xr.calibration.verbs",
+    "indices": "hsi_xr.analysis.indices",
+    "library": "hsi_xr.analysis.library",
     "models": "hsi_xr.reconstructors",
+    "nearest_band": "hsi_xr.analysis.pixels",
     "open": "hsi_xr.raster.read",
     "plan": "hsi_xr.planning",
     "reconstruct": "hsi_xr.pipeline",
+    "sam": "hsi_xr.analysis.angles",
+    "sensors": "hsi_xr.analysis.sensors",
+    "spectrum": "hsi_xr.analysis.pixels",
     "survey": "hsi_xr.pipeline",
+    "to_hypercoast": "hsi_xr.analysis.layouts",
+    "to_sensor": "hsi_xr.analysis.sensors",
+    "to_spectral": "hsi_xr.analysis.layouts",
     "write": "hsi_xr.raster.write",
 }
 

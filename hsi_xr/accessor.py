@@ -1,16 +1,18 @@
 """`.hsi` on Dataset and DataArray: verbs, one line each; see the functions of `hsi_xr`."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import xarray as xr
 
 # Nothing of ours at import time: this module is imported in the middle of the import of xarray.
 if TYPE_CHECKING:
     import pystac
+    from spectral.image import ImageArray
 
+    from hsi_xr.analysis.plots import Plots
     from hsi_xr.calibration.gains import Gains
     from hsi_xr.calibration.verbs import Known
     from hsi_xr.facts import Survey
@@ -85,6 +87,61 @@ class HsiAccessor:
         from hsi_xr.raster.quicklook import three_bands
 
         return three_bands(self._obj, wavelengths)
+
+    def spectrum(self, x: float, y: float) -> xr.Dataset | xr.DataArray:
+        """The spectrum at a place in the cube's CRS. See `hsi_xr.spectrum`."""
+        from hsi_xr.analysis.pixels import spectrum
+
+        return spectrum(self._obj, x, y)
+
+    def bands(self, first: float, last: float) -> xr.Dataset | xr.DataArray:
+        """The bands from one wavelength to another in nm. See `hsi_xr.bands`."""
+        from hsi_xr.analysis.pixels import bands
+
+        return bands(self._obj, first, last)
+
+    def nearest_band(self, wavelength: float) -> Any:
+        """The band nearest to a wavelength in nm, for `sel(band=...)`."""
+        from hsi_xr.analysis.pixels import nearest_band
+
+        return nearest_band(self._obj, wavelength)
+
+    def sam(self, spectra: xr.DataArray, *, degrees: bool = False) -> xr.DataArray:
+        """Angles between every pixel and known spectra. See `hsi_xr.sam`."""
+        from hsi_xr.analysis.angles import sam
+
+        return sam(self._obj, spectra, degrees=degrees)
+
+    def to_sensor(self, sensor: str) -> xr.Dataset:
+        """What a sensor of `hsi_xr.sensors()` would see. See `hsi_xr.to_sensor`."""
+        from hsi_xr.analysis.sensors import to_sensor
+
+        return to_sensor(self._obj, sensor)
+
+    def indices(self, names: str | Sequence[str]) -> xr.DataArray:
+        """Spectral indices that need nothing but the cube's bands. See `hsi_xr.indices`."""
+        from hsi_xr.analysis.indices import indices
+
+        return indices(self._obj, names)
+
+    def to_hypercoast(self) -> xr.Dataset:
+        """The cube in HyperCoast's layout. See `hsi_xr.to_hypercoast`."""
+        from hsi_xr.analysis.layouts import to_hypercoast
+
+        return to_hypercoast(self._obj)
+
+    def to_spectral(self) -> "ImageArray":
+        """The cube in memory, in Spectral Python's layout. See `hsi_xr.to_spectral`."""
+        from hsi_xr.analysis.layouts import to_spectral
+
+        return to_spectral(self._obj)
+
+    @property
+    def plot(self) -> "Plots":
+        """`plot.spectrum(x, y)` and `plot.rgb()`, by matplotlib."""
+        from hsi_xr.analysis.plots import Plots
+
+        return Plots(self._obj)
 
     def write(
         self,

@@ -1,0 +1,1 @@
+"""Working with cubes: what other sensors would see, angles, spectra, indices, libraries, plots."""

@@ -1,0 +1,74 @@
+"""Plots show the numbers of the cube."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from hsi_xr.errors import UsageError
+from tests.analysis.cubes import shuffled
+from tests.calibration.ground import CENTRES, GRID, cube
+
+pytest.importorskip("matplotlib", reason="plots need matplotlib")
+
+
+@pytest.fixture
+def ax():
+    from matplotlib.figure import Figure
+
+    return Figure().add_subplot()
+
+
+def test_a_spectrum_is_the_line_and_its_spread_the_band(ax):
+    dataset = shuffled(cube(chunks={"y": 20}))
+    dataset["reflectance_std"] = dataset["reflectance"] / 20
+    expected = cube()["reflectance"].isel(y=3, x=70).values
+    assert dataset.hsi.plot.spectrum(*(GRID @ (70.5, 3.5)), ax=ax, label="lawn") is ax
+    (line,) = ax.lines
+    np.testing.assert_array_equal(line.get_xydata(), np.stack([CENTRES, expected]).T)
+    (band,) = ax.collections
+    edges = band.get_paths()[0].vertices
+    assert np.isclose(edges[:, 1].max(), (expected * (1 + 1.645 / 20)).max())
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["lawn", "± 1.645 sd of samples"]
+    assert ax.get_title() == "model estimate, not a measurement"
+
+
+def test_a_brighter_spectrum_beside_a_dark_one_is_seen_whole(ax):
+    dataset = cube()
+    dataset["reflectance"][:, 3, 70] *= 4
+    for column in (60.5, 70.5):
+        dataset.hsi.plot.spectrum(*(GRID @ (column, 3.5)), ax=ax)
+    low, high = ax.get_ylim()
+    assert low == 0 and high >= dataset["reflectance"][:, 3, 70].max()
+
+
+def test_the_picture_lies_where_the_cube_does_and_is_clear_where_there_is_nothing(ax):
+    dataset = cube(chunks={"y": 20})
+    dataset["reflectance"].hsi.plot.rgb(ax=ax)
+    (image,) = ax.images
+    shown = image.get_array()
+    assert shown.shape == (61, 83, 4) and 0 <= shown.min() < 0.2 < 0.9 < shown.max() <= 1
+    known = dataset["reflectance"].notnull().all("band").values
+    np.testing.assert_array_equal(shown[..., 3] == 1, known)
+    left, right, bottom, top = image.get_extent()
+    np.testing.assert_allclose((left, top), GRID @ (0, 0))
+    np.testing.assert_allclose((right, bottom), GRID @ (83, 61))
+    assert "650, 550, 450 nm" in ax.get_title()
+
+
+def test_grey_is_grey_and_brightness_changes_nothing(ax):
+    dataset = cube()
+    level = dataset["reflectance"].isel(band=0, drop=True)
+    dataset["reflectance"] = dataset["reflectance"] * 0 + level
+    dataset.hsi.plot.rgb(ax=ax)
+    (dataset * 3).assign_attrs(dataset.attrs).hsi.plot.rgb(ax=ax)
+    first, second = (image.get_array() for image in ax.images)
+    np.testing.assert_allclose(first[..., 0], first[..., 2])
+    np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError, match=r"hsi-xr\[viz\]"):
+        cube().hsi.plot.rgb()
