@@ -50,6 +50,34 @@ class Reconstructor(nn.Module, ABC):
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """An answer that knows its doubt."""
+
+    cube: Tensor
+    """(batch, bands, rows, columns) reflectance."""
+    deviation: Tensor
+    """The same shape: standard deviation of reflectance about it."""
+    strange: Tensor
+    """(batch, 1, rows, columns) in [0, 1]: how far colours are from all that was learned from."""
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A system that tells its own doubt, and needs no samples for it."""
+
+    def estimate(self, rgb: Tensor, noise: Noise, facts: SceneFacts) -> Estimate:
+        """Of a surveyed scene; the cube is that of `forward`."""
+
+
+@runtime_checkable
+class Sensing(Protocol):
+    """A system to which it matters which camera took the scene."""
+
+    def sense(self, response: Tensor | None) -> None:
+        """(3, bands) sensitivity of the camera that takes all further scenes; None: unknown."""
+
+
+@dataclass(frozen=True)
 class Lesson:
     """A batch as the clean end of a chain, for a network that learns to see it in noise."""
 

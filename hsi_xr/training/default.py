@@ -1,6 +1,7 @@
 """Trains the default model: `python -m hsi_xr.training.default DATA OUT`.
 
-Stops after `--steps`; continues from its checkpoint.
+First the mixture of spectra, then the network that refines what it believes. Stops after `--steps`;
+continues from its checkpoint.
 """
 
 import argparse
@@ -12,13 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hsi_xr import regression
-from hsi_xr.reconstructors._scene_gain import colour_means
-from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor
+from hsi_xr.mixture import Belief
+from hsi_xr.reconstructors._development import palette
+from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 from hsi_xr.spectra import Bands
-from hsi_xr.training import sources
-from hsi_xr.training.batches import Batch, Source, as_tensor, texture
-from hsi_xr.training.simulate import Studio, invented, mean_response
+from hsi_xr.training import mixture, sources
+from hsi_xr.training.batches import OWN, Batch, Source, as_tensor, texture
+from hsi_xr.training.simulate import Shot, Studio, display, invented, spectra, weathered
 
 BANDS = Bands.regular(400, 700, 10)
 HELD_OUT_EVERY = 5
@@ -26,6 +27,11 @@ HELD_OUT_EVERY = 5
 HELD_OUT_CAMERAS = ("Hasselblad_L2D-20c", "Nikon_D850", "Sony_ILCE-7RM4", "Canon_EOS_R5")
 
 PATCH = 48
+SPECTRA = 60_000
+"""Pixels that the mixture is fitted to."""
+
+SLIP = 0.3
+"""Spread of the logarithm of how far a scene's level may be off; the network must not rely on it."""
 
 log = logging.getLogger(__name__)
 
@@ -34,109 +40,108 @@ def held_out(name: str) -> bool:
     return int(name.split("_")[1]) % HELD_OUT_EVERY == 0
 
 
-def material(folder: Path) -> Source:
+def material(folder: Path, bands: Bands = BANDS) -> Source:
     """The training part of the data, ready to draw from."""
-    sensitivities = sources.cameras(folder, BANDS)
+    sensitivities = sources.cameras(folder, bands)
     seen = torch.stack(
         [as_tensor(c) for name, c in sensitivities.items() if name not in HELD_OUT_CAMERAS]
     )
-    spectra = [as_tensor(s) for s in sources.library(folder, BANDS).values()]
-    reference = mean_response(seen)
-    plots = [p for p in sources.paired_plots(folder, BANDS) if not held_out(p.name)]
+    library = [as_tensor(s) for s in sources.library(folder, bands).values()]
+    plots = [p for p in sources.paired_plots(folder, bands) if not held_out(p.name)]
     textured = [texture(plot) for plot in plots]
-    measured = torch.cat([t.coarse_cube.flatten(1).T for t in textured])
-    palette = torch.cat([s[torch.linspace(0, len(s) - 1, 40).long()] for s in spectra])
-    observer = as_tensor(sources.standard_observer(folder, BANDS))
-    studio = Studio(seen, observer, palette)
-    paints = invented(2000, len(BANDS), torch.Generator().manual_seed(1))
-    return Source(textured, [*spectra, measured, measured, paints], studio, reference)
+    sites = [
+        torch.cat([as_tensor(p.cube).flatten(1).T for p in plots if p.name[0] == site])
+        for site in sorted({p.name[0] for p in plots})
+    ]
+    palette = torch.cat([s[torch.linspace(0, len(s) - 1, 40).long()] for s in library])
+    observer = as_tensor(sources.standard_observer(folder, bands))
+    studio = Studio(seen / seen.sum(-1, keepdim=True), display(observer), palette)
+    rng = torch.Generator().manual_seed(1)
+    paints = invented(3000, len(bands), rng)
+    outside = [weathered(samples, rng) for samples in [*library, paints]]
+    return Source(textured, [*sites, *sites, *sites, *outside], studio)
 
 
-def fit_base(
-    source: Source, rng: torch.Generator, *, batches: int = 150, calibrated: bool = True
-) -> Tensor:
-    """Root-polynomial coefficients on the training distribution, with or without its gains."""
-    rgb, spectra = [], []
-    for _ in range(batches):
-        batch = source.draw(rng)
-        seen = batch.rgb / batch.gain[..., None, None] if calibrated else batch.rgb
-        keep = torch.randint(64 * 64, (200,), generator=rng)
-        rgb.append(seen.flatten(2)[..., keep].transpose(1, 2).reshape(-1, 3))
-        spectra.append(batch.cube.flatten(2)[..., keep].transpose(1, 2).reshape(-1, len(BANDS)))
-    return regression.fit(torch.cat(rgb), torch.cat(spectra))
+def begin(source: Source, config: Config, rng: torch.Generator) -> GuidedPosterior:
+    """The model before any gradient: its mixture, cameras, and how the mixture errs."""
+    torch.manual_seed(0)
+    model = GuidedPosterior(config)
+    model.development.cameras.data = source.studio.cameras
+    model.development.observer.data = source.studio.display
+    drawn = spectra(source.groups, SPECTRA, rng)
+    model.mixture.load_state_dict(mixture.fit(drawn, config.gaussians, rng).state_dict())
+    model.directions.data = directions(model, source, rng)
+    return model
 
 
-def fit_gain(
-    model: R2HDiffReconstructor, source: Source, rng: torch.Generator, *, scenes: int, steps: int
-) -> None:
-    """Fits the scene gain: its level by regression, its tint on pictures of whole scenes."""
-    gain = model.gain
-    gain.believed.data = source.reference @ fit_base(source, rng, calibrated=False)
-    drawn = [source.scene(rng) for _ in range(scenes)]
-    seen = gain.seen(torch.cat([colour_means(rgb) for rgb, _ in drawn]))
-    wanted = torch.cat([wanted for _, wanted in drawn]).log()
-    optimiser = torch.optim.AdamW([*gain.layers.parameters(), *gain.answer.parameters()])
-    for step in range(steps):
-        pick = torch.randint(len(seen), (512,), generator=rng)
-        balance = 0.05 * torch.randn(512, 3, generator=rng)
-        # few scenes are at hand: without jitter their means would be learned by heart
-        jitter = 0.1 * torch.randn(512, seen.shape[1], generator=rng)
-        found = gain.tint(seen[pick] + balance.repeat(1, 3) + jitter)
-        right = wanted[pick] + balance
-        for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * (1 - step / steps)
-        optimiser.zero_grad()
-        value = ((right - right.mean(1, keepdim=True) - found).exp() - 1).abs().mean()
-        value.backward()
-        optimiser.step()
-    log.info("gain: relative error %.4f of a channel", value.item())
+def believed(model: GuidedPosterior, shot: Shot, cube: Tensor, slip: float) -> Belief:
+    """What the mixture says of a picture whose level is right but for a slip; one image."""
+    rgb = shot.rgb[None]
+    with torch.no_grad():
+        model.sense(shot.camera)
+        facts = model.survey(rgb, torch.ones_like(rgb[:, :1]), _means(shot))
+        if not shot.level_known:
+            tint = facts["gain"] / facts["gain"].log().mean().exp()
+            bright = model.believe(rgb, {**facts, "gain": tint}).mean.mean() / cube.mean()
+            facts = {**facts, "gain": tint * bright * slip}
+        return model.believe(rgb, facts)
 
 
-def loss(model: R2HDiffReconstructor, batch: Batch, rng: torch.Generator) -> Tensor:
-    """L1 of the clean estimate plus its spatial gradients (weight 1.0)."""
-    slip = (0.3 * torch.randn(len(batch.rgb), 1, generator=rng)).exp()
-    tint = (0.05 * torch.randn(len(batch.rgb), 3, generator=rng)).exp()
-    rgb = batch.rgb / (batch.gain * slip * tint)[..., None, None]
-    base = model.classical(rgb)
-    clean = model.encode(batch.cube, base)
-    step = torch.randint(1, model.config.steps + 1, (len(clean),), generator=rng)
+def _means(shot: Shot) -> Tensor | None:
+    return None if shot.level_known else palette(shot.rgb[None])
+
+
+def directions(model: GuidedPosterior, source: Source, rng: torch.Generator) -> Tensor:
+    """How logarithms of spectra differ from what the mixture believes, brightness left out."""
+    found = []
+    for _ in range(12):
+        batch = source.draw(rng, size=32)
+        for shot, cube in zip(batch.shots[OWN:], batch.cube[OWN:]):
+            belief = believed(model, shot, cube, 1.0)
+            units = model.in_units(cube[None], belief).clamp(-4, 4)
+            found.append(units.flatten(2)[0].T)
+    units = torch.cat(found)
+    bands = units.shape[1]
+    level = torch.eye(bands) - torch.full((bands, bands), 1 / bands)
+    values, vectors = torch.linalg.eigh(level @ torch.cov(units.T) @ level)
+    count = model.config.shapes
+    log.info("directions keep %.3f of the variance", values[-count:].sum() / values.sum())
+    return (vectors[:, -count:] * values[-count:].sqrt()).flip(1)
+
+
+def loss(model: GuidedPosterior, batch: Batch, rng: torch.Generator) -> Tensor:
+    """L1 of the logarithm of spectra, plus that of its spatial gradients (weight 0.5)."""
+    slips = (SLIP * torch.randn(len(batch.cube), generator=rng)).exp().tolist()
+    beliefs = [believed(model, *each) for each in zip(batch.shots, batch.cube, slips)]
+    belief = Belief(*(torch.cat(each) for each in zip(*(vars(b).values() for b in beliefs))))
+    clean = model.encode(batch.cube, belief)
+    steps = model.config.trained_steps
+    step = torch.randint(1, 2 * steps + 1, (len(clean),), generator=rng).clamp(max=steps)
     keep = model.keep[step].float()[:, None, None, None]
     noisy = keep.sqrt() * clean + (1 - keep).sqrt() * torch.randn(clean.shape, generator=rng)
     last = torch.channels_last
     found = model.network(
         noisy.contiguous(memory_format=last),
-        model.guide_of(rgb).contiguous(memory_format=last),
+        model.guide_of(belief.mean).contiguous(memory_format=last),
         step,
     )
     trust = (batch.cube.mean(1, keepdim=True) / 0.02).clamp(max=1)  # dark spectra are noise
-    error = trust * (found - clean)
+    error = trust * model.as_logarithms(found - clean, belief)
     gradients = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-    return error.abs().mean() + gradients
+    return error.abs().mean() + 0.5 * gradients
 
 
 class Training:
-    """The network, its optimiser and its running average; all that a checkpoint holds.
+    """The network, its optimiser and its running average; all that a checkpoint holds."""
 
-    Begins at the checkpoint if there is one, else at the network and base of another run, else
-    anew.
-    """
-
-    def __init__(
-        self, source: Source, checkpoint: Path, *, rate: float, scenes: int, start: Path | None
-    ) -> None:
+    def __init__(self, source: Source, checkpoint: Path, *, config: Config, rate: float) -> None:
         self.source, self.checkpoint, self.rate = source, checkpoint, rate
         self.rng = torch.Generator().manual_seed(0)
         self.done = 0
-        torch.manual_seed(0)
-        self.model = R2HDiffReconstructor(Config())
-        if start is not None:
-            begun = torch.load(start, weights_only=True)["average"]
-            begun = {k: v for k, v in begun.items() if k.startswith(("network", "base"))}
-            self.model.load_state_dict(begun, strict=False)
-        elif not checkpoint.exists():
-            self.model.base.data = fit_base(source, self.rng)
-        if not checkpoint.exists():
-            fit_gain(self.model, source, self.rng, scenes=scenes, steps=2500)
+        if checkpoint.exists():
+            self.model = GuidedPosterior(config)
+        else:
+            self.model = begin(source, config, self.rng)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
         network = self.model.network
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
@@ -145,6 +150,8 @@ class Training:
         )
         if checkpoint.exists():
             self._resume()
+        else:
+            self.save()
 
     def step(self, of: int) -> float:
         """One batch of a run of so many; its loss."""
@@ -204,17 +211,11 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--scenes", type=int, default=24000, help="for fitting the scene gain")
-    parser.add_argument("--start", type=Path, help="checkpoint of another run to start from")
     parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     training = Training(
-        material(options.data),
-        options.out / "training.pt",
-        rate=options.rate,
-        scenes=options.scenes,
-        start=options.start,
+        material(options.data), options.out / "training.pt", config=Config(), rate=options.rate
     )
     train(training, steps=options.steps)
 

@@ -1,0 +1,179 @@
+"""What spectra have the colours of a scene, by Bayes' rule; and R2H-Diff for what pixels lack."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hsi_xr.diffusion import samplers, schedules
+from hsi_xr.mixture import Belief, SpectralMixture
+from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
+from hsi_xr.networks.r2h_diff import R2HDiff
+from hsi_xr.reconstructors._base import Estimate, Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._development import Development, seen
+from hsi_xr.reconstructors.r2h_diff import SIZES
+
+FLOOR = 0.005
+"""Reflectance added before logarithms: below it spectra are noise."""
+
+TIGHTEST = 0.01
+"""Least relative deviation that a unit of the chain stands for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All that shapes weights or samples; in the card."""
+
+    bands: int = 31
+    gaussians: int = 128
+    cameras: int = 48
+    shapes: int = 12
+    """Channels of the chain: how errors of the mixture differ from it, told apart."""
+    size: Literal["base", "thin"] = "base"
+    """Of the network; see `r2h_diff`."""
+    trained_steps: int = 5
+    steps: int = 1
+    """How many of those trained are run; 0 leaves the mixture's answer as it is."""
+    beta_first: float = 0.1
+    beta_last: float = 0.99
+    limit: float = 4.0
+    """Largest value in the chain."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.steps <= self.trained_steps:
+            raise ValueError(f"steps must be 0 to {self.trained_steps}; got {self.steps}")
+
+
+class GuidedPosterior(Reconstructor):
+    """A mixture of Gaussians tells each pixel's spectrum and doubt; a guided chain refines it.
+
+    The chain diffuses the logarithm of cube over the mixture's mean, in units of the mixture's own
+    deviation and along the directions in which it errs: an untrained network leaves the mixture's
+    answer as it is. The network is shown what the reference camera would see of that answer,
+    whatever camera took the picture.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.mixture = SpectralMixture(config.bands, config.gaussians)
+        self.development = Development(config.bands, config.cameras)
+        self.network = R2HDiff(config.shapes, SIZES[config.size])
+        self.directions = torch.nn.Parameter(
+            torch.eye(config.bands, config.shapes), requires_grad=False
+        )
+        """(bands, shapes): one unit of each channel, in deviations."""
+        self.tempers = torch.nn.Parameter(torch.ones(3, config.bands), requires_grad=False)
+        """What deviations are multiplied by: of a known camera, an unknown one, a picture."""
+        self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
+        self.camera: Tensor | None = None
+
+    @property
+    def stride(self) -> int:
+        """Rows and columns must be multiples of this."""
+        return SIZES[self.config.size].stride
+
+    def sense(self, response: Tensor | None) -> None:
+        """From now on scenes are taken by this camera, (3, bands); None is an unknown one."""
+        self.camera = None if response is None else response / response.sum(1, keepdim=True)
+
+    def whole(
+        self,
+        rgb: Tensor,
+        weights: Tensor,
+        noise: Noise,
+        *,
+        means: Tensor | None,
+        extremes: Tensor | None = None,
+    ) -> tuple[Tensor, SceneFacts]:
+        facts = self.survey(rgb, weights, means)
+
+        def statistics(t: int) -> Statistics:
+            return PooledStatistics(weights, into=facts, name=f"attention/{t}")
+
+        return self._refined(self.believe(rgb, facts), noise, statistics), facts
+
+    def survey(self, rgb: Tensor, weights: Tensor, means: Tensor | None) -> dict[str, Tensor]:
+        """How the scene's picture was made; the facts of attention follow from a pass."""
+        facts = self.development(self.mixture, None if means is None else means[0], self.camera)
+        kind = 2 if means is not None else 1 if self.camera is None else 0
+        return {**facts, "temper": self.tempers[kind]}
+
+    def forward(
+        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+    ) -> Tensor:
+        return self._refined(self.believe(rgb, facts), noise, _given(facts))
+
+    def estimate(self, rgb: Tensor, noise: Noise, facts: SceneFacts) -> Estimate:
+        """See `Doubting`."""
+        belief = self.believe(rgb, facts)
+        cube = self._refined(belief, noise, _given(facts))
+        own = belief.deviation / (belief.mean + FLOOR) * facts["temper"][:, None, None]
+        return Estimate(
+            cube, (cube + FLOOR) * (own.square() + facts["level_doubt"] ** 2).sqrt(), belief.strange
+        )
+
+    def believe(self, rgb: Tensor, facts: SceneFacts) -> Belief:
+        """What the mixture says of the pixels of a surveyed scene."""
+        calibrated = rgb / facts["gain"][..., None, None]
+        return seen(self.mixture, facts).believe(calibrated, facts["level_doubt"])
+
+    def _refined(
+        self, belief: Belief, noise: Noise, statistics: Callable[[int], Statistics]
+    ) -> Tensor:
+        if not self.config.steps:
+            return belief.mean
+        shown = self.guide_of(belief.mean)
+        guide = self.network.guide(shown)
+
+        def denoise(x: Tensor, t: int) -> Tensor:
+            step = torch.full((len(x),), t, device=x.device)
+            return self.network(x, shown, step, guide=guide, statistics=statistics(t))
+
+        x = samplers.ddim(
+            denoise,
+            lambda t: noise(t)[:, : self.config.shapes],
+            self.keep,
+            steps=self.config.steps,
+            limit=self.config.limit,
+        )
+        return self.decode(x.clamp(-self.config.limit, self.config.limit), belief)
+
+    def guide_of(self, cube: Tensor) -> Tensor:
+        """What the reference camera sees of a cube, on a logarithmic scale about [-1, 1]."""
+        rgb = torch.einsum("cb,nbhw->nchw", self.development.cameras.mean(0), cube)
+        return (rgb.clamp(min=0) + 0.01).log() / 2 + 1.25
+
+    def encode(self, cube: Tensor, belief: Belief) -> Tensor:
+        """Reflectance -> chain; see `decode`."""
+        inverse = torch.linalg.pinv(self.directions)
+        x = F.conv2d(self.in_units(cube, belief), inverse[..., None, None])
+        return x.clamp(-self.config.limit, self.config.limit)
+
+    def decode(self, x: Tensor, belief: Belief) -> Tensor:
+        """Chain -> reflectance, (batch, bands, rows, columns)."""
+        return (belief.mean + FLOOR) * self.as_logarithms(x, belief).exp() - FLOOR
+
+    def in_units(self, cube: Tensor, belief: Belief) -> Tensor:
+        """The logarithm of cube over mean, in deviations."""
+        return ((cube + FLOOR) / (belief.mean + FLOOR)).log() / self._unit(belief)
+
+    def as_logarithms(self, x: Tensor, belief: Belief) -> Tensor:
+        """Chain -> the logarithm of cube over mean."""
+        return F.conv2d(x, self.directions[..., None, None]) * self._unit(belief)
+
+    @staticmethod
+    def _unit(belief: Belief) -> Tensor:
+        return (belief.deviation / (belief.mean + FLOOR)).clamp(TIGHTEST, 0.5)
+
+
+def _given(facts: SceneFacts) -> Callable[[int], Statistics]:
+    return lambda t: GivenStatistics(facts, f"attention/{t}")
+
+
+def build(config: Mapping[str, Any]) -> Reconstructor:
+    """The system of a card's `config`."""
+    return GuidedPosterior(Config(**config))
