@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +22,12 @@ from hsi_xr.allocation import keep_freed_memory
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidCheckpoint, UnknownName, UsageError
 from hsi_xr.facts import Facts
-from hsi_xr.job import CUDA_BATCH, Job, Measurement
+from hsi_xr.job import CUDA_BATCH, Job
 from hsi_xr.physics import HALF_STEP, Camera, consistent
-from hsi_xr.reconstructors import _registry, _scene_gain
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors import _palette, _registry
+from hsi_xr.reconstructors._base import Doubting, Noise, Reconstructor, SceneFacts, Sensing
 from hsi_xr.reconstructors._weights import load_model
+from hsi_xr.responses import Response
 
 Array = NDArray[np.float32]
 Lines = NDArray[np.int64]
@@ -82,10 +84,10 @@ def reconstruct(requests: list[Request]) -> list[Array]:
     return [request.answer.result() for request in requests]
 
 
-def colour_means(rgb: Array, valid: NDArray[np.bool_]) -> Array:
-    """Colour statistics of the valid pixels of an image, to be averaged over a scene; (22,)."""
+def palette(rgb: Array, valid: NDArray[np.bool_]) -> Array:
+    """Colours of the valid pixels of an image, to be averaged over a scene; see `_palette`."""
     weights = torch.from_numpy(valid.astype("float32"))[None, None]
-    return _scene_gain.colour_means(torch.from_numpy(rgb)[None], weights)[0].numpy()
+    return _palette.palette(torch.from_numpy(rgb)[None], weights)[0].numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +100,8 @@ class Windows:
     """(windows, 1, h, w), 1 where a pixel counts for the scene's facts."""
     lines: tuple[Lines, Lines]
     """Absolute rows (windows, h) and columns (windows, w)."""
-    means: Array | None
-    """(22,) colour means of the scene; None where its level is known."""
+    palette: Array | None
+    """Colours of the scene; None where its level is known."""
     extremes: Array
     """(2,) lowest and highest linear RGB of the scene."""
 
@@ -136,7 +138,7 @@ class _Owner:
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
         self.queue: SimpleQueue[Request | _Whole] = SimpleQueue()
-        self._models: dict[tuple[str, str], Reconstructor] = {}
+        self._models: dict[tuple[Any, ...], Reconstructor] = {}
         self._limit: dict[tuple[str, tuple[int, ...]], int] = {}
         self._facts: tuple[Facts, SceneFacts] | None = None
         threading.Thread(target=self._serve, name=f"hsi_xr {device}", daemon=True).start()
@@ -200,14 +202,14 @@ class _Owner:
     def run_whole(self, job: Job, windows: Windows) -> tuple[Array, Facts]:
         """See `reconstruct_whole`."""
         seen, noise = self._tensor(windows.rgb), self._noise(job, *windows.lines)
-        means = windows.means
-        level = None if means is None else torch.from_numpy(means)[None].to(self.device)
+        colours = windows.palette
+        palette = None if colours is None else torch.from_numpy(colours)[None].to(self.device)
         span = torch.from_numpy(windows.extremes).to(self.device)
         with torch.inference_mode():
             cube, facts = self._model(job).whole(
-                seen, self._tensor(windows.weights), noise(0), means=level, extremes=span
+                seen, self._tensor(windows.weights), noise(0), palette=palette, extremes=span
             )
-            sampled = job.samples > 1
+            sampled = job.samples > 1 or job.strangeness
             cube = self._sampled(job, seen, noise, facts) if sampled else _held(job, cube, seen)
             cube = _compared(job, cube, seen)
         told = {key: tensor.float().cpu().numpy() for key, tensor in facts.items()}
@@ -216,8 +218,15 @@ class _Owner:
     def _sampled(
         self, job: Job, rgb: Tensor, noise: Callable[[int], Noise], facts: SceneFacts
     ) -> Tensor:
-        """The mean chain; or mean and deviation of stochastic ones, streaming (Welford 1962)."""
+        """The mean chain; or mean and deviation, as the model tells them or of stochastic chains.
+
+        Those are streamed (Welford 1962).
+        """
         model = self._model(job)
+        if isinstance(model, Doubting) and (job.samples > 1 or job.strangeness):
+            found = model.estimate(rgb, noise(0), facts)
+            beside = [found.deviation] * (job.samples > 1) + [found.strange] * job.strangeness
+            return torch.cat([_held(job, found.cube, rgb), *beside], dim=1)
         if job.samples == 1:
             return _held(job, model(rgb, noise(0), facts, stochastic=False), rgb)
         mean = spread = torch.zeros((), device=self.device)
@@ -247,14 +256,17 @@ class _Owner:
 
     def _model(self, job: Job) -> Reconstructor:
         """Loaded once per process and device: only this owner asks, one call at a time."""
-        key = (job.model, job.sha256)  # a card may run the same weights in another way
+        # a card may run the same weights in another way
+        key = (job.model, job.sha256, job.steps, job.response)
         if key not in self._models:
             card = _registry.find(job.model, untrained=not job.trained)
             if card.sha256 != job.sha256:
                 raise InvalidCheckpoint(
                     f"{job.model!r} changed after the work was planned; plan it again"
                 )
-            model = load_model(card)
+            model = load_model(card, steps=job.steps)
+            if isinstance(model, Sensing) and job.response is not None:
+                model.sense(torch.tensor(job.response.curves))
             model = model.to(self.device)
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         return self._models[key]
@@ -262,24 +274,23 @@ class _Owner:
 
 def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:
     """A model's answer, moved to what the camera saw where that was asked for."""
-    asked = job.measurement
-    if asked is None or asked.consistency is None:
+    asked, response = job.measurement, job.response
+    if asked is None or asked.consistency is None or response is None:
         return cube
     noise = HALF_STEP if asked.consistency == "soft" else 0.0
-    camera, centres = _camera(asked, rgb), asked.response.centres
-    return consistent(cube.float(), rgb, camera, centres, noise=noise)
+    return consistent(cube.float(), rgb, _camera(response, rgb), response.centres, noise=noise)
 
 
 def _compared(job: Job, found: Tensor, rgb: Tensor) -> Tensor:
     """And, where that was asked for, what the camera sees of the mean, less the image."""
-    if job.measurement is None or not job.measurement.residual:
+    if not job.compares or job.response is None:
         return found
-    seen = _camera(job.measurement, rgb).project(found[:, : job.bands].float())
+    seen = _camera(job.response, rgb).project(found[:, : job.bands].float())
     return torch.cat([found, seen - rgb], dim=1)
 
 
-def _camera(asked: Measurement, rgb: Tensor) -> Camera:
-    return Camera(torch.tensor(asked.response.curves).to(rgb))
+def _camera(response: Response, rgb: Tensor) -> Camera:
+    return Camera(torch.tensor(response.curves).to(rgb))
 
 
 def _numbers(job: Job, found: Tensor, rgb: Tensor) -> Array:

@@ -15,7 +15,7 @@ from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 Facts = Mapping[str, NDArray[np.float32]]
 """What belongs to a scene and not to a tile: gains, attention matrices, its mean colour."""
 
-_FORMAT = "hsi_xr survey 1"
+_FORMAT = "hsi_xr survey 2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +26,18 @@ class Survey:
         facts: Named arrays, such as channel gains and the attention matrices of each step.
         model_sha256: The weights that they hold for.
         radiometry: Kind and scale of the scene's numbers, as text.
+        run: Camera and steps that they hold for, as text.
     """
 
     facts: Facts
     model_sha256: str
     radiometry: str
+    run: str
 
     @cached_property
     def sha256(self) -> str:
         """Of all facts; names this survey in the metadata of products."""
-        digest = hashlib.sha256(f"{self.model_sha256} {self.radiometry}".encode())
+        digest = hashlib.sha256(f"{self.model_sha256} {self.radiometry} {self.run}".encode())
         for name in sorted(self.facts):
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(self.facts[name]).tobytes())
@@ -51,6 +53,7 @@ class Survey:
             "format": _FORMAT,
             "model_sha256": self.model_sha256,
             "radiometry": self.radiometry,
+            "run": self.run,
         }
         arrays = {name: np.ascontiguousarray(array) for name, array in self.facts.items()}
         save_file(arrays, beside, metadata=about)
@@ -75,9 +78,9 @@ class Survey:
             raise UnreadableFile(f"no survey can be read from {str(path)!r}: {error}") from error
         if about.get("format") != _FORMAT:
             raise InvalidData(f"{str(path)!r} is no survey; write one with `survey.save(path)`")
-        return cls(facts, about["model_sha256"], about["radiometry"])
+        return cls(facts, about["model_sha256"], about["radiometry"], about["run"])
 
-    def check(self, *, model_sha256: str, radiometry: str) -> None:
+    def check(self, *, model_sha256: str, radiometry: str, run: str) -> None:
         """Refuses to serve another model or another reading of the numbers."""
         if model_sha256 != self.model_sha256:
             raise UsageError(
@@ -88,4 +91,8 @@ class Survey:
             raise UsageError(
                 f"the survey read the numbers as {self.radiometry}, this run as {radiometry}; "
                 "survey the scene again or give the same radiometry"
+            )
+        if run != self.run:
+            raise UsageError(
+                f"the survey was made with {self.run}, this run has {run}; survey the scene again"
             )

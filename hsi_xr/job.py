@@ -16,7 +16,6 @@ CUDA_BATCH = 8
 class Measurement:
     """What is asked of the camera that took the image."""
 
-    response: Response
     consistency: Consistency | None
     """How the estimate is held to the image; None leaves it as it is."""
     residual: bool
@@ -37,7 +36,10 @@ class Job:
         seed: Of the noise field on the ground.
         samples: Draws per pixel; 1 is the mean chain.
         level_known: Whether a white reflector is 1 in linear RGB.
-        measurement: None where nothing is asked of a camera.
+        steps: Of the model's chain; None runs those of its card.
+        strangeness: Whether it is told how unlike colours are to all that was learned from.
+        response: Of the camera, where that is known.
+        measurement: None where nothing is asked of the camera.
     """
 
     model: str
@@ -49,6 +51,9 @@ class Job:
     seed: int
     samples: int
     level_known: bool
+    steps: int | None = None
+    strangeness: bool = False
+    response: Response | None = None
     measurement: Measurement | None = None
 
     @property
@@ -58,5 +63,7 @@ class Job:
 
     @property
     def answers(self) -> int:
-        """Bands that come out: the mean, with samples the deviations, three of comparison."""
-        return self.bands * (2 if self.samples > 1 else 1) + 3 * self.compares
+        """Bands that come out: the mean, with samples the deviations, one of strangeness, three of
+        comparison.
+        """
+        return self.bands * (2 if self.samples > 1 else 1) + self.strangeness + 3 * self.compares

@@ -25,6 +25,21 @@ _RELATIVE = {"long_name": "relative spectral reflectance"}
 """A display-referred picture does not tell how bright its ground is; the level is a guess."""
 
 
+_DRAWN = {
+    "long_name": "standard deviation of sampled reflectance",
+    "cell_methods": "realization: standard_deviation",
+    "comment": "spread of samples, not calibrated",
+}
+_OWN_DOUBT = {
+    "long_name": "standard deviation of reflectance about its estimate",
+    "comment": "told by the model; calibrated so that the estimate and 1.645 deviations on either "
+    "side hold 90 % of held-out values, as the model's card says of each set",
+}
+
+STRANGENESS = (
+    "how unlike the colour is to all spectra that the model learned from; 1 is not to be trusted"
+)
+
 RESIDUAL = (
     "root mean square over red, green and blue of what the camera sees of the estimate, less the "
     "image"
@@ -44,12 +59,13 @@ def labelled(plan: "Plan", cube: da.Array) -> xr.Dataset:
         variables["reflectance_std"] = xr.Variable(
             dims,
             cube[len(bands) : 2 * len(bands)],
-            {
-                **about,
-                "long_name": "standard deviation of sampled reflectance",
-                "cell_methods": "realization: standard_deviation",
-                "comment": "spread of samples, not calibrated" if plan.card.trained else UNTRAINED,
-            },
+            {**about, **(_OWN_DOUBT if plan.card.doubts else _DRAWN)}
+            | ({} if plan.card.trained else {"comment": UNTRAINED}),
+        )
+    if plan.job.strangeness:
+        place = len(bands) * (2 if plan.job.samples > 1 else 1)
+        variables["out_of_domain"] = xr.Variable(
+            dims[1:], cube[place], {"long_name": STRANGENESS, "units": "1"}
         )
     if plan.job.compares:
         variables["rgb_residual"] = xr.Variable(
@@ -119,6 +135,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_weights": "trained" if card.trained else "random",
         "hsi_xr_seed": job.seed,
         "hsi_xr_samples": job.samples,
+        "hsi_xr_steps": card.steps if job.steps is None else job.steps,
         "hsi_xr_radiometry": scene.radiometry.kind,
         "hsi_xr_scale": scene.radiometry.scale,
         "hsi_xr_level": "known" if job.level_known else "estimated",

@@ -19,6 +19,7 @@ class Reading(TypedDict, total=False):
     radiometry: str | None
     scale: float | None
     camera: "Sensitivity | None"
+    steps: int | None
     seed: int
     device: str
     untrained: bool
@@ -31,6 +32,7 @@ class Options(Reading, total=False):
     tile: int | None
     halo: int | None
     samples: int
+    out_of_domain: bool
     batch: int | None
     survey: "Survey | None"
     consistency: "Consistency | None"

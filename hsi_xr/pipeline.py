@@ -10,7 +10,7 @@ from hsi_xr.facts import Survey
 from hsi_xr.graph import blocks, pixels_of
 from hsi_xr.label import labelled
 from hsi_xr.options import Options, Reading
-from hsi_xr.planning import Input, plan
+from hsi_xr.planning import Input, plan, run_of
 from hsi_xr.surveying import survey_scene
 
 
@@ -36,8 +36,14 @@ def reconstruct(
             or "unknown" where nobody knows. The product tells it.
         tile: Side of a tile, px; None runs small scenes whole and others in tiles of 512.
         halo: Pixels looked at around a tile; None takes the model's measured need.
-        samples: Draws per pixel. 1 is the mean chain; more give their mean and, as
-            `reflectance_std`, their standard deviation (a spread of samples, not calibrated).
+        steps: Of the model's chain, of those that its card offers as `step_choices`; None takes
+            what the card was scored with. 0 of the default model leaves out the network: many times
+            as fast, and less accurate by what the card says.
+        samples: 1 is the estimate alone; more add `reflectance_std`. The default model tells its
+            deviation itself, calibrated on held-out ground, at the cost of one run whatever the
+            number; others are drawn from so often, and theirs is the spread of the draws.
+        out_of_domain: Tell, as `out_of_domain`, how unlike a pixel's colour is to all spectra that
+            the model learned from: 0 is like them, 1 is where not to trust the estimate.
         seed: Of the noise, which is a function of the ground: same seed, same pixels.
         device: "auto", "cpu" or "cuda:N".
         batch: Tiles that run at once; None leaves it to the device.
@@ -83,11 +89,11 @@ def survey(
     Args:
         obj, model: As in `reconstruct`.
         exact: Take the whole scene at once instead of windows; needs the memory for it.
-        reading: `rgb`, `radiometry`, `scale`, `camera`, `seed`, `device`, `untrained` and
-            `allow_ungeoreferenced`, as in `reconstruct`. A survey does not depend on the camera.
+        reading: `rgb`, `radiometry`, `scale`, `camera`, `steps`, `seed`, `device`, `untrained` and
+            `allow_ungeoreferenced`, as in `reconstruct`.
     """
     if others := reading.keys() - Reading.__annotations__.keys():
         raise TypeError(f"a survey takes no {', '.join(sorted(others))}; `reconstruct` does")
     planned = plan(obj, model, tile=0 if exact else None, **reading)
     facts = survey_scene(planned.work, pixels_of(planned))
-    return Survey(facts, planned.card.sha256, str(planned.scene.radiometry))
+    return Survey(facts, planned.card.sha256, str(planned.scene.radiometry), run_of(planned.job))

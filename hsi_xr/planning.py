@@ -128,7 +128,9 @@ def plan(
     camera: Sensitivity | None = None,
     tile: int | None = None,
     halo: int | None = None,
+    steps: int | None = None,
     samples: int = 1,
+    out_of_domain: bool = False,
     seed: int = 0,
     device: str = "auto",
     batch: int | None = None,
@@ -163,10 +165,13 @@ def plan(
         seed=seed,
         samples=samples,
         level_known=scene.radiometry.level_known,
+        steps=_steps(card, steps),
+        strangeness=_strangeness(card, asked=out_of_domain),
+        response=seen_by,
         measurement=_measurement(scene, seen_by, consistency, residual),
     )
     if survey is not None:
-        survey.check(model_sha256=card.sha256, radiometry=str(scene.radiometry))
+        survey.check(model_sha256=card.sha256, radiometry=str(scene.radiometry), run=run_of(job))
     return Plan(scene, card, _tiling(scene, card, tile, halo), job, survey, seen_by)
 
 
@@ -193,7 +198,30 @@ def _measurement(
             "records of white, with radiometry='reflectance' (--radiometry reflectance), or leave "
             "them out"
         )
-    return Measurement(response=seen_by, consistency=consistency, residual=residual)
+    return Measurement(consistency=consistency, residual=residual)
+
+
+def _steps(card: Card, steps: int | None) -> int | None:
+    if steps is None or steps == card.steps:
+        return None
+    if steps not in card.step_choices:
+        choices = ", ".join(map(str, card.step_choices))
+        raise UsageError(f"{card.name} runs in {choices} steps; got {steps}")
+    return steps
+
+
+def _strangeness(card: Card, *, asked: bool) -> bool:
+    if asked and not card.doubts:
+        raise UsageError(
+            f"{card.name} does not tell what is out of its domain; the default model does"
+        )
+    return asked
+
+
+def run_of(job: Job) -> str:
+    """What else a survey depends on, as text."""
+    camera = "unknown" if job.response is None else job.response.sha256[:12]
+    return f"camera {camera}, steps {'as the card says' if job.steps is None else job.steps}"
 
 
 _WHY_NOT = {

@@ -70,10 +70,15 @@ def given_facts(survey: Survey) -> Facts:
 class Colours:
     """What the pixels of a scene, or very many of them, tell of how its picture was made."""
 
-    means: Array
-    """See `hsi_xr.engine.colour_means`."""
+    palette: Array
+    """See `hsi_xr.engine.palette`."""
     extremes: Array
     """Lowest and highest number of linear RGB."""
+
+    @property
+    def mean(self) -> Array:
+        """Of linear RGB, (3,)."""
+        return self.palette.reshape(4, -1)[1:].sum(axis=1)
 
 
 def colours(views: list[View], tiles: list[Tile]) -> Colours:
@@ -82,14 +87,14 @@ def colours(views: list[View], tiles: list[Tile]) -> Colours:
     Raises:
         InvalidData: No pixel is valid, or too many are absurdly bright.
     """
-    from hsi_xr.engine import colour_means
+    from hsi_xr.engine import palette
 
     sums, low, high, count = [], np.inf, -np.inf, 0
     for view, tile in zip(views, tiles):
         valid = view.valid[tile.core]
         if share := int(valid.sum()):
             core = np.where(valid, view.rgb[(slice(None), *tile.core)], np.float32(0))
-            sums.append(share * colour_means(core, valid).astype("float64"))
+            sums.append(share * palette(core, valid).astype("float64"))
             low, high = min(low, core[:, valid].min()), max(high, core[:, valid].max())
             count += share
     if np.mean([view.absurd for view in views]) > ABSURD:
@@ -99,8 +104,8 @@ def colours(views: list[View], tiles: list[Tile]) -> Colours:
         )
     if not count:
         raise InvalidData("every pixel of the scene is nodata; check its nodata value or mask")
-    means = (np.sum(sums, axis=0) / count).astype("float32")
-    return Colours(means, np.array([low, high], dtype="float32"))
+    mean = (np.sum(sums, axis=0) / count).astype("float32")
+    return Colours(mean, np.array([low, high], dtype="float32"))
 
 
 def whole(work: Work, views: list[View], tiles: list[Tile], of: Colours) -> tuple[Array, Facts]:
@@ -112,14 +117,14 @@ def whole(work: Work, views: list[View], tiles: list[Tile], of: Colours) -> tupl
         weight[0][tile.core] = view.valid[tile.core]
     rows, columns = zip(*(_ground(work, tile) for tile in tiles))
     windows = Windows(
-        rgb=np.stack([view.filled(of.means[:3]) for view in views]),
+        rgb=np.stack([view.filled(of.mean) for view in views]),
         weights=weights,
         lines=(np.stack(rows), np.stack(columns)),
-        means=None if work.job.level_known else of.means,
+        palette=None if work.job.level_known else of.palette,
         extremes=of.extremes,
     )
     answer, facts = reconstruct_whole(work.job, windows)
-    return answer, {**facts, FILL: of.means[:3]}
+    return answer, {**facts, FILL: of.mean}
 
 
 def _ground(work: Work, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -28,7 +28,9 @@ class Run:
 
     model: str
     untrained: bool
+    steps: int | None
     samples: int
+    out_of_domain: bool
     seed: int
     tile: int | None
     halo: int | None
@@ -132,11 +134,21 @@ _RUN = (
         help="Run the system of that name on random weights, to try its cost; the cube says so.",
     ),
     click.option(
+        "--steps",
+        type=int,
+        help="Of the model's chain; 0 of the default one is fast [default: as its card says].",
+    ),
+    click.option(
         "--samples",
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="More than one: their mean, and their deviation in DST_std.tif.",
+        help="More than one: the standard deviation, too, in DST_std.tif.",
+    ),
+    click.option(
+        "--out-of-domain",
+        is_flag=True,
+        help="Where colours are unlike all that was learned from, in DST_domain.tif.",
     ),
     click.option(
         "--seed", default=0, show_default=True, help="Same seed, same cube, however it is tiled."

@@ -89,7 +89,9 @@ def _plan(
         return str(plan)
     (rows, columns), pixels = part.shape, image.sizes["y"] * image.sizes["x"]
     float32, size = (np.dtype(name).itemsize for name in ("float32", dtype))
-    others = int(how["residual"])  # numbers of a pixel that are float32 in any case
+    others = (
+        how["residual"] + how["out_of_domain"]
+    )  # numbers of a pixel that are float32 in any case
     bands = plan.output_bytes // (float32 * pixels) - others
     stored = rows * columns * (bands * size + others * float32)
     return (

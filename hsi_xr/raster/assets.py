@@ -45,6 +45,13 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
             "green and blue",
             "residual",
         )
+    if (domain := sibling(product, "domain")) is not None:
+        found["out_of_domain"] = _raster(
+            domain,
+            folder + domain.path.name,
+            "How unlike the colour is to all spectra that the model learned from, from 0 to 1",
+            "quality",
+        )
     if (preview := product.path.with_suffix(".png")).exists():
         found["thumbnail"] = {
             "href": folder + preview.name,

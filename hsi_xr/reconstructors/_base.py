@@ -24,7 +24,7 @@ class Reconstructor(nn.Module, ABC):
         weights: Tensor,
         noise: Noise,
         *,
-        means: Tensor | None,
+        palette: Tensor | None,
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
         """Reconstructs images that are the windows of one scene, and tells the scene's facts.
@@ -34,9 +34,8 @@ class Reconstructor(nn.Module, ABC):
             weights: (batch, 1, rows, columns), 1 where a pixel counts for the scene's
                 statistics and 0 where it is filled or a margin.
             noise: Called with a step; see `Noise`.
-            means: (1, 22) colour means of the scene (see `colour_means`), which tell how bright the
-                picture was made; None where a white reflector is known to be 1 in `rgb`.
-
+            palette: (1, n) colours of the scene, which tell how its picture was made (see
+                `_palette.palette`); None where a white reflector is known to be 1 in `rgb`.
             extremes: (2,) lowest and highest number of linear RGB in the scene, of far more pixels
                 than the windows'; None takes theirs.
 

@@ -76,6 +76,21 @@ class Card:
         return int(self.data["reach"]["halo"])
 
     @property
+    def steps(self) -> int:
+        """Of its chain, unless others are asked for."""
+        return int(self.data["steps"])
+
+    @property
+    def step_choices(self) -> tuple[int, ...]:
+        """Steps that these weights can run in."""
+        return tuple(self.data.get("step_choices", [self.steps]))
+
+    @property
+    def doubts(self) -> bool:
+        """Whether the model tells its own deviation, and what colours are strange to it."""
+        return bool(self.data.get("doubts", False))
+
+    @property
     def context(self) -> str | None:
         """What an answer depends on: "tile" where no halo makes tiles agree; they are blended."""
         return self.data["reach"].get("context")

@@ -16,6 +16,7 @@ from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import Noise, Reconstructor
+from hsi_xr.reconstructors._palette import palette
 
 TOLERANCE = 1e-5
 """Reflectance by which a tile's answer may differ from the whole scene's."""
@@ -63,7 +64,8 @@ class Probe:
         core = slice(start, start + CORE)
         with torch.inference_mode():
             weights = torch.ones(1, 1, side, side)
-            whole, facts = self.model.whole(rgb, weights, self.noise(0, 0, side, side), means=None)
+            noise = self.noise(0, 0, side, side)
+            whole, facts = self.model.whole(rgb, weights, noise, palette=palette(rgb))
             found = {}
             for halo in self.halos:
                 first = (start - halo) // self.stride * self.stride
@@ -110,7 +112,7 @@ class Probe:
         """
         rgb, weights = torch.rand(1, 3, side, side), torch.ones(1, 1, side, side)
         with torch.enable_grad(), FlopCounterMode(display=False) as counter:
-            self.model.whole(rgb, weights, self.noise(0, 0, side, side), means=None)
+            self.model.whole(rgb, weights, self.noise(0, 0, side, side), palette=palette(rgb))
         return counter.get_total_flops() / 2e9 / side**2
 
 
@@ -155,9 +157,9 @@ def peak(card: Mapping[str, Any], side: int) -> int:
     def run(side: int) -> int:
         rgb = torch.rand(1, 3, side, side).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            weights = torch.ones(1, 1, 64, 64)
+            weights, small = torch.ones(1, 1, 64, 64), rgb[..., :64, :64]
             facts = probe.model.whole(
-                rgb[..., :64, :64], weights, probe.noise(0, 0, 64, 64), means=None
+                small, weights, probe.noise(0, 0, 64, 64), palette=palette(small)
             )[1]
             probe.model(rgb, probe.noise(0, 0, side, side), facts, stochastic=False)
         # not getrusage: what it tells begins at the peak of the parent

@@ -77,12 +77,12 @@ class Front(nn.Module):
         self,
         rgb: Tensor,
         weights: Tensor,
-        means: Tensor | None,
+        palette: Tensor | None,
         extremes: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """The scene's facts from its windows; see `Reconstructor.whole`."""
         if self.shown.level == "gain":
-            return {"gain": rgb.new_ones(1, 3) if means is None else self.gain(means)}
+            return {"gain": rgb.new_ones(1, 3) if palette is None else self.gain(palette)}
         if self.shown.level == "min-max":
             if extremes is None:
                 valid = rgb[(weights > 0).expand_as(rgb)]
@@ -131,10 +131,10 @@ class OnePass(Reconstructor):
         weights: Tensor,
         noise: Noise,
         *,
-        means: Tensor | None,
+        palette: Tensor | None,
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, means, extremes)
+        facts = self.front.survey(rgb, weights, palette, extremes)
         statistics = PooledStatistics(weights, into=facts, name="attention")
         return self.network(self.front(rgb, facts), statistics=statistics), facts
 

@@ -8,26 +8,25 @@ per scene, and never per tile.
 import torch
 from torch import Tensor, nn
 
+from hsi_xr.reconstructors._palette import shares
 from hsi_xr.regression import TERMS, root_polynomial
 
 COLOURS = 9
 
 
-def colour_means(rgb: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Means over the valid pixels; (batch, 3, h, w) -> (batch, 22).
+def colour_means(seen: Tensor) -> Tensor:
+    """Means over the pixels of palettes; (batch, 4 SIDE^2) -> (batch, 22).
 
-    They are level, logarithm and square of each channel, and the root-polynomial terms. Means of
-    several windows average to the means of the scene.
+    They are level, logarithm and square of each channel, and the root-polynomial terms.
     """
-    rgb = rgb.clamp(min=0)
-    each = torch.cat([rgb, (rgb + 0.01).log(), rgb.square(), root_polynomial(rgb)], dim=1)
-    if weights is None:
-        return each.mean((2, 3))
-    return (each * weights).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1e-6)
+    share, rgb = shares(seen)
+    rgb = rgb[..., None]
+    each = [rgb, (rgb + 0.01).log(), rgb.square(), root_polynomial(rgb)]
+    return (torch.cat(each, dim=1)[..., 0] * share[:, None]).sum(2)
 
 
 class SceneGain(nn.Module):
-    """Scene means -> gain of each channel over a white reflector's 1; (batch, 22) -> (batch, 3).
+    """Palette -> gain of each channel over a white reflector's 1; -> (batch, 3).
 
     The level is the picture's over that which root-polynomial regression believes of the ground:
     a picture twice as bright is taken for ground twice as bright. (A network that may use the
@@ -44,7 +43,8 @@ class SceneGain(nn.Module):
         )
         self.answer = nn.Linear(width, 3)
 
-    def forward(self, means: Tensor) -> Tensor:
+    def forward(self, seen: Tensor) -> Tensor:
+        means = colour_means(seen)
         level = means[:, :3].clamp(min=1e-4)
         ground = (means[:, COLOURS:] @ self.believed.T).clamp(min=0.02 * level)
         common = (level / ground).log().mean(1, keepdim=True)

@@ -17,14 +17,18 @@ from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._card import Card, as_json, checksum
 
 
-def load_model(card: Card) -> Reconstructor:
+def load_model(card: Card, *, steps: int | None = None) -> Reconstructor:
     """The reconstructor of a card, in float32 on the CPU, ready to run.
+
+    Args:
+        card: Of weights, or of a system without.
+        steps: Of its chain, in place of those in the card's config.
 
     Raises:
         InvalidCheckpoint: The file is not what the card says, or not weights of its system.
     """
     if card.weights is None:
-        return _untrained(card)
+        return _untrained(card, steps)
     if (found := checksum(card.weights)) != card.sha256:
         raise InvalidCheckpoint(
             f"{card.weights.name!r} has sha256 {found[:12]}..., its card says "
@@ -34,7 +38,7 @@ def load_model(card: Card) -> Reconstructor:
         state = load(card.weights.read_bytes())
     except (SafetensorError, ValueError) as error:
         raise InvalidCheckpoint(f"{card.weights.name!r} is no safetensors file") from error
-    model = _build(card)
+    model = _build(card, steps)
     _fit(model, state, card.weights.name)
     if (count := parameters(model)) != card.data["parameters"]:
         raise InvalidCheckpoint(
@@ -49,17 +53,18 @@ def parameters(model: Reconstructor) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _untrained(card: Card) -> Reconstructor:
+def _untrained(card: Card, steps: int | None) -> Reconstructor:
     """As its system builds it, always with the same numbers."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        return _build(card).eval()
+        return _build(card, steps).eval()
 
 
-def _build(card: Card) -> Reconstructor:
+def _build(card: Card, steps: int | None) -> Reconstructor:
     system = _registry.load(card.reconstructor)
+    running = {} if steps is None else {"steps": steps}
     try:
-        built = system.build(card.config)
+        built = system.build({**card.config, **running})
     except (TypeError, ValueError) as error:
         raise InvalidCheckpoint(f"the config of {card.name!r} does not fit: {error}") from error
     if not isinstance(built, Reconstructor):

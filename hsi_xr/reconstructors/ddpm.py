@@ -69,10 +69,10 @@ class DDPMReconstructor(Reconstructor):
         weights: Tensor,
         noise: Noise,
         *,
-        means: Tensor | None,
+        palette: Tensor | None,
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, means, extremes)
+        facts = self.front.survey(rgb, weights, palette, extremes)
         return self(rgb, noise, facts, stochastic=False), facts
 
     def forward(

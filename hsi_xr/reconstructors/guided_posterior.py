@@ -41,8 +41,13 @@ class Config:
     beta_last: float = 0.99
     limit: float = 4.0
     """Largest value in the chain."""
+    strengths: tuple[float, ...] = (0.0, 0.0, 1.0)
+    """Share of the refinement that is applied to reflectance seen by a known camera, by an unknown
+    one, and to pictures. 0 leaves out the network, too."""
 
     def __post_init__(self) -> None:
+        if len(self.strengths) != 3:
+            raise ValueError(f"strengths are three; got {self.strengths}")
         if not 0 <= self.steps <= self.trained_steps:
             raise ValueError(f"steps must be 0 to {self.trained_steps}; got {self.steps}")
 
@@ -86,31 +91,32 @@ class GuidedPosterior(Reconstructor):
         weights: Tensor,
         noise: Noise,
         *,
-        means: Tensor | None,
+        palette: Tensor | None,
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.survey(rgb, weights, means)
+        facts = self.survey(rgb, weights, palette)
 
         def statistics(t: int) -> Statistics:
             return PooledStatistics(weights, into=facts, name=f"attention/{t}")
 
-        return self._refined(self.believe(rgb, facts), noise, statistics), facts
+        return self._refined(self.believe(rgb, facts), noise, facts, statistics), facts
 
-    def survey(self, rgb: Tensor, weights: Tensor, means: Tensor | None) -> dict[str, Tensor]:
+    def survey(self, rgb: Tensor, weights: Tensor, palette: Tensor | None) -> dict[str, Tensor]:
         """How the scene's picture was made; the facts of attention follow from a pass."""
-        facts = self.development(self.mixture, None if means is None else means[0], self.camera)
-        kind = 2 if means is not None else 1 if self.camera is None else 0
-        return {**facts, "temper": self.tempers[kind]}
+        facts = self.development(self.mixture, None if palette is None else palette[0], self.camera)
+        kind = 2 if palette is not None else 1 if self.camera is None else 0
+        strength = rgb.new_tensor([self.config.strengths[kind]])
+        return {**facts, "temper": self.tempers[kind], "strength": strength}
 
     def forward(
         self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
     ) -> Tensor:
-        return self._refined(self.believe(rgb, facts), noise, _given(facts))
+        return self._refined(self.believe(rgb, facts), noise, facts, _given(facts))
 
     def estimate(self, rgb: Tensor, noise: Noise, facts: SceneFacts) -> Estimate:
         """See `Doubting`."""
         belief = self.believe(rgb, facts)
-        cube = self._refined(belief, noise, _given(facts))
+        cube = self._refined(belief, noise, facts, _given(facts))
         own = belief.deviation / (belief.mean + FLOOR) * facts["temper"][:, None, None]
         return Estimate(
             cube, (cube + FLOOR) * (own.square() + facts["level_doubt"] ** 2).sqrt(), belief.strange
@@ -122,9 +128,14 @@ class GuidedPosterior(Reconstructor):
         return seen(self.mixture, facts).believe(calibrated, facts["level_doubt"])
 
     def _refined(
-        self, belief: Belief, noise: Noise, statistics: Callable[[int], Statistics]
+        self,
+        belief: Belief,
+        noise: Noise,
+        facts: SceneFacts,
+        statistics: Callable[[int], Statistics],
     ) -> Tensor:
-        if not self.config.steps:
+        strength = float(facts["strength"])
+        if not self.config.steps or not strength:
             return belief.mean
         shown = self.guide_of(belief.mean)
         guide = self.network.guide(shown)
@@ -140,7 +151,7 @@ class GuidedPosterior(Reconstructor):
             steps=self.config.steps,
             limit=self.config.limit,
         )
-        return self.decode(x.clamp(-self.config.limit, self.config.limit), belief)
+        return self.decode(strength * x.clamp(-self.config.limit, self.config.limit), belief)
 
     def guide_of(self, cube: Tensor) -> Tensor:
         """What the reference camera sees of a cube, on a logarithmic scale about [-1, 1]."""

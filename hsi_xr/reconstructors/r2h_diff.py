@@ -80,19 +80,19 @@ class R2HDiffReconstructor(Reconstructor):
         weights: Tensor,
         noise: Noise,
         *,
-        means: Tensor | None,
+        palette: Tensor | None,
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.survey(rgb, weights, means)
+        facts = self.survey(rgb, weights, palette)
 
         def statistics(t: int) -> Statistics:
             return PooledStatistics(weights, into=facts, name=f"attention/{t}")
 
         return self._chain(self.seen(rgb, facts), noise, statistics), facts
 
-    def survey(self, rgb: Tensor, weights: Tensor, means: Tensor | None) -> dict[str, Tensor]:
+    def survey(self, rgb: Tensor, weights: Tensor, palette: Tensor | None) -> dict[str, Tensor]:
         """The scene's gain; the facts of attention follow from a pass. See `whole`."""
-        return {"gain": rgb.new_ones(1, 3) if means is None else self.gain(means)}
+        return {"gain": rgb.new_ones(1, 3) if palette is None else self.gain(palette)}
 
     def forward(
         self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False

@@ -54,10 +54,10 @@ class SDPMSTPlusPlus(Reconstructor):
         weights: Tensor,
         noise: Noise,
         *,
-        means: Tensor | None,
+        palette: Tensor | None,
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, means, extremes)
+        facts = self.front.survey(rgb, weights, palette, extremes)
         seen = self.front(rgb, facts)
         facts["prior"] = self.prior.of_scene(seen, weights)
         statistics = PooledStatistics(weights, into=facts, name="attention")

@@ -28,6 +28,10 @@ Sensitivity = NDArray[Any] | str | os.PathLike[str]
 UNKNOWN = "unknown"
 """The name that stands for no camera at all."""
 
+FADED = 0.02
+"""Share of its largest sensitivity to which each channel must have fallen where its curve ends, so
+that it is taken as blind beyond: cameras have a filter against infrared."""
+
 TABLE = Path(__file__).with_name("rawtoaces.csv")
 
 
@@ -136,12 +140,13 @@ def read(path: Path) -> tuple[NDArray[np.float64], Array]:
 
 def _over(at: NDArray[np.float64], curves: Array, bands: Bands, whose: str) -> Array:
     first, last = bands.centres[0], bands.centres[-1]
-    if first < at[0] or last > at[-1]:
+    faded = (curves[:, -1] <= FADED * curves.max(1)).all()
+    if first < at[0] or (last > at[-1] and not faded):
         raise InvalidData(
             f"{whose!r} holds curves over {at[0]:g} to {at[-1]:g} nm; "
             f"three over {first:g} to {last:g} nm are needed"
         )
-    found = np.array([np.interp(bands.centres, at, curve) for curve in curves])
+    found = np.array([np.interp(bands.centres, at, curve, right=0) for curve in curves])
     try:
         return _curves(found, len(bands))
     except ValueError as error:

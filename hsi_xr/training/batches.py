@@ -65,26 +65,33 @@ class Source:
     studio: Studio
 
     def draw(self, rng: Generator, *, size: int) -> Batch:
-        """Two plots with their own pictures, a texture, two mosaics of plots, three mixtures.
+        """Two plots with their own pictures, a texture, a mosaic of plots, four mixtures.
 
         Of those whose picture is simulated some are elsewhere, and some show other ground in the
         same colours.
         """
         fine = [self._texture(size, rng) for _ in range(2)]
-        coarse = [self._mosaic(size, rng) for _ in range(3)]
-        own = [Shot(rgb, None, level_known=False) for _, rgb in (fine[0], coarse[0])]
-        cubes = [fine[1][0], coarse[1][0], coarse[2][0]]
+        coarse = [self._mosaic(size, rng) for _ in range(2)]
+        own = [self._developed_again(rgb, rng) for _, rgb in (fine[0], coarse[0])]
+        cubes = [fine[1][0], coarse[1][0]]
         cubes = [elsewhere(cube, rng, strength=0.06) for cube in cubes]
-        cubes += [mixtures(self.groups, size, rng) for _ in range(3)]
+        cubes += [mixtures(self.groups, size, rng) for _ in range(4)]
         shots, shown = [], []
         for cube in cubes:
             if _pick(4, rng) == 0:
-                camera = self.studio.cameras[_pick(len(self.studio.cameras), rng)]
+                camera = self.studio.any_camera(rng)
                 cube = metamers(cube, camera, rng, strength=0.1)
             shown.append(cube.clamp(1e-4, 1))
             shots.append(self.studio.photograph(shown[-1], rng))
         real = [cube.clamp(1e-4, 1) for cube, _ in (fine[0], coarse[0])]
         return Batch(torch.stack([*real, *shown]), [*own, *shots])
+
+    @staticmethod
+    def _developed_again(rgb: Tensor, rng: Generator) -> Shot:
+        """A picture in another exposure and white balance: a flight has few of either."""
+        exposure = 0.2 * torch.randn(1, 1, 1, generator=rng)
+        balance = 0.04 * torch.randn(3, 1, 1, generator=rng)
+        return Shot((rgb * (exposure + balance).exp()).clamp(max=1), None, level_known=False)
 
     def _near(self, count: int, rng: Generator) -> list[Textured]:
         """Neighbours in the list of plots, mostly of one flight."""

@@ -20,7 +20,8 @@ from hsi_xr.networks._layout import differences
 from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import Fitted, Reconstructor, SceneFacts
 from hsi_xr.reconstructors._card import Card, read_untrained
-from hsi_xr.reconstructors._scene_gain import SceneGain, colour_means
+from hsi_xr.reconstructors._palette import palette
+from hsi_xr.reconstructors._scene_gain import SceneGain
 from hsi_xr.training.config import KINDS, Data, Run
 from hsi_xr.training.patches import Patches, Survey, Use, numbers
 
@@ -109,7 +110,7 @@ def survey_of(model: Reconstructor) -> Survey:
         raise UsageError(f"{type(model).__name__} has no `survey`, and cannot be trained here")
 
     def tell(rgb: Tensor, weights: Tensor) -> SceneFacts:
-        return dict(survey(rgb, weights, colour_means(rgb, weights)))
+        return dict(survey(rgb, weights, palette(rgb, weights)))
 
     return tell
 

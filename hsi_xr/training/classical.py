@@ -1,44 +1,63 @@
-"""Makes the model `root-polynomial` of the regression that the default model refines:
-`python -m hsi_xr.training.classical OUT.safetensors`.
-
-Regression and scene gain were fitted by `hsi_xr.training.default`; their scores are those that the
-default model's card has for them.
+"""Makes the model `root-polynomial`, the yardstick of the default one, from the same data:
+`python -m hsi_xr.training.classical DATA OUT.safetensors`.
 """
 
 import argparse
 from pathlib import Path
-from typing import Any
+
+import torch
 
 from hsi_xr.reconstructors import _measure, _registry
+from hsi_xr.reconstructors._base import Estimate
 from hsi_xr.reconstructors._card import read_untrained
-from hsi_xr.reconstructors._weights import load_model, parameters, save_model
+from hsi_xr.reconstructors._palette import palette
+from hsi_xr.reconstructors._weights import parameters, save_model
 from hsi_xr.reconstructors.root_polynomial import Config, Regression, RootPolynomial
+from hsi_xr.training.default import BANDS, material
+from hsi_xr.training.publish import ABOUT, DEFINITION, classical
+from hsi_xr.training.score import cases, table
+from hsi_xr.training.simulate import Shot
 
 SYSTEM = "root-polynomial"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    default = _registry.find(_registry.DEFAULT)
-    whole: Any = load_model(default)
-    model = RootPolynomial(Regression(len(default.bands)), Config(bands=len(default.bands))).eval()
-    model.network.load_state_dict({"coefficients": whole.base})
-    model.front.gain.load_state_dict(whole.gain.state_dict())
-    scores = default.data["scores"]
+    options = parser.parse_args()
+    source = material(options.data)
+    spectra, pictures = classical(source, torch.Generator().manual_seed(3))
+    model = RootPolynomial(Regression(len(BANDS)), Config(bands=len(BANDS))).eval()
+    model.network.coefficients.data = spectra
+    model.front.gain.trust()  # of colours; their level is that which pictures of ground tell
+    model.front.gain.believed.data = source.studio.cameras.mean(0) @ pictures
+
+    @torch.inference_mode()
+    def take(shot: Shot) -> Estimate:
+        rgb = shot.rgb[None]
+        seen = None if shot.level_known else palette(rgb)
+        cube, _ = model.whole(rgb, torch.ones_like(rgb[:, :1]), lambda _: rgb, palette=seen)
+        return Estimate(cube, 0 * cube, 0 * cube[:, :1])
+
+    found = table(cases(options.data), take)
     card = {
         **read_untrained(_registry.card_of(SYSTEM)).data,
-        **{key: default.data[key] for key in ("version", "bands", "limits")},
+        **{key: ABOUT[key] for key in ("version", "limits")},
+        "bands": {"centres_nm": list(BANDS.centres), "widths_nm": list(BANDS.widths or ())},
         "name": "root-polynomial-visible",
-        "training": {k: v for k, v in default.data["training"].items() if k != "note"},
+        "training": {**ABOUT["training"], "script": "python -m hsi_xr.training.classical"},
         "parameters": parameters(model),
         "scores": {
-            "definition": scores["definition"],
-            "model": scores["root_polynomial_on_the_same_gain"],
+            "definition": DEFINITION,
+            "model": {
+                name: {k: v for k, v in row.items() if k != "coverage_90"}
+                for name, row in found.items()
+            },
         },
     }
     card["reach"] = _measure.Probe(model, card).reach({"quilt": _measure.quilt()})
-    save_model(model, parser.parse_args().out, card)
+    save_model(model, options.out, card)
 
 
 if __name__ == "__main__":

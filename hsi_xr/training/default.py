@@ -1,7 +1,8 @@
 """Trains the default model: `python -m hsi_xr.training.default DATA OUT`.
 
 First the mixture of spectra, then the network that refines what it believes. Stops after `--steps`;
-continues from its checkpoint.
+continues from its checkpoint. `--bands 400 1000 10 --steps 0` makes a model of other bands, without
+a network.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hsi_xr.mixture import Belief
-from hsi_xr.reconstructors._development import palette
+from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 from hsi_xr.spectra import Bands
 from hsi_xr.training import mixture, sources
@@ -31,7 +32,7 @@ SPECTRA = 60_000
 """Pixels that the mixture is fitted to."""
 
 SLIP = 0.3
-"""Spread of the logarithm of how far a scene's level may be off; the network must not rely on it."""
+"""Spread of the logarithm of a level about the right one: the network must not rely on it."""
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +82,8 @@ def believed(model: GuidedPosterior, shot: Shot, cube: Tensor, slip: float) -> B
         model.sense(shot.camera)
         facts = model.survey(rgb, torch.ones_like(rgb[:, :1]), _means(shot))
         if not shot.level_known:
-            tint = facts["gain"] / facts["gain"].log().mean().exp()
-            bright = model.believe(rgb, {**facts, "gain": tint}).mean.mean() / cube.mean()
-            facts = {**facts, "gain": tint * bright * slip}
+            bright = model.believe(rgb, {**facts, "gain": 0 * facts["gain"] + 1}).mean
+            facts = {**facts, "gain": facts["gain"] * 0 + slip * bright.mean() / cube.mean()}
         return model.believe(rgb, facts)
 
 
@@ -210,12 +210,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=4400, help="of the network; 0 trains none")
+    parser.add_argument(
+        "--bands", type=int, nargs=3, default=(400, 700, 10), metavar="NM", help="first, last, step"
+    )
     parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    bands = Bands.regular(*options.bands)
     training = Training(
-        material(options.data), options.out / "training.pt", config=Config(), rate=options.rate
+        material(options.data, bands),
+        options.out / "training.pt",
+        config=Config(bands=len(bands)),
+        rate=options.rate,
     )
     train(training, steps=options.steps)
 

@@ -1,5 +1,6 @@
-"""Scores a checkpoint on plots, sites, sensors and cameras that it never saw."""
+"""Scores a model on plots, sites, sensors and cameras that it never saw."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +11,21 @@ from torch import Tensor
 
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.evaluation.metrics import Tally, mrae
-from hsi_xr.physics import Camera, srgb_decode, srgb_encode
-from hsi_xr.reconstructors._scene_gain import colour_means
-from hsi_xr.reconstructors.r2h_diff import R2HDiffReconstructor
+from hsi_xr.physics import srgb_decode, srgb_encode
+from hsi_xr.reconstructors._base import Estimate
+from hsi_xr.reconstructors._palette import palette
+from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
+from hsi_xr.spectra import Bands
 from hsi_xr.training import sources
 from hsi_xr.training.batches import as_tensor
 from hsi_xr.training.default import BANDS, HELD_OUT_CAMERAS, held_out
+from hsi_xr.training.simulate import Shot, colour_matrix, display
 
 DARK = 0.02
 """Mean reflectance under which relative errors are noise, and pixels are not scored."""
+
+NINETY = 1.645
+"""Deviations on either side that hold 90 % of a normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -26,92 +33,121 @@ class Case:
     """Pictures of one held-out set, with the truth at their pixels or at k times coarser ones."""
 
     name: str
-    pairs: list[tuple[Tensor, Tensor]]
-    known_gain: bool
+    pairs: list[tuple[Shot, Tensor]]
+    """Pictures, and (bands, rows, columns) reflectance."""
 
 
-def cases(folder: Path) -> list[Case]:
-    plots = sources.paired_plots(folder, BANDS)
-    harvard = sources.harvard_forest(folder, BANDS)
-    curves = sources.cameras(folder, BANDS)
+def cases(folder: Path, bands: Bands = BANDS) -> list[Case]:
+    """The held-out sets, as four unseen cameras would have delivered them, and real pictures."""
+    plots = sources.paired_plots(folder, bands)
     sets = {
         "held-out plots MLBS": [p for p in plots if held_out(p.name) and p.name[0] == "M"],
         "held-out plots OSBS": [p for p in plots if held_out(p.name) and p.name[0] == "O"],
-        "unseen site HARV": [harvard],
+        "unseen site HARV": [sources.harvard_forest(folder, bands)],
     }
-    cubes = {name: [as_tensor(p.cube)[None] for p in found] for name, found in sets.items()}
-    cubes["unseen sensor AVIRIS"] = [as_tensor(sources.suburb(folder, BANDS))[None]]
-    cameras = [Camera(as_tensor(curves[name])) for name in HELD_OUT_CAMERAS]
+    cubes = {name: [as_tensor(p.cube) for p in found] for name, found in sets.items()}
+    cubes["unseen sensor AVIRIS"] = [as_tensor(sources.suburb(folder, bands))]
+    curves = sources.cameras(folder, bands)
+    cameras = [as_tensor(curves[name]) for name in HELD_OUT_CAMERAS]
+    cameras = [camera / camera.sum(1, keepdim=True) for camera in cameras]
+    wanted = display(as_tensor(sources.standard_observer(folder, bands)))
+    library = [as_tensor(each[::50]) for each in sources.library(folder, bands).values()]
+    matrices = [colour_matrix(camera, wanted, torch.cat(library)) for camera in cameras]
+    ways: dict[str, Callable[[Tensor, int], Shot]] = {
+        "simulated linear, camera known": lambda cube, n: Shot(
+            _project(cameras[n], cube), cameras[n], level_known=True
+        ),
+        "simulated linear, unseen camera unknown": lambda cube, n: Shot(
+            _project(cameras[n], cube), None, level_known=True
+        ),
+        "simulated 8-bit, unseen camera unknown": lambda cube, n: Shot(
+            _eight_bit(_project(cameras[n], cube)), None, level_known=False
+        ),
+        "simulated 8-bit, unseen camera unknown, colours and exposure for display": (
+            lambda cube, n: Shot(
+                _eight_bit(
+                    _exposed(_project(0.8 * matrices[n] @ cameras[n] + 0.2 * cameras[n], cube))
+                ),
+                None,
+                level_known=False,
+            )
+        ),
+    }
     made = []
     for name, found in cubes.items():
-        linear = [(cameras[0].project(cube), cube) for cube in found]
-        made.append(Case(f"{name}, simulated linear, level known", linear, True))
-        coded = [(_eight_bit(camera.project(cube)), cube) for cube in found for camera in cameras]
-        made.append(Case(f"{name}, simulated 8-bit, unseen cameras", coded, False))
+        for way, take in ways.items():
+            pairs = [(take(cube, n), cube) for cube in found for n in range(len(cameras))]
+            made.append(Case(f"{name}, {way}", pairs))
         if name in sets:
             real = [
-                (srgb_decode(as_tensor(p.rgb))[None], as_tensor(p.cube)[None]) for p in sets[name]
+                (Shot(srgb_decode(as_tensor(p.rgb)), None, level_known=False), as_tensor(p.cube))
+                for p in sets[name]
             ]
-            made.append(Case(f"{name}, real RGB", real, False))
+            made.append(Case(f"{name}, real RGB", real))
     return made
 
 
 @torch.inference_mode()
-def reconstruct(
-    model: R2HDiffReconstructor, rgb: Tensor, *, known_gain: bool, base_only: bool = False
-) -> Tensor:
-    """The whole image at once, (1, 3, h, w) -> (1, bands, h, w)."""
-    rows, columns = rgb.shape[-2:]
-    means = None if known_gain else colour_means(rgb)
-    if base_only:
-        gain = rgb.new_ones(1, 3) if means is None else model.gain(means)
-        return model.classical(rgb / gain[..., None, None])
-    rgb = F.pad(rgb, (0, -columns % model.stride, 0, -rows % model.stride), mode="reflect")
+def reconstruct(model: GuidedPosterior, shot: Shot) -> Estimate:
+    """The whole image at once; one image."""
+    rows, columns = shot.rgb.shape[-2:]
+    model.sense(shot.camera)
+    seen = None if shot.level_known else palette(shot.rgb[None])
+    padding = (0, -columns % model.stride, 0, -rows % model.stride)
+    rgb = F.pad(shot.rgb[None], padding, mode="reflect")
     r, c = (torch.arange(n)[None] for n in rgb.shape[-2:])
-    cube, _ = model.whole(
-        rgb,
-        torch.ones_like(rgb[:, :1]),
-        lambda t: NoiseField(0).read(r, c, channels=len(BANDS), step=t),
-        means=means,
-    )
-    return cube[..., :rows, :columns]
+    field, bands = NoiseField(0), model.config.bands
+
+    def noise(step: int) -> Tensor:
+        return field.read(r, c, channels=bands, step=step)
+
+    _, facts = model.whole(rgb, torch.ones_like(rgb[:, :1]), noise, palette=seen)
+    found = model.estimate(rgb, noise, facts)
+    return Estimate(*(each[..., :rows, :columns] for each in vars(found).values()))
 
 
-def score(estimate: Tensor, truth: Tensor) -> dict[str, float]:
-    """Scores of (1, bands, h, w) over the bright pixels; the truth may be k times coarser.
+def score(estimate: Estimate, truth: Tensor) -> dict[str, float]:
+    """Scores of one image over its bright pixels; the truth may be k times coarser.
 
-    MRAE, the same after the best single brightness, SAM in degrees, PSNR in dB.
+    MRAE, the same after the best single brightness, SAM in degrees, PSNR in dB, share of values
+    within 1.645 deviations.
     """
-    k = estimate.shape[-1] // truth.shape[-1]
-    estimate = F.avg_pool2d(estimate, k) if k > 1 else estimate
-    dark = truth.mean(1, keepdim=True) < DARK
-    found, right = estimate[0].double().numpy(), truth.masked_fill(dark, torch.nan)[0].numpy()
+    k = estimate.cube.shape[-1] // truth.shape[-1]
+    # neighbours err alike: a mean's deviation is taken for the mean of deviations
+    cube, deviation = (F.avg_pool2d(each, k)[0] for each in (estimate.cube, estimate.deviation))
+    dark = truth.mean(0, keepdim=True) < DARK
+    found, right = cube.double().numpy(), truth.masked_fill(dark, torch.nan).numpy()
     ratio = found / right
     level = np.nansum(ratio) / np.nansum(ratio**2)
     tally = Tally.of(found, right)
+    within = (cube - truth).abs() <= NINETY * deviation
     return {
         "mrae": tally.mrae,
         "mrae_levelled": mrae(level * found, right),
         "sam_deg": tally.sam,
         "psnr": tally.psnr,
+        "coverage_90": float(within[(~dark).expand_as(within)].float().mean()),
     }
 
 
-def table(
-    model: R2HDiffReconstructor, folder: Path, *, base_only: bool
-) -> dict[str, dict[str, float]]:
+def table(of: list[Case], take: Callable[[Shot], Estimate]) -> dict[str, dict[str, float]]:
     """Mean scores of every case."""
     found = {}
-    for case in cases(folder):
-        rows = [
-            score(reconstruct(model, rgb, known_gain=case.known_gain, base_only=base_only), truth)
-            for rgb, truth in case.pairs
-        ]
+    for case in of:
+        rows = [score(take(shot), truth) for shot, truth in case.pairs]
         found[case.name] = {key: sum(r[key] for r in rows) / len(rows) for key in rows[0]}
     return found
 
 
+def _project(camera: Tensor, cube: Tensor) -> Tensor:
+    return torch.einsum("cb,bhw->chw", camera, cube).clamp(min=0)
+
+
+def _exposed(rgb: Tensor) -> Tensor:
+    """To a mean of 0.2, as an automatic exposure would."""
+    return rgb * 0.2 / rgb.mean()
+
+
 def _eight_bit(rgb: Tensor) -> Tensor:
-    """Exposed to a mean of 0.2 (an automatic exposure), coded as 8-bit sRGB and read back."""
-    exposed = (rgb * max(1.0, 0.2 / rgb.mean().item())).clamp(0, 1)
-    return srgb_decode((srgb_encode(exposed) * 255).round() / 255)
+    """Coded as 8-bit sRGB and read back."""
+    return srgb_decode((srgb_encode(rgb.clamp(0, 1)) * 255).round() / 255)

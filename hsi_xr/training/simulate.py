@@ -41,6 +41,11 @@ class Shot:
     """Whether a white reflector is 1."""
 
 
+LINEAR = 0.15
+"""Share of pictures on the scale of reflectance. A network has little to add to what the mixture
+makes of them."""
+
+
 @dataclass(frozen=True)
 class Studio:
     """Draws pictures of cubes as some camera might have delivered them."""
@@ -54,16 +59,17 @@ class Studio:
 
     def photograph(self, cube: Tensor, rng: Generator) -> Shot:
         """(bands, h, w) -> its picture: linear on the reflectance scale, or made for display."""
-        camera = self.cameras[_pick(len(self.cameras), rng)]
-        if _chance(rng) < 0.45:
-            tilt = torch.linspace(-1, 1, len(cube)) * 0.05 * torch.randn(1, generator=rng)
-            camera = camera * tilt.exp()
-            camera = camera / camera.sum(-1, keepdim=True)
-            rgb = torch.einsum("cb,bhw->chw", camera, cube)
-            noise = 0.004 * _chance(rng) * torch.randn(rgb.shape, generator=rng)
-            told = camera if _chance(rng) < 0.6 else None
-            return Shot(rgb * (1 + noise), told, level_known=True)
+        camera = self.any_camera(rng)
+        if _chance(rng) < LINEAR:
+            return linear(cube, camera, rng, told=_chance(rng) < 0.6)
         return Shot(self.develop(cube, camera, rng), None, level_known=False)
+
+    def any_camera(self, rng: Generator) -> Tensor:
+        """(3, bands): one of the cameras under light of some other colour."""
+        camera = self.cameras[_pick(len(self.cameras), rng)]
+        tilt = torch.linspace(-1, 1, camera.shape[-1]) * 0.05 * torch.randn(1, generator=rng)
+        camera = camera * tilt.exp()
+        return camera / camera.sum(-1, keepdim=True)
 
     def develop(self, cube: Tensor, camera: Tensor, rng: Generator) -> Tensor:
         """A picture for display, read back: (bands, h, w), (3, bands) -> (3, h, w)."""
@@ -87,6 +93,13 @@ class Studio:
         if _chance(rng) < 0.5:
             picture = jpeg(picture, quality=65 + _pick(31, rng))
         return srgb_decode(picture / 255)
+
+
+def linear(cube: Tensor, camera: Tensor, rng: Generator, *, told: bool) -> Shot:
+    """Reflectance as a camera sees it, with a little noise; (bands, h, w), (3, bands)."""
+    rgb = torch.einsum("cb,bhw->chw", camera, cube)
+    noise = 0.004 * _chance(rng) * torch.randn(rgb.shape, generator=rng)
+    return Shot(rgb * (1 + noise), camera if told else None, level_known=True)
 
 
 def colour_matrix(camera: Tensor, wanted: Tensor, palette: Tensor) -> Tensor:

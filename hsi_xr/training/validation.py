@@ -11,7 +11,7 @@ from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.physics import srgb_encode
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._scene_gain import colour_means
+from hsi_xr.reconstructors._palette import palette
 from hsi_xr.spectra import Bands
 from hsi_xr.training.patches import Scene, Scenes, counts, extended
 
@@ -68,14 +68,14 @@ class Validation:
         size = (rows + -rows % self.stride, columns + -columns % self.stride)
         cube, padded = (each.to(device) for each in extended(scene.cube, scene.rgb, size))
         rgb, weights = padded[None], counts(cube)
-        means = colour_means(rgb[..., :rows, :columns], weights[..., :rows, :columns])
+        seen = palette(rgb[..., :rows, :columns], weights[..., :rows, :columns])
         r, c = (torch.arange(each, device=rgb.device)[None] for each in size)
         field, bands = NoiseField(self.seed), len(self.bands)
         answer, _ = model.whole(
             rgb,
             weights,
             lambda step: field.read(r, c, channels=bands, step=step),
-            means=means,
+            palette=seen,
         )
         return answer[..., :rows, :columns].float()
 

@@ -48,7 +48,7 @@ class SmoothInverse(Reconstructor):
         weights: Tensor,
         noise: Noise,
         *,
-        means: Tensor | None,
+        palette: Tensor | None,
         extremes: Tensor | None = None,
     ) -> tuple[Tensor, SceneFacts]:
         return self(rgb, noise, {}, stochastic=False), {}  # a pixel's answer needs no scene

@@ -92,7 +92,7 @@ def _bare_rate(model, side: int) -> float:
 
     def run() -> None:
         with torch.inference_mode():
-            model.whole(rgb, weights, noise.__getitem__, means=None)
+            model.whole(rgb, weights, noise.__getitem__, palette=None)
 
     return side**2 / seconds(run, repeats=2)
 

@@ -22,7 +22,7 @@ def test_a_tile_of_a_surveyed_scene(name, capsys):
     noise = probe.noise(0, 0, SIDE, SIDE)
     with torch.inference_mode():
         facts = model.whole(rgb[..., :64, :64], torch.ones(1, 1, 64, 64), probe.noise(0, 0, 64, 64),
-                            means=None)[1]  # fmt: skip
+                            palette=None)[1]  # fmt: skip
         repeats = 1 if card.data["steps"] > 10 else 3
         took = seconds(lambda: model(rgb, noise, facts, stochastic=False), repeats=repeats)
     rate = SIDE**2 / took / 1e6

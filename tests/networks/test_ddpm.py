@@ -161,7 +161,7 @@ def test_a_network_that_knows_the_noise_gives_the_reflectance(sampler):
     model = build({"width": 4, **sampler}).eval()
     cube = torch.rand(1, 31, 8, 16, generator=torch.Generator().manual_seed(1))
     model.network = _Knows(2 * cube - 1, model.keep)
-    found, facts = model.whole(cube[:, :3], cube[:, :1], _noise(8, 16), means=None)
+    found, facts = model.whole(cube[:, :3], cube[:, :1], _noise(8, 16), palette=None)
     torch.testing.assert_close(found, cube, atol=1e-4, rtol=0)
     assert facts == {}
 

@@ -92,7 +92,7 @@ def test_every_parameter_learns(network):
 def test_the_system_knows_the_level_of_the_scene():
     system = build({"blocks": 1}).eval()
     rgb = _image(1, 3, 12, 10)
-    cube, facts = system.whole(rgb, torch.ones(1, 1, 12, 10), lambda step: rgb, means=None)
+    cube, facts = system.whole(rgb, torch.ones(1, 1, 12, 10), lambda step: rgb, palette=None)
     torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
     assert cube.shape == (1, 31, 12, 10)
     assert not CARD.data["reach"]["survey"] and CARD.context is None

@@ -207,7 +207,7 @@ def test_the_system_carries_its_survey_to_tiles():
     torch.manual_seed(3)
     model = build({"bands": 31}).eval()
     rgb = _images(2, 3, 16, 24)
-    cube, facts = model.whole(rgb, torch.ones(2, 1, 16, 24), None, means=None)
+    cube, facts = model.whole(rgb, torch.ones(2, 1, 16, 24), None, palette=None)
     assert {"low", "high"} < set(facts)
     tile = model(rgb[1:], None, facts, stochastic=False)
     torch.testing.assert_close(tile, cube[1:], atol=1e-5, rtol=1e-4)

@@ -251,7 +251,7 @@ def test_a_tile_of_a_surveyed_scene_is_the_scene():
     torch.manual_seed(3)
     model = build({"bands": 31, "stages": 1}).eval()
     rgb = _images(1, 128, 128)
-    cube, facts = model.whole(rgb, torch.ones(1, 1, 128, 128), None, means=None)
+    cube, facts = model.whole(rgb, torch.ones(1, 1, 128, 128), None, palette=None)
     tile = model(rgb[..., :96, :96], None, facts, stochastic=False)
     torch.testing.assert_close(tile[..., :40, :40], cube[..., :40, :40], atol=1e-5, rtol=1e-4)
     assert CARD.data["reach"]["survey"] and CARD.stride == 8

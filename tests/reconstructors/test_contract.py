@@ -58,7 +58,7 @@ def _pair(model, card, rows=64, columns=96):
         return one(step).expand(2, -1, -1, -1)
 
     with torch.inference_mode():
-        facts = model.whole(rgb, torch.ones(2, 1, rows, columns), noise, means=None)[1]
+        facts = model.whole(rgb, torch.ones(2, 1, rows, columns), noise, palette=None)[1]
     return rgb, facts, noise
 
 
