@@ -31,7 +31,7 @@ class Slope(Reconstructor):
             grey = grey + self.pull * grey.mean((2, 3), keepdim=True)
         return grey * self.slope[None, :, None, None]
 
-    def whole(self, rgb, weights, noise, *, means, extremes=None):
+    def whole(self, rgb, weights, noise, *, palette, extremes=None):
         mean = (rgb.mean(1, keepdim=True) * weights).sum() / weights.sum()
         facts = {"mean": mean.reshape(1)}
         return torch.cat([self(each[None], noise, facts, stochastic=False) for each in rgb]), facts

@@ -1,0 +1,33 @@
+"""Palettes: what a scene's colours tell, whichever windows they come from."""
+
+import torch
+
+from hsi_xr.reconstructors._palette import SIDE, mean_colour, palette, shares
+
+
+def _rgb(columns=23):
+    rng = torch.Generator().manual_seed(3)
+    return torch.rand(2, 3, 17, columns, generator=rng) ** 2
+
+
+def test_palettes_of_windows_average_to_that_of_the_scene():
+    rgb = _rgb()
+    left, right = palette(rgb[..., :9]), palette(rgb[..., 9:])
+    torch.testing.assert_close((9 * left + 14 * right) / 23, palette(rgb))
+
+
+def test_pixels_without_weight_do_not_count():
+    rgb = _rgb()
+    weights = torch.ones(2, 1, 17, 23)
+    weights[..., 15:] = 0
+    torch.testing.assert_close(palette(rgb, weights), palette(rgb[..., :15]))
+
+
+def test_shares_sum_to_one_and_keep_the_mean_colour():
+    rgb = _rgb()
+    share, colours = shares(palette(rgb))
+    assert share.shape == (2, SIDE**2)
+    torch.testing.assert_close(share.sum(1), torch.ones(2))
+    mean = rgb.mean((2, 3))
+    torch.testing.assert_close((share[:, None] * colours).sum(2), mean)
+    torch.testing.assert_close(mean_colour(palette(rgb)), mean)
