@@ -129,7 +129,8 @@ class StoredArray:
 
     @property
     def scales(self) -> tuple[float, ...]:
-        return (float(self._array.attrs.get("scale_factor", 1)),) * self.count
+        scale = self._array.attrs.get("scale_factor", 1)
+        return (float(str(scale)),) * self.count  # by its text, a float32 of 1e-4 is 1e-4
 
     @property
     def offsets(self) -> tuple[float, ...]:

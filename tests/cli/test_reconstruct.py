@@ -65,7 +65,7 @@ def test_options_reach_the_product(reconstruct, slope, scene, out):
     result = reconstruct(
         *("-q", scene, out / "cube.tif", "--bands", "3,2,1", "--dtype", "float32"),
         *("--radiometry", "linear", "--input-scale", 0.004, "--samples", 2, "--seed", 5),
-        *("--no-cog", "-co", "COMPRESS=DEFLATE", "--no-stac"),
+        *("--format", "geotiff", "-co", "COMPRESS=DEFLATE", "--no-stac"),
     )
     assert (result.exit_code, result.stderr) == (0, "")
     assert names(out) >= {"cube.tif", "cube_std.tif"}

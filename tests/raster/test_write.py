@@ -352,7 +352,7 @@ def test_creation_options_are_followed_where_they_are_free(cube, tmp_path):
 
 def test_a_plain_geotiff_has_no_overviews(cube, tmp_path):
     given = cube(700, 517, 3)
-    hsi_xr.write(given, tmp_path / "cube.tif", cog=False)
+    hsi_xr.write(given, tmp_path / "cube.tif", format="geotiff")
     with rasterio.open(tmp_path / "cube.tif") as file:
         assert file.overviews(1) == []
     assert same(hsi_xr.open(tmp_path / "cube.tif"), given.reflectance, within=STEP)
@@ -533,7 +533,7 @@ def test_a_resumed_run_must_be_the_same_run(cube, tmp_path):
         (given.assign_attrs(hsi_xr_seed=8), {}, "hsi_xr_seed was 7 and is 8"),
         (given.assign_attrs(datetime="2026-01-02T03:04:06Z"), {}, "datetime was"),
         (given, {"dtype": "float32"}, "stored as was"),
-        (given, {"cog": False}, "cog was true and is false"),
+        (given, {"format": "geotiff"}, "format was .cog. and is .geotiff."),
         (given.isel(y=slice(1, None)), {}, "transform was"),
         (given.assign(reflectance=given.reflectance + 0.01), {}, "other values|differs"),
     ]:
@@ -544,13 +544,14 @@ def test_a_resumed_run_must_be_the_same_run(cube, tmp_path):
     assert same(hsi_xr.open(path), given.reflectance, within=STEP)
 
 
-@pytest.mark.parametrize("hurt", ["cube.part.tif", "cube.part.json"])
+@pytest.mark.parametrize("hurt", ["0.tif", "ledger.json"])
 def test_a_resumed_run_trusts_only_what_it_reads_back(cube, tmp_path, hurt):
     given = cube(1100, 1300, 2, chunks={"y": 512, "x": 512})
     path = tmp_path / "cube.tif"
     interrupted(given, path)
-    content = (tmp_path / hurt).read_bytes()
-    (tmp_path / hurt).write_bytes(content[: int(0.7 * len(content))])
+    left = tmp_path / "cube.tif.part" / hurt
+    content = left.read_bytes()
+    left.write_bytes(content[: int(0.7 * len(content))])
     hsi_xr.write(given, path, resume=True)
     assert same(hsi_xr.open(path), given.reflectance, within=STEP)
 
@@ -574,7 +575,7 @@ def test_resuming_what_was_never_begun_begins_it(cube, tmp_path):
 def test_a_killed_run_goes_on_to_the_same_pixels(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
-    path, ledger = tmp_path / "cube.tif", tmp_path / "cube.part.json"
+    path, ledger = tmp_path / "cube.tif", tmp_path / "cube.tif.part" / "ledger.json"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, script, path], env=environment)
     while not ledger.exists() and process.poll() is None:

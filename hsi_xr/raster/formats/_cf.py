@@ -68,11 +68,20 @@ def block_of(image: Image, chunk: Shape, most: Shape) -> Shape:
     )
 
 
-def dataset(drafts: Sequence[Draft], blocks: Sequence[Shape]) -> xr.Dataset:
-    """All variables, lazily, in dask chunks of `blocks`, with coordinates and global attributes."""
+def dataset(
+    drafts: Sequence[Draft], blocks: Sequence[Shape], *, scale_type: type = float
+) -> xr.Dataset:
+    """All variables, lazily, in dask chunks of `blocks`, with coordinates and global attributes.
+
+    Numbers are decoded to the type of their scale, so it is float32 where a store has types for
+    attributes.
+    """
     main = drafts[0].image
     found = xr.Dataset(
-        {draft.image.name: _variable(draft, block) for draft, block in zip(drafts, blocks)},
+        {
+            draft.image.name: _variable(draft, block, scale_type)
+            for draft, block in zip(drafts, blocks)
+        },
         _coordinates(main),
         _attributes(main),
     )
@@ -132,7 +141,7 @@ class _Numbers:
         return self._draft.stored(rows, columns, bands)
 
 
-def _variable(draft: Draft, block: Shape) -> xr.Variable:
+def _variable(draft: Draft, block: Shape, scale_type: type) -> xr.Variable:
     image = draft.image
     dims, storage = image.array.dims, image.storage
     numbers = dask.array.from_array(
@@ -145,7 +154,7 @@ def _variable(draft: Draft, block: Shape) -> xr.Variable:
     }
     attrs["_FillValue"] = np.dtype(storage.dtype).type(storage.nodata)
     if storage.scale != 1:
-        attrs["scale_factor"] = storage.scale
+        attrs["scale_factor"] = scale_type(storage.scale)
     return xr.Variable(dims, numbers, attrs)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hsi_xr.errors import UsageError
 from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.formats import _cf
@@ -39,7 +41,7 @@ def lay(drafts: Sequence[Draft], path: Path, options: Mapping[str, str]) -> None
             "shuffle": True,
         }
         encoding[draft.image.name] = _cf.with_mapping(laid_out, draft.image)
-    found = _cf.dataset(drafts, blocks)
+    found = _cf.dataset(drafts, blocks, scale_type=np.float32)
     try:
         writing = found.to_netcdf(
             path, engine="h5netcdf", format="NETCDF4", encoding=encoding, compute=False
