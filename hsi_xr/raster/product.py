@@ -1,14 +1,15 @@
 """What a written product states about itself."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsi_xr.errors import InvalidData, UnknownName
-from hsi_xr.raster import labels
+from hsi_xr.raster import labels, wavelengths
 from hsi_xr.raster.image import sibling_paths
-from hsi_xr.raster.source import open_scene
+from hsi_xr.raster.source import crs_in, open_scene
 from hsi_xr.raster.store import driver_of
 
 if TYPE_CHECKING:
@@ -69,14 +70,15 @@ class Product:
                     "give a file that `hsi_xr.write` wrote"
                 )
             attrs, made = labels.attributes(scene), labels.provenance(scene["HSI_XR"])
-            bands = [src.tags(index, ns="IMAGERY") for index in src.indexes]
+            centres, widths = wavelengths.spectrum_in(src, src.indexes)
+            crs = crs_in(src)
             return cls(
                 path=path,
                 variable=scene["XARRAY"].get("NAME", "reflectance"),
                 driver=src.driver,
                 shape=src.shape,
                 transform=src.transform,
-                crs=CRS.from_wkt(src.crs.to_wkt()) if src.crs else None,
+                crs=CRS.from_wkt(crs.to_wkt()) if crs else None,
                 dtype=src.dtypes[0],
                 nodata=src.nodata,
                 scale=src.scales[0],
@@ -86,8 +88,8 @@ class Product:
                 written=scene[""].get("TIFFTAG_DATETIME"),
                 acquired=attrs.get("datetime"),
                 descriptions=src.descriptions,
-                centres=tuple(_number(band.get("CENTRAL_WAVELENGTH_UM")) for band in bands),
-                widths=tuple(_number(band.get("FWHM_UM")) for band in bands),
+                centres=_micrometres(centres, src.count),
+                widths=_micrometres(widths, src.count),
                 quantity=str(attrs.get("long_name", "reflectance")),
                 config={key.removeprefix("hsi_xr_"): value for key, value in made.items()},
             )
@@ -109,5 +111,7 @@ class Product:
         return found if found.config == self.config else None
 
 
-def _number(text: str | None) -> float | None:
-    return None if text is None else float(text)
+def _micrometres(lengths: Sequence[float] | None, count: int) -> tuple[float | None, ...]:
+    """Of lengths in nm; rounding undoes what the division loses."""
+    found = lengths or [math.nan] * count
+    return tuple(None if math.isnan(nm) else round(nm / 1000, 12) for nm in found)

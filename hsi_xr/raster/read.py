@@ -15,7 +15,7 @@ from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile
 from hsi_xr.raster import labels, place, wavelengths
 from hsi_xr.raster.image import sibling_paths
 from hsi_xr.raster.place import crs_of, transform_of
-from hsi_xr.raster.source import Scene, Source, alpha_bands, open_scene, read_window, stamp
+from hsi_xr.raster.source import Scene, Source, alpha_bands, crs_in, open_scene, read_window, stamp
 from hsi_xr.raster.store import StoredArray, driver_of
 
 __all__ = ["Source", "crs_of", "open", "read_window", "source_of", "transform_of"]
@@ -178,14 +178,8 @@ def _lazy(source: Source, blocks: tuple[tuple[int, ...], tuple[int, ...]]) -> da
 def _coordinates(src: Scene, bands: tuple[int, ...]) -> dict[str, Any]:
     shape = (src.height, src.width)
     coords: dict[str, Any] = {"band": ("band", np.arange(1, len(bands) + 1))}
-    coords |= place.coordinates(src.transform, src.crs, shape)
-    envi = wavelengths.envi_readings(src.tags(ns="ENVI"), src.count)
-    told = src.descriptions
-    centres, widths = wavelengths.spectrum(
-        [{ns: src.tags(band, ns=ns) for ns in ("", "IMAGERY")} for band in bands],
-        [told[band - 1] for band in bands],
-        [envi[band - 1] for band in bands] if envi else [],
-    )
+    coords |= place.coordinates(src.transform, crs_in(src), shape)
+    centres, widths = wavelengths.spectrum_in(src, bands)
     for name, values in {"wavelength": centres, "fwhm": widths}.items():
         if values is not None:
             coords[name] = ("band", np.array(values), wavelengths.COORDINATE_ATTRS[name])

@@ -17,6 +17,7 @@ from hsi_xr.raster import labels
 from hsi_xr.raster.store import driver_of, metadata_of, open_store
 
 if TYPE_CHECKING:
+    from rasterio.crs import CRS
     from rasterio.windows import Window
 
 Scene: TypeAlias = Any
@@ -111,6 +112,13 @@ def open_scene(path: str, variable: str | None = None) -> Scene:
             f"{path!r} cannot be read as a raster ({error}); "
             "give an image that `rio info` understands, such as a GeoTIFF"
         ) from error
+
+
+def crs_in(src: Scene) -> "CRS | None":
+    """The CRS that a file states; GDAL makes one up for an ENVI file that states a grid alone."""
+    crs: CRS | None = src.crs
+    made_up = src.driver == "ENVI" and crs is not None and 'LOCAL_CS["Arbitrary"' in crs.to_wkt()
+    return None if made_up else crs
 
 
 def stamp(path: str) -> tuple[int, int]:

@@ -30,6 +30,7 @@ CHUNK_BYTES = 2**20
 """Of a chunk before compression: what HDF5 keeps at hand, and a request over a network is worth."""
 _ABOUT = ("title", "source", "history", "references", "institution")
 """Global attributes of CF that are kept where a cube has them."""
+_TAKEN = {"band", "y", "x", "row", "column", "wavelength", "fwhm", GRID_MAPPING}
 _PACKING = {"_FillValue", "scale_factor", "add_offset", "grid_mapping", "coordinates", "dtype"}
 """Attributes that say how numbers are stored, and are ours to say."""
 
@@ -108,6 +109,19 @@ def one_side(given: Mapping[str, Any], name: str, default: int, *, known: str) -
     if not text.isdecimal() or not 16 <= int(text) <= 4096:
         raise UsageError(f"creation option {name} is 16 to 4096 pixels; got {text!r}. {known}")
     return options
+
+
+def check_name(image: Image) -> None:
+    """Refuse what a store would take for something else.
+
+    Raises:
+        UsageError: The array cannot be called so.
+    """
+    if "/" in image.name or image.name in _TAKEN:
+        raise UsageError(
+            f"a variable of a store cannot be called {image.name!r}; rename the array, e.g. "
+            "`cube.rename('reflectance')`"
+        )
 
 
 def need(package: str, extra: str) -> None:

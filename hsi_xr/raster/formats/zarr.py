@@ -39,6 +39,7 @@ _SPATIAL = {
 
 def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
     _cf.need("zarr", "zarr")
+    _cf.check_name(image)
     options = _cf.one_side(given, "CHUNK", 256, known=_KNOWN)
     options = _cf.one_side(options, "SHARD", max(1024, int(options["CHUNK"])), known=_KNOWN)
     if options.keys() != {"CHUNK", "SHARD"} or int(options["SHARD"]) % int(options["CHUNK"]):
