@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.raster.blocks import Block
+from hsi_xr.raster.directories import HELD, ROOM
 from hsi_xr.raster.image import Image
 from hsi_xr.raster.source import open_raster, open_scene
-from hsi_xr.raster.tagging import HELD, label
+from hsi_xr.raster.tagging import label
 
 TILE = 512
 _CACHE = 64 * 2**20
@@ -55,6 +56,8 @@ class Draft:
             **{key: value for key, value in place.items() if value is not None},
         ) as file:
             label(file, image, default=HELD)
+            if max(image.shape) > TILE:  # only such a file will have overviews
+                file.update_tags(ns=HELD, ROOM=ROOM)
 
     def stored(
         self,

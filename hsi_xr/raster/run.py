@@ -18,6 +18,7 @@ from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.formats import Format
 from hsi_xr.raster.image import Image
 from hsi_xr.raster.ledger import Ledger, folder_of, ledger_of
+from hsi_xr.raster.store import metadata_of
 
 _SAME = 1e-4
 """Reflectance: two computations of one pixel differ by less, whatever batch it was in."""
@@ -98,8 +99,10 @@ def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
     others += [path for file in run.files for path in run.format.beside(file.path).values()]
     left = others if resume and ledger_of(main).exists() else []
     for path in [main, *others, *([run.style] if run.style else [])]:
-        if path.is_dir() and not (overwrite and _is_product_folder(path, run.format)):
-            raise DestinationUnwritable(f"{str(path)!r} is a folder; " + _way_out(path, run.format))
+        if path.is_dir() and not _is_store(path, run.format):
+            raise DestinationUnwritable(
+                f"{str(path)!r} is a folder and no store; name a file in it, or choose another name"
+            )
         if path.exists() and not overwrite and path not in left:
             raise DestinationExists(
                 f"{str(path)!r} exists; choose another name, or set overwrite to replace it"
@@ -141,15 +144,9 @@ def earlier(run: Run) -> Ledger:
     return ledger
 
 
-def _is_product_folder(path: Path, laid_out: Format) -> bool:
-    """Whether a folder is a store, and may be replaced: anybody's other folder is not ours."""
-    return path.suffix in laid_out.SUFFIXES and (path / "zarr.json").exists()
-
-
-def _way_out(path: Path, laid_out: Format) -> str:
-    if _is_product_folder(path, laid_out):
-        return "a store is there already; choose another name, or set overwrite to replace it"
-    return "name a file in it" if path.suffix not in laid_out.SUFFIXES else "choose another name"
+def _is_store(path: Path, laid_out: Format) -> bool:
+    """Whether a folder may be replaced by a store: anybody's other folder is not ours."""
+    return path.suffix.lower() in laid_out.SUFFIXES and metadata_of(path).exists()
 
 
 def _intact(run: Run, ledger: Ledger) -> int:

@@ -168,7 +168,7 @@ def test_a_failure_hurts_nothing_and_leaves_nothing(cube, tmp_path, name):
     broken = broken.assign(reflectance=broken.reflectance.copy(data=data))
     with pytest.raises(RuntimeError, match="device lost"):
         hsi_xr.write(broken, path, format=name, overwrite=True)
-    with pytest.raises((DestinationExists, DestinationUnwritable), match="overwrite"):
+    with pytest.raises(DestinationExists, match="overwrite"):
         hsi_xr.write(cube(), path, format=name)
     assert contents(tmp_path) == before
 

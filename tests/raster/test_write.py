@@ -302,6 +302,35 @@ def test_overviews_are_means_of_the_valid_pixels(cube, tmp_path, dtype):
     np.testing.assert_allclose(coarse, np.nan_to_num(means), atol=STEP)
 
 
+@pytest.mark.parametrize("options", [{}, {"BIGTIFF": "YES"}, {"BLOCKXSIZE": 64, "BLOCKYSIZE": 64}])
+@pytest.mark.parametrize(("bands", "rows"), [(1, 600), (31, 300), (200, 20)])
+def test_every_band_has_its_labels_at_every_level(cube, tmp_path, options, bands, rows):
+    """As an image of its own, GDAL's way to it, too."""
+    given = cube(rows, 1300, bands)
+    path = hsi_xr.write(given, tmp_path / "cube.tif", creation_options=options)
+    assert valid_cog(path)
+    with rasterio.open(path) as file:
+        whole = [label(file, band) for band in (1, bands)]
+        levels = len(file.overviews(1))
+        assert file.tags(ns="HSI_XR_HELD") == {}
+    assert levels == 2
+    assert whole[0][0] == {"wavelength": "400", "wavelength_units": "Nanometers", "fwhm": "9.5"}
+    for level in range(levels):
+        with rasterio.open(path, overview_level=level) as file:
+            assert [label(file, band) for band in (1, bands)] == whole
+            assert file.read(bands).shape == file.shape
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the place is the image's
+            with rasterio.open(f"GTIFF_DIR:{level + 2}:{path}") as file:
+                assert [label(file, band) for band in (1, bands)] == whole
+                assert file.descriptions[0] == "400 nm"
+
+
+def label(file: rasterio.DatasetReader, band: int) -> tuple[object, ...]:
+    scale = file.scales[band - 1], file.offsets[band - 1], file.units[band - 1], file.nodata
+    return file.tags(band), file.tags(band, ns="IMAGERY"), *scale
+
+
 def test_deviation_and_residual_come_with_the_cube_from_one_pass(cube, tmp_path):
     calls = []
     given = counted(cube(chunks={"y": 512, "x": 512}), calls)

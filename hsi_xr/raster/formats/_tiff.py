@@ -8,10 +8,10 @@ import numpy as np
 
 from hsi_xr.errors import UsageError
 from hsi_xr.raster.cog import is_cog
+from hsi_xr.raster.directories import release
 from hsi_xr.raster.draft import TILE, Draft
 from hsi_xr.raster.image import Image
 from hsi_xr.raster.source import open_raster
-from hsi_xr.raster.tagging import release
 
 SUFFIXES = (".tif", ".tiff")
 MEDIA_TYPE = "image/tiff; application=geotiff"
