@@ -16,7 +16,8 @@ from hsi_xr.raster import labels, place, wavelengths
 from hsi_xr.raster.image import sibling_paths
 from hsi_xr.raster.place import crs_of, transform_of
 from hsi_xr.raster.source import Scene, Source, alpha_bands, crs_in, open_scene, read_window, stamp
-from hsi_xr.raster.store import StoredArray, driver_of
+from hsi_xr.raster.store import driver_of
+from hsi_xr.raster.stored_array import StoredArray
 
 __all__ = ["Source", "crs_of", "open", "read_window", "source_of", "transform_of"]
 

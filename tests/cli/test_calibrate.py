@@ -65,10 +65,11 @@ def test_a_cube_of_any_format_can_be_calibrated(estimate, panels, out, source, t
     path = hsi_xr.write(cube, out / f"cube.{source}")
     result = run("calibrate", path, panels, out / f"new.{target}")
     assert (result.exit_code, result.stderr) == (0, "")
-    run("calibrate", estimate, panels, out / "new.tif", "--no-stac")
+    run("calibrate", estimate, panels, out / "expected.tif", "--no-stac")
     for variable in ("reflectance", "reflectance_std"):
         found = hsi_xr.open(out / f"new.{target}", variable=variable)
-        np.testing.assert_array_equal(found, hsi_xr.open(out / "new.tif", variable=variable))
+        expected = hsi_xr.open(out / "expected.tif", variable=variable)
+        np.testing.assert_array_equal(found, expected)
         assert found.attrs["hsi_xr_level"] == "calibrated"
 
 
