@@ -149,13 +149,13 @@ class HsiAccessor:
         *,
         dtype: str = "int16",
         scale: float = 1e-4,
-        cog: bool = True,
+        format: str | None = None,
         overwrite: bool = False,
         resume: bool = False,
         creation_options: Mapping[str, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Path:
-        """Streams a cube to a GeoTIFF. See `hsi_xr.write`."""
+        """Streams a cube to a GeoTIFF, Zarr, ENVI or NetCDF file. See `hsi_xr.write`."""
         from hsi_xr.raster.write import write
 
         return write(
@@ -163,7 +163,7 @@ class HsiAccessor:
             path,
             dtype=dtype,
             scale=scale,
-            cog=cog,
+            format=format,
             overwrite=overwrite,
             resume=resume,
             creation_options=creation_options,

@@ -129,7 +129,7 @@ def test_a_file_holds_what_compute_gives_and_took_one_run_of_each_tile(moody, tm
 
     path = save(tmp_path / "scene.tif", picture(600, 400))
     cube, before = _cube(path, moody, tile=128), _runs()
-    written = hsi_xr.write(cube, tmp_path / "cube.tif", dtype="float32", cog=False)
+    written = hsi_xr.write(cube, tmp_path / "cube.tif", dtype="float32", format="geotiff")
     assert _runs() - before == 5 * 4
     with rasterio.open(written) as file:
         np.testing.assert_allclose(file.read(), cube, atol=1e-5, rtol=0)

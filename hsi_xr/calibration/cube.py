@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hsi_xr._version import __version__
 from hsi_xr.calibration.gains import Gains
-from hsi_xr.raster.assets import sibling
 from hsi_xr.raster.cube import Cube, making
 from hsi_xr.raster.product import Product
 from hsi_xr.raster.read import open as open_raster
@@ -30,10 +29,10 @@ def opened(path: Path) -> xr.Dataset:
         UnreadableFile: There is no raster of that name.
         InvalidData: It is no product of ours.
     """
-    deviation = sibling(Product.read(path), "std")
+    deviation = Product.read(path).companion("reflectance_std")
     dataset = dataset_of(open_raster(path))
     if deviation is not None:
-        dataset["reflectance_std"] = open_raster(deviation.path).variable
+        dataset["reflectance_std"] = open_raster(path, variable="reflectance_std").variable
     return dataset
 
 

@@ -57,7 +57,7 @@ class Output:
 
     dtype: str
     scale: float
-    cog: bool
+    format: str | None
     creation_options: dict[str, str]
     stac: bool | None
     datetime: str | None
@@ -205,7 +205,11 @@ _OUTPUT = (
     click.option(
         "--scale", default=1e-4, show_default=True, help="Reflectance of one step of int16."
     ),
-    click.option("--cog/--no-cog", default=True, show_default=True, help="Cloud-optimised layout."),
+    click.option(
+        "--format",
+        metavar="NAME",
+        help="cog, geotiff, zarr, envi or netcdf [default: by DST; .tif is a cog].",
+    ),
     click.option(
         "-co",
         "--co",
@@ -213,7 +217,7 @@ _OUTPUT = (
         multiple=True,
         metavar="NAME=VALUE",
         callback=_pairs,
-        help="Creation option of the GeoTIFF driver; may be repeated.",
+        help="Creation option of the format; may be repeated.",
     ),
     click.option(
         "--stac/--no-stac",

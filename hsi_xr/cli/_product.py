@@ -59,7 +59,7 @@ def write(cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str) -> 
                 dst,
                 dtype=output.dtype,
                 scale=output.scale,
-                cog=output.cog,
+                format=output.format,
                 overwrite=output.overwrite,
                 resume=output.resume,
                 creation_options=output.creation_options,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("calibrate")
 @click.argument("cube")
 @click.argument("known", type=click.Path(path_type=Path))
-@click.argument("dst", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("dst", type=click.Path(path_type=Path))
 @_options.ground
 @_options.output
 @click.option("--dry-run", is_flag=True, help="Tell the gains and the error of each point, stop.")

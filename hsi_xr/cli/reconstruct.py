@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("reconstruct")
 @click.argument("src")
-@click.argument("dst", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("dst", type=click.Path(path_type=Path))
 @_options.scene
 @_options.run
 @_options.output

@@ -9,13 +9,24 @@ import math
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.raster import grid
-from hsi_xr.raster.cog import is_cog
+from hsi_xr.raster import formats, grid
 from hsi_xr.raster.footprint import ground_resolution
 from hsi_xr.raster.product import Product
 
-GEOTIFF = "image/tiff; application=geotiff"
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+_COMPANIONS = {
+    "reflectance_std": ("uncertainty", "Standard deviation of the estimate, per band"),
+    "rgb_residual": (
+        "residual",
+        "What the camera would see of the estimate, less the image: root mean square over red, "
+        "green and blue",
+    ),
+    "out_of_domain": (
+        "quality",
+        "How unlike the colour is to all spectra that the model learned from, from 0 to 1",
+    ),
+}
+"""Variable -> key and role of its asset, and its title."""
+_TYPES = {".hdr": "text/plain", ".xml": "application/xml"}
 _COMMON_NAMES = {"blue": 0.45, "green": 0.55, "red": 0.65}
 """um; the nearest band bears the name, if it is within `_NEAR`."""
 _NEAR = 0.02
@@ -25,33 +36,17 @@ Asset = dict[str, Any]
 
 def assets(product: Product, href: str) -> dict[str, Asset]:
     """The product and those files beside it that come from the same run."""
-    folder = href[: href.rfind("/") + 1]
+    folder = href[: href.rstrip("/").rfind("/") + 1]
     title = f"{product.quantity[:1].upper()}{product.quantity[1:]}, estimated by a model"
     found = {"reflectance": _raster(product, href, title, "reflectance")}
     for band, name in _common_names(product).items():
         found["reflectance"]["bands"][band]["eo:common_name"] = name
-    if (deviation := sibling(product, "std")) is not None:
-        found["uncertainty"] = _raster(
-            deviation,
-            folder + deviation.path.name,
-            "Standard deviation over the samples, per band",
-            "uncertainty",
-        )
-    if (residual := sibling(product, "residual")) is not None:
-        found["residual"] = _raster(
-            residual,
-            folder + residual.path.name,
-            "What the camera would see of the estimate, less the image: root mean square over red, "
-            "green and blue",
-            "residual",
-        )
-    if (domain := sibling(product, "domain")) is not None:
-        found["out_of_domain"] = _raster(
-            domain,
-            folder + domain.path.name,
-            "How unlike the colour is to all spectra that the model learned from, from 0 to 1",
-            "quality",
-        )
+    found |= _beside(product, folder, "reflectance")
+    for variable, (role, about) in _COMPANIONS.items():
+        if (other := product.companion(variable)) is not None:
+            where = href if product.is_shared else folder + other.path.name
+            found[role] = _raster(other, where, about, role)
+            found |= {} if product.is_shared else _beside(other, folder, role)
     if (preview := product.path.with_suffix(".png")).exists():
         found["thumbnail"] = {
             "href": folder + preview.name,
@@ -63,21 +58,33 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
     return found
 
 
-def sibling(product: Product, ending: str) -> Product | None:
-    """The product `<stem>_<ending>.tif`, unless it is left from another run."""
-    path = product.path.with_name(f"{product.path.stem}_{ending}.tif")
-    if not path.exists():
-        return None
-    sibling = Product.read(path)
-    return sibling if sibling.config == product.config else None
+def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
+    """Files without which that of a product cannot be read."""
+    laid_out = formats.of_driver(product.driver)
+    beside = {} if laid_out is None else laid_out.beside(product.path)
+    return {
+        f"{role}-{kind}": {
+            "href": folder + path.name,
+            "type": _TYPES.get(path.suffix, "application/octet-stream"),
+            "title": f"{kind.capitalize()} of {product.path.name}",
+            "roles": ["metadata"],
+            "file:size": path.stat().st_size,
+            "file:checksum": _checksum(path),
+        }
+        for kind, path in beside.items()
+        if path.exists()
+    }
 
 
 def _raster(product: Product, href: str, title: str, role: str) -> Asset:
+    laid_out = formats.of_driver(product.driver)
+    is_file = product.path.is_file()
     facts: Asset = {
         "href": href,
-        "type": _COG if is_cog(product.path) else GEOTIFF,
+        "type": None if laid_out is None else laid_out.media_type(product.path),
         "title": title,
         "roles": ["data", role],
+        "hsi_xr:variable": product.variable if product.is_shared else None,
         "data_type": product.dtype,
         "nodata": _nodata(product.nodata),
         "unit": product.unit,
@@ -85,8 +92,8 @@ def _raster(product: Product, href: str, title: str, role: str) -> Asset:
         "raster:offset": product.offset,
         "raster:sampling": product.sampling,
         **_projection(product),
-        "file:size": product.path.stat().st_size,
-        "file:checksum": _checksum(product.path),
+        "file:size": product.path.stat().st_size if is_file else None,
+        "file:checksum": _checksum(product.path) if is_file else None,
         "bands": _bands(product),
     }
     return {key: value for key, value in facts.items() if value is not None}

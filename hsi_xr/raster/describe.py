@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsi_xr.errors import MissingFact, UsageError
-from hsi_xr.raster.assets import GEOTIFF, assets
+from hsi_xr.raster.assets import assets
 from hsi_xr.raster.footprint import footprint
+from hsi_xr.raster.formats._tiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.raster.labels import instant
+from hsi_xr.raster.place import code_of
 from hsi_xr.raster.product import Product
 
 if TYPE_CHECKING:
     import pystac
     import xarray as xr
-    from pyproj import CRS
 
 SCHEMAS = tuple(
     f"https://stac-extensions.github.io/{extension}/schema.json"
@@ -68,8 +69,11 @@ def describe(
         properties=_properties(product),
         stac_extensions=list(SCHEMAS),
     )
-    for key, asset in assets(product, href or f"./{product.path.name}").items():
+    where = href or f"./{product.path.name}"
+    for key, asset in assets(product, where).items():
         item.add_asset(key, pystac.Asset.from_dict(asset))
+    if product.path.is_dir():  # as STAC's practices for Zarr have it
+        item.add_link(pystac.Link("store", where, item.assets["reflectance"].media_type))
     if derived_from is not None:
         item.add_link(_link(derived_from, product.path.parent))
     return item
@@ -107,7 +111,7 @@ def _properties(product: Product) -> dict[str, Any]:
         **{f"hsi_xr:{key}": value for key, value in config.items()},
     }
     facts = {key: value for key, value in facts.items() if value not in (None, "")}
-    facts["proj:code"] = code = _code(product.crs)  # null says that there is none
+    facts["proj:code"] = code = code_of(product.crs)  # null says that there is none
     if code is None and product.crs is not None:
         facts["proj:wkt2"] = product.crs.to_wkt()
     return facts
@@ -147,17 +151,6 @@ def _written(product: Product) -> str | None:
     if product.written is None:
         return None
     return Datetime.strptime(product.written, "%Y:%m:%d %H:%M:%S").strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _code(crs: "CRS | None") -> str | None:
-    """`EPSG:32633`, if the CRS is exactly that one."""
-    from pyproj import CRS
-
-    authority = crs.to_authority() if crs is not None else None
-    if crs is None or authority is None:
-        return None
-    same = CRS.from_authority(*authority).equals(crs, ignore_axis_order=True)
-    return ":".join(authority) if same else None
 
 
 def _link(source: Path | str, folder: Path) -> "pystac.Link":

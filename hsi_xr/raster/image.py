@@ -1,4 +1,4 @@
-"""The files that a cube becomes: which array, in which numbers, under which labels."""
+"""The images that a cube becomes: which array, in which numbers, under which labels."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -74,12 +74,13 @@ class Storage:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """One file to be: pixels that are still to be computed, and all that is said about them."""
+    """What is to be stored: pixels still to be computed, and all that is said about them."""
 
     array: xr.DataArray
     """(band, y, x) or (y, x)."""
     name: str
     path: Path
+    """Of the file that will hold it, alone or with others."""
     storage: Storage
     transform: "Affine | None"
     crs: "CRS | None"
@@ -112,10 +113,6 @@ class Image:
     def fwhm(self) -> list[float] | None:
         return self._lengths("fwhm")
 
-    def beside(self, ending: str) -> Path:
-        """The path of a passing file: `cube.tif` -> `cube.part.tif`."""
-        return self.path.with_name(f"{self.path.stem}.{ending}")
-
     def _lengths(self, name: str) -> list[float] | None:
         """A coordinate of the bands in nm."""
         if name not in self.array.coords or self.array[name].dims != ("band",):
@@ -130,8 +127,10 @@ class Image:
         return [float(value) * nm for value in self.array[name].values]
 
 
-def images_of(obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: float) -> list[Image]:
-    """The files of a cube, the main one first.
+def images_of(
+    obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: float, *, together: bool
+) -> list[Image]:
+    """The images of a cube, the main one first; in one file all `together`, or each in its own.
 
     Raises:
         UsageError: There is no array to write, its dimensions are not band, y, x, or there is no
@@ -153,7 +152,7 @@ def images_of(obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: flo
         Image(
             array=array,
             name=variable,
-            path=sibling_paths(path)[variable] if at else path,
+            path=sibling_paths(path)[variable] if at and not together else path,
             storage=Storage.of(variable, dtype, scale),
             transform=transform_of(obj),
             crs=crs,
@@ -165,7 +164,8 @@ def images_of(obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: flo
 
 def sibling_paths(main: Path) -> dict[str, Path]:
     """Variables beside the reflectance -> their files."""
-    return {name: main.with_name(f"{main.stem}{ending}.tif") for name, ending in _SIDES.items()}
+    sides = _SIDES.items()
+    return {name: main.with_name(f"{main.stem}{ending}{main.suffix}") for name, ending in sides}
 
 
 def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:

@@ -64,6 +64,38 @@ def scene_domains(
     return domains
 
 
+def store_domains(
+    attrs: Mapping[Hashable, Any], variable: str, variable_attrs: Mapping[str, Any]
+) -> dict[str, dict[str, str]]:
+    """The same of the global attributes of a store, and of those of one of its variables."""
+    made = {key: _plain(value) for key, value in stated(attrs).items()}
+    config = made.pop("config", None)
+    domains = {
+        "HSI_XR": {key.upper(): str(value) for key, value in made.items()},
+        "XARRAY": {"NAME": variable, "ATTRS": compact(dict(variable_attrs))},
+    }
+    if config is not None:
+        domains["HSI_XR"]["CONFIG"] = str(config)
+    if (taken := attrs.get("datetime")) is not None:
+        domains["IMAGERY"] = {"ACQUISITIONDATETIME": str(taken)}
+    if (written := attrs.get("date_created")) is not None and config is not None:
+        domains[""] = {"TIFFTAG_DATETIME": f"{instant(str(written)):%Y:%m:%d %H:%M:%S}"}
+    return domains
+
+
+def domains_of(raster: Any) -> dict[str, dict[str, str]]:
+    """Those that `attributes` reads, of an open raster; of ENVI's also where only a header is."""
+    scene = {domain: dict(raster.tags(ns=domain)) for domain in DOMAINS}
+    header = raster.tags(ns="ENVI")
+    if "CONFIG" not in scene["HSI_XR"] and "hsi_xr_config" in header:
+        made = {"CONFIG": header["hsi_xr_config"]}
+        facts = _json_object(made, "CONFIG").items()
+        scene["HSI_XR"] = made | {key.upper(): str(value) for key, value in facts}
+        scene["XARRAY"] = {"NAME": header.get("hsi_xr_variable", "reflectance")}
+        scene["IMAGERY"] = {"ACQUISITIONDATETIME": header.get("acquisition_time", "")}
+    return scene
+
+
 def attributes(scene: Domains) -> dict[str, Any]:
     """The attributes that `scene_domains` stored, with their types."""
     attrs = _json_object(scene.get("XARRAY", {}), "ATTRS") | provenance(scene.get("HSI_XR", {}))
@@ -85,10 +117,14 @@ def is_product(tags: Mapping[str, str]) -> bool:
 def acquisition(imagery: Mapping[str, str]) -> str | None:
     """The time of acquisition as ISO 8601 in UTC, from the IMAGERY tags of a dataset."""
     try:
-        moment = instant(imagery.get("ACQUISITIONDATETIME", ""))
+        return utc_text(imagery.get("ACQUISITIONDATETIME", ""))
     except UsageError:  # absent, a day only, or in a form of its own: not told
         return None
-    return moment.isoformat().replace("+00:00", "Z")
+
+
+def utc_text(time: datetime | str) -> str:
+    """An acquisition time as ISO 8601, ending in Z; see `instant`."""
+    return instant(time).isoformat().replace("+00:00", "Z")
 
 
 def instant(time: datetime | str) -> datetime:

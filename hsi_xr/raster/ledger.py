@@ -9,15 +9,18 @@ from hsi_xr.errors import UsageError
 from hsi_xr.raster.disk import sync
 from hsi_xr.raster.labels import compact
 
-ENDING = "part.json"
-
 _LONGEST = 60
 """Characters of a value that an error message shows."""
 
 
+def folder_of(main: Path) -> Path:
+    """Where all lies that a run has not finished: `cube.tif` -> the folder `cube.tif.part`."""
+    return main.with_name(f"{main.name}.part")
+
+
 def ledger_of(main: Path) -> Path:
-    """Where the ledger of an unfinished file lies: `cube.tif` -> `cube.part.json`."""
-    return main.with_name(f"{main.stem}.{ENDING}")
+    """Where the ledger of an unfinished file lies."""
+    return folder_of(main) / "ledger.json"
 
 
 @dataclass

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hsi_xr.errors import InvalidData
 
 if TYPE_CHECKING:
+    import pyproj
     from rasterio.crs import CRS
 
 _ROUND = 1e-3
@@ -95,10 +96,22 @@ def crs_of(obj: xr.Dataset | xr.DataArray) -> "CRS | None":
         ) from error
 
 
+def code_of(crs: "pyproj.CRS | None") -> str | None:
+    """`EPSG:32633`, if the CRS is exactly that one."""
+    from pyproj import CRS
+
+    authority = crs.to_authority() if crs is not None else None
+    if crs is None or authority is None:
+        return None
+    same = CRS.from_authority(*authority).equals(crs, ignore_axis_order=True)
+    return ":".join(authority) if same else None
+
+
 def _spatial_ref(transform: Affine, crs: "CRS | None") -> xr.Variable:
     import rioxarray  # noqa: F401  registers .rio
 
-    stated = xr.DataArray(0).rio.write_transform(transform)
+    unsigned = Affine(*(value + 0.0 for value in transform[:6]))  # some drivers read a zero as -0
+    stated = xr.DataArray(0).rio.write_transform(unsigned)
     if crs:
         stated = stated.rio.write_crs(crs)
     return xr.Variable((), 0, dict(stated.coords["spatial_ref"].attrs))

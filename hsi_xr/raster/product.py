@@ -1,12 +1,16 @@
 """What a written product states about itself."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hsi_xr.errors import InvalidData, UnreadableFile
-from hsi_xr.raster import labels
+from hsi_xr.errors import InvalidData, UnknownName
+from hsi_xr.raster import labels, wavelengths
+from hsi_xr.raster.image import sibling_paths
+from hsi_xr.raster.source import crs_in, open_scene
+from hsi_xr.raster.store import driver_of
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -15,9 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """The facts of one GeoTIFF of ours, none of them derived from a name or a default."""
+    """The facts of one written array of ours, none of them derived from a name or a default."""
 
     path: Path
+    variable: str
+    """Its name, also where the file holds no other."""
+    driver: str
+    """Of GDAL, or that of a store."""
     shape: tuple[int, int]
     """Rows, columns."""
     transform: "Affine"
@@ -44,34 +52,33 @@ class Product:
     """How they came about: version, model, model_sha256, seed, radiometry, source, ..."""
 
     @classmethod
-    def read(cls, path: Path) -> "Product":
-        """Read the facts of a file, and no pixel.
+    def read(cls, path: Path, variable: str | None = None) -> "Product":
+        """Read the facts of a file, of a store those of one variable, and no pixel.
 
         Raises:
             UnreadableFile: There is no raster of that name.
+            UnknownName: A store has no such variable.
             InvalidData: It does not say that hsi_xr made it.
         """
-        import rasterio
         from pyproj import CRS
 
-        try:
-            src = rasterio.open(path)
-        except rasterio.errors.RasterioIOError as error:
-            raise UnreadableFile(f"{str(path)!r} cannot be read as a raster: {error}") from error
-        with src:
-            scene = {domain: src.tags(ns=domain) for domain in labels.DOMAINS}
+        with open_scene(str(path), variable) as src:
+            scene = labels.domains_of(src)
             if not labels.is_product(scene["HSI_XR"]):
                 raise InvalidData(
                     f"{str(path)!r} does not say that hsi_xr made it (it has no HSI_XR tags); "
                     "give a file that `hsi_xr.write` wrote"
                 )
             attrs, made = labels.attributes(scene), labels.provenance(scene["HSI_XR"])
-            bands = [src.tags(index, ns="IMAGERY") for index in src.indexes]
+            centres, widths = wavelengths.spectrum_in(src, src.indexes)
+            crs = crs_in(src)
             return cls(
                 path=path,
+                variable=scene["XARRAY"].get("NAME", "reflectance"),
+                driver=src.driver,
                 shape=src.shape,
                 transform=src.transform,
-                crs=CRS.from_wkt(src.crs.to_wkt()) if src.crs else None,
+                crs=CRS.from_wkt(crs.to_wkt()) if crs else None,
                 dtype=src.dtypes[0],
                 nodata=src.nodata,
                 scale=src.scales[0],
@@ -81,12 +88,30 @@ class Product:
                 written=scene[""].get("TIFFTAG_DATETIME"),
                 acquired=attrs.get("datetime"),
                 descriptions=src.descriptions,
-                centres=tuple(_number(band.get("CENTRAL_WAVELENGTH_UM")) for band in bands),
-                widths=tuple(_number(band.get("FWHM_UM")) for band in bands),
+                centres=_micrometres(centres, src.count),
+                widths=_micrometres(widths, src.count),
                 quantity=str(attrs.get("long_name", "reflectance")),
                 config={key.removeprefix("hsi_xr_"): value for key, value in made.items()},
             )
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the file holds other variables as well."""
+        return driver_of(str(self.path)) is not None
 
-def _number(text: str | None) -> float | None:
-    return None if text is None else float(text)
+    def companion(self, variable: str) -> "Product | None":
+        """Another variable of the same run: of the same store, or of a file beside this one."""
+        path = self.path if self.is_shared else sibling_paths(self.path)[variable]
+        if not path.exists():
+            return None
+        try:
+            found = Product.read(path, variable if self.is_shared else None)
+        except UnknownName:
+            return None
+        return found if found.config == self.config else None
+
+
+def _micrometres(lengths: Sequence[float] | None, count: int) -> tuple[float | None, ...]:
+    """Of lengths in nm; rounding undoes what the division loses."""
+    found = lengths or [math.nan] * count
+    return tuple(None if math.isnan(nm) else round(nm / 1000, 12) for nm in found)

@@ -1,17 +1,25 @@
-"""Filled files become the product: finished, checked, and named, the main one last."""
+"""Filled drafts become the product: laid out, checked, and named, the main file last."""
 
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hsi_xr.raster import geotiff, labels
+from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.raster.disk import sync, writing
-from hsi_xr.raster.image import Image, sibling_paths
+from hsi_xr.raster.draft import readable
+from hsi_xr.raster.image import sibling_paths
+from hsi_xr.raster.labels import domains_of, is_product
 from hsi_xr.raster.ledger import Ledger
-from hsi_xr.raster.run import Run, discard
-from hsi_xr.raster.source import open_raster
+from hsi_xr.raster.run import File, Run, discard
+from hsi_xr.raster.source import open_scene
 from hsi_xr.raster.style import qgis_style
 
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
 """What GDAL would still read beside a file that is not the one they were made for."""
+_CHECKERS = 8
+"""Threads that read a finished file back; what each of them holds is one block."""
 
 
 def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
@@ -20,51 +28,117 @@ def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
     Raises:
         DestinationUnwritable: The disk is full.
     """
-    whole = [image.beside("whole.part.tif") for image in run.images]
-    for at, (part, image, options) in enumerate(zip(run.parts, run.images, run.options)):
-        with writing(image.path):
-            geotiff.finish(part, whole[at], image, cog=run.cog, options=options)
-            geotiff.check(whole[at], run.blocks, [block[at] for block in ledger.done], options)
-            sync(whole[at])
-    main = run.images[0]
+    finished = run.folder / "finished"
+    shutil.rmtree(finished, ignore_errors=not finished.exists())  # of a run that died here
+    with writing(run.images[0].path):
+        finished.mkdir()
+    for file in run.files:
+        whole = finished / file.path.name
+        with writing(file.path):
+            run.format.lay(file.drafts, whole, file.options)
+            _check(run, file, whole, ledger)
+            for path in (whole, *run.format.beside(whole).values()):
+                _sync_all(path)
+    main = run.files[0]
     with writing(main.path):
-        for image, path in reversed(list(zip(run.images, whole))):
-            _remove_sidecars(image.path)
-            path.replace(image.path)
+        for file in reversed(run.files):
+            _replace(run, finished / file.path.name, file.path)
         if overwrite:
             _remove_stale(run)
-        _put_style(main)
+        _put_style(run)
         sync(main.path.parent)
-        discard(run.images)
+        discard(run)
 
 
-def _put_style(main: Image) -> None:
-    if main.shown is not None:
-        part = main.beside("part.qml")
-        part.write_text(qgis_style(main.shown), encoding="utf-8")
-        part.replace(main.style)
+def _check(run: Run, file: File, whole: Path, ledger: Ledger) -> None:
+    """Read a finished file back: a disk that fills up while GDAL compresses is told of by nobody.
+
+    Raises:
+        DestinationUnwritable: It does not hold the numbers that were put there.
+    """
+    exact = run.format.is_exact(file.options)
+    lanes = min(_CHECKERS, os.cpu_count() or 1)
+    try:
+        with ThreadPoolExecutor(lanes) as pool:
+            for draft in file.drafts:
+                at = run.drafts.index(draft)
+                variable = draft.image.name if run.format.TOGETHER else None
+                sums = [block[at] for block in ledger.done]
+
+                def look(
+                    lane: int, sums: Sequence[int] = sums, variable: str | None = variable
+                ) -> list[bool]:
+                    shares = run.blocks[lane::lanes], sums[lane::lanes]
+                    return list(readable(whole, *shares, variable))
+
+                intact = all(
+                    same or not exact for lane in pool.map(look, range(lanes)) for same in lane
+                )
+                if not intact:
+                    raise OSError("other numbers than were written")
+    except OSError as error:
+        raise DestinationUnwritable(
+            f"{str(whole)!r} does not hold what was written to it ({error}); is the disk full?"
+        ) from error
+
+
+def _sync_all(path: Path) -> None:
+    """A file, or a folder and all that it holds."""
+    for each in path.rglob("*") if path.is_dir() else ():
+        sync(each)
+    sync(path)
+
+
+def _replace(run: Run, whole: Path, path: Path) -> None:
+    """Give a finished file its name; what is there is moved away first unless one step does it."""
+    beside = run.format.beside(whole)
+    if not beside and not path.is_dir():
+        _remove_sidecars(path)
+        whole.replace(path)
+        return
+    aside = run.folder / "replaced"
+    aside.mkdir(exist_ok=True)
+    try:
+        for old in (path, *run.format.beside(path).values()):
+            if old.exists():
+                old.replace(aside / old.name)
+        for kind, new in beside.items():
+            new.replace(run.format.beside(path)[kind])
+        whole.replace(path)
+    except OSError:
+        for old in aside.iterdir():
+            old.replace(path.with_name(old.name))
+        raise
+
+
+def _put_style(run: Run) -> None:
+    if run.style is not None and (shown := run.images[0].shown) is not None:
+        part = run.folder / run.style.name
+        part.write_text(qgis_style(shown), encoding="utf-8")
+        part.replace(run.style)
 
 
 def _remove_stale(run: Run) -> None:
     """What the cube that was replaced had beside it, and this one has not."""
+    if run.format.TOGETHER:
+        return
     main = run.images[0]
-    if main.shown is None:
+    if run.style is None:
         main.style.unlink(missing_ok=True)
     for variable, path in sibling_paths(main.path).items():
         if variable not in {image.name for image in run.images} and _holds(path, variable):
             _remove_sidecars(path)
-            path.unlink()
+            for each in (path, *run.format.beside(path).values()):
+                each.unlink(missing_ok=True)
 
 
 def _holds(path: Path, variable: str) -> bool:
     """Whether a file says that it is this variable of a product: a name alone says nothing."""
-    from rasterio.errors import RasterioIOError
-
     try:
-        with open_raster(str(path)) as file:
-            ours = labels.is_product(file.tags(ns="HSI_XR"))
-            return bool(ours and file.tags(ns="XARRAY").get("NAME") == variable)
-    except RasterioIOError:
+        with open_scene(str(path)) as file:
+            domains = domains_of(file)
+            return bool(is_product(domains["HSI_XR"]) and domains["XARRAY"].get("NAME") == variable)
+    except OSError:
         return False
 
 

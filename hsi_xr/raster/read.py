@@ -3,20 +3,21 @@
 import os
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import dask.array
 import numpy as np
 import xarray as xr
 from dask.base import tokenize
 
-from hsi_xr.errors import BandMismatch, InvalidData, UnreadableFile, UsageError
+from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile, UsageError
 from hsi_xr.raster import labels, place, wavelengths
+from hsi_xr.raster.image import sibling_paths
 from hsi_xr.raster.place import crs_of, transform_of
-from hsi_xr.raster.source import Source, alpha_bands, open_scene, read_window, stamp
-
-if TYPE_CHECKING:
-    from rasterio import DatasetReader
+from hsi_xr.raster.source import Scene, Source, alpha_bands, crs_in, open_scene, read_window, stamp
+from hsi_xr.raster.store import driver_of
+from hsi_xr.raster.stored_array import StoredArray
 
 __all__ = ["Source", "crs_of", "open", "read_window", "source_of", "transform_of"]
 
@@ -27,19 +28,22 @@ def open(
     chunks: int | tuple[int, int] | None = 512,
     rgb: Sequence[int] | None = None,
     nodata: float | None = None,
+    variable: str | None = None,
 ) -> xr.DataArray:
-    """A raster file as float32 (band, y, x), its scale and offset applied, NaN where invalid.
+    """A raster, or an array of a store, as float32 (band, y, x), scaled, NaN where invalid.
 
     A pixel is invalid, in every band, where the file says so by alpha, mask or nodata, and where
     any band is NaN or infinite. A nodata value that can be a colour (0, or any value of an
     unsigned type) counts where all bands have it. Alpha is not a band of the result.
 
     Args:
-        path: Of a file, or whatever else GDAL opens.
+        path: Of a file, of a folder that is a Zarr store, or whatever else GDAL opens.
         chunks: Side of the dask chunks in pixels, or (rows, columns); None reads at once.
         rgb: 1-based numbers of the bands to keep, in order.
         nodata: The number, as it is stored, of what is no pixel; takes the place of the file's
             own nodata value and counts by the same rule.
+        variable: Of a product, e.g. `reflectance_std`, whether it is in the same file or in one
+            beside it; by default what the file holds, of several `reflectance`.
 
     Returns:
         Coordinates `band` (1..n), the pixel centres `y` and `x` (`row` and `column` numbers
@@ -51,17 +55,19 @@ def open(
         UnreadableFile: The file is missing, truncated, or no raster.
         InvalidData: It has no pixels, or its numbers are complex or boolean.
         BandMismatch: It has no such bands.
+        UnknownName: It has no such variable.
         UsageError: `chunks` is not positive.
     """
-    name = os.fspath(path)
+    name = os.fspath(path) if variable is None else _file_of(os.fspath(path), variable)
     changed, size = stamp(name)
-    with open_scene(name) as src:
+    with open_scene(name, variable) as src:
         _check_pixels(src, name)
         _check_length(src, name, size)
         bands = _bands(src, name, rgb)
         blocks = _blocks((src.height, src.width), chunks)
-        token = tokenize(name, changed, size, bands, blocks, nodata)
-        source = Source(name, bands, changed, size, f"hsi-open-{token}", nodata)
+        inner = src.name if isinstance(src, StoredArray) else None
+        token = tokenize(name, changed, size, bands, blocks, nodata, inner)
+        source = Source(name, bands, changed, size, f"hsi-open-{token}", inner, nodata)
         array = xr.DataArray(
             _lazy(source, blocks) if chunks else read_window(source, slice(None), slice(None)),
             dims=("band", "y", "x"),
@@ -77,7 +83,29 @@ def source_of(array: xr.DataArray) -> Source | None:
     return source if untouched else None
 
 
-def _check_pixels(src: "DatasetReader", path: str) -> None:
+def _file_of(path: str, variable: str) -> str:
+    """The file that holds a variable of a product, which `path` is of.
+
+    Raises:
+        UnknownName: There is none.
+    """
+    if driver_of(path):
+        return path
+    with open_scene(path) as src:
+        held = labels.domains_of(src)["XARRAY"].get("NAME")
+    if held == variable:
+        return path
+    other = sibling_paths(Path(path)).get(variable)
+    if other is None or not other.exists():
+        raise UnknownName(
+            f"{path!r} holds {held or 'no named variable'}, and no {variable!r} lies beside it"
+            + (f" as {other.name!r}" if other else "")
+            + "; leave `variable` away to read what it holds"
+        )
+    return str(other)
+
+
+def _check_pixels(src: Scene, path: str) -> None:
     if not (src.count and src.height and src.width):
         raise InvalidData(
             f"{path!r} has no pixels ({src.count} bands of {src.height} x {src.width}); "
@@ -91,7 +119,7 @@ def _check_pixels(src: "DatasetReader", path: str) -> None:
         )
 
 
-def _check_length(src: "DatasetReader", path: str, size: int) -> None:
+def _check_length(src: Scene, path: str, size: int) -> None:
     """A TIFF opens although its end is missing; where its last blocks lie tells."""
     if src.driver != "GTiff" or not size:
         return
@@ -108,7 +136,7 @@ def _check_length(src: "DatasetReader", path: str, size: int) -> None:
             )
 
 
-def _bands(src: "DatasetReader", path: str, rgb: Sequence[int] | None) -> tuple[int, ...]:
+def _bands(src: Scene, path: str, rgb: Sequence[int] | None) -> tuple[int, ...]:
     alpha = alpha_bands(src)
     colours = tuple(band for band in src.indexes if band not in alpha)
     if rgb is None:
@@ -148,25 +176,19 @@ def _lazy(source: Source, blocks: tuple[tuple[int, ...], tuple[int, ...]]) -> da
     return dask.array.Array(graph, source.name, chunks, meta=np.empty((0, 0, 0), np.float32))
 
 
-def _coordinates(src: "DatasetReader", bands: tuple[int, ...]) -> dict[str, Any]:
+def _coordinates(src: Scene, bands: tuple[int, ...]) -> dict[str, Any]:
     shape = (src.height, src.width)
     coords: dict[str, Any] = {"band": ("band", np.arange(1, len(bands) + 1))}
-    coords |= place.coordinates(src.transform, src.crs, shape)
-    envi = wavelengths.envi_readings(src.tags(ns="ENVI"), src.count)
-    told = src.descriptions
-    centres, widths = wavelengths.spectrum(
-        [{ns: src.tags(band, ns=ns) for ns in ("", "IMAGERY")} for band in bands],
-        [told[band - 1] for band in bands],
-        [envi[band - 1] for band in bands] if envi else [],
-    )
+    coords |= place.coordinates(src.transform, crs_in(src), shape)
+    centres, widths = wavelengths.spectrum_in(src, bands)
     for name, values in {"wavelength": centres, "fwhm": widths}.items():
         if values is not None:
             coords[name] = ("band", np.array(values), wavelengths.COORDINATE_ATTRS[name])
     return coords
 
 
-def _described(array: xr.DataArray, src: "DatasetReader", source: Source) -> xr.DataArray:
-    scene = {domain: src.tags(ns=domain) for domain in labels.DOMAINS}
+def _described(array: xr.DataArray, src: Scene, source: Source) -> xr.DataArray:
+    scene = labels.domains_of(src)
     product = labels.is_product(scene["HSI_XR"])
     scales, offsets = src.scales, src.offsets  # rasterio asks every band each time
     scaled = any(scales[band - 1] != 1 or offsets[band - 1] != 0 for band in source.bands)

@@ -1,50 +1,79 @@
 """One call of `write`: what it has to do, whether it may, and where it stands."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
-from hsi_xr.raster import geotiff, labels
+from hsi_xr.raster import draft, formats, labels
 from hsi_xr.raster.blocks import Block, Read, block_sizes, cut, reader
+from hsi_xr.raster.draft import Draft
+from hsi_xr.raster.formats import Format
 from hsi_xr.raster.image import Image
-from hsi_xr.raster.ledger import ENDING, Ledger, ledger_of
+from hsi_xr.raster.ledger import Ledger, folder_of, ledger_of
+from hsi_xr.raster.store import metadata_of
 
-_PASSING = ("part.tif", "part.tif.ovr", "whole.part.tif", ENDING, f"{ENDING}.new", "part.qml")
-"""Endings of what lies beside a file only while it is written."""
 _SAME = 1e-4
 """Reflectance: two computations of one pixel differ by less, whatever batch it was in."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file to be, and the images that it will hold."""
+
+    path: Path
+    drafts: list[Draft]
+    options: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Run:
     """What one call of `write` has to do; it has checked that it may and can."""
 
+    format: Format
     images: list[Image]
+    options: list[dict[str, str]]
     blocks: list[Block]
     read: Read
-    options: list[dict[str, str]]
-    cog: bool
     config: dict[str, Any]
     """What a run that resumes this one must have in common with it."""
 
     @property
-    def ledger(self) -> Path:
-        return ledger_of(self.images[0].path)
+    def folder(self) -> Path:
+        """Of all that passes."""
+        return folder_of(self.images[0].path)
+
+    @cached_property
+    def drafts(self) -> list[Draft]:
+        return [Draft(image, self.folder / f"{at}.tif") for at, image in enumerate(self.images)]
 
     @property
-    def parts(self) -> list[Path]:
-        return [image.beside("part.tif") for image in self.images]
+    def files(self) -> list[File]:
+        """The main one first."""
+        if self.format.TOGETHER:
+            return [File(self.images[0].path, self.drafts, self.options[0])]
+        facts = zip(self.drafts, self.options)
+        return [File(draft.image.path, [draft], options) for draft, options in facts]
+
+    @property
+    def style(self) -> Path | None:
+        """Of the main file's style; a GIS shows one of a store's variables only when told which."""
+        main = self.images[0]
+        return None if self.format.TOGETHER or main.shown is None else main.style
 
 
-def planned(images: list[Image], cog: bool, given: Mapping[str, Any]) -> Run:
+def planned(name: str, images: list[Image], given: Mapping[str, Any]) -> Run:
     main, arrays = images[0], [image.array for image in images]
-    options = [geotiff.creation_options(image, given) for image in images]
-    sizes = block_sizes(arrays, geotiff.TILE)
+    laid_out = formats.by_name(name)
+    options = [laid_out.creation_options(image, given) for image in images]
+    sizes = block_sizes(arrays, draft.TILE)
     taken = main.attrs.get("datetime")
     config = {
         "variables": {image.name: [image.count, *image.shape] for image in images},
@@ -52,35 +81,36 @@ def planned(images: list[Image], cog: bool, given: Mapping[str, Any]) -> Run:
         "transform": None if main.transform is None else list(main.transform)[:6],
         "crs": None if main.crs is None else main.crs.to_wkt(),
         "wavelengths": main.wavelengths,
-        "cog": cog,
+        "format": name,
         "creation options": options[0],
         "blocks": sizes,
         "datetime": None if taken is None else labels.instant(taken).isoformat(),
         **{f"hsi_xr_{key}": value for key, value in labels.stated(main.attrs).items()},
     }
-    return Run(images, cut(sizes), reader(arrays, sizes), options, cog, config)
+    return Run(laid_out, images, options, cut(sizes), reader(arrays, sizes), config)
 
 
-def check_destination(images: list[Image], *, overwrite: bool, resume: bool) -> None:
+def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
     """Find out now what would otherwise be found out after hours.
 
     A run that was killed while its files took their places has left some of them.
     """
-    paths = [image.path for image in images]
-    left = paths[1:] if resume and ledger_of(paths[0]).exists() else []
-    if images[0].shown is not None:
-        paths.append(images[0].style)
-    for path in paths:
-        if path.is_dir():
-            raise DestinationUnwritable(f"{str(path)!r} is a folder; name a file in it")
+    main, *others = [file.path for file in run.files]
+    others += [path for file in run.files for path in run.format.beside(file.path).values()]
+    left = others if resume and ledger_of(main).exists() else []
+    for path in [main, *others, *([run.style] if run.style else [])]:
+        if path.is_dir() and not _is_store(path, run.format):
+            raise DestinationUnwritable(
+                f"{str(path)!r} is a folder and no store; name a file in it, or choose another name"
+            )
         if path.exists() and not overwrite and path not in left:
             raise DestinationExists(
                 f"{str(path)!r} exists; choose another name, or set overwrite to replace it"
             )
-    folder, probe = paths[0].parent, images[0].beside(f"{ENDING}.new")
+    folder = main.parent
     try:
-        probe.touch()
-        probe.unlink()
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise DestinationUnwritable(
             f"cannot write into {str(folder)!r} ({error.strerror}); "
@@ -90,19 +120,20 @@ def check_destination(images: list[Image], *, overwrite: bool, resume: bool) -> 
 
 def begun(run: Run) -> Ledger:
     """A run from the start; what a dead one has left is removed."""
-    discard(run.images)
+    discard(run)
     try:
-        for path, image, options in zip(run.parts, run.images, run.options):
-            geotiff.create(path, image, options)
+        run.folder.mkdir()
+        for each in run.drafts:
+            each.create()
     except BaseException:
-        discard(run.images)
+        discard(run)
         raise
-    return Ledger(run.ledger, run.config)
+    return Ledger(ledger_of(run.images[0].path), run.config)
 
 
 def earlier(run: Run) -> Ledger:
     """The run to go on with, as far as its files hold what its ledger says."""
-    ledger = Ledger.load(run.ledger)
+    ledger = Ledger.load(ledger_of(run.images[0].path))
     if ledger is None:
         return begun(run)
     ledger.refuse_other(run.config)
@@ -113,35 +144,37 @@ def earlier(run: Run) -> Ledger:
     return ledger
 
 
-def _intact(run: Run, ledger: Ledger) -> int:
-    """How many blocks, from the first on, all files give back as they were written."""
-    from rasterio.errors import RasterioIOError
+def _is_store(path: Path, laid_out: Format) -> bool:
+    """Whether a folder may be replaced by a store: anybody's other folder is not ours."""
+    return path.suffix.lower() in laid_out.SUFFIXES and metadata_of(path).exists()
 
+
+def _intact(run: Run, ledger: Ledger) -> int:
+    """How many blocks, from the first on, all drafts give back as they were written."""
     counts = []
-    for at, path in enumerate(run.parts):
+    for at, each in enumerate(run.drafts):
         sums = [block[at] for block in ledger.done]
         try:
-            counts.append(sum(takewhile(bool, geotiff.readable(path, run.blocks, sums))))
-        except RasterioIOError:
+            counts.append(sum(takewhile(bool, draft.readable(each.path, run.blocks, sums))))
+        except OSError:
             return 0
     return min(counts)
 
 
 def _refuse_other_pixels(run: Run, block: Block) -> None:
     """Compute one finished block again: another scene of the same shape must not be mixed in."""
-    for image, path, values in zip(run.images, run.parts, run.read(block)):
+    for each, values in zip(run.drafts, run.read(block)):
+        image = each.image
         now, _ = image.storage.encode(values)
-        before = geotiff.stored(path, block)
+        before = each.stored(block.rows, block.columns)
         # one step is a rounding that fell to the other side
         step = _SAME if image.storage.dtype == "float32" else 1
         if not np.allclose(before, now.astype(np.float64), rtol=0, atol=step, equal_nan=True):
             raise UsageError(
-                f"cannot resume {str(image.path)!r}: {image.name!r} differs from what is  "
+                f"cannot resume {str(image.path)!r}: {image.name!r} differs from what is "
                 "written already; give the scene that it was begun with, or begin anew"
             )
 
 
-def discard(images: list[Image]) -> None:
-    for image in images:
-        for ending in _PASSING:
-            image.beside(ending).unlink(missing_ok=True)
+def discard(run: Run) -> None:
+    shutil.rmtree(run.folder, ignore_errors=not run.folder.exists())

@@ -7,17 +7,21 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.raster import labels
+from hsi_xr.raster.store import driver_of, metadata_of, open_store
 
 if TYPE_CHECKING:
-    from rasterio import DatasetReader
+    from rasterio.crs import CRS
     from rasterio.windows import Window
+
+Scene: TypeAlias = Any
+"""What pixels are read from: `rasterio.DatasetReader`, or `StoredArray`, which answers like one."""
 
 _HANDLES = 4
 """Open files kept per thread: a scene, and a few that it is compared with."""
@@ -36,6 +40,8 @@ class Source:
     """In bytes, as `mtime_ns` of when the file was opened; both 0 for what is no local file."""
     name: str
     """Of the dask array that reads these pixels and nothing else."""
+    variable: str | None = None
+    """Of a store, which holds many."""
     nodata: float | None = None
     """The stored number of what is no pixel, in place of what the file says; None leaves that."""
 
@@ -85,14 +91,17 @@ def open_raster(path: str, mode: str = "r", **options: Any) -> Any:
         return rasterio.open(path, mode, **options)
 
 
-def open_scene(path: str) -> "DatasetReader":
-    """An open raster to read from.
+def open_scene(path: str, variable: str | None = None) -> Scene:
+    """An open raster, or an array of a store, to read from.
 
     Raises:
         UnreadableFile: There is none of that name.
+        UnknownName: A store has no such variable.
     """
     from rasterio.errors import RasterioIOError
 
+    if driver := driver_of(path):
+        return open_store(path, driver, variable)
     try:
         return open_raster(path)
     except RasterioIOError as error:
@@ -105,16 +114,24 @@ def open_scene(path: str) -> "DatasetReader":
         ) from error
 
 
+def crs_in(src: Scene) -> "CRS | None":
+    """The CRS that a file states; GDAL makes one up for an ENVI file that states a grid alone."""
+    crs: CRS | None = src.crs
+    made_up = src.driver == "ENVI" and crs is not None and 'LOCAL_CS["Arbitrary"' in crs.to_wkt()
+    return None if made_up else crs
+
+
 def stamp(path: str) -> tuple[int, int]:
     """Time of change and size of a local file; zeros for a URL or a path of GDAL's own."""
+    local = Path(path)
     try:
-        found = Path(path).stat()
+        found = (metadata_of(local) if local.is_dir() else local).stat()
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size
 
 
-def alpha_bands(src: "DatasetReader") -> list[int]:
+def alpha_bands(src: Scene) -> list[int]:
     """Band numbers that hold transparency rather than colour."""
     from rasterio.enums import ColorInterp
 
@@ -125,15 +142,15 @@ class _Handles(threading.local):
     """Open files of one thread: GDAL gives wrong pixels when threads share a handle."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[tuple[Any, ...], DatasetReader] = OrderedDict()
+        self._open: OrderedDict[tuple[Any, ...], Scene] = OrderedDict()
 
-    def of(self, source: Source) -> "DatasetReader":
+    def of(self, source: Source) -> Scene:
         if stamp(source.path) != (source.mtime_ns, source.size):
             raise UnreadableFile(f"{source.path!r} has changed since it was opened; open it again")
         # the process is in the key since after a fork both would move one position in the file
-        key = (os.getpid(), source.path, source.mtime_ns, source.size)
+        key = (os.getpid(), source.path, source.variable, source.mtime_ns, source.size)
         if key not in self._open:
-            self._open[key] = open_scene(source.path)
+            self._open[key] = open_scene(source.path, source.variable)
             if len(self._open) > _HANDLES:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(key)
@@ -143,9 +160,7 @@ class _Handles(threading.local):
 _handles = _Handles()
 
 
-def _valid(
-    src: "DatasetReader", source: Source, raw: NDArray[Any], window: "Window"
-) -> NDArray[np.bool_]:
+def _valid(src: Scene, source: Source, raw: NDArray[Any], window: "Window") -> NDArray[np.bool_]:
     """Where a pixel may be used, (rows, columns): not transparent, not masked, not nodata."""
     from rasterio.enums import MaskFlags
 
@@ -163,7 +178,7 @@ def _valid(
     return valid
 
 
-def _is_nodata(src: "DatasetReader", source: Source, raw: NDArray[Any]) -> NDArray[np.bool_]:
+def _is_nodata(src: Scene, source: Source, raw: NDArray[Any]) -> NDArray[np.bool_]:
     """Where the nodata value says that there is no pixel, (rows, columns).
 
     A value that can be a colour (0, 255) must be in every band: a blue of 0 alone is a shadow,
@@ -174,7 +189,7 @@ def _is_nodata(src: "DatasetReader", source: Source, raw: NDArray[Any]) -> NDArr
     nodata = [stated[band - 1] if told is None else told for band in source.bands]
     if any(value is None for value in nodata):
         return np.zeros(raw.shape[1:], dtype=bool)
-    unsigned = raw.dtype.kind == "u" and not labels.is_product(src.tags(ns="HSI_XR"))
+    unsigned = raw.dtype.kind == "u" and not labels.is_product(labels.domains_of(src)["HSI_XR"])
     can_be_colour = all(value == 0 or (unsigned and value > 0) for value in nodata)
     holds = np.stack([_equal(plane, value) for plane, value in zip(raw, nodata)])
     return np.asarray(holds.all(axis=0) if can_be_colour else holds.any(axis=0))
@@ -189,7 +204,7 @@ def _equal(plane: NDArray[Any], value: float) -> NDArray[np.bool_]:
 
 
 def _as_floats(
-    src: "DatasetReader", bands: Sequence[int], raw: NDArray[Any], valid: NDArray[np.bool_]
+    src: Scene, bands: Sequence[int], raw: NDArray[Any], valid: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, hence NaN
         pixels = raw.astype(np.float32)

@@ -8,6 +8,7 @@ is used to: um in IMAGERY (GDAL 3.10), nm in the others.
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hsi_xr.spectra import nearest
 
@@ -71,6 +72,20 @@ def default_bands(wavelengths: Sequence[float]) -> tuple[int, int, int] | None:
         return None
     red, green, blue = (band + 1 for band in bands)
     return (red, green, blue) if len({red, green, blue}) == 3 else None
+
+
+def spectrum_in(raster: Any, bands: Sequence[int]) -> tuple[list[float] | None, list[float] | None]:
+    """Centres and widths (NaN where unknown) in nm of bands, by number, of an open raster."""
+    envi = envi_readings(raster.tags(ns="ENVI"), raster.count)
+    # GDAL rounds what a header says to whole nanometres, unless labels of ours lie beside it
+    rounded = bool(raster.driver == "ENVI" and envi and not raster.tags(ns="HSI_XR"))
+    domains = () if rounded else ("", "IMAGERY")
+    told = raster.descriptions
+    return spectrum(
+        [{domain: raster.tags(band, ns=domain) for domain in domains} for band in bands],
+        [told[band - 1] for band in bands],
+        [envi[band - 1] for band in bands] if envi else [],
+    )
 
 
 def spectrum(

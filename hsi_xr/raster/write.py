@@ -1,4 +1,4 @@
-"""A lazy cube into a GeoTIFF: block by block, in order, complete or absent, resumable."""
+"""A lazy cube into files: block by block, in order, complete or absent, resumable."""
 
 import os
 import warnings
@@ -14,11 +14,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.errors import UsageError
-from hsi_xr.raster import geotiff
+from hsi_xr.raster import draft, formats
 from hsi_xr.raster.blocks import Block, ahead
 from hsi_xr.raster.disk import sync, writing
-from hsi_xr.raster.image import Image, images_of
+from hsi_xr.raster.draft import Draft
+from hsi_xr.raster.image import images_of
 from hsi_xr.raster.ledger import Ledger
 from hsi_xr.raster.publish import publish
 from hsi_xr.raster.run import Run, begun, check_destination, discard, earlier, planned
@@ -27,12 +27,10 @@ from hsi_xr.raster.source import open_raster
 Progress = Callable[[int, int], None]
 """Is told how many pixels are written, and of how many."""
 
-_SUFFIXES = (".tif", ".tiff")
-
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
-    """One block of one image as the file will hold it."""
+    """One block of one image as a file will hold it."""
 
     numbers: NDArray[Any]
     checksum: int
@@ -46,32 +44,36 @@ def write(
     *,
     dtype: str = "int16",
     scale: float = 1e-4,
-    cog: bool = True,
+    format: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     creation_options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Compute a cube and write it as a cloud-optimised GeoTIFF, complete or not at all.
+    """Compute a cube and write it, by default as a cloud-optimised GeoTIFF, complete or not at all.
 
-    `reflectance_std` and `rgb_residual`, where the dataset has them, go into `<stem>_std.tif` and
-    `<stem>_residual.tif`, computed with it in one pass; `<stem>.qml` has QGIS show natural colours,
-    if the cube has them. All files appear together. Memory is bounded by the blocks in flight
-    (of whole chunks, each computed once), whatever the size of the scene. They are computed in this
-    process, by threads, also where a distributed client is active.
+    `reflectance_std` and `rgb_residual`, where the dataset has them, are computed with it in one
+    pass. Zarr and NetCDF hold them as variables; of the others they are files of their own,
+    `<stem>_std` and `<stem>_residual`, and `<stem>.qml` has QGIS show natural colours, if the cube
+    has them. All files appear together. Memory is bounded by the blocks in flight (of whole chunks,
+    each computed once), whatever the size of the scene. They are computed in this process, by
+    threads, also where a distributed client is active. What is computed waits, uncompressed, in the
+    folder `<name>.part`, from which any format can be resumed.
 
     Args:
         obj: Reflectance (band, y, x), lazy or not, in any chunks; as a dataset's variable
             `reflectance`, or as an array. NaN is no pixel.
-        path: Ends in .tif or .tiff.
+        path: Ends in .tif or .tiff, .zarr, .img (ENVI), .nc or .nc4.
         dtype: `int16` stores steps of `scale`, `float32` the numbers as they are, as it always does
             of `rgb_residual`.
         scale: Size of a step.
-        cog: With overviews, laid out to be read by parts over a network.
+        format: `cog`, `geotiff` (tiled, without overviews), `zarr` (version 3, sharded), `envi`
+            or `netcdf` (NetCDF-4, CF-1.12); None goes by the path, `.tif` being a `cog`.
         overwrite: Replace what is there, once the new one is complete; what the old one had
             beside it and the new one has not (deviation, residual, style) is removed.
         resume: Go on where a killed or interrupted run of the same configuration stopped.
-        creation_options: Of GDAL's GTiff driver, e.g. `{"COMPRESS": "DEFLATE"}`.
+        creation_options: Of GeoTIFFs those of GDAL's driver, e.g. `{"COMPRESS": "DEFLATE"}`; of
+            Zarr `CHUNK` and `SHARD` (pixels), of NetCDF `CHUNK` and `ZLEVEL`, of ENVI `INTERLEAVE`.
         progress: Called after each block.
 
     Returns:
@@ -80,32 +82,27 @@ def write(
     Raises:
         DestinationExists: Something is there and `overwrite` is not set.
         DestinationUnwritable: The folder is missing or read-only, or the disk is full.
-        UsageError: The request cannot be met, or the run to resume was configured otherwise.
+        UsageError: The request cannot be met, the format needs a package that is not installed or
+            cannot hold the cube, or the run to resume was configured otherwise.
         MissingFact: Attribute `datetime` is a day without a time.
         InvalidData: The cube has no pixels or contradicts itself.
     """
-    images = images_of(obj, _checked_path(path), dtype, scale)
-    check_destination(images, overwrite=overwrite, resume=resume)
-    run = planned(images, cog, creation_options or {})
+    name = formats.chosen(path, format)
+    together = formats.by_name(name).TOGETHER
+    images = images_of(obj, Path(path), dtype, scale, together=together)
+    run = planned(name, images, creation_options or {})
+    check_destination(run, overwrite=overwrite, resume=resume)
     ledger = earlier(run) if resume else begun(run)
     try:
-        with geotiff.bounded_cache():
+        with draft.bounded_cache():
             _fill(run, ledger, progress)
             publish(run, ledger, overwrite=overwrite)
     except KeyboardInterrupt:
         raise  # what is done stays beside, to be resumed
     except BaseException:
-        discard(images)
+        discard(run)
         raise
     return images[0].path
-
-
-def _checked_path(path: str | os.PathLike[str]) -> Path:
-    if Path(path).suffix.lower() not in _SUFFIXES:
-        raise UsageError(
-            f"cannot tell the format of {os.fspath(path)!r}; name it {' or '.join(_SUFFIXES)}"
-        )
-    return Path(path)
 
 
 def _fill(run: Run, ledger: Ledger, progress: Progress | None) -> None:
@@ -119,8 +116,8 @@ def _fill(run: Run, ledger: Ledger, progress: Progress | None) -> None:
         for _, row in groupby(computed, key=lambda item: item[0].index[0]):
             with _checkpoint(run, ledger) as files:
                 for block, stored in row:
-                    for image, file, one in zip(run.images, files, stored):
-                        _put(image, file, block, one)
+                    for each, file, one in zip(run.drafts, files, stored):
+                        _put(each, file, block, one)
                     ledger.done.append([one.checksum for one in stored])
                     written += block.pixels
                     if progress is not None:
@@ -130,7 +127,7 @@ def _fill(run: Run, ledger: Ledger, progress: Progress | None) -> None:
 def _computed(run: Run, block: Block) -> list[_Stored]:
     """One block of all images, as it is to be stored; made by many threads at once."""
     encoded = (image.storage.encode(values) for image, values in zip(run.images, run.read(block)))
-    return [_Stored(numbers, geotiff.checksum(numbers), cut) for numbers, cut in encoded]
+    return [_Stored(numbers, draft.checksum(numbers), cut) for numbers, cut in encoded]
 
 
 @contextmanager
@@ -138,7 +135,7 @@ def _checkpoint(run: Run, ledger: Ledger) -> Iterator[list[Any]]:
     """The unfinished files, open; closed again, what is in them is safe, then noted as done."""
     try:
         with ExitStack() as stack:
-            yield [stack.enter_context(open_raster(str(path), "r+")) for path in run.parts]
+            yield [stack.enter_context(open_raster(str(each.path), "r+")) for each in run.drafts]
     except KeyboardInterrupt:
         _note(run, ledger)
         raise
@@ -147,14 +144,15 @@ def _checkpoint(run: Run, ledger: Ledger) -> Iterator[list[Any]]:
 
 def _note(run: Run, ledger: Ledger) -> None:
     with writing(run.images[0].path):
-        for path in run.parts:
-            sync(path)
+        for each in run.drafts:
+            sync(each.path)
         ledger.save()
 
 
-def _put(image: Image, file: Any, block: Block, stored: _Stored) -> None:
+def _put(target: Draft, file: Any, block: Block, stored: _Stored) -> None:
+    image = target.image
     with writing(image.path):
-        geotiff.put(file, block, stored.numbers)
+        draft.put(file, block, stored.numbers)
     if stored.is_cut:
         most = image.storage.limits[1] * image.storage.scale
         warnings.warn(

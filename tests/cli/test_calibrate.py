@@ -57,6 +57,22 @@ def test_it_writes_what_the_library_gives(estimate, panels, out):
     np.testing.assert_array_equal(pixels(out / "cli.tif"), pixels(out / "library.tif"))
 
 
+@pytest.mark.parametrize(("source", "target"), [("zarr", "nc"), ("nc", "img"), ("img", "zarr")])
+def test_a_cube_of_any_format_can_be_calibrated(estimate, panels, out, source, target):
+    cube = hsi_xr.open(estimate).to_dataset(name="reflectance")
+    cube["reflectance_std"] = hsi_xr.open(estimate, variable="reflectance_std").variable
+    cube.attrs = cube.reflectance.attrs
+    path = hsi_xr.write(cube, out / f"cube.{source}")
+    result = run("calibrate", path, panels, out / f"new.{target}")
+    assert (result.exit_code, result.stderr) == (0, "")
+    run("calibrate", estimate, panels, out / "expected.tif", "--no-stac")
+    for variable in ("reflectance", "reflectance_std"):
+        found = hsi_xr.open(out / f"new.{target}", variable=variable)
+        expected = hsi_xr.open(out / "expected.tif", variable=variable)
+        np.testing.assert_array_equal(found, expected)
+        assert found.attrs["hsi_xr_level"] == "calibrated"
+
+
 def test_info_tells_of_the_calibration(estimate, panels, out):
     run("calibrate", estimate, panels, out / "cube.tif", "--smooth", "inf")
     made = json.loads(run("info", out / "cube.tif").stdout)["provenance"]

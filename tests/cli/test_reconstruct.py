@@ -65,7 +65,7 @@ def test_options_reach_the_product(reconstruct, slope, scene, out):
     result = reconstruct(
         *("-q", scene, out / "cube.tif", "--bands", "3,2,1", "--dtype", "float32"),
         *("--radiometry", "linear", "--input-scale", 0.004, "--samples", 2, "--seed", 5),
-        *("--no-cog", "-co", "COMPRESS=DEFLATE", "--no-stac"),
+        *("--format", "geotiff", "-co", "COMPRESS=DEFLATE", "--no-stac"),
     )
     assert (result.exit_code, result.stderr) == (0, "")
     assert names(out) >= {"cube.tif", "cube_std.tif"}
@@ -82,6 +82,33 @@ def test_options_reach_the_product(reconstruct, slope, scene, out):
         seed=5,
     )
     np.testing.assert_allclose(pixels(out / "cube.tif"), expected.reflectance, atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["zarr", "nc", "img"])
+def test_other_formats_go_by_their_suffix_and_are_described(reconstruct, scene, out, suffix):
+    reconstruct(scene, out / "cube.tif", "--samples", 2, "--no-stac")
+    path = out / "other" / f"cube.{suffix}"
+    path.parent.mkdir()
+    result = reconstruct(scene, path, "--samples", 2, *TAKEN)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [str(path), str(path.with_suffix(".json"))]
+    for variable in ("reflectance", "reflectance_std"):
+        expected = hsi_xr.open(out / "cube.tif", variable=variable)
+        np.testing.assert_array_equal(hsi_xr.open(path, variable=variable), expected)
+    told = json.loads(run("info", path).stdout)
+    assert (told["content"], told["count"], told["dtype"]) == ("reflectance", 31, "int16")
+    assert told["provenance"]["samples"] == 2
+    result = reconstruct(scene, path, "--no-stac")
+    assert result.exit_code == 2
+    assert "set overwrite" in result.stderr
+    assert reconstruct(scene, path, "--no-stac", "--overwrite").exit_code == 0
+
+
+def test_a_format_that_the_name_denies_is_a_wrong_request(reconstruct, scene, out):
+    result = reconstruct(scene, out / "cube.tif", "--format", "zarr", "--no-stac")
+    assert result.exit_code == 2
+    assert "'cube.zarr'" in result.stderr
+    assert names(out) == set()
 
 
 def test_a_part_has_the_pixels_of_the_whole(reconstruct, scene, out):

@@ -1,0 +1,133 @@
+"""ENVI: raw numbers beside a header in words (.img, .hdr), read by ENVI and Spectral Python.
+
+What the header has no words for, GDAL keeps in a third file (.img.aux.xml).
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from hsi_xr.errors import UsageError
+from hsi_xr.raster import labels
+from hsi_xr.raster.draft import Draft
+from hsi_xr.raster.image import Image
+from hsi_xr.raster.source import open_raster
+from hsi_xr.raster.tagging import label
+
+if TYPE_CHECKING:
+    from rasterio.crs import CRS
+
+SUFFIXES = (".img",)
+DRIVER = "ENVI"
+TOGETHER = False
+_INTERLEAVES = ("BIL", "BSQ", "BIP")
+_DESCRIPTION = re.compile(r"^description = \{[^}]*\}", re.MULTILINE)
+_PLACE = re.compile(r"^(map info = \{[^,}]*, 1, 1)(?:, [^,}]*){4}", re.MULTILINE)
+
+
+def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
+    options = {"INTERLEAVE": "BIL"} | {
+        key.upper(): str(value).upper() for key, value in given.items()
+    }
+    if options.keys() != {"INTERLEAVE"} or options["INTERLEAVE"] not in _INTERLEAVES:
+        raise UsageError(
+            f"the only creation option of ENVI is INTERLEAVE, one of {', '.join(_INTERLEAVES)}; "
+            f"got {', '.join(f'{key}={value}' for key, value in given.items())}"
+        )
+    transform = image.transform
+    north_up = transform is None or (transform.b == transform.d == 0 and transform.a > 0)
+    if not north_up or (image.crs is not None and transform is not None and transform.e > 0):
+        raise UsageError(
+            "an ENVI header can place only a grid whose rows run east and whose columns run south; "
+            "this one is turned. Write another format, or bring it north up first, e.g. "
+            "`cube.rio.reproject(cube.rio.crs)`"
+        )
+    if image.crs is not None and not _survives(image.crs):
+        raise UsageError(
+            f"an ENVI header cannot tell the CRS {image.crs.to_string()[:60]!r} without loss; "
+            "write another format, or reproject the cube first"
+        )
+    return options
+
+
+def lay(drafts: Sequence[Draft], path: Path, options: Mapping[str, str]) -> None:
+    (draft,) = drafts
+    image, (rows, columns) = draft.image, draft.image.shape
+    place = {"crs": image.crs, "transform": image.transform}
+    with open_raster(
+        str(path),
+        "w",
+        driver=DRIVER,
+        dtype=image.storage.dtype,
+        nodata=image.storage.nodata,
+        count=image.count,
+        height=rows,
+        width=columns,
+        INTERLEAVE=options["INTERLEAVE"],
+        **{key: value for key, value in place.items() if value is not None},
+    ) as file:
+        label(file, image)
+        file.update_tags(ns="ENVI", **_header_tags(image))
+        for strip, numbers in draft.strips():
+            file.write(numbers, window=((strip.start, strip.stop), (0, columns)))
+    header = beside(path)["header"]
+    header.write_text(_mended(header.read_text("utf-8"), image), encoding="utf-8")
+
+
+def is_exact(options: Mapping[str, str]) -> bool:
+    return True
+
+
+def beside(path: Path) -> dict[str, Path]:
+    return {
+        "header": path.with_suffix(".hdr"),
+        "labels": path.with_name(f"{path.name}.aux.xml"),
+    }
+
+
+def media_type(path: Path) -> str:
+    return "application/octet-stream"  # none is registered
+
+
+def _survives(crs: "CRS") -> bool:
+    """Whether GDAL understands what it writes of a CRS, in ESRI's words, as the same one."""
+    with TemporaryDirectory() as folder:
+        path = str(Path(folder) / "probe.img")
+        size = {"count": 1, "height": 1, "width": 1, "dtype": "uint8"}
+        with open_raster(path, "w", driver=DRIVER, crs=crs, **size):
+            pass
+        with open_raster(path) as file:
+            return bool(file.crs == crs)
+
+
+def _header_tags(image: Image) -> dict[str, str]:
+    """Lines of the header besides those of `label`; theirs is also what makes it a product.
+
+    Source: the fields of ENVI header files as documented with ENVI; `hsi_xr_...` are ours.
+    """
+    tags = {
+        "hsi_xr_variable": image.name,
+        "hsi_xr_config": labels.compact(labels.stated(image.attrs)),
+    }
+    if image.storage.scale != 1:
+        tags["reflectance_scale_factor"] = f"{1 / image.storage.scale:.12g}"
+    if taken := image.attrs.get("datetime"):
+        tags["acquisition_time"] = labels.utc_text(taken)
+    return tags
+
+
+def _mended(header: str, image: Image) -> str:
+    """A header without the path of the passing file, and with its place to the last digit."""
+    about = str(
+        image.array.attrs.get("comment") or image.array.attrs.get("long_name") or image.name
+    )
+    words = re.sub(r"[{}\s]+", " ", about).strip()
+    header = _DESCRIPTION.sub(lambda _: f"description = {{{words}}}", header)
+    if image.transform is None:
+        return header
+    right, _, x, _, down, y = tuple(image.transform)[:6]
+    numbers = ", ".join(repr(float(value)) for value in (x, y, right, math.fabs(down)))
+    return _PLACE.sub(lambda found: f"{found[1]}, {numbers}", header)
