@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hsi_xr import errors
     from hsi_xr.calibration.gains import Gains
     from hsi_xr.calibration.verbs import calibrate, gains
+    from hsi_xr.conversion.how import Conversion
+    from hsi_xr.conversion.verbs import convert
     from hsi_xr.facts import Survey
     from hsi_xr.pipeline import reconstruct, survey
     from hsi_xr.planning import plan
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
     from hsi_xr.raster.write import write
     from hsi_xr.reconstructors import models
     from hsi_xr.responses import cameras
+    from hsi_xr.stac.verbs import validate
 
 __all__ = [
+    "Conversion",
     "Gains",
     "Survey",
     "__version__",
     "calibrate",
     "cameras",
+    "convert",
     "describe",
     "errors",
     "gains",
@@ -36,14 +41,17 @@ __all__ = [
     "plan",
     "reconstruct",
     "survey",
+    "validate",
     "write",
 ]
 
 _HOMES = {
+    "Conversion": "hsi_xr.conversion.how",
     "Gains": "hsi_xr.calibration.gains",
     "Survey": "hsi_xr.facts",
     "calibrate": "hsi_xr.calibration.verbs",
     "cameras": "hsi_xr.responses",
+    "convert": "hsi_xr.conversion.verbs",
     "describe": "hsi_xr.raster.describe",
     "gains": "hsi_xr.calibration.verbs",
     "models": "hsi_xr.reconstructors",
@@ -51,6 +59,7 @@ _HOMES = {
     "plan": "hsi_xr.planning",
     "reconstruct": "hsi_xr.pipeline",
     "survey": "hsi_xr.pipeline",
+    "validate": "hsi_xr.stac.verbs",
     "write": "hsi_xr.raster.write",
 }
 

@@ -13,6 +13,7 @@ from hsi_xr.raster import grid
 from hsi_xr.raster.cog import is_cog
 from hsi_xr.raster.footprint import ground_resolution
 from hsi_xr.raster.product import Product
+from hsi_xr.raster.thumbnail import TITLE, thumbnail_of
 
 GEOTIFF = "image/tiff; application=geotiff"
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -45,11 +46,11 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
             "green and blue",
             "residual",
         )
-    if (preview := product.path.with_suffix(".png")).exists():
+    if (preview := thumbnail_of(product)) is not None:
         found["thumbnail"] = {
             "href": folder + preview.name,
             "type": "image/png",
-            "title": "Preview",
+            "title": f"{TITLE}, no photograph",
             "roles": ["thumbnail", "overview"],
             "proj:code": None,
         }
@@ -66,11 +67,13 @@ def sibling(product: Product, ending: str) -> Product | None:
 
 
 def _raster(product: Product, href: str, title: str, role: str) -> Asset:
-    facts: Asset = {
-        "href": href,
+    return {"href": href, "title": title, "roles": ["data", role], **facts(product)}
+
+
+def facts(product: Product) -> Asset:
+    """What an asset says of its file, and the file of itself; all that is not a choice of words."""
+    found: Asset = {
         "type": _COG if is_cog(product.path) else GEOTIFF,
-        "title": title,
-        "roles": ["data", role],
         "data_type": product.dtype,
         "nodata": _nodata(product.nodata),
         "unit": product.unit,
@@ -79,10 +82,10 @@ def _raster(product: Product, href: str, title: str, role: str) -> Asset:
         "raster:sampling": product.sampling,
         **_projection(product),
         "file:size": product.path.stat().st_size,
-        "file:checksum": _checksum(product.path),
+        "file:checksum": checksum(product.path),
         "bands": _bands(product),
     }
-    return {key: value for key, value in facts.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _projection(product: Product) -> Asset:
@@ -100,7 +103,7 @@ def _projection(product: Product) -> Asset:
 
 def _bands(product: Product) -> list[Asset]:
     digits = max(2, len(str(len(product.descriptions))))
-    facts = zip(product.descriptions, product.centres, product.widths)
+    told = zip(product.descriptions, product.centres, product.widths)
     return [
         {
             key: value
@@ -112,7 +115,7 @@ def _bands(product: Product) -> list[Asset]:
             }.items()
             if value
         }
-        for number, (description, centre, width) in enumerate(facts, start=1)
+        for number, (description, centre, width) in enumerate(told, start=1)
     ]
 
 
@@ -133,7 +136,7 @@ def _nodata(value: float | None) -> float | int | str | None:
     return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
     """Multihash: the code of SHA-256 (0x12), its length (0x20 bytes), the digest."""
     with path.open("rb") as file:
         return "1220" + hashlib.file_digest(file, "sha256").hexdigest()

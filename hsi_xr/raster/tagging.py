@@ -1,7 +1,6 @@
 """The labels of an image as tags of an open GeoTIFF, and how they get into a finished one."""
 
 import mmap
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def label(file: Any, image: Image) -> None:
         image.attrs,
         variable=image.name,
         variable_attrs=image.array.attrs,
-        written=datetime.now(UTC),
+        written=labels.now(),
     )
     if centres:
         scene["ENVI"] = wavelengths.envi_tags(centres, widths)
