@@ -47,6 +47,7 @@ def _factors(
     help="Pictures at once on each device.",
 )
 @click.option("--licence", metavar="SPDX", help="Of the products, for the collection.")
+@click.option("--id", "collection", help="Of the collection [default: DST_DIR's name].")
 @click.option("--title", help="Of the collection.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first picture that fails.")
 @_options.pictures

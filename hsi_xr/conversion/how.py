@@ -36,6 +36,8 @@ class Conversion:
     """Write items and their collection."""
     licence: str | None = None
     """Of the products, as SPDX."""
+    collection: str | None = None
+    """Id of the collection; None takes the folder's name."""
     title: str | None = None
     devices: tuple[str, ...] = ("auto",)
     """Pictures take turns on them, always in the same way."""

@@ -11,9 +11,9 @@ import xarray as xr
 from affine import Affine
 
 from hsi_xr.conversion.how import Conversion, Failure, Picture
-from hsi_xr.errors import HsiError, MissingFact, UsageError
+from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
 from hsi_xr.planning import plan
-from hsi_xr.raster.labels import instant
+from hsi_xr.raster.labels import instant, is_product
 from hsi_xr.raster.place import crs_of
 from hsi_xr.raster.read import open as open_image
 from hsi_xr.raster.source import alpha_bands, open_scene, stamp
@@ -93,6 +93,8 @@ def inspected(
 def _inspected(picture: Picture, how: Conversion) -> Inspected | tuple[Picture, HsiError]:
     try:
         with open_scene(picture.href) as src:
+            if is_product(src.tags(ns="HSI_XR")):
+                raise BandMismatch("it is an estimate itself; give the picture that it was made of")
             facts = _facts(src, how.rgb or picture.rgb or _coloured(src))
         image = open_image(picture.href, rgb=facts["bands"], nodata=how.nodata)
         plan(image, how.model, **how.reading(facts["dtype"]), device=how.devices[0])

@@ -78,7 +78,7 @@ def convert(
     check_tiles(tiles, how)
     _make_folder(folder)
     with alone(folder):
-        config = _config(how, card, tiles)
+        config = _config(folder, how, card, tiles)
         stale = _replaced(folder, tiles) if overwrite else []
         manifest = opened(folder, config, tiles, resume=resume, overwrite=overwrite)
         making = _making(folder, how, card, tiles)
@@ -100,15 +100,18 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _config(how: Conversion, card: Card, tiles: Sequence[Inspected]) -> dict[str, Any]:
+def _config(
+    folder: Path, how: Conversion, card: Card, tiles: Sequence[Inspected]
+) -> dict[str, Any]:
     """What products depend on; how many run at once is none of it."""
-    free = ("asset", "devices", "jobs", "vrt", "licence", "title", "model")
+    free = ("asset", "collection", "devices", "jobs", "vrt", "licence", "title", "model")
     asked = {key: value for key, value in asdict(how).items() if key not in free}
     shared = sorted(tile.picture.id for tile in tiles) if how.as_mosaic else None
     config = {
         "version": __version__,
         "model": card.name,
         "sha256": card.sha256,
+        "collection": _collection(folder, how),
         "devices": list(how.devices),
         **asked,
         "tiles of the mosaic": shared,
@@ -136,7 +139,11 @@ def _making(folder: Path, how: Conversion, card: Card, tiles: Sequence[Inspected
     mosaic = None
     if how.as_mosaic:
         mosaic = Mosaic.over(tiles, how, folder / _SOURCES, folder / _SURVEY)
-    return Making(folder, how, fit(folder.resolve().name), item, mosaic)
+    return Making(folder, how, _collection(folder, how), item, mosaic)
+
+
+def _collection(folder: Path, how: Conversion) -> str:
+    return how.collection or fit(folder.resolve().name)
 
 
 def _run(
