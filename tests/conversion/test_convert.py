@@ -91,7 +91,9 @@ def test_collection_items_and_model_are_valid_and_linked(convert, out, folder):
     assert bool(skipped) == (folder is None)
     west, south, east, north = collection.extent.spatial.bboxes[0]
     boxes = np.array([item.bbox for item in items])
-    assert (west, south) == tuple(boxes[:, :2].min(0)) and (east, north) == tuple(boxes[:, 2:].max(0))
+    assert (west, south) == tuple(boxes[:, :2].min(0)) and (east, north) == tuple(
+        boxes[:, 2:].max(0)
+    )
     assert hsi_xr.validate(out, schemas=folder).findings == []
 
 

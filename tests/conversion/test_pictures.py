@@ -40,8 +40,13 @@ def test_folders_files_patterns_and_lists_mean_the_rasters_in_them(tmp_path):
     touch(*(tmp_path / name for name in ("b.TIF", "a.tif", "notes.md", "deep/er/c.tiff")))
     assert [each.id for each in found(tmp_path)] == ["a", "b"]
     assert [each.id for each in found(tmp_path / "**" / "*.tif*")] == ["a", "c"]
-    assert [each.id for each in found(tmp_path / "deep/er/c.tiff", tmp_path / "a.tif")] == ["c", "a"]
-    (tmp_path / "list.txt").write_text("# of mine\ndeep/er/c.tiff\n\nhttps://example.com/d.tif?k=1\n")
+    assert [each.id for each in found(tmp_path / "deep/er/c.tiff", tmp_path / "a.tif")] == [
+        "c",
+        "a",
+    ]
+    (tmp_path / "list.txt").write_text(
+        "# of mine\ndeep/er/c.tiff\n\nhttps://example.com/d.tif?k=1\n"
+    )
     listed = found(tmp_path / "list.txt")
     assert [each.id for each in listed] == ["c", "d"]
     assert listed[1].href == "https://example.com/d.tif?k=1"
@@ -82,7 +87,12 @@ def test_json_that_is_no_stac_is_refused(tmp_path):
 
 
 def asset(name: str, *roles: str, bands: list | None = None, kind: str = COG) -> dict:
-    return {"href": f"./{name}", "type": kind, "roles": [*roles], **({"bands": bands} if bands else {})}
+    return {
+        "href": f"./{name}",
+        "type": kind,
+        "roles": [*roles],
+        **({"bands": bands} if bands else {}),
+    }
 
 
 COLOURS = [{"name": str(n), "eo:common_name": c} for n, c in enumerate(("blue", "green", "red"))]
@@ -96,7 +106,7 @@ COLOURS = [{"name": str(n), "eo:common_name": c} for n, c in enumerate(("blue", 
         ({"a": asset("a.tif", "data"), "b": asset("b.tif", "visual")}, "b.tif", None),
         ({"ms": asset("m.tif", bands=COLOURS), "dsm": asset("d.tif")}, "m.tif", (3, 2, 1)),
         ({"image": asset("i.tif"), "preview": asset("p.tif", "overview")}, "i.tif", None),
-        ({"image": asset("i.jp2", kind="image/jp2"), "m": asset("m.xml", kind="text/xml")}, "i.jp2", None),
+        ({"i": asset("i.jp2", kind="image/jp2"), "m": asset("m", kind="text/xml")}, "i.jp2", None),
     ],
 )  # fmt: skip
 def test_the_asset_that_is_a_picture_is_taken(tmp_path, assets, chosen, rgb):
