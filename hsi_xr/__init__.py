@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hsi_xr.analysis.sensors import sensors, to_sensor
     from hsi_xr.calibration.gains import Gains
     from hsi_xr.calibration.verbs import calibrate, gains
+    from hsi_xr.conversion.how import Conversion
+    from hsi_xr.conversion.verbs import convert
     from hsi_xr.facts import Survey
     from hsi_xr.pipeline import reconstruct, survey
     from hsi_xr.planning import plan
@@ -27,14 +29,17 @@ if TYPE_CHECKING:
     from hsi_xr.raster.write import write
     from hsi_xr.reconstructors import models
     from hsi_xr.responses import cameras
+    from hsi_xr.stac.verbs import validate
 
 __all__ = [
+    "Conversion",
     "Gains",
     "Survey",
     "__version__",
     "bands",
     "calibrate",
     "cameras",
+    "convert",
     "describe",
     "errors",
     "gains",
@@ -52,15 +57,18 @@ __all__ = [
     "to_hypercoast",
     "to_sensor",
     "to_spectral",
+    "validate",
     "write",
 ]
 
 _HOMES = {
+    "Conversion": "hsi_xr.conversion.how",
     "Gains": "hsi_xr.calibration.gains",
     "Survey": "hsi_xr.facts",
     "bands": "hsi_xr.analysis.pixels",
     "calibrate": "hsi_xr.calibration.verbs",
     "cameras": "hsi_xr.responses",
+    "convert": "hsi_xr.conversion.verbs",
     "describe": "hsi_xr.raster.describe",
     "gains": "hsi_xr.calibration.verbs",
     "indices": "hsi_xr.analysis.indices",
@@ -77,6 +85,7 @@ _HOMES = {
     "to_hypercoast": "hsi_xr.analysis.layouts",
     "to_sensor": "hsi_xr.analysis.sensors",
     "to_spectral": "hsi_xr.analysis.layouts",
+    "validate": "hsi_xr.stac.verbs",
     "write": "hsi_xr.raster.write",
 }
 

@@ -1,6 +1,7 @@
 """The door between the two wings: RGB scene in, labelled lazy cube out."""
 
 import os
+from dataclasses import replace
 from inspect import signature
 from typing import Unpack
 
@@ -10,7 +11,9 @@ from hsi_xr.facts import Survey
 from hsi_xr.graph import blocks, pixels_of
 from hsi_xr.label import labelled
 from hsi_xr.options import Options, Reading
-from hsi_xr.planning import Input, plan, run_of
+from hsi_xr.planning import Input, Plan, plan, run_of
+from hsi_xr.raster.clip import Window
+from hsi_xr.raster.tiles import Span
 from hsi_xr.surveying import survey_scene
 
 
@@ -77,6 +80,23 @@ reconstruct.__signature__ = signature(plan).replace(  # type: ignore[attr-define
 )
 
 
+def reconstruct_part(planned: Plan, part: Window) -> xr.Dataset:
+    """A part of a planned scene with the pixels that the whole would have, lazily.
+
+    Tiles begin at the part's own edges, so that nothing beside it is computed, and look beyond
+    them. Where tiles are blended, answers depend on the scene's grid of tiles, and that is cut.
+    """
+    if planned.tiling.blend:
+        return part.of(labelled(planned, blocks(planned)))
+    area = (
+        Span(part.rows.start, part.rows.stop),
+        Span(part.columns.start, part.columns.stop),
+    )
+    cut = replace(planned, tiling=replace(planned.tiling, area=area))
+    seen = replace(planned.scene, rgb=planned.scene.rgb.isel(y=part.rows, x=part.columns))
+    return labelled(replace(cut, scene=seen), blocks(cut))
+
+
 def survey(
     obj: Input,
     model: str | os.PathLike[str] = "default",
@@ -94,6 +114,10 @@ def survey(
     """
     if others := reading.keys() - Reading.__annotations__.keys():
         raise TypeError(f"a survey takes no {', '.join(sorted(others))}; `reconstruct` does")
-    planned = plan(obj, model, tile=0 if exact else None, **reading)
+    return survey_of(plan(obj, model, tile=0 if exact else None, **reading))
+
+
+def survey_of(planned: Plan) -> Survey:
+    """What the tiles of a planned scene share, as its reconstruction would learn it."""
     facts = survey_scene(planned.work, pixels_of(planned))
     return Survey(facts, planned.card.sha256, str(planned.scene.radiometry), run_of(planned.job))

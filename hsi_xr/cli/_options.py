@@ -23,6 +23,16 @@ class Scene:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What is read where that is many."""
+
+    bands: tuple[int, ...] | None
+    radiometry: str | None
+    src_nodata: float | None
+    allow_ungeoreferenced: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """How the cube is estimated."""
 
@@ -86,27 +96,14 @@ def _pairs(
     }
 
 
-_SCENE = (
+_PICTURES = (
     click.option(
         "--bands", metavar="R,G,B", callback=_numbers, help="Band numbers of red, green and blue."
-    ),
-    click.option(
-        "--bounds",
-        nargs=4,
-        type=float,
-        metavar="W S E N",
-        help="Write only this part, in the scene's CRS; its pixels are those of the whole.",
     ),
     click.option(
         "--radiometry",
         metavar="KIND",
         help="srgb, linear or reflectance; 8-bit scenes are srgb unless their metadata says more.",
-    ),
-    click.option(
-        "--input-scale",
-        type=float,
-        metavar="FACTOR",
-        help="Factor from the scene's numbers to reflectance or to 0..1.",
     ),
     click.option(
         "--src-nodata",
@@ -118,6 +115,22 @@ _SCENE = (
         "--allow-ungeoreferenced",
         is_flag=True,
         help="Accept a scene without CRS; the cube says so.",
+    ),
+)
+_SCENE = (
+    *_PICTURES,
+    click.option(
+        "--bounds",
+        nargs=4,
+        type=float,
+        metavar="W S E N",
+        help="Write only this part, in the scene's CRS; its pixels are those of the whole.",
+    ),
+    click.option(
+        "--input-scale",
+        type=float,
+        metavar="FACTOR",
+        help="Factor from the scene's numbers to reflectance or to 0..1.",
     ),
 )
 _RUN = (
@@ -252,6 +265,7 @@ def _gathered(
 
 
 scene = _gathered("scene", Scene, _SCENE)
+pictures = _gathered("pictures", Pictures, _PICTURES)
 run = _gathered("run", Run, _RUN)
 ground = _gathered("ground", Ground, _GROUND)
 output = _gathered("output", Output, _OUTPUT)

@@ -16,7 +16,7 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
     from hsi_xr.errors import DestinationExists, MissingFact, UsageError
     from hsi_xr.raster.labels import instant
 
-    item = _item_path(dst)
+    beside = (_item_path(dst), dst.with_suffix(".png"))
     given = output.datetime or known
     acquired = instant(given).isoformat() if given else None
     if dst.exists() and Path(src).exists() and dst.samefile(src):
@@ -27,9 +27,10 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
             "e.g. --datetime 2026-01-02T10:30:00Z"
         )
     expected = acquired is not None and output.stac is not False
-    if expected and item.exists() and not (output.overwrite or output.resume):
+    there = [path for path in beside if path.exists()]
+    if expected and there and not (output.overwrite or output.resume):
         raise DestinationExists(
-            f"{str(item)!r} exists; give --overwrite, another DST, or --no-stac"
+            f"{str(there[0])!r} exists; give --overwrite, another DST, or --no-stac"
         )
     return acquired
 
@@ -71,25 +72,38 @@ def write(cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str) -> 
         raise
 
 
-def describe(dst: Path, src: str, acquired: str) -> Path:
-    """Write the item beside the cube, complete or not at all."""
-    import json
+def describe(dst: Path, src: str, acquired: str, model: Path | None = None) -> Path:
+    """Write the preview and the item beside the cube, each complete or not at all.
 
+    Args:
+        dst: The cube.
+        src: The scene that it was made of.
+        acquired: When that was taken.
+        model: The STAC item of the model, where there is one.
+    """
     import hsi_xr
     from hsi_xr.errors import HsiError
+    from hsi_xr.raster.thumbnail import thumbnail
+    from hsi_xr.stac.files import save
 
-    path = _item_path(dst)
-    part = path.with_name(f"{path.name}.part")
     try:
-        item = hsi_xr.describe(dst, datetime=acquired, derived_from=src)
-        part.write_text(json.dumps(item.to_dict(include_self_link=False), indent=2) + "\n")
-        part.replace(path)
-    except (HsiError, OSError) as error:
-        part.unlink(missing_ok=True)
+        thumbnail(dst)
+        item = hsi_xr.describe(dst, datetime=acquired, derived_from=src, model=model)
+        return save(item.to_dict(include_self_link=False), _item_path(dst))
+    except HsiError as error:
         raise HsiError(
             f"{str(dst)!r} is complete, but its STAC item could not be written: {error}"
         ) from error
-    return path
+
+
+def model_item(model: str, *, untrained: bool) -> Path | None:
+    """The STAC item that lies beside the weights of a model, if one does."""
+    from hsi_xr.reconstructors._card import ITEM
+    from hsi_xr.reconstructors._registry import find
+
+    weights = find(model, untrained=untrained).weights
+    path = None if weights is None else weights.with_name(ITEM)
+    return path if path is not None and path.exists() else None
 
 
 def _item_path(dst: Path) -> Path:

@@ -81,6 +81,21 @@ def import_(
     click.echo(f"{folder}: {card}, {card.data['parameters']:,} parameters, halo {card.halo} px")
 
 
+@command.command("export")
+@click.argument("name")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_console.options
+def export_(name: str, folder: Path) -> None:
+    """Copy the model NAME into FOLDER, with its card and its STAC item (MLM).
+
+    `--model FOLDER` runs it, and items of what it makes are linked to its item.
+    """
+    from hsi_xr.reconstructors._exporting import export
+    from hsi_xr.reconstructors._registry import find
+
+    click.echo(export(find(name), folder))
+
+
 _HEAD = (
     *("NAME", "SYSTEM", "WEIGHTS", "PARAMETERS", "GMAC/PX", "STEPS"),
     *("HALO", "TILES", "LICENCE", "PAPER"),

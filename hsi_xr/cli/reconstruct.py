@@ -36,8 +36,9 @@ def command(
 ) -> None:
     """Estimate the hyperspectral cube DST of the RGB scene SRC.
 
-    DST is a GeoTIFF with the wavelengths of its bands; its STAC item is written beside it where
-    the time of acquisition is known. Both appear when they are complete, or not at all.
+    DST is a GeoTIFF with the wavelengths of its bands; its STAC item and a preview are written
+    beside it where the time of acquisition is known. They appear when they are complete, or not
+    at all.
     """
     import hsi_xr
     from hsi_xr.raster import clip
@@ -59,7 +60,8 @@ def command(
     _product.write(cube, dst, output, mode)
     click.echo(dst)
     if acquired is not None and output.stac is not False:
-        click.echo(_product.describe(dst, src, acquired))
+        model = _product.model_item(run.model, untrained=run.untrained)
+        click.echo(_product.describe(dst, src, acquired, model))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 from hsi_xr.raster import formats, grid
 from hsi_xr.raster.footprint import ground_resolution
 from hsi_xr.raster.product import Product
+from hsi_xr.raster.thumbnail import TITLE, thumbnail_of
 
 _COMPANIONS = {
     "reflectance_std": ("uncertainty", "Standard deviation of the estimate, per band"),
@@ -47,11 +48,11 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
             where = href if product.is_shared else folder + other.path.name
             found[role] = _raster(other, where, about, role)
             found |= {} if product.is_shared else _beside(other, folder, role)
-    if (preview := product.path.with_suffix(".png")).exists():
+    if (preview := thumbnail_of(product)) is not None:
         found["thumbnail"] = {
             "href": folder + preview.name,
             "type": "image/png",
-            "title": "Preview",
+            "title": f"{TITLE}, no photograph",
             "roles": ["thumbnail", "overview"],
             "proj:code": None,
         }
@@ -69,7 +70,7 @@ def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
             "title": f"{kind.capitalize()} of {product.path.name}",
             "roles": ["metadata"],
             "file:size": path.stat().st_size,
-            "file:checksum": _checksum(path),
+            "file:checksum": checksum(path),
         }
         for kind, path in beside.items()
         if path.exists()
@@ -77,14 +78,18 @@ def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
 
 
 def _raster(product: Product, href: str, title: str, role: str) -> Asset:
+    about: Asset = {"href": href, "title": title, "roles": ["data", role]}
+    if product.is_shared:
+        about["hsi_xr:variable"] = product.variable
+    return {**about, **facts(product)}
+
+
+def facts(product: Product) -> Asset:
+    """What an asset says of its file, and the file of itself; all that is not a choice of words."""
     laid_out = formats.of_driver(product.driver)
     is_file = product.path.is_file()
-    facts: Asset = {
-        "href": href,
+    found: Asset = {
         "type": None if laid_out is None else laid_out.media_type(product.path),
-        "title": title,
-        "roles": ["data", role],
-        "hsi_xr:variable": product.variable if product.is_shared else None,
         "data_type": product.dtype,
         "nodata": _nodata(product.nodata),
         "unit": product.unit,
@@ -93,10 +98,10 @@ def _raster(product: Product, href: str, title: str, role: str) -> Asset:
         "raster:sampling": product.sampling,
         **_projection(product),
         "file:size": product.path.stat().st_size if is_file else None,
-        "file:checksum": _checksum(product.path) if is_file else None,
+        "file:checksum": checksum(product.path) if is_file else None,
         "bands": _bands(product),
     }
-    return {key: value for key, value in facts.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _projection(product: Product) -> Asset:
@@ -114,7 +119,7 @@ def _projection(product: Product) -> Asset:
 
 def _bands(product: Product) -> list[Asset]:
     digits = max(2, len(str(len(product.descriptions))))
-    facts = zip(product.descriptions, product.centres, product.widths)
+    told = zip(product.descriptions, product.centres, product.widths)
     return [
         {
             key: value
@@ -126,7 +131,7 @@ def _bands(product: Product) -> list[Asset]:
             }.items()
             if value
         }
-        for number, (description, centre, width) in enumerate(facts, start=1)
+        for number, (description, centre, width) in enumerate(told, start=1)
     ]
 
 
@@ -147,7 +152,7 @@ def _nodata(value: float | None) -> float | int | str | None:
     return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
     """Multihash: the code of SHA-256 (0x12), its length (0x20 bytes), the digest."""
     with path.open("rb") as file:
         return "1220" + hashlib.file_digest(file, "sha256").hexdigest()

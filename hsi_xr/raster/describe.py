@@ -1,11 +1,12 @@
 """A product -> its STAC item. Every fact is read from the file; a missing one stays missing."""
 
+import json
 from datetime import datetime as Datetime
 from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hsi_xr.errors import MissingFact, UsageError
+from hsi_xr.errors import InvalidData, MissingFact, UsageError
 from hsi_xr.raster.assets import assets
 from hsi_xr.raster.footprint import footprint
 from hsi_xr.raster.formats._tiff import MEDIA_TYPE as GEOTIFF
@@ -37,6 +38,7 @@ def describe(
     href: str | None = None,
     id: str | None = None,
     derived_from: Path | str | None = None,
+    model: Path | str | None = None,
 ) -> "pystac.Item":
     """The STAC 1.1 item of a written product, with its siblings (deviation, residual, preview).
 
@@ -48,13 +50,15 @@ def describe(
         id: The item's name; by default that of the file, without suffix.
         derived_from: File, URL or STAC item of the RGB scene. Of a local file with a STAC item
             `<stem>.json` beside it, the item is linked.
+        model: File or URL of the model's STAC item (MLM), as `hsi-xr models export` writes it.
 
     Returns:
         Item without a collection. A product without georeference has no geometry, and says so.
 
     Raises:
         MissingFact: No acquisition time is known, or a day only.
-        InvalidData: The file is no product of hsi_xr, or it lies nowhere on Earth.
+        InvalidData: The file is no product of hsi_xr, it lies nowhere on Earth, or the item of the
+            model is about other weights.
         UsageError: An array that was not opened from a file.
     """
     import pystac
@@ -66,7 +70,7 @@ def describe(
         geometry=place[0] if place else None,
         bbox=place[1] if place else None,
         datetime=_acquired(product, datetime),
-        properties=_properties(product),
+        properties=properties(product),
         stac_extensions=list(SCHEMAS),
     )
     where = href or f"./{product.path.name}"
@@ -76,6 +80,8 @@ def describe(
         item.add_link(pystac.Link("store", where, item.assets["reflectance"].media_type))
     if derived_from is not None:
         item.add_link(_link(derived_from, product.path.parent))
+    if model is not None:
+        _link_model(item, model, product)
     return item
 
 
@@ -100,7 +106,8 @@ def _acquired(product: Product, given: Datetime | str | None) -> Datetime:
     return instant(given or product.acquired or "")
 
 
-def _properties(product: Product) -> dict[str, Any]:
+def properties(product: Product) -> dict[str, Any]:
+    """What an item says of a product besides its place, its time and its files."""
     config = product.config
     facts: dict[str, Any] = {
         "processing:level": "L4",
@@ -165,6 +172,25 @@ def _link(source: Path | str, folder: Path) -> "pystac.Link":
         path = item
     href = Path(relpath(path.resolve(), folder.resolve())).as_posix()
     return pystac.Link("derived_from", href, _media_type(href))
+
+
+def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> None:
+    """Say which item describes the model; a file here is looked into first."""
+    import pystac
+
+    href, weights = str(model), product.config.get("model_sha256")
+    if Path(model).exists():
+        about = json.loads(Path(model).read_text("utf-8"))
+        told = [asset.get("file:checksum") for asset in about.get("assets", {}).values()]
+        if f"1220{weights}" not in told:
+            raise InvalidData(
+                f"{href!r} describes other weights than those of {product.path.name!r} (sha256 "
+                f"{weights}); give the item of the model that made it"
+            )
+        href = Path(relpath(Path(model).resolve(), product.path.parent.resolve())).as_posix()
+    more = {"mlm:name": product.config.get("model"), "processing:level": "L4"}
+    item.add_link(pystac.Link("derived_from", href, _ITEM, extra_fields=more))
+    item.properties["processing:expression"] = {"format": "stac-mlm", "expression": href}
 
 
 def _media_type(href: str) -> str | None:

@@ -6,6 +6,7 @@ an array says of itself (units, standard_name, ...) is kept in domain XARRAY.
 """
 
 import json
+import os
 from collections.abc import Hashable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -112,6 +113,25 @@ def provenance(tags: Mapping[str, str]) -> dict[str, Any]:
 def is_product(tags: Mapping[str, str]) -> bool:
     """Whether the HSI_XR tags of a dataset say that its pixels are a reconstruction."""
     return tags.get("RECONSTRUCTED") == "YES"
+
+
+def now() -> datetime:
+    """When files say that they were written, in UTC.
+
+    SOURCE_DATE_EPOCH, in seconds since 1970, takes the place of the clock: two runs then write the
+    same bytes (https://reproducible-builds.org/specs/source-date-epoch/).
+
+    Raises:
+        UsageError: It is set to something else.
+    """
+    told = os.environ.get("SOURCE_DATE_EPOCH")
+    if told is None:
+        return datetime.now(UTC)
+    if not told.isdecimal():
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is a whole number of seconds since 1970; it is {told!r}"
+        )
+    return datetime.fromtimestamp(int(told), UTC)
 
 
 def acquisition(imagery: Mapping[str, str]) -> str | None:

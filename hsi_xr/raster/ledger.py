@@ -1,6 +1,7 @@
 """What a run has written already, kept beside its unfinished files so that it can be resumed."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,17 +56,20 @@ class Ledger:
         Raises:
             UsageError: Naming what differs.
         """
-        names = sorted({*self.config, *config})
-        differing = [
-            f"{name} was {_short(self.config.get(name))} and is {_short(config.get(name))}"
-            for name in names
-            if compact(self.config.get(name)) != compact(config.get(name))
-        ]
-        if differing:
+        if differing := differences(self.config, config):
             raise UsageError(
                 f"cannot resume from {str(self.path)!r}: {'; '.join(differing)}. "
                 "Repeat the call as it was, or begin anew without resume"
             )
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What two configurations do not have in common, in words, each by its name."""
+    return [
+        f"{name} was {_short(before.get(name))} and is {_short(now.get(name))}"
+        for name in sorted({*before, *now})
+        if compact(before.get(name)) != compact(now.get(name))
+    ]
 
 
 def _short(value: Any) -> str:

@@ -1,6 +1,5 @@
 """The labels of an image as tags of an open raster."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from hsi_xr.raster import labels, wavelengths
@@ -27,7 +26,7 @@ def label(file: Any, image: Image, default: str = "") -> None:
         image.attrs,
         variable=image.name,
         variable_attrs=image.array.attrs,
-        written=datetime.now(UTC),
+        written=labels.now(),
     )
     if centres:
         scene["ENVI"] = wavelengths.envi_tags(centres, widths)

@@ -68,6 +68,7 @@ class Tiling:
         anchor: Ground row and column of the scene's first pixel.
         blend: Pixels by which answers reach on into the next cores; at most a core, so that no
             more than two tiles meet along an axis.
+        area: Rows and columns that cores cover, in place of all of the scene; views look beyond.
     """
 
     rows: int
@@ -77,6 +78,7 @@ class Tiling:
     stride: int
     anchor: tuple[int, int] = (0, 0)
     blend: int = 0
+    area: tuple[Span, Span] | None = None
 
     def __post_init__(self) -> None:
         if self.tile < 0 or self.tile % self.stride:
@@ -91,11 +93,11 @@ class Tiling:
 
     @cached_property
     def row_spans(self) -> tuple[Span, ...]:
-        return self._cut(self.rows)
+        return self._cut(0)
 
     @cached_property
     def column_spans(self) -> tuple[Span, ...]:
-        return self._cut(self.columns)
+        return self._cut(1)
 
     @property
     def count(self) -> int:
@@ -148,9 +150,11 @@ class Tiling:
         back = (span.start + self.anchor[axis]) % self.stride
         return Span(span.start - back, span.stop - back)
 
-    def _cut(self, size: int) -> tuple[Span, ...]:
-        step = self.tile or size
-        return tuple(Span(start, min(start + step, size)) for start in range(0, size, step))
+    def _cut(self, axis: int) -> tuple[Span, ...]:
+        area = self.area[axis] if self.area else Span(0, (self.rows, self.columns)[axis])
+        step = self.tile or len(area)
+        starts = range(area.start, area.stop, step)
+        return tuple(Span(start, min(start + step, area.stop)) for start in starts)
 
     def _view(self, core: Span, axis: int) -> Span:
         phase, stride = self.anchor[axis], self.stride

@@ -11,18 +11,20 @@ from hsi_xr.reconstructors._registry import models
 
 if TYPE_CHECKING:
     from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+    from hsi_xr.reconstructors._exporting import export
     from hsi_xr.reconstructors._importing import import_published
     from hsi_xr.reconstructors._weights import save_model
 
 _HOMES = {
     **dict.fromkeys(("Noise", "Reconstructor", "SceneFacts"), "_base"),
-    **{"import_published": "_importing", "save_model": "_weights"},
+    **{"export": "_exporting", "import_published": "_importing", "save_model": "_weights"},
 }
 __all__ = [
     "Card",
     "Noise",
     "Reconstructor",
     "SceneFacts",
+    "export",
     "import_published",
     "models",
     "save_model",

@@ -107,7 +107,7 @@ _REQUIRED = {
     **{"parameters": int, "memory_bytes_per_pixel": int, "licence": str},
 }
 
-WEIGHTS, CARD = "model.safetensors", "card.json"
+WEIGHTS, CARD, ITEM = "model.safetensors", "card.json", "mlm-item.json"
 """Names in the folder of a model; elsewhere a card has the name of its weights."""
 
 

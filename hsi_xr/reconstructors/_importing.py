@@ -25,11 +25,9 @@ from hsi_xr.errors import (
 )
 from hsi_xr.networks import published
 from hsi_xr.reconstructors import _measure, _registry
-from hsi_xr.reconstructors._card import CARD, WEIGHTS, Card, as_json, read
+from hsi_xr.reconstructors._card import CARD, ITEM, WEIGHTS, Card, as_json, read
 from hsi_xr.reconstructors._mlm import mlm_item
 from hsi_xr.reconstructors._weights import parameters, save_model
-
-ITEM = "mlm-item.json"
 
 
 def import_published(

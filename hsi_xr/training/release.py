@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr.reconstructors import _measure
-from hsi_xr.reconstructors._card import CARD, WEIGHTS, as_json, read
+from hsi_xr.reconstructors._card import CARD, ITEM, WEIGHTS, as_json, read
 from hsi_xr.reconstructors._mlm import mlm_item
 from hsi_xr.reconstructors._weights import parameters, save_model
 from hsi_xr.training import begin, checkpoints
 from hsi_xr.training.loop import BEST, LAST, Training
-
-ITEM = "mlm-item.json"
 
 
 def release(training: Training, *, measure: bool = True) -> Path:

@@ -38,7 +38,7 @@ def test_the_calibrated_cube_its_deviation_and_its_item_are_written(estimate, pa
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [str(out / "cube.tif"), str(out / "cube.json")]
     assert {path.name for path in out.iterdir()} == {
-        *("cube.tif", "cube.qml", "cube.json", "cube_std.tif")
+        *("cube.tif", "cube.qml", "cube.json", "cube.png", "cube_std.tif")
     }
     for name in ("cube.tif", "cube_std.tif"):
         before = hsi_xr.open(estimate.with_name(name)).values

@@ -10,8 +10,8 @@ import pytest
 from tests.command_line import run
 
 COMMANDS = [
-    *("calibrate", "cameras", "demo", "evaluate", "evaluate-snapshots"),
-    *("info", "models", "reconstruct", "train"),
+    *("calibrate", "cameras", "convert", "demo", "evaluate", "evaluate-snapshots"),
+    *("info", "models", "reconstruct", "train", "validate"),
 ]
 
 

@@ -19,6 +19,7 @@ from tests.command_line import TRANSFORM, run, write_scene
 from tests.scenes import CAMERA, ground, photographed, save
 
 TAKEN = ("--datetime", "2026-01-02T03:04:05Z")
+BESIDE = {"cube.tif", "cube.qml", "cube.json", "cube.png"}
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -34,7 +35,7 @@ def test_the_cube_and_its_item_are_written_and_named_on_stdout(scene, out):
     result = run("reconstruct", scene, out / "cube.tif", *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [str(out / "cube.tif"), str(out / "cube.json")]
-    assert names(out) == {"cube.tif", "cube.qml", "cube.json"}
+    assert names(out) == BESIDE
     with rasterio.open(out / "cube.tif") as cube, rasterio.open(scene) as rgb:
         assert (cube.shape, cube.crs, cube.transform) == (rgb.shape, rgb.crs, rgb.transform)
         assert (cube.count, cube.dtypes[0]) == (31, "int16")
@@ -267,14 +268,14 @@ def test_a_scene_of_nothing_is_invalid_data(reconstruct, tmp_path, out):
     assert names(out) == set()
 
 
-@pytest.mark.parametrize("there", ["cube.tif", "cube.json"])
+@pytest.mark.parametrize("there", ["cube.tif", "cube.json", "cube.png"])
 def test_what_is_there_is_not_replaced_unless_that_was_asked_for(reconstruct, scene, out, there):
     (out / there).write_text("mine")
     refused(reconstruct(scene, out / "cube.tif", *TAKEN), 2, there)
     assert (out / there).read_text() == "mine"
     assert names(out) == {there}
     assert reconstruct(scene, out / "cube.tif", *TAKEN, "--overwrite").exit_code == 0
-    assert names(out) == {"cube.tif", "cube.qml", "cube.json"}
+    assert names(out) == BESIDE
     assert json.loads((out / "cube.json").read_text())["id"] == "cube"
 
 
@@ -371,7 +372,7 @@ def test_a_known_camera_sees_the_scene_in_the_cube(reconstruct, tmp_path, out):
     scene = reflectance_scene(tmp_path / "scene.tif")
     result = reconstruct(scene, out / "cube.tif", *HELD, *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert names(out) == {"cube.tif", "cube.qml", "cube.json", "cube_residual.tif"}
+    assert names(out) == {*BESIDE, "cube_residual.tif"}
     assert 0 <= pixels(out / "cube_residual.tif").max() <= 0.5 / 255
     with rasterio.open(out / "cube.tif") as cube:
         made = cube.tags(ns="HSI_XR")

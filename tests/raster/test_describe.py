@@ -17,6 +17,7 @@ from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.raster import place
 from hsi_xr.raster.describe import SCHEMAS
 from hsi_xr.raster.labels import instant
+from hsi_xr.raster.thumbnail import thumbnail
 from tests.stac_validation import SCHEMAS as SCHEMA_FOLDER
 from tests.stac_validation import validate
 
@@ -170,18 +171,23 @@ def test_siblings_of_the_same_run_become_assets(tmp_path):
     sampled = cube(hsi_xr_samples=4, datetime=TAKEN)
     sampled["reflectance_std"] = sampled["reflectance"] / 10
     product = hsi_xr.write(sampled, tmp_path / "cube.tif")
-    (tmp_path / "cube.png").write_bytes(b"a picture")
+    thumbnail(product)
     assets = hsi_xr.describe(product, href="https://example.com/a/cube.tif").to_dict()["assets"]
     assert set(assets) == {"reflectance", "uncertainty", "thumbnail"}
     assert assets["uncertainty"]["href"] == "https://example.com/a/cube_std.tif"
     assert assets["uncertainty"]["roles"] == ["data", "uncertainty"]
     assert not any("eo:common_name" in band for band in assets["uncertainty"]["bands"])
     assert assets["thumbnail"]["proj:code"] is None
+    assert "no photograph" in assets["thumbnail"]["title"]
 
 
 def test_a_sibling_of_another_run_is_left_out(tmp_path, product):
-    other = cube(hsi_xr_seed=8)
-    shutil.copy(hsi_xr.write(other, tmp_path / "other.tif"), tmp_path / "cube_std.tif")
+    other = hsi_xr.write(cube(hsi_xr_seed=8), tmp_path / "other.tif")
+    shutil.copy(other, tmp_path / "cube_std.tif")
+    thumbnail(other)
+    shutil.copy(other.with_suffix(".png"), tmp_path / "cube.png")
+    assert set(hsi_xr.describe(product).assets) == {"reflectance"}
+    (tmp_path / "cube.png").write_bytes(b"a picture of somebody's")
     assert set(hsi_xr.describe(product).assets) == {"reflectance"}
 
 

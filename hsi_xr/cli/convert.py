@@ -1,0 +1,122 @@
+"""`hsi-xr convert`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hsi_xr.cli import _console, _options, _progress
+
+_OF_CONVERSIONS = ("model", "device")
+"""Options of a run that a conversion has by itself."""
+
+
+def _factors(
+    ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> float | dict[str, float] | None:
+    """One factor, or one for each data type."""
+    try:
+        pairs = [text.rpartition("=") for text in texts]
+        factors = {dtype: float(factor) for dtype, _, factor in pairs}
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; give e.g. 1e-4, or uint16=1e-4") from error
+    if "" in factors and len(texts) > 1:
+        raise click.BadParameter("give one factor, or one for each data type, e.g. uint16=1e-4")
+    return factors.get("", factors or None)
+
+
+@click.command("convert")
+@click.argument("sources", nargs=-1, required=True, metavar="SRC...")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DST_DIR")
+@click.option("--asset", metavar="KEY", help="Of STAC items [default: visual, rgb, or the only].")
+@click.option("--as-mosaic", is_flag=True, help="SRC are tiles of one: no seam at their borders.")
+@click.option("--vrt", is_flag=True, help="mosaic.vrt over all products, too.")
+@click.option(
+    "--input-scale",
+    multiple=True,
+    callback=_factors,
+    metavar="[DTYPE=]FACTOR",
+    help="Factor from stored numbers to reflectance or to 0..1; by data type where that differs.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Pictures at once on each device.",
+)
+@click.option("--licence", metavar="SPDX", help="Of the products, for the collection.")
+@click.option("--id", "collection", help="Of the collection [default: DST_DIR's name].")
+@click.option("--title", help="Of the collection.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first picture that fails.")
+@_options.pictures
+@_options.run
+@_options.output
+@_progress.option
+@_console.options
+def command(
+    sources: tuple[str, ...],
+    folder: Path,
+    pictures: _options.Pictures,
+    run: _options.Run,
+    output: _options.Output,
+    mode: str,
+    fail_fast: bool,
+    **given: Any,
+) -> None:
+    """Estimate the hyperspectral cubes of many RGB pictures, with a STAC collection over all.
+
+    SRC are files, folders, patterns ('tiles/**/*.tif'), STAC collections or items, lists of items
+    (.json), or lists of these (.txt). DST_DIR gets a folder for each picture, collection.json, the
+    model, and manifest.jsonl, by which --resume goes on where a run has stopped. --device takes
+    several, as in cuda:0,cuda:1.
+
+    Pictures that fail are listed with their reasons while the rest goes on, and the exit status
+    is 1.
+    """
+    import hsi_xr
+    from hsi_xr.errors import Incomplete
+
+    shared = asdict(run)
+    own = {name: shared.pop(name) for name in _OF_CONVERSIONS}
+    how = hsi_xr.Conversion(
+        model=own["model"],
+        devices=tuple(own["device"].split(",")),
+        options={
+            **shared,
+            "radiometry": pictures.radiometry,
+            "allow_ungeoreferenced": pictures.allow_ungeoreferenced,
+        },
+        rgb=pictures.bands,
+        nodata=pictures.src_nodata,
+        datetime=output.datetime,
+        stac=output.stac is not False,
+        storage={
+            "dtype": output.dtype,
+            "scale": output.scale,
+            "format": output.format,
+            "creation_options": output.creation_options,
+        },
+        **given,
+    )
+    try:
+        with _progress.progress(mode) as report:
+            outcome = hsi_xr.convert(
+                sources,
+                folder,
+                how,
+                resume=output.resume,
+                overwrite=output.overwrite,
+                fail_fast=fail_fast,
+                progress=report,
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("What is done is kept: --resume goes on from there.") from None
+    for path in (outcome.collection, outcome.vrt):
+        if path is not None:
+            click.echo(path)
+    if _console.Console.current().verbosity >= 0 or outcome.failures:
+        click.echo(outcome.table(), err=True)
+    if failed := len(outcome.failures):
+        raise Incomplete(f"{failed} of {failed + len(outcome.done) + len(outcome.before)} failed")

@@ -1,0 +1,1 @@
+"""Many pictures into a collection of products."""

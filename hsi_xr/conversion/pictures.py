@@ -1,0 +1,98 @@
+"""Directories, patterns, lists and STAC objects -> the pictures that they mean."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+
+from hsi_xr.conversion.how import Failure, Picture, fit
+from hsi_xr.conversion.stac_input import from_stac
+from hsi_xr.errors import HsiError, UnreadableFile, UsageError
+
+RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
+RESERVED = ("models",)
+"""Folders of a collection that hold no product."""
+
+Found = Picture | Failure
+
+
+def pictures(
+    sources: Sequence[str], *, asset: str | None = None, outside: Path | None = None
+) -> tuple[list[Picture], list[Failure]]:
+    """All pictures of all sources, in order, and what leads to none.
+
+    Args:
+        sources: Files, URLs, folders (the rasters right in them), patterns such as
+            `tiles/**/*.tif`, STAC collections, catalogues, items and lists of items (.json), and
+            lists of all these (.txt, one a line).
+        asset: The key of the asset of items; None takes the one that is a picture.
+        outside: A folder whose files are no pictures, since products go there.
+
+    Raises:
+        UnreadableFile: A source is nothing, or holds no picture.
+        UsageError: Two pictures would become products of one name.
+    """
+    found = [each for source in sources for each in _of(source, asset, outside)]
+    good = [each for each in found if isinstance(each, Picture)]
+    _check_names(good)
+    return good, [each for each in found if isinstance(each, Failure)]
+
+
+def _of(source: str, asset: str | None, outside: Path | None) -> Iterable[Found]:
+    path = Path(source)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in RASTERS)
+        return _some(files, outside, f"the folder {source!r} has no {', '.join(RASTERS)} in it")
+    if has_magic(source) and not path.exists() and "://" not in source:
+        files = sorted(Path(file) for file in glob(source, recursive=True))
+        return _some(files, outside, f"nothing is called {source!r}")
+    ending = source.partition("?")[0].rpartition(".")[2].lower()
+    if ending == "txt":
+        return _listed(path, asset, outside)
+    if ending in ("json", "geojson"):
+        return from_stac(source, asset)
+    return [Picture(id=_name(source), href=source)]
+
+
+def _some(files: Iterable[Path], outside: Path | None, nothing: str) -> list[Found]:
+    own = outside.resolve() if outside is not None else None
+    kept = [file for file in files if own is None or own not in file.resolve().parents]
+    if not kept:
+        raise UnreadableFile(f"{nothing}; give rasters, e.g. 'tiles/**/*.tif'")
+    return [Picture(id=_name(str(file)), href=str(file)) for file in kept]
+
+
+def _listed(path: Path, asset: str | None, outside: Path | None) -> Iterator[Found]:
+    """One source a line, relative to the list; a source that is nothing fails by itself."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"the list {str(path)!r} cannot be read ({error})") from error
+    for line in map(str.strip, lines):
+        if not line or line.startswith("#"):
+            continue
+        source = line if "://" in line or line.startswith("/") else str(path.parent / line)
+        try:
+            yield from _of(source, asset, outside)
+        except HsiError as error:
+            yield Failure(line, str(error))
+
+
+def _name(href: str) -> str:
+    return fit(Path(href.partition("?")[0]).stem)
+
+
+def _check_names(found: Sequence[Picture]) -> None:
+    """Before any work: a later product would replace an earlier one."""
+    by_name = defaultdict(list)
+    for picture in found:
+        by_name[picture.id.casefold()].append(picture)  # as some file systems see names
+    for name, ones in by_name.items():
+        if name in RESERVED:
+            raise UsageError(f"{ones[0].href!r} would become {name!r}, where models lie; rename it")
+        if len(ones) > 1:
+            raise UsageError(
+                f"{len(ones)} pictures would become {ones[0].id!r}: "
+                f"{', '.join(repr(picture.href) for picture in ones[:3])}; convert them into "
+                "different folders, or rename them"
+            )

@@ -1,0 +1,93 @@
+"""Many pictures at once: reads, networks and writes of different pictures overlap.
+
+A device has its threads here and one owner in the engine, where the tiles of all threads meet.
+Which device a picture runs on depends on its place in the list alone, so that a run that is begun
+again makes the same products.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from time import monotonic
+
+from hsi_xr.conversion.how import Failure
+from hsi_xr.conversion.inspecting import Inspected
+from hsi_xr.errors import HsiError
+from hsi_xr.raster.write import Progress
+
+Make = Callable[[Inspected, str, Progress], None]
+"""Picture, device, report of its pixels -> its files."""
+
+
+class Running:
+    """The pictures that are still to be made, on their devices."""
+
+    def __init__(
+        self, tiles: Sequence[tuple[Inspected, str]], make: Make, *, jobs: int, told: "Told"
+    ) -> None:
+        self._tiles = tiles
+        self._make = make
+        self._jobs = jobs
+        self._told = told
+        self._stopped = threading.Event()
+
+    def finished(self) -> Generator[tuple[Inspected, Failure | None, float], None, None]:
+        """Pictures as they are finished, why they failed if they did, and their seconds.
+
+        Where the caller stops, or anything else than a bad picture goes wrong, pictures that run
+        stop at their next block, and keep what they have for another run.
+        """
+        devices = dict.fromkeys(device for _, device in self._tiles)
+        with ExitStack() as stack:
+            pools = {
+                device: stack.enter_context(
+                    ThreadPoolExecutor(self._jobs, thread_name_prefix=f"hsi-xr-{device}")
+                )
+                for device in devices
+            }
+            stack.callback(self._stop, pools.values())
+            futures: dict[Future[tuple[Failure | None, float]], Inspected] = {
+                pools[device].submit(self._one, tile, device): tile for tile, device in self._tiles
+            }
+            for future in as_completed(futures):
+                yield (futures[future], *future.result())
+
+    def _stop(self, pools: Iterable[ThreadPoolExecutor]) -> None:
+        self._stopped.set()
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _one(self, tile: Inspected, device: str) -> tuple[Failure | None, float]:
+        began = monotonic()
+
+        def report(done: int, total: int) -> None:
+            if self._stopped.is_set():
+                raise KeyboardInterrupt  # which `write` keeps its unfinished files at
+            self._told.of(tile.picture.id, done)
+
+        try:
+            self._make(tile, device, report)
+        except (HsiError, OSError) as error:
+            return Failure(tile.picture.id, str(error)), monotonic() - began
+        finally:
+            self._told.of(tile.picture.id, tile.pixels)
+        return None, monotonic() - began
+
+
+class Told:
+    """How many pixels of all pictures are done, told by many threads."""
+
+    def __init__(self, report: Progress | None, total: int, done: int) -> None:
+        self._report = report
+        self._total = total
+        self._before = done
+        self._done: dict[str, int] = {}
+        self._telling = threading.Lock()
+
+    def of(self, id: str, done: int) -> None:
+        """A picture is that far."""
+        with self._telling:
+            self._done[id] = done
+            if self._report is not None:
+                self._report(self._before + sum(self._done.values()), self._total)

@@ -1,0 +1,119 @@
+"""A small picture of a product in natural colour, made of nothing but the product's own bands."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsi_xr.raster import labels, wavelengths
+from hsi_xr.raster.disk import sync, writing
+from hsi_xr.raster.product import Product
+from hsi_xr.raster.source import open_raster
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
+
+SIDE = 256
+"""Pixels of the longer side, at most."""
+TITLE = "Estimated spectra in natural colour"
+_ABOUT = (
+    "Bands {red:g}, {green:g} and {blue:g} nm of the estimate, bright up to their {share}th "
+    "percentile; made of the model's estimate, not a photograph"
+)
+_SHARE = 98
+"""Per cent of the numbers that are not cut: a few roofs must not darken a scene."""
+_RUN = "hsi_xr_run"
+
+
+def thumbnail(path: Path) -> Path | None:
+    """Write `<stem>.png` beside a product, complete or not at all; transparent without data.
+
+    Returns:
+        Its path, or None where no three bands are red, green and blue, or no pixel is valid.
+
+    Raises:
+        InvalidData: The file is no product of hsi_xr.
+        DestinationUnwritable: The disk is full, or the folder read-only.
+    """
+    product = Product.read(path)
+    centres = [1000 * centre for centre in product.centres if centre]
+    shown = wavelengths.default_bands(centres) if len(centres) == len(product.centres) else None
+    picture = None if shown is None else _natural_colour(path, shown, product.scale)
+    if shown is None or picture is None:
+        return None
+    colours = dict(zip(("red", "green", "blue"), (centres[band - 1] for band in shown)))
+    told = {
+        "Title": TITLE,
+        "Description": _ABOUT.format(**colours, share=_SHARE),
+        _RUN: _run(product),
+    }
+    return _save(picture, path.with_suffix(".png"), told)
+
+
+def thumbnail_of(product: Product) -> Path | None:
+    """The picture beside a product, unless it is left from another run or is none of ours."""
+    from rasterio.errors import RasterioIOError
+
+    path = product.path.with_suffix(".png")
+    try:
+        with open_raster(str(path)) as src:
+            return path if src.tags().get(_RUN) == _run(product) else None
+    except RasterioIOError:
+        return None
+
+
+def _run(product: Product) -> str:
+    """What all files of one run have in common, in short."""
+    return hashlib.sha256(labels.compact(dict(product.config)).encode()).hexdigest()
+
+
+def _natural_colour(path: Path, bands: tuple[int, int, int], scale: float) -> NDArray[Any] | None:
+    """(4, rows, columns) uint8: red, green, blue as sRGB, and where there is data."""
+    with open_raster(str(path)) as src:
+        shape = _small(src)
+        read = {"indexes": list(bands), "out_shape": (3, *shape)}
+        stored = src.read(**read, masked=True, resampling=_average())
+    valid = ~np.asarray(np.ma.getmaskarray(stored).any(axis=0))
+    if not valid.any():
+        return None
+    numbers = stored.filled(0).astype("float32") * scale
+    brightest = max(float(np.percentile(numbers[:, valid], _SHARE)), 1e-6)
+    linear = (numbers / brightest).clip(0, 1)
+    coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    picture = np.rint(255 * np.concatenate([coded, valid[None]])).astype("uint8")
+    picture[:3, ~valid] = 0
+    return picture
+
+
+def _small(src: "DatasetReader") -> tuple[int, int]:
+    share = min(1.0, SIDE / max(src.shape))
+    rows, columns = (max(1, round(length * share)) for length in src.shape)
+    return rows, columns
+
+
+def _average() -> Any:
+    from rasterio.enums import Resampling
+
+    return Resampling.average
+
+
+def _save(picture: NDArray[Any], path: Path, told: dict[str, str]) -> Path:
+    import rasterio.shutil
+    from rasterio.io import MemoryFile
+
+    part = path.with_suffix(".part.png")
+    layout = {"driver": "GTiff", "dtype": "uint8", "photometric": "rgb", "alpha": "yes"}
+    count, rows, columns = picture.shape
+    with writing(path), MemoryFile() as memory:
+        with open_raster(
+            memory.name, "w", count=count, height=rows, width=columns, **layout
+        ) as file:
+            file.write(picture)
+            file.update_tags(**told)
+        rasterio.shutil.copy(memory.name, str(part), driver="PNG", WRITE_METADATA_AS_TEXT="YES")
+        part.with_name(f"{part.name}.aux.xml").unlink(missing_ok=True)
+        sync(part)
+        part.replace(path)
+    return path

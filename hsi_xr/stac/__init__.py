@@ -1,0 +1,1 @@
+"""Collections of products, and what is wrong with files, items and collections."""
