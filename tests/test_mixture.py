@@ -68,6 +68,11 @@ def test_where_brightness_tells_nothing_twice_the_light_is_twice_the_spectrum():
     torch.testing.assert_close(two.deviation, 2 * one.deviation)
 
 
+def test_the_mean_alone_is_that_of_the_belief():
+    seen, rgb = _mixture().seen_by(_camera(), noise=torch.tensor(0.01)), _rgb()
+    torch.testing.assert_close(seen.expect(rgb, SURE), seen.believe(rgb, SURE).mean)
+
+
 def test_a_pixel_depends_on_itself_alone(monkeypatch):
     seen, rgb = _mixture().seen_by(_camera(), noise=torch.tensor(0.01)), _rgb(13, 11)
     whole = seen.believe(rgb, SURE)

@@ -10,7 +10,7 @@ from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors._weights import load_model
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 
-SMALL = Config(gaussians=4, cameras=3)
+SMALL = Config(gaussians=4, cameras=3, steps=1)
 
 
 def _model(config=SMALL):
