@@ -109,8 +109,8 @@ class Belief:
     deviation: Tensor
     """The same shape: standard deviation of the spectra that look like this."""
     strange: Tensor
-    """(batch, 1, rows, columns): 0 where a Gaussian has this colour within `NEAR` deviations; towards
-    1 where only the broad one has it, or the nearest is farther."""
+    """(batch, 1, rows, columns): 0 where a Gaussian has this colour within `NEAR` deviations;
+    towards 1 where only the broad one has it, or the nearest is farther."""
 
 
 @dataclass(frozen=True)
