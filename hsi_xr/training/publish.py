@@ -24,7 +24,7 @@ from hsi_xr.spectra import Bands
 from hsi_xr.training import doubt, sources
 from hsi_xr.training.batches import Source, as_tensor
 from hsi_xr.training.default import HELD_OUT_CAMERAS, material
-from hsi_xr.training.score import Case, cases, reconstruct, table
+from hsi_xr.training.score import Case, by_band, cases, reconstruct, table
 from hsi_xr.training.simulate import Shot, spectra
 
 STEPS = (0, 1, 2, 5)
@@ -179,6 +179,11 @@ def card_of(
         "definition": DEFINITION,
         "model": table(of, partial(reconstruct, model)),
         "root_polynomial_alone": yardstick(of, fits),
+    }
+    scores["by_band"] = {
+        case.name: by_band(case, partial(reconstruct, model))
+        for case in of
+        if "camera known" in case.name
     }
     if trained:
         pictures_of = [case for case in of if "linear" not in case.name]
