@@ -44,7 +44,8 @@ def reconstruct(
             is fastest and holds best on unseen ground; 1, 2 or 5 refine pictures with it, which its
             card scores, too.
         samples: 1 is the estimate alone; more add `reflectance_std`. The default model tells its
-            deviation itself, calibrated on held-out ground, at the cost of one run whatever the
+            deviation itself, calibrated on simulated pictures of the ground that it learned from
+            (what it holds of other ground is in its card), at the cost of one run whatever the
             number; others are drawn from so often, and theirs is the spread of the draws.
         out_of_domain: Tell, as `out_of_domain`, how unlike a pixel's colour is to all spectra that
             the model learned from: 0 is like them, 1 is where not to trust the estimate.

@@ -116,3 +116,8 @@ def test_consistency_holds_of_the_estimate_and_residuals_tell():
     )
     assert float(held["rgb_residual"].max()) <= 0.5 / 255
     assert torch.tensor(held["reflectance_std"].values).isfinite().all()
+
+
+def test_the_number_of_samples_does_not_matter_to_it():
+    few, many = (hsi_xr.reconstruct(_scene(), samples=n).compute() for n in (2, 9))
+    np.testing.assert_array_equal(few["reflectance_std"], many["reflectance_std"])

@@ -74,7 +74,8 @@ class GuidedPosterior(Reconstructor):
         self.tempers = torch.nn.Parameter(torch.ones(3, config.bands), requires_grad=False)
         """What deviations are multiplied by: of a known camera, an unknown one, a picture."""
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
-        self.camera: Tensor | None = None
+        self.camera: Tensor | None
+        self.register_buffer("camera", None, persistent=False)  # goes where the model goes
 
     @property
     def stride(self) -> int:

@@ -92,6 +92,31 @@ def test_the_camera_matters_and_an_unknown_one_adds_doubt():
     assert unknown.deviation.mean() > mean
 
 
+def test_a_camera_goes_where_the_model_goes_and_is_no_weight():
+    model = _model()
+    names = [*model.state_dict()]
+    model.sense(model.development.cameras[1])
+    assert model.double().camera.dtype == torch.float64 and [*model.state_dict()] == names
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("picture", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_gpu_believes_what_the_cpu_does(picture, known):
+    rgb, found = _rgb(), []
+    colours = palette(rgb) if picture else None
+    for device in ("cpu", "cuda"):
+        model = _model()
+        model.sense(model.development.cameras[1] if known else None)
+        seen, on = rgb.to(device), model.to(device)
+        told = None if colours is None else colours.to(device)
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            facts = on.survey(seen, torch.ones_like(seen[:, :1]), told)
+            found.append(on.believe(seen, facts).mean.cpu())
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
+
+
 def test_doubt_about_the_level_is_in_the_deviation():
     model = _model()
     _, facts, estimate = _whole(model)
