@@ -17,7 +17,7 @@ from torch.nn import functional
 from hsi_xr import regression
 from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors._base import Estimate
-from hsi_xr.reconstructors._measure import TOLERANCE, Probe, memory, quilt
+from hsi_xr.reconstructors._measure import TOLERANCE, Probe, memory, quilt, reaches
 from hsi_xr.reconstructors._weights import parameters, save_model
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 from hsi_xr.spectra import Bands
@@ -165,14 +165,9 @@ def card_of(
         "step_choices": list(STEPS) if trained else [0],
         "reach": {"survey": True, "context": None},
     }
-    reaches = {n: Probe(in_steps(model, n), card).reach(pictures) for n in card["step_choices"]}
-    for steps, each in reaches.items():
-        if each["tolerance"] > TOLERANCE:
-            raise ValueError(f"no halo keeps {steps} steps within {TOLERANCE} of the whole: {each}")
-    reach = {
-        **reaches[model.config.steps],
-        "halo_by_steps": {str(steps): each["halo"] for steps, each in reaches.items()},
-    }
+    reach = reaches(partial(in_steps, model), card, pictures)
+    if reach["tolerance"] > TOLERANCE:
+        raise ValueError(f"no halo keeps a tile within {TOLERANCE} of the whole: {reach}")
     of = cases(folder, bands)
     fits = classical(source, torch.Generator().manual_seed(3))
     scores: dict[str, Any] = {
