@@ -221,7 +221,8 @@ def _strangeness(card: Card, *, asked: bool) -> bool:
 def run_of(job: Job) -> str:
     """What else a survey depends on, as text."""
     camera = "unknown" if job.response is None else job.response.sha256[:12]
-    return f"camera {camera}, steps {'as the card says' if job.steps is None else job.steps}"
+    steps = "as the card says" if job.steps is None else job.steps
+    return f"camera {camera}, steps {steps}, seed {job.seed}"
 
 
 _WHY_NOT = {

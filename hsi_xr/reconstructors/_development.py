@@ -41,6 +41,9 @@ GROUND, GROUND_SPREAD = -0.35, 0.7
 Scenes have gaps and shadows; the mean is that of the training plots' own pictures, -.39 and -.28 at
 their two sites."""
 
+NINETY = 1.645
+"""Deviations on either side that hold 90 % of a normal distribution."""
+
 LINEAR_NOISE, DISPLAY_NOISE = 0.004, 0.02
 """Of a channel over the brightness."""
 
@@ -142,7 +145,7 @@ def _by_gaussian(looked: Seen, rgb: Tensor) -> Tensor:
 
 
 def _level(looked: Seen, share: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Logarithm of the gain of a picture over reflectance, and relative error to be expected.
+    """Logarithm of the gain of a picture over reflectance, and the deviation that holds 90 % of it.
 
     Either nothing was done to the brightness; or it was raised by what is usual for flights; or
     each picture was exposed for display and tells nothing of it. Ground of these colours is about
@@ -158,8 +161,9 @@ def _level(looked: Seen, share: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
     likely = likely / likely.sum()
     weight = (likely * gains.exp()).cumsum(0)
     best = gains[(weight < weight[-1] / 2).sum()]
-    wrong = (best - gains).exp() - 1
-    return best, (likely @ wrong.square()).sqrt().clamp(max=2)
+    wrong, order = ((best - gains).exp() - 1).abs().sort()
+    ninety = wrong[(likely[order].cumsum(0) < 0.9).sum().clamp(max=len(gains) - 1)]
+    return best, (ninety / NINETY).clamp(max=2)
 
 
 def _bell(x: Tensor, mean: Tensor | float, spread: float) -> Tensor:

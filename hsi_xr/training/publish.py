@@ -27,6 +27,11 @@ from hsi_xr.training.default import HELD_OUT_CAMERAS, material
 from hsi_xr.training.score import Case, by_band, cases, reconstruct, table
 from hsi_xr.training.simulate import Shot, spectra
 
+INFRARED = (
+    "Cameras are taken as blind beyond 780 nm, where their measured curves end; infrared is told "
+    "only by what is usual for the visible part of a spectrum."
+)
+
 STEPS = (0, 1, 2, 5)
 """That the chain may be run in."""
 
@@ -211,6 +216,8 @@ def main() -> None:
     source = material(options.data, bands)
     doubt.temper(model, source, torch.Generator().manual_seed(2))
     card = card_of(model, options.data, source, bands, trained=trained)
+    if bands.centres[-1] > 780:
+        card["limits"] = [*card["limits"], INFRARED]
     if options.note:
         card["training"] = {**card["training"], "note": options.note}
     save_model(model, options.out, card)
