@@ -123,4 +123,6 @@ def survey(
 def survey_of(planned: Plan) -> Survey:
     """What the tiles of a planned scene share, as its reconstruction would learn it."""
     facts = survey_scene(planned.work, pixels_of(planned))
-    return Survey(facts, planned.card.sha256, str(planned.scene.radiometry), run_of(planned.job))
+    return Survey(
+        facts, planned.card.sha256, str(planned.scene.radiometry), run_of(planned.card, planned.job)
+    )

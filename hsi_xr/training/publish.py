@@ -51,6 +51,7 @@ ABOUT: dict[str, Any] = {
     "refinement after Ding, Zhao, Sun, Liu 2026, R2H-Diff (arXiv:2605.05688); weights by the "
     "hsi_xr project",
     "doubts": True,
+    "senses": True,
     "training": {
         "script": "python -m hsi_xr.training.default",
         "data": [
