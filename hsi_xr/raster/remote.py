@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from hsi_xr.errors import DestinationUnwritable, UsageError
+from hsi_xr.errors import DestinationUnwritable, HsiError, UsageError
 from hsi_xr.extras import require
 
 _NETWORKS = ("/vsis3/", "/vsicurl/", "/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
 _GDAL = {
     "CPL_VSIL_CURL_NON_CACHED": ":".join(_NETWORKS),  # an object may be another one next time
-    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # a bucket may hold a million names
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "0.5",  # seconds, then twice as long each time
 }
@@ -87,7 +86,7 @@ def gdal_environment(path: str) -> Iterator[None]:
 
     with rasterio.Env():
         known = {*os.environ, *getenv()}
-        told = {**_GDAL, **(_s3_of_gdal() if path.startswith(("s3://", "/vsis3/")) else {})}
+        told = {**_GDAL, **_siblings(path), **(_s3_of_gdal() if path.startswith(("s3://", "/vsis3/")) else {})}
         setenv(**{name: value for name, value in told.items() if name not in known})
         yield
 
@@ -101,6 +100,8 @@ def reaching(path: str | Path, trying: str) -> Iterator[None]:
     """
     try:
         yield
+    except HsiError:
+        raise
     except failures() as error:
         raise DestinationUnwritable(
             f"cannot {trying} {str(path)!r} ({error}); {_repair(error)}"
@@ -122,6 +123,15 @@ def _repair(error: Exception) -> str:
             "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         )
     return "check the address and the network (AWS_ENDPOINT_URL, AWS_REGION)"
+
+
+def _siblings(path: str) -> dict[str, str]:
+    """Whether GDAL looks for files beside one: a bucket may hold a million, and an URL is signed.
+
+    It would do so later as well, when it does not know any more how to reach them.
+    """
+    needs_header = without_query(path).lower().endswith(".img")
+    return {} if needs_header else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 
 
 def _endpoint() -> str | None:
