@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hsi_xr.errors import DestinationUnwritable, Incomplete
+from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.raster.disk import sync, writing
 from hsi_xr.raster.draft import readable
 from hsi_xr.raster.image import sibling_paths
 from hsi_xr.raster.labels import domains_of, is_product
 from hsi_xr.raster.ledger import Ledger
-from hsi_xr.raster.remote import failures, reaching
+from hsi_xr.raster.remote import reaching
 from hsi_xr.raster.run import File, Run, discard
+from hsi_xr.raster.sending import send, style_of
 from hsi_xr.raster.source import open_scene
-from hsi_xr.raster.store import metadata_of
-from hsi_xr.raster.style import qgis_style
-from hsi_xr.raster.upload import place
 
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
 """What GDAL would still read beside a file that is not the one they were made for."""
@@ -44,7 +42,7 @@ def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
             for path in (whole, *run.format.beside(whole).values()):
                 _sync_all(path)
     if run.remote is not None:
-        _send(run, finished)
+        send(run, finished)
         if overwrite:
             with reaching(run.remote, "remove what is replaced from"):
                 _remove_stale(run)
@@ -124,56 +122,7 @@ def _replace(run: Run, whole: Path, path: Path) -> None:
 
 def _put_style(run: Run) -> None:
     if run.style is not None:
-        _style(run).replace(run.style)
-
-
-def _style(run: Run) -> Path:
-    """The style of the main file, under a passing name."""
-    assert run.style is not None and run.images[0].shown is not None
-    part = run.folder / run.style.name
-    part.write_text(qgis_style(run.images[0].shown), encoding="utf-8")
-    return part
-
-
-def _send(run: Run, finished: Path) -> None:
-    """Have an object store take all finished files, the main one last."""
-    assert run.remote is not None
-    files = [] if run.style is None else [_style(run)]
-    for file in reversed(run.files):
-        whole = finished / file.path.name
-        files += [*run.format.beside(whole).values(), *_parts(whole)]
-    main = run.final(run.images[0].path)
-    objects = [(file, run.remote / _key(file, finished)) for file in files]
-    try:
-        there = [run.final(path) for path in (main, *(file.path for file in run.files))]
-        replacing = any(path.exists() and not run.sending.exists() for path in there)
-        run.sending.touch()
-        place(
-            objects,
-            run.remote / run.folder.name,
-            root=main if run.format.TOGETHER and files[-1].parent != finished else None,
-            replacing=replacing,
-        )
-    except failures() as error:
-        raise Incomplete(
-            f"{str(main)!r} could not be sent ({error}); all that was computed is kept in "
-            f"{str(run.folder)!r}, and the same call with resume (--resume) goes on from there"
-        ) from error
-
-
-def _parts(whole: Path) -> list[Path]:
-    """A file, or all files of a store, with what opens it last."""
-    if whole.is_file():
-        return [whole]
-    root = metadata_of(whole)
-    others = sorted(path for path in whole.rglob("*") if path.is_file() and path != root)
-    return [*others, root]
-
-
-def _key(file: Path, finished: Path) -> str:
-    """The name of an object, within the folder that all go to."""
-    is_finished = file.is_relative_to(finished)
-    return file.relative_to(finished).as_posix() if is_finished else file.name
+        style_of(run).replace(run.style)
 
 
 def _remove_stale(run: Run) -> None:

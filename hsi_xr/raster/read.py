@@ -60,7 +60,7 @@ def open(
         UnknownName: It has no such variable.
         UsageError: `chunks` is not positive.
     """
-    name = os.fspath(path) if variable is None else _file_of(os.fspath(path), variable)
+    name = str(path) if variable is None else _file_of(str(path), variable)
     changed, size = stamp(name)
     with open_scene(name, variable) as src:
         _check_pixels(src, name)

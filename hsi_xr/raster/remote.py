@@ -86,7 +86,11 @@ def gdal_environment(path: str) -> Iterator[None]:
 
     with rasterio.Env():
         known = {*os.environ, *getenv()}
-        told = {**_GDAL, **_siblings(path), **(_s3_of_gdal() if path.startswith(("s3://", "/vsis3/")) else {})}
+        told = {
+            **_GDAL,
+            **_siblings(path),
+            **(_s3_of_gdal() if path.startswith(("s3://", "/vsis3/")) else {}),
+        }
         setenv(**{name: value for name, value in told.items() if name not in known})
         yield
 

@@ -73,8 +73,9 @@ def read_window(source: Source, rows: slice, columns: slice) -> NDArray[np.float
         valid = _valid(src, source, raw, window)
     except RasterioIOError as error:
         raise UnreadableFile(
-            f"{without_query(source.path)!r} is damaged or truncated: rows {top} to {bottom}, columns {left} to "
-            f"{right} cannot be read ({error.__cause__ or error}); get the file anew"
+            f"{without_query(source.path)!r} is damaged or truncated: rows {top} to {bottom}, "
+            f"columns {left} to {right} cannot be read ({error.__cause__ or error}); "
+            "get the file anew"
         ) from error
     return _as_floats(src, source.bands, raw, valid)
 

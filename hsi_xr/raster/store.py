@@ -61,7 +61,7 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
             cache=False,
             **how,
         )
-    except (*failures(), ValueError, KeyError, RuntimeError) as error:
+    except _wrong() as error:
         name = without_query(path)
         raise UnreadableFile(f"{name!r} cannot be read as {driver} ({error})") from error
     names = [str(name) for name, array in found.data_vars.items() if {*array.dims} in _AXES]
@@ -74,6 +74,11 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
     if (variable or first) not in names:
         raise UnknownName(f"{path!r} has no variable {variable!r}; it has {', '.join(names)}")
     return StoredArray(driver, found, variable or first)
+
+
+def _wrong() -> tuple[type[Exception], ...]:
+    """What xarray and its engines raise of a store that is damaged, absent or out of reach."""
+    return (*failures(), ValueError, KeyError, RuntimeError)
 
 
 def _how_to_open(path: str, driver: str) -> tuple[Any, dict[str, Any]]:
