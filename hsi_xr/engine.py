@@ -6,8 +6,9 @@ scene's side never sees torch.
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from queue import SimpleQueue
@@ -194,7 +195,7 @@ class _Owner:
         noise = self._noise(
             job, np.stack([b.rows for b in batch]), np.stack([b.columns for b in batch])
         )
-        with torch.inference_mode():
+        with _exactly():
             found = self._sampled(job, rgb, noise, self._on_device(batch[0].facts))
             found = _compared(job, found, rgb)
         return list(_numbers(job, found, rgb))
@@ -205,7 +206,7 @@ class _Owner:
         colours = windows.palette
         palette = None if colours is None else torch.from_numpy(colours)[None].to(self.device)
         span = torch.from_numpy(windows.extremes).to(self.device)
-        with torch.inference_mode():
+        with _exactly():
             cube, facts = self._model(job).whole(
                 seen, self._tensor(windows.weights), noise(0), palette=palette, extremes=span
             )
@@ -270,6 +271,22 @@ class _Owner:
             model = model.to(self.device)
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         return self._models[key]
+
+
+@contextmanager
+def _exactly() -> Iterator[None]:
+    """Runs networks in single precision, and leaves other code what it chose.
+
+    By itself a GPU rounds the factors of convolutions to 10 bits (TF32). Logarithms of how likely
+    colours are have large ones that nearly cancel; rounded, spectra err by some per cent.
+    """
+    chosen = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = chosen
 
 
 def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """What was learnt of a scene as a whole: a small value to save, show and hand to another call."""
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,8 +56,10 @@ class Survey:
             "radiometry": self.radiometry,
             "run": self.run,
         }
+        # one entry: the library writes several in any order, and the same survey is the same bytes
+        metadata = {"survey": json.dumps(about, sort_keys=True)}
         arrays = {name: np.ascontiguousarray(array) for name, array in self.facts.items()}
-        save_file(arrays, beside, metadata=about)
+        save_file(arrays, beside, metadata=metadata)
         os.replace(beside, path)
         return path
 
@@ -72,9 +75,9 @@ class Survey:
 
         try:
             with safe_open(path, framework="numpy") as file:
-                about = file.metadata() or {}
+                about = json.loads((file.metadata() or {}).get("survey", "{}"))
                 facts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, ValueError) as error:
             raise UnreadableFile(f"no survey can be read from {str(path)!r}: {error}") from error
         if about.get("format") != _FORMAT:
             raise InvalidData(f"{str(path)!r} is no survey; write one with `survey.save(path)`")

@@ -33,7 +33,8 @@ _DRAWN = {
 _OWN_DOUBT = {
     "long_name": "standard deviation of reflectance about its estimate",
     "comment": "told by the model; calibrated so that the estimate and 1.645 deviations on either "
-    "side hold 90 % of held-out values, as the model's card says of each set",
+    "side hold 90 % of values on ground that it learned from; its card tells what share they hold "
+    "of each held-out set",
 }
 
 STRANGENESS = (

@@ -172,7 +172,7 @@ def plan(
     )
     if survey is not None:
         survey.check(model_sha256=card.sha256, radiometry=str(scene.radiometry), run=run_of(job))
-    return Plan(scene, card, _tiling(scene, card, tile, halo), job, survey, seen_by)
+    return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, seen_by)
 
 
 def _measurement(
@@ -230,7 +230,9 @@ _WHY_NOT = {
 }
 
 
-def _tiling(scene: Scene, card: Card, tile: int | None, halo: int | None) -> Tiling:
+def _tiling(
+    scene: Scene, card: Card, tile: int | None, halo: int | None, steps: int | None
+) -> Tiling:
     rows, columns = scene.rgb.sizes["y"], scene.rgb.sizes["x"]
     if tile is None:
         tile = 0 if rows * columns <= WHOLE else TILE
@@ -241,7 +243,7 @@ def _tiling(scene: Scene, card: Card, tile: int | None, halo: int | None) -> Til
         rows=rows,
         columns=columns,
         tile=tile,
-        halo=card.halo if halo is None else halo,
+        halo=card.halo_in(steps) if halo is None else halo,
         stride=card.stride,
         anchor=anchor_of(scene.transform),
         blend=blend,

@@ -51,10 +51,10 @@ def fit(rgb: Tensor, spectra: Tensor) -> Tensor:
 
 
 def least_squares(a: Tensor, b: Tensor) -> Tensor:
-    """The x of least norm that makes |a x - b| least; on the CPU.
+    """The x of least norm that makes |a x - b| least; worked out on the CPU, wherever they are.
 
     The driver that torch takes by itself, gelsy, begins with pivots that it leaves uninitialised:
     rounding, and where columns depend on each other the answer, follow from what memory held
-    before (https://github.com/pytorch/pytorch/issues/71222).
+    before (https://github.com/pytorch/pytorch/issues/71222). CUDA has neither.
     """
-    return torch.linalg.lstsq(a, b, driver="gelsd").solution
+    return torch.linalg.lstsq(a.cpu(), b.cpu(), driver="gelsd").solution.to(b)

@@ -54,7 +54,7 @@ def survey_scene(work: Work, pixels: Pixels) -> Facts:
 
 
 def _survey(work: Work, pixels: Pixels) -> Facts:
-    work = replace(work, job=replace(work.job, samples=1, measurement=None))
+    work = replace(work, job=replace(work.job, samples=1, strangeness=False, measurement=None))
     if work.tiling.count == 1:
         tiles = [work.tiling.at(0, 0)]
         views = look(pixels, tiles, work.tiling, work.radiometry)

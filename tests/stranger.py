@@ -11,7 +11,7 @@ MODULE = '''
 
 import torch
 
-BATCHES = []
+BATCHES, ROUNDED = [], []
 
 from hsi_xr.reconstructors._base import Reconstructor
 
@@ -24,6 +24,7 @@ class Slope(Reconstructor):
 
     def forward(self, rgb, noise, facts, *, stochastic):
         BATCHES.append(len(rgb))
+        ROUNDED.append(torch.backends.cudnn.allow_tf32)
         if len(rgb) > self.limit:
             raise torch.OutOfMemoryError(f"a batch of {len(rgb)} does not fit")
         grey = rgb.mean(1, keepdim=True) / facts["mean"]

@@ -9,6 +9,7 @@ import xarray as xr
 import hsi_xr
 from hsi_xr import blending
 from hsi_xr.errors import InvalidCheckpoint, UsageError
+from hsi_xr.planning import run_of
 from hsi_xr.raster.blocks import ahead, block_sizes, cut, reader
 from tests.scenes import picture, save, scene
 
@@ -27,7 +28,7 @@ def _survey(image, model) -> hsi_xr.Survey:
     """Facts as given: nothing but the tiles runs."""
     known = {"mean": np.full(1, 0.4, dtype="float32"), "scene/rgb": np.full(3, 0.2, dtype="f4")}
     plan = hsi_xr.plan(image, model)
-    return hsi_xr.Survey(known, plan.card.sha256, str(plan.scene.radiometry))
+    return hsi_xr.Survey(known, plan.card.sha256, str(plan.scene.radiometry), run_of(plan.job))
 
 
 def _cube(image, model, *, tile: int = TILE) -> xr.DataArray:

@@ -11,6 +11,7 @@ import hsi_xr
 from hsi_xr.engine import Request, reconstruct
 from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.graph import pixels_of
+from hsi_xr.planning import run_of
 from hsi_xr.tasks import reconstruct_scene
 from tests.scenes import scene
 
@@ -70,7 +71,7 @@ def test_a_tile_that_never_fits_is_an_error_and_the_owner_serves_on(slope):
         "mean": np.ones(1, dtype="float32"),
         "scene/rgb": np.full(3, 0.2, dtype="float32"),
     }
-    survey = hsi_xr.Survey(known, plan.card.sha256, str(plan.scene.radiometry))
+    survey = hsi_xr.Survey(known, plan.card.sha256, str(plan.scene.radiometry), run_of(plan.job))
     with pytest.raises(UsageError, match="--tile"):
         hsi_xr.reconstruct(image, model, tile=64, survey=survey).compute()
     assert np.isfinite(hsi_xr.reconstruct(scene(20, 24))["reflectance"].compute()).all()
@@ -89,6 +90,18 @@ def test_the_processes_scheduler_gives_what_threads_give(slope):
     cube = hsi_xr.reconstruct(scene(130, 201), slope(), tile=64)["reflectance"]
     threads = cube.compute(scheduler="threads")
     np.testing.assert_allclose(cube.compute(scheduler="processes", num_workers=2), threads)
+
+
+@pytest.mark.parametrize("rows", [20, 130])
+def test_networks_run_in_single_precision_and_other_code_as_it_wishes(slope, rows):
+    """Or a GPU rounds the factors of convolutions to 10 bits."""
+    model = slope()
+    wished = torch.backends.cudnn.allow_tf32
+    hsi_xr.reconstruct(scene(rows, 201), model, tile=64, device="cpu").compute()
+    import stranger_slope
+
+    assert stranger_slope.ROUNDED and not any(stranger_slope.ROUNDED)
+    assert torch.backends.cudnn.allow_tf32 == wished
 
 
 @pytest.mark.gpu

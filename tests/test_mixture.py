@@ -68,6 +68,11 @@ def test_where_brightness_tells_nothing_twice_the_light_is_twice_the_spectrum():
     torch.testing.assert_close(two.deviation, 2 * one.deviation)
 
 
+def test_the_mean_alone_is_that_of_the_belief():
+    seen, rgb = _mixture().seen_by(_camera(), noise=torch.tensor(0.01)), _rgb()
+    torch.testing.assert_close(seen.expect(rgb, SURE), seen.believe(rgb, SURE).mean)
+
+
 def test_a_pixel_depends_on_itself_alone(monkeypatch):
     seen, rgb = _mixture().seen_by(_camera(), noise=torch.tensor(0.01)), _rgb(13, 11)
     whole = seen.believe(rgb, SURE)
@@ -87,12 +92,13 @@ def test_doubt_about_the_camera_makes_spectra_less_sure():
 
 
 def test_colours_that_no_spectrum_has_are_strange():
-    mixture = _mixture()
+    mixture, camera = _mixture(), _camera()
     mixture.factor.data[0] *= 20
-    seen = mixture.seen_by(_camera(), noise=torch.tensor(0.004))
-    grey = torch.full((1, 3, 1, 1), 0.2)
+    mixture.share.data[0] -= 3
+    seen = mixture.seen_by(camera, noise=torch.tensor(0.004))
+    own = 0.1 * torch.einsum("cb,b->c", camera, mixture.shape[2]).view(1, 3, 1, 1)
     green = torch.tensor([0.02, 0.5, 0.02]).view(1, 3, 1, 1)
-    usual, odd = (float(seen.believe(rgb, SURE).strange) for rgb in (grey, green))
+    usual, odd = (float(seen.believe(rgb, SURE).strange) for rgb in (own, green))
     assert usual < 0.2 and odd > 0.99
 
 

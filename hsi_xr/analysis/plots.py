@@ -67,7 +67,7 @@ def plot_spectrum(
     if isinstance(pixel, xr.Dataset) and "reflectance_std" in pixel:
         spread = _NINETY * np.asarray(pixel["reflectance_std"].values)[order]
         low, high = values - spread, values + spread
-        name = f"± {_NINETY} sd of samples"
+        name = f"± {_NINETY} sd"
         told = {text.get_label() for text in axes.collections}
         axes.fill_between(
             nm, low, high,

@@ -161,7 +161,7 @@ _RUN = (
     click.option(
         "--steps",
         type=int,
-        help="Of the model's chain; 0 of the default one is fast [default: as its card says].",
+        help="Of the model's chain [default: as its card says; 0 for the default model].",
     ),
     click.option(
         "--samples",

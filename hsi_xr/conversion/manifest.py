@@ -80,7 +80,7 @@ class Manifest:
         Raises:
             UsageError: Naming what differs.
         """
-        if differing := differences(self.config, config):
+        if differing := differences(_flat(self.config), _flat(config)):
             raise UsageError(
                 f"the products in {str(self.path.parent)!r} were made otherwise: "
                 f"{'; '.join(differing)}. Repeat the call as it was, choose another folder, or "
@@ -97,6 +97,17 @@ class Manifest:
                 f"{len(changed)} pictures are not those any more that were converted: {names}; "
                 "bring them back, or begin anew with --overwrite"
             )
+
+
+def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested tables with their keys joined by dots, so that a difference is told alone."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{above}{key}.")
+        else:
+            found[f"{above}{key}"] = value
+    return found
 
 
 def opened(

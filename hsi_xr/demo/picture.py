@@ -143,7 +143,7 @@ def _spectrum(axes: "Axes", view: View, number: int, name: str) -> None:
         spread = 2 * view.spreads[name]
         axes.fill_between(
             nm, estimate - spread, estimate + spread,
-            color=colour, alpha=0.22, linewidth=0, label="± 2 sd of samples",
+            color=colour, alpha=0.22, linewidth=0, label="± 2 sd, as the model tells",
         )  # fmt: skip
     axes.plot(nm, truth, color=_INK, linewidth=1.8, linestyle=(0, (5, 2)), label="truth")
     axes.plot(nm, estimate, color=colour, linewidth=2.4, label="model estimate")

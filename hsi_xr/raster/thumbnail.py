@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.raster import labels, wavelengths
 from hsi_xr.raster.product import Product
-from hsi_xr.raster.source import open_raster
+from hsi_xr.raster.source import open_raster, open_scene
 from hsi_xr.raster.upload import appearing
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def thumbnail(path: Path) -> Path | None:
     product = Product.read(path)
     centres = [1000 * centre for centre in product.centres if centre]
     shown = wavelengths.default_bands(centres) if len(centres) == len(product.centres) else None
-    picture = None if shown is None else _natural_colour(path, shown, product.scale)
+    picture = None if shown is None else _natural_colour(product, shown)
     if shown is None or picture is None:
         return None
     colours = dict(zip(("red", "green", "blue"), (centres[band - 1] for band in shown)))
@@ -69,22 +69,46 @@ def _run(product: Product) -> str:
     return hashlib.sha256(labels.compact(dict(product.config)).encode()).hexdigest()
 
 
-def _natural_colour(path: Path, bands: tuple[int, int, int], scale: float) -> NDArray[Any] | None:
+def _natural_colour(product: Product, bands: tuple[int, int, int]) -> NDArray[Any] | None:
     """(4, rows, columns) uint8: red, green, blue as sRGB, and where there is data."""
-    with open_raster(str(path)) as src:
-        shape = _small(src)
-        read = {"indexes": list(bands), "out_shape": (3, *shape)}
-        stored = src.read(**read, masked=True, resampling=_average())
+    stored = _of_store(product, bands) if product.is_shared else _of_raster(product.path, bands)
     valid = ~np.asarray(np.ma.getmaskarray(stored).any(axis=0))
     if not valid.any():
         return None
-    numbers = stored.filled(0).astype("float32") * scale
+    numbers = stored.filled(0).astype("float32") * product.scale
     brightest = max(float(np.percentile(numbers[:, valid], _SHARE)), 1e-6)
     linear = (numbers / brightest).clip(0, 1)
     coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     picture = np.rint(255 * np.concatenate([coded, valid[None]])).astype("uint8")
     picture[:3, ~valid] = 0
     return picture
+
+
+def _of_raster(path: Path, bands: tuple[int, int, int]) -> "np.ma.MaskedArray[Any, Any]":
+    with open_raster(str(path)) as src:
+        read = {"indexes": list(bands), "out_shape": (3, *_small(src))}
+        found: np.ma.MaskedArray[Any, Any] = src.read(**read, masked=True, resampling=_average())
+    return found
+
+
+def _of_store(product: Product, bands: tuple[int, int, int]) -> "np.ma.MaskedArray[Any, Any]":
+    """Means of squares of pixels, a row of them at a time."""
+    from rasterio.windows import Window
+
+    with open_scene(str(product.path)) as src:
+        rows, columns = src.shape
+        side = -(-max(rows, columns) // SIDE)
+        lines = []
+        for top in range(0, rows, side):
+            window = Window(0, top, columns, min(side, rows - top))
+            numbers = np.ma.masked_invalid(src.read(list(bands), window=window).astype("float32"))
+            if product.nodata is not None:
+                numbers = np.ma.masked_equal(numbers, product.nodata)
+            edges = range(0, columns, side)
+            lines.append(
+                np.ma.stack([numbers[..., e : e + side].mean(axis=(1, 2)) for e in edges], axis=1)
+            )
+    return np.ma.stack(lines, axis=1)
 
 
 def _small(src: "DatasetReader") -> tuple[int, int]:

@@ -90,6 +90,11 @@ class Card:
         """Whether the model tells its own deviation, and what colours are strange to it."""
         return bool(self.data.get("doubts", False))
 
+    def halo_in(self, steps: int | None) -> int:
+        """The halo of a run in other steps than the card's; None is those."""
+        by_steps = self.data["reach"].get("halo_by_steps", {})
+        return self.halo if steps is None else int(by_steps.get(str(steps), self.halo))
+
     @property
     def context(self) -> str | None:
         """What an answer depends on: "tile" where no halo makes tiles agree; they are blended."""

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,22 @@ class Probe:
         return counter.get_total_flops() / 2e9 / side**2
 
 
+def reaches(
+    chain: Callable[[int], Reconstructor], card: Mapping[str, Any], pictures: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    """What a card says of its surroundings where it offers several steps; the halo of each.
+
+    Args:
+        chain: The model in so many steps.
+        card: With `steps` and `step_choices`.
+        pictures: See `Probe.errors`.
+    """
+    found = {steps: Probe(chain(steps), card).reach(pictures) for steps in card["step_choices"]}
+    halos = {str(steps): each["halo"] for steps, each in found.items()}
+    kept = max(each["tolerance"] for each in found.values())
+    return {**found[card["steps"]], "tolerance": kept, "halo_by_steps": halos}
+
+
 def measured(model: Reconstructor, card: Mapping[str, Any]) -> dict[str, Any]:
     """What the card of a model with weights says of its halo, cost and memory."""
     probe = Probe(model, card)
@@ -150,8 +166,9 @@ def memory(card: Mapping[str, Any], side: int = 512) -> int:
 def peak(card: Mapping[str, Any], side: int) -> int:
     """See `memory`, which runs this in a process that has done nothing else."""
     # of a chain two steps: the third needs no more memory than the second
-    short = {key: 2 for key in ("steps", "trained_steps") if key in card["config"]}
-    model = _registry.load(card["reconstructor"]).build({**card["config"], **short}).eval()
+    config = card["config"]
+    short = {key: min(2, config[key]) for key in ("steps", "trained_steps") if key in config}
+    model = _registry.load(card["reconstructor"]).build({**config, **short}).eval()
     probe = Probe(model, card)
 
     def run(side: int) -> int:

@@ -94,7 +94,7 @@ def save_model(model: Reconstructor, weights: Path, card: Mapping[str, Any]) -> 
     """
     part, beside = weights.with_suffix(".part"), weights.with_suffix(".json")
     state = {key: tensor.float().contiguous() for key, tensor in model.state_dict().items()}
-    save_file(state, part, metadata={"name": card["name"], "version": card["version"]})
+    save_file(state, part, metadata={"model": f"{card['name']} {card['version']}"})
     part.chmod(0o644)
     os.replace(part, weights)
     part.write_text(as_json({**card, "sha256": checksum(weights)}), encoding="utf-8")

@@ -35,7 +35,7 @@ class Config:
     size: Literal["base", "thin"] = "base"
     """Of the network; see `r2h_diff`."""
     trained_steps: int = 5
-    steps: int = 1
+    steps: int = 0
     """How many of those trained are run; 0 leaves the mixture's answer as it is."""
     beta_first: float = 0.1
     beta_last: float = 0.99
@@ -74,7 +74,8 @@ class GuidedPosterior(Reconstructor):
         self.tempers = torch.nn.Parameter(torch.ones(3, config.bands), requires_grad=False)
         """What deviations are multiplied by: of a known camera, an unknown one, a picture."""
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
-        self.camera: Tensor | None = None
+        self.camera: Tensor | None
+        self.register_buffer("camera", None, persistent=False)  # goes where the model goes
 
     @property
     def stride(self) -> int:
@@ -99,7 +100,7 @@ class GuidedPosterior(Reconstructor):
         def statistics(t: int) -> Statistics:
             return PooledStatistics(weights, into=facts, name=f"attention/{t}")
 
-        return self._refined(self.believe(rgb, facts), noise, facts, statistics), facts
+        return self._answer(rgb, noise, facts, statistics), facts
 
     def survey(self, rgb: Tensor, weights: Tensor, palette: Tensor | None) -> dict[str, Tensor]:
         """How the scene's picture was made; the facts of attention follow from a pass."""
@@ -111,12 +112,28 @@ class GuidedPosterior(Reconstructor):
     def forward(
         self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
     ) -> Tensor:
-        return self._refined(self.believe(rgb, facts), noise, facts, _given(facts))
+        return self._answer(rgb, noise, facts, _given(facts))
+
+    def _answer(
+        self,
+        rgb: Tensor,
+        noise: Noise,
+        facts: SceneFacts,
+        statistics: Callable[[int], Statistics],
+    ) -> Tensor:
+        if not self._refines(facts):
+            return seen(self.mixture, facts).expect(*_calibrated(rgb, facts))
+        return self._refined(self.believe(rgb, facts), noise, facts, statistics)
+
+    def _refines(self, facts: SceneFacts) -> bool:
+        return self.config.steps > 0 and bool(facts["strength"] > 0)
 
     def estimate(self, rgb: Tensor, noise: Noise, facts: SceneFacts) -> Estimate:
         """See `Doubting`."""
         belief = self.believe(rgb, facts)
-        cube = self._refined(belief, noise, facts, _given(facts))
+        cube = belief.mean
+        if self._refines(facts):
+            cube = self._refined(belief, noise, facts, _given(facts))
         own = belief.deviation / (belief.mean + FLOOR) * facts["temper"][:, None, None]
         return Estimate(
             cube, (cube + FLOOR) * (own.square() + facts["level_doubt"] ** 2).sqrt(), belief.strange
@@ -124,8 +141,7 @@ class GuidedPosterior(Reconstructor):
 
     def believe(self, rgb: Tensor, facts: SceneFacts) -> Belief:
         """What the mixture says of the pixels of a surveyed scene."""
-        calibrated = rgb / facts["gain"][..., None, None]
-        return seen(self.mixture, facts).believe(calibrated, facts["level_doubt"])
+        return seen(self.mixture, facts).believe(*_calibrated(rgb, facts))
 
     def _refined(
         self,
@@ -134,9 +150,6 @@ class GuidedPosterior(Reconstructor):
         facts: SceneFacts,
         statistics: Callable[[int], Statistics],
     ) -> Tensor:
-        strength = float(facts["strength"])
-        if not self.config.steps or not strength:
-            return belief.mean
         shown = self.guide_of(belief.mean)
         guide = self.network.guide(shown)
 
@@ -151,7 +164,9 @@ class GuidedPosterior(Reconstructor):
             steps=self.config.steps,
             limit=self.config.limit,
         )
-        return self.decode(strength * x.clamp(-self.config.limit, self.config.limit), belief)
+        return self.decode(
+            facts["strength"] * x.clamp(-self.config.limit, self.config.limit), belief
+        )
 
     def guide_of(self, cube: Tensor) -> Tensor:
         """What the reference camera sees of a cube, on a logarithmic scale about [-1, 1]."""
@@ -179,6 +194,11 @@ class GuidedPosterior(Reconstructor):
     @staticmethod
     def _unit(belief: Belief) -> Tensor:
         return (belief.deviation / (belief.mean + FLOOR)).clamp(TIGHTEST, 0.5)
+
+
+def _calibrated(rgb: Tensor, facts: SceneFacts) -> tuple[Tensor, Tensor]:
+    """On the scale of reflectance as far as that is known, and how unsure that is."""
+    return rgb / facts["gain"][..., None, None], facts["level_doubt"]
 
 
 def _given(facts: SceneFacts) -> Callable[[int], Statistics]:

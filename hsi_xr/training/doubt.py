@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
-from hsi_xr.reconstructors._base import Estimate
-from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
+from hsi_xr.reconstructors._base import SceneFacts
+from hsi_xr.reconstructors._palette import palette
+from hsi_xr.reconstructors.guided_posterior import FLOOR, GuidedPosterior
 from hsi_xr.training.batches import OWN, Source
 from hsi_xr.training.score import DARK, NINETY, reconstruct
 from hsi_xr.training.simulate import Shot, linear
@@ -22,13 +23,23 @@ def temper(model: GuidedPosterior, source: Source, rng: Generator) -> None:
     """
     model.tempers.data.fill_(1)
     for kind, shots in enumerate(_shots(source, rng)):
-        far = []
-        for shot, cube in shots:
-            found = _levelled(reconstruct(model, shot), cube, known=shot.level_known)
-            bright = (cube.mean(0) >= DARK).flatten()
-            off = (found.cube[0] - cube).abs() / found.deviation[0].clamp(min=1e-6)
-            far.append(off.flatten(1)[:, bright])
-        model.tempers.data[kind] = torch.cat(far, dim=1).quantile(0.9, dim=1) / NINETY
+        far = torch.cat([_misses(model, *each) for each in shots], dim=1)
+        model.tempers.data[kind] = far.quantile(0.9, dim=1)
+
+
+def _misses(model: GuidedPosterior, shot: Shot, cube: Tensor) -> Tensor:
+    """Errors of bright pixels over what should hold 90 % of them; (bands, pixels).
+
+    Neither counts what the model says of the level apart.
+    """
+    found, doubt = reconstruct(model, shot), surveyed(model, shot)["level_doubt"]
+    level = 1.0 if shot.level_known else cube.mean() / found.cube.mean()
+    error = (level * found.cube[0] - cube).abs() / (level * (found.cube[0] + FLOOR)) / NINETY
+    if shot.level_known:
+        error = (error.square() - doubt**2).clamp(min=0).sqrt()
+    own = ((found.deviation[0] / (found.cube[0] + FLOOR)).square() - doubt**2).clamp(min=1e-12)
+    bright = (cube.mean(0) >= DARK).flatten()
+    return (error / own.sqrt()).flatten(1)[:, bright]
 
 
 def _shots(source: Source, rng: Generator) -> Iterator[list[tuple[Shot, Tensor]]]:
@@ -45,8 +56,9 @@ def _shots(source: Source, rng: Generator) -> Iterator[list[tuple[Shot, Tensor]]
     ]
 
 
-def _levelled(found: Estimate, cube: Tensor, *, known: bool) -> Estimate:
-    if known:
-        return found
-    level = cube.mean() / found.cube.mean()
-    return Estimate(level * found.cube, level * found.deviation, found.strange)
+def surveyed(model: GuidedPosterior, shot: Shot) -> SceneFacts:
+    """What the model takes a picture for, but for attention."""
+    rgb = shot.rgb[None]
+    model.sense(shot.camera)
+    seen = None if shot.level_known else palette(rgb)
+    return model.survey(rgb, torch.ones_like(rgb[:, :1]), seen)

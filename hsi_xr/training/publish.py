@@ -17,14 +17,14 @@ from torch.nn import functional
 from hsi_xr import regression
 from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors._base import Estimate
-from hsi_xr.reconstructors._measure import TOLERANCE, Probe, memory, quilt
+from hsi_xr.reconstructors._measure import TOLERANCE, Probe, memory, quilt, reaches
 from hsi_xr.reconstructors._weights import parameters, save_model
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 from hsi_xr.spectra import Bands
 from hsi_xr.training import doubt, sources
 from hsi_xr.training.batches import Source, as_tensor
 from hsi_xr.training.default import HELD_OUT_CAMERAS, material
-from hsi_xr.training.score import Case, cases, reconstruct, table
+from hsi_xr.training.score import Case, by_band, cases, reconstruct, table
 from hsi_xr.training.simulate import Shot, spectra
 
 STEPS = (0, 1, 2, 5)
@@ -124,19 +124,30 @@ def in_steps(model: GuidedPosterior, steps: int) -> GuidedPosterior:
     return found.eval()
 
 
-def by_steps(model: GuidedPosterior, of: list[Case]) -> dict[str, dict[str, float]]:
-    """Scores of pictures, and seconds of one of them, by steps of the chain."""
+def by_steps(model: GuidedPosterior, of: list[Case]) -> dict[str, dict[str, Any]]:
+    """Scores of pictures, and seconds of one of them, by steps of the chain.
+
+    Means over the plots of sites that were trained on, and over unseen ones and another sensor.
+    """
     found = {}
     for steps in STEPS:
         chain = in_steps(model, steps)
-        rows = table(of, partial(reconstruct, chain)).values()
+        rows = table(of, partial(reconstruct, chain))
         begun = time.perf_counter()
         reconstruct(chain, of[0].pairs[0][0])
+        spent = time.perf_counter() - begun
+        near = [row for name, row in rows.items() if name.startswith("held-out")]
+        far = [row for name, row in rows.items() if name.startswith("unseen")]
         found[str(steps)] = {
-            **{k: sum(r[k] for r in rows) / len(rows) for k in ("mrae_levelled", "sam_deg")},
-            "seconds": time.perf_counter() - begun,
+            "plots of known sites": _mean(near),
+            "unseen site and sensor": _mean(far),
+            "seconds": round(spent, 3),
         }
     return found
+
+
+def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {k: sum(row[k] for row in rows) / len(rows) for k in ("mrae_levelled", "sam_deg")}
 
 
 def card_of(
@@ -154,8 +165,7 @@ def card_of(
         "step_choices": list(STEPS) if trained else [0],
         "reach": {"survey": True, "context": None},
     }
-    probe = Probe(model, card)
-    reach = probe.reach(pictures)
+    reach = reaches(partial(in_steps, model), card, pictures)
     if reach["tolerance"] > TOLERANCE:
         raise ValueError(f"no halo keeps a tile within {TOLERANCE} of the whole: {reach}")
     of = cases(folder, bands)
@@ -165,14 +175,19 @@ def card_of(
         "model": table(of, partial(reconstruct, model)),
         "root_polynomial_alone": yardstick(of, fits),
     }
+    scores["by_band"] = {
+        case.name: by_band(case, partial(reconstruct, model))
+        for case in of
+        if "camera known" in case.name
+    }
     if trained:
-        real = [case for case in of if "real" in case.name]
-        scores["real_rgb_by_steps"] = by_steps(model, real)
+        pictures_of = [case for case in of if "linear" not in case.name]
+        scores["pictures_by_steps"] = by_steps(model, pictures_of)
     return {
         **card,
         "reach": reach,
         "parameters": parameters(model),
-        "gmac_per_pixel": probe.cost(),
+        "gmac_per_pixel": Probe(model, card).cost(),
         "memory_bytes_per_pixel": memory(card),
         "scores": scores,
     }
@@ -190,7 +205,7 @@ def main() -> None:
     bands = Bands.regular(*options.bands)
     state = torch.load(options.checkpoint, weights_only=True)
     trained = state["done"] > 0
-    model = GuidedPosterior(Config(bands=len(bands), steps=1 if trained else 0))
+    model = GuidedPosterior(Config(bands=len(bands)))
     model.load_state_dict(state["average"])
     model.eval()
     source = material(options.data, bands)

@@ -139,6 +139,21 @@ def table(of: list[Case], take: Callable[[Shot], Estimate]) -> dict[str, dict[st
     return found
 
 
+def by_band(case: Case, take: Callable[[Shot], Estimate]) -> dict[str, list[float]]:
+    """Mean relative error of each band, and mean relative deviation that the model tells."""
+    errors, told = [], []
+    for shot, truth in case.pairs:
+        found = take(shot)
+        bright = truth.mean(0) >= DARK
+        right = truth[:, bright].clamp(min=1e-4)
+        errors.append(((found.cube[0][:, bright] - right).abs() / right).mean(1))
+        told.append((found.deviation[0][:, bright] / right).mean(1))
+    return {
+        name: [round(float(x), 4) for x in torch.stack(each).mean(0)]
+        for name, each in (("relative_error", errors), ("relative_deviation", told))
+    }
+
+
 def _project(camera: Tensor, cube: Tensor) -> Tensor:
     return torch.einsum("cb,bhw->chw", camera, cube).clamp(min=0)
 

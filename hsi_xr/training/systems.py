@@ -25,8 +25,13 @@ def measured(card: Card) -> dict[str, Any]:
     """The card of a system, with its numbers as they are now."""
     model: Any = load_model(card)
     data = {**card.data, "config": asdict(model.config)}
-    probe = _measure.Probe(stirred(model), data)
-    reach = {"note": "measured with random weights", **probe.reach({"quilt": _measure.quilt()})}
+    probe, pictures = _measure.Probe(stirred(model), data), {"quilt": _measure.quilt()}
+    found = (
+        _measure.reaches(lambda n: stirred(load_model(card, steps=n)), data, pictures)
+        if "step_choices" in data
+        else probe.reach(pictures)
+    )
+    reach = {"note": "measured with random weights", **found}
     reach.pop("tile_sensitivity", None)  # that of random weights says nothing
     return {
         **data,

@@ -30,7 +30,7 @@ def test_a_spectrum_is_the_line_and_its_spread_the_band(ax):
     edges = band.get_paths()[0].vertices
     assert np.isclose(edges[:, 1].max(), (expected * (1 + 1.645 / 20)).max())
     names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == ["lawn", "± 1.645 sd of samples"]
+    assert names == ["lawn", "± 1.645 sd"]
     assert ax.get_title() == "model estimate, not a measurement"
 
 

@@ -94,7 +94,7 @@ def test_another_configuration_is_refused_with_the_difference(pictures, out):
     run("convert", "-q", pictures, out / "cubes", *INSTANT, *TAKEN)
     result = run("convert", pictures, out / "cubes", *INSTANT, *TAKEN, "--seed", 4, "--resume")
     assert result.exit_code == 2
-    assert "options was" in result.stderr and '"seed":4' in result.stderr
+    assert "options.seed was 0 and is 4" in result.stderr
 
 
 def test_validate_lists_what_is_wrong_and_exits_with_3(pictures, out):

@@ -5,8 +5,11 @@ import sys
 import hsi_xr
 from tests.command_line import run
 
-SYSTEMS = {"ddpm", "srcgan", "awan", "mst-plus-plus", "mst-l", "hscnn-plus", "sdp-mst-plus-plus"}
-READY = {"r2h-diff", "root-polynomial"}
+SYSTEMS = {
+    *("awan", "ddpm", "hscnn-plus", "mst-l", "mst-plus-plus", "r2h-diff"),
+    *("sdp-mst-plus-plus", "srcgan"),
+}
+READY = {"guided-posterior", "root-polynomial"}
 
 
 def _lines() -> list[str]:

@@ -10,7 +10,7 @@ from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors._weights import load_model
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 
-SMALL = Config(gaussians=4, cameras=3)
+SMALL = Config(gaussians=4, cameras=3, steps=1)
 
 
 def _model(config=SMALL):
@@ -90,6 +90,31 @@ def test_the_camera_matters_and_an_unknown_one_adds_doubt():
     assert (known[0].cube - known[1].cube).abs().max() > 1e-4
     mean = torch.stack([each.deviation.mean() for each in known]).mean()
     assert unknown.deviation.mean() > mean
+
+
+def test_a_camera_goes_where_the_model_goes_and_is_no_weight():
+    model = _model()
+    names = [*model.state_dict()]
+    model.sense(model.development.cameras[1])
+    assert model.double().camera.dtype == torch.float64 and [*model.state_dict()] == names
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("picture", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_gpu_believes_what_the_cpu_does(picture, known):
+    rgb, found = _rgb(), []
+    colours = palette(rgb) if picture else None
+    for device in ("cpu", "cuda"):
+        model = _model()
+        model.sense(model.development.cameras[1] if known else None)
+        seen, on = rgb.to(device), model.to(device)
+        told = None if colours is None else colours.to(device)
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            facts = on.survey(seen, torch.ones_like(seen[:, :1]), told)
+            found.append(on.believe(seen, facts).mean.cpu())
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
 
 
 def test_doubt_about_the_level_is_in_the_deviation():
