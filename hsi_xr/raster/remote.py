@@ -17,7 +17,9 @@ from hsi_xr.extras import require
 
 _NETWORKS = ("/vsis3/", "/vsicurl/", "/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
 _GDAL = {
-    "CPL_VSIL_CURL_NON_CACHED": ":".join(_NETWORKS),  # an object may be another one next time
+    # of a closed file nothing is kept: it may be another one next time. Of open ones GDAL keeps
+    # what it has read, so that who replaces an object cannot read it by threads that had it open
+    "CPL_VSIL_CURL_NON_CACHED": ":".join(_NETWORKS),
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "0.5",  # seconds, then twice as long each time
 }

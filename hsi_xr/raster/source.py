@@ -75,7 +75,11 @@ def read_window(source: Source, rows: slice, columns: slice) -> NDArray[np.float
         raise UnreadableFile(
             f"{without_query(source.path)!r} is damaged or truncated: rows {top} to {bottom}, "
             f"columns {left} to {right} cannot be read ({error.__cause__ or error}); "
-            "get the file anew"
+            + (
+                "if it has been replaced since it was opened, read it in a new process"
+                if is_remote(source.path)
+                else "get the file anew"
+            )
         ) from error
     return _as_floats(src, source.bands, raw, valid)
 
