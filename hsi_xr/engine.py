@@ -30,6 +30,9 @@ from hsi_xr.reconstructors._base import Doubting, Noise, Reconstructor, SceneFac
 from hsi_xr.reconstructors._weights import load_model
 from hsi_xr.responses import Response
 
+KEPT = 8
+"""Models that a device holds at once: a batch of scenes may have a camera each."""
+
 Array = NDArray[np.float32]
 Lines = NDArray[np.int64]
 
@@ -269,6 +272,8 @@ class _Owner:
             if isinstance(model, Sensing) and job.response is not None:
                 model.sense(torch.tensor(job.response.curves))
             model = model.to(self.device)
+            while len(self._models) >= KEPT:
+                del self._models[next(iter(self._models))]
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         return self._models[key]
 

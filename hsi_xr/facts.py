@@ -27,7 +27,7 @@ class Survey:
         facts: Named arrays, such as channel gains and the attention matrices of each step.
         model_sha256: The weights that they hold for.
         radiometry: Kind and scale of the scene's numbers, as text.
-        run: Camera and steps that they hold for, as text.
+        run: Camera, steps and seed that they hold for, as text.
     """
 
     facts: Facts

@@ -73,7 +73,7 @@ class SpectralMixture(nn.Module):
         gain = torch.linalg.solve(scatter, cross, left=False)
         rest = factor.square().sum(-1) - (gain * cross).sum(-1)
         return Seen(
-            colour=mean @ channels.T,
+            colour=mean @ channels.T - 1,
             precision=torch.linalg.inv(scatter),
             share=self.share - scatter.logdet() / 2,
             level=self.level + bright.log(),
@@ -121,7 +121,7 @@ class Seen:
     """
 
     colour: Tensor
-    """(count, 2)"""
+    """(count, 2), less 1: rounding counts where grey is not 0."""
     precision: Tensor
     """(count, 2, 2)"""
     share: Tensor
@@ -172,12 +172,11 @@ class Seen:
         parts = self._parts()
         pairs = [parts[i] * parts[j] * (2 - (i == j)) for i, j in _PAIRS]
         square = torch.cat([pairs[0] + self.rest, *pairs[1:]])
-        asked = [parts.flatten(0, 1), square, self._distances().T]
-        return Belief(*self._by_strips(rgb, level_doubt, asked))
+        return Belief(*self._by_strips(rgb, level_doubt, [square, self._distances().T]))
 
     def expect(self, rgb: Tensor, level_doubt: Tensor) -> Tensor:
         """The mean of `believe` alone, at a third of the cost."""
-        return self._by_strips(rgb, level_doubt, [self._parts().flatten(0, 1)])[0]
+        return self._by_strips(rgb, level_doubt, [])[0]
 
     def _distances(self) -> Tensor:
         """(count, 8): squared deviations from each Gaussian's colour, in the terms of `_terms`."""
@@ -189,20 +188,26 @@ class Seen:
         )
 
     def _parts(self) -> Tensor:
-        """(3, count, bands): what 1, red and blue add to a spectrum."""
-        offset = self.mean - (self.gain * self.colour[:, None]).sum(-1)
+        """(3, count, bands): what 1, red and blue add to a spectrum beyond the centre."""
+        offset = self.mean - self._centre() - (self.gain * self.colour[:, None]).sum(-1)
         return torch.stack([offset, *self.gain.unbind(-1)])
 
-    def _by_strips(self, rgb: Tensor, level_doubt: Tensor, moments: list[Tensor]) -> list[Tensor]:
+    def _centre(self) -> Tensor:
+        """(bands,): a spectrum about which variances are small numbers, as rounding wants it."""
+        return self.mean.mean(0)
+
+    def _by_strips(self, rgb: Tensor, level_doubt: Tensor, doubt: list[Tensor]) -> list[Tensor]:
+        first = self._parts().flatten(0, 1)
         weights, *asked = (
             each.to(rgb)[..., None, None]
-            for each in (self.likelihood(level_doubt), *(each.T for each in moments))
+            for each in (self.likelihood(level_doubt), *(each.T for each in (first, *doubt)))
         )
+        centre = self._centre().to(rgb)[:, None, None]
         batch, _, rows, columns = rgb.shape
         strip = max(1, SLAB // columns)
         per = -(-rows // strip)
         found = [
-            _believe(part, weights, *asked)
+            _believe(part, centre, weights, *asked)
             for image in rgb.split(1)
             for part in image.split(strip, dim=2)
         ]
@@ -217,6 +222,7 @@ _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 def _believe(
     rgb: Tensor,
+    centre: Tensor,
     weights: Tensor,
     first: Tensor,
     second: Tensor | None = None,
@@ -228,7 +234,7 @@ def _believe(
     moments = [share, share * red, share * blue]
     mean = F.conv2d(torch.cat(moments, dim=1), first)
     # a mean below this is a colour beyond all spectra, and what is below zero no reflectance
-    reflectance = mean.clamp(min=0.01) * level
+    reflectance = (centre + mean).clamp(min=0.01) * level
     if second is None or distances is None:
         return (reflectance,)
     moments += [moments[1] * red, moments[1] * blue, moments[2] * blue]
@@ -240,9 +246,9 @@ def _believe(
 
 
 def colours(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Brightness, and red and blue over it; (batch, 3, h, w) -> three of (batch, 1, h, w)."""
+    """Brightness, and red and blue over it, less 1; (batch, 3, h, w) -> three (batch, 1, h, w)."""
     level = rgb.mean(1, keepdim=True).clamp(min=DIM)
-    red, blue = ((rgb[:, c : c + 1] / level).clamp(-0.5, 3.5) for c in (0, 2))
+    red, blue = ((rgb[:, c : c + 1] / level - 1).clamp(-1.5, 2.5) for c in (0, 2))
     return level, red, blue
 
 

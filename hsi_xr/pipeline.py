@@ -45,7 +45,7 @@ def reconstruct(
             card scores, too.
         samples: 1 is the estimate alone; more add `reflectance_std`. The default model tells its
             deviation itself, calibrated on simulated pictures of the ground that it learned from
-            (what it holds of other ground is in its card), at the cost of one run whatever the
+            (what it holds of other ground is in its card), at the cost of a run or two whatever the
             number; others are drawn from so often, and theirs is the spread of the draws.
         out_of_domain: Tell, as `out_of_domain`, how unlike a pixel's colour is to all spectra that
             the model learned from: 0 is like them, 1 is where not to trust the estimate.
@@ -57,7 +57,8 @@ def reconstruct(
             sees its pixel in it (within half a step of 8 bits wherever a spectrum without
             negatives can be seen so), "soft" as far as noise of that size allows. What the camera
             cannot see stays the model's; see `hsi_xr.physics.consistent`. It holds of answers,
-            also of each sample, and not of the steps that lead to one.
+            also of each sample, and not of the steps that lead to one. The deviation that the
+            default model tells is that of its own estimate, before it is held.
         residual: Tell, as `rgb_residual`, how far what the camera sees of the estimate is from
             the image: root mean square over red, green and blue. Needs what consistency needs.
         untrained: Run the system of that name on random weights, to try what it costs; the
@@ -122,4 +123,6 @@ def survey(
 def survey_of(planned: Plan) -> Survey:
     """What the tiles of a planned scene share, as its reconstruction would learn it."""
     facts = survey_scene(planned.work, pixels_of(planned))
-    return Survey(facts, planned.card.sha256, str(planned.scene.radiometry), run_of(planned.job))
+    return Survey(
+        facts, planned.card.sha256, str(planned.scene.radiometry), run_of(planned.card, planned.job)
+    )

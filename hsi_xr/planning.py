@@ -155,6 +155,7 @@ def plan(
     _check_counts(samples=samples, seed=seed, batch=batch)
     unknown = camera is None or (isinstance(camera, str) and camera == UNKNOWN)
     seen_by = None if camera is None or unknown else response(camera, card.bands)
+    measured = _measurement(scene, seen_by, consistency, residual)
     job = Job(
         model=str(card.weights or card.reconstructor),
         sha256=card.sha256,
@@ -167,11 +168,13 @@ def plan(
         level_known=scene.radiometry.level_known,
         steps=_steps(card, steps),
         strangeness=_strangeness(card, asked=out_of_domain),
-        response=seen_by,
-        measurement=_measurement(scene, seen_by, consistency, residual),
+        response=seen_by if card.senses or measured else None,
+        measurement=measured,
     )
     if survey is not None:
-        survey.check(model_sha256=card.sha256, radiometry=str(scene.radiometry), run=run_of(job))
+        survey.check(
+            model_sha256=card.sha256, radiometry=str(scene.radiometry), run=run_of(card, job)
+        )
     return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, seen_by)
 
 
@@ -218,10 +221,13 @@ def _strangeness(card: Card, *, asked: bool) -> bool:
     return asked
 
 
-def run_of(job: Job) -> str:
+def run_of(card: Card, job: Job) -> str:
     """What else a survey depends on, as text."""
-    camera = "unknown" if job.response is None else job.response.sha256[:12]
-    return f"camera {camera}, steps {'as the card says' if job.steps is None else job.steps}"
+    camera = "any" if not card.senses else "unknown"
+    if card.senses and job.response is not None:
+        camera = job.response.sha256[:12]
+    steps = "as the card says" if job.steps is None else job.steps
+    return f"camera {camera}, steps {steps}, seed {job.seed}"
 
 
 _WHY_NOT = {

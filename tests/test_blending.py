@@ -28,7 +28,9 @@ def _survey(image, model) -> hsi_xr.Survey:
     """Facts as given: nothing but the tiles runs."""
     known = {"mean": np.full(1, 0.4, dtype="float32"), "scene/rgb": np.full(3, 0.2, dtype="f4")}
     plan = hsi_xr.plan(image, model)
-    return hsi_xr.Survey(known, plan.card.sha256, str(plan.scene.radiometry), run_of(plan.job))
+    return hsi_xr.Survey(
+        known, plan.card.sha256, str(plan.scene.radiometry), run_of(plan.card, plan.job)
+    )
 
 
 def _cube(image, model, *, tile: int = TILE) -> xr.DataArray:

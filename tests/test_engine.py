@@ -71,7 +71,9 @@ def test_a_tile_that_never_fits_is_an_error_and_the_owner_serves_on(slope):
         "mean": np.ones(1, dtype="float32"),
         "scene/rgb": np.full(3, 0.2, dtype="float32"),
     }
-    survey = hsi_xr.Survey(known, plan.card.sha256, str(plan.scene.radiometry), run_of(plan.job))
+    survey = hsi_xr.Survey(
+        known, plan.card.sha256, str(plan.scene.radiometry), run_of(plan.card, plan.job)
+    )
     with pytest.raises(UsageError, match="--tile"):
         hsi_xr.reconstruct(image, model, tile=64, survey=survey).compute()
     assert np.isfinite(hsi_xr.reconstruct(scene(20, 24))["reflectance"].compute()).all()

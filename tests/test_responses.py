@@ -75,8 +75,21 @@ def test_what_is_no_camera_is_refused_with_the_repair(camera, error, says):
 
 
 def test_bands_that_a_camera_was_not_measured_at_are_refused():
+    with pytest.raises(InvalidData, match="380 to 780 nm; three over 350 to 700 nm"):
+        response(DRONE, Bands.regular(350, 700, 10))
+
+
+def test_a_camera_is_blind_beyond_where_its_curves_have_faded(tmp_path):
+    wide, narrow = (
+        np.array(response(DRONE, Bands.regular(400, n, 10)).curves) for n in (1000, 780)
+    )
+    assert not wide[:, 39:].any()
+    np.testing.assert_allclose(wide[:, :39], narrow, rtol=1e-5)
+    bare = {"spectral_data": {"data": {"main": {str(nm): [1, 1, 1] for nm in (380, 580, 780)}}}}
+    path = tmp_path / "bare.json"
+    path.write_text(json.dumps(bare))
     with pytest.raises(InvalidData, match="380 to 780 nm; three over 400 to 1000 nm"):
-        response(DRONE, Bands.regular(400, 1000, 10))
+        response(path, Bands.regular(400, 1000, 10))
 
 
 def test_the_table_is_what_its_script_makes_and_comes_with_its_licence(tmp_path):

@@ -72,17 +72,6 @@ def draw(view: View, path: Path) -> None:
     figure.savefig(path, dpi=100, metadata={"Software": "hsi-xr"})
 
 
-def thumbnail(view: View, path: Path, *, longest: int = 512) -> None:
-    """Write the false-colour image of the cube alone as PNG, `longest` pixels at most."""
-    from matplotlib.image import imsave
-
-    image = false_colour(view.estimate, view.wavelengths)
-    step = -(-max(image.shape[:2]) // longest)
-    rows, columns = (size // step * step for size in image.shape[:2])
-    blocks = image[:rows, :columns].reshape(rows // step, step, columns // step, step, 3)
-    imsave(path, np.nanmean(blocks, axis=(1, 3)))
-
-
 def false_colour(
     cube: NDArray[np.floating[Any]], wavelengths: Sequence[float]
 ) -> NDArray[np.float64]:

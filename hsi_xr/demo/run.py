@@ -15,6 +15,7 @@ from hsi_xr.demo.report import Files, Report
 from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.extras import require
+from hsi_xr.raster.thumbnail import thumbnail
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -201,8 +202,7 @@ def _view(
 def _draw(files: Files, view: picture.View) -> None:
     with _complete(files.preview) as part:
         picture.draw(view, part)
-    with _complete(files.thumbnail) as part:
-        picture.thumbnail(view, part)
+    thumbnail(files.cube)
 
 
 def _describe(files: Files) -> None:

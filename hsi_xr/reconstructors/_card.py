@@ -90,6 +90,11 @@ class Card:
         """Whether the model tells its own deviation, and what colours are strange to it."""
         return bool(self.data.get("doubts", False))
 
+    @property
+    def senses(self) -> bool:
+        """Whether it matters to the estimate which camera took the scene."""
+        return bool(self.data.get("senses", False))
+
     def halo_in(self, steps: int | None) -> int:
         """The halo of a run in other steps than the card's; None is those."""
         by_steps = self.data["reach"].get("halo_by_steps", {})

@@ -41,6 +41,9 @@ GROUND, GROUND_SPREAD = -0.35, 0.7
 Scenes have gaps and shadows; the mean is that of the training plots' own pictures, -.39 and -.28 at
 their two sites."""
 
+NINETY = 1.645
+"""Deviations on either side that hold 90 % of a normal distribution."""
+
 LINEAR_NOISE, DISPLAY_NOISE = 0.004, 0.02
 """Of a channel over the brightness."""
 
@@ -79,7 +82,7 @@ class Development(nn.Module):
         one = self.cameras.new_ones(1)
         if seen is None:
             return {
-                **self._as_seen(mixture, cameras, 0 * one, 0 * one),
+                **_as_seen(mixture, cameras, cameras, 0 * one, 0 * one),
                 "noise": LINEAR_NOISE * one,
                 "gain": one.expand(1, 3).clone(),
                 "level_doubt": UNKNOWN_CAMERA * unsure * one,
@@ -87,15 +90,16 @@ class Development(nn.Module):
         share, rgb = (each[0] for each in shares(seen[None]))
         share, rgb = share[share > 0], rgb[:, share > 0].T
         noise = DISPLAY_NOISE * one
+        full = mixture.developed(cameras, self.observer, one)
         chances = []
         for strength in STRENGTHS:
-            way = self._as_seen(mixture, cameras, strength * one, 0 * one)
+            way = _as_seen(mixture, cameras, full, strength * one, 0 * one)
             looked = mixture.seen_by(way["response"], noise=noise, doubt=way["doubt"])
             chances.append(LOOKS * _by_gaussian(looked, rgb).logsumexp(1) @ share)
         chance, strengths = torch.stack(chances).softmax(0), one.new_tensor(STRENGTHS)
         mean = chance @ strengths
         spread = (chance @ (strengths - mean).square()).sqrt()
-        facts = self._as_seen(mixture, cameras, mean.reshape(1), spread.reshape(1))
+        facts = _as_seen(mixture, cameras, full, mean.reshape(1), spread.reshape(1))
         facts["doubt"] = facts["doubt"] + torch.diag_embed(TINT**2 * facts["colour"].square())
         looked = mixture.seen_by(facts["response"], noise=noise, doubt=facts["doubt"])
         gain, doubt = _level(looked, share, rgb)
@@ -106,24 +110,30 @@ class Development(nn.Module):
             "level_doubt": doubt.reshape(1),
         }
 
-    def _as_seen(
-        self, mixture: SpectralMixture, cameras: Tensor, strength: Tensor, spread: Tensor
-    ) -> dict[str, Tensor]:
-        """The mean camera behind a colour matrix, and how colours vary about its own."""
-        raw = cameras.mean(0)
-        full = mixture.developed(raw, self.observer, strength.new_ones(1))
-        response = torch.lerp(raw, full, strength)
-        mean, *ends = _colour(mixture, torch.stack([response, raw, full]))
-        apart = _colour(mixture, cameras) - ends[0]
-        doubt = torch.einsum("nki,nkj->kij", apart, apart) / len(cameras)
-        slope = (ends[1] - ends[0]) * spread
-        doubt = doubt + torch.einsum("ki,kj->kij", slope, slope)
-        return {"response": response, "doubt": doubt, "colour": mean}
-
 
 def seen(mixture: SpectralMixture, facts: SceneFacts) -> Seen:
     """The mixture as the camera of a scene sees it."""
     return mixture.seen_by(facts["response"], noise=facts["noise"], doubt=facts["doubt"])
+
+
+def _as_seen(
+    mixture: SpectralMixture, raw: Tensor, full: Tensor, strength: Tensor, spread: Tensor
+) -> dict[str, Tensor]:
+    """The mean of cameras behind their colour matrices, and how colours vary about its own.
+
+    Args:
+        mixture: Whose Gaussians they see.
+        raw, full: (cameras, 3, bands) without their matrices, and behind them.
+        strength, spread: Of the matrices, and how sure that is.
+    """
+    cameras = torch.lerp(raw, full, strength)
+    response = cameras.mean(0)
+    mean, *ends = _colour(mixture, torch.stack([response, raw.mean(0), full.mean(0)]))
+    apart = _colour(mixture, cameras) - mean
+    doubt = torch.einsum("nki,nkj->kij", apart, apart) / len(cameras)
+    slope = (ends[1] - ends[0]) * spread
+    doubt = doubt + torch.einsum("ki,kj->kij", slope, slope)
+    return {"response": response, "doubt": doubt, "colour": mean}
 
 
 def _colour(mixture: SpectralMixture, cameras: Tensor) -> Tensor:
@@ -142,7 +152,7 @@ def _by_gaussian(looked: Seen, rgb: Tensor) -> Tensor:
 
 
 def _level(looked: Seen, share: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Logarithm of the gain of a picture over reflectance, and relative error to be expected.
+    """Logarithm of the gain of a picture over reflectance, and the deviation that holds 90 % of it.
 
     Either nothing was done to the brightness; or it was raised by what is usual for flights; or
     each picture was exposed for display and tells nothing of it. Ground of these colours is about
@@ -151,15 +161,16 @@ def _level(looked: Seen, share: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
     """
     bright = rgb.mean(1).clamp(min=1e-4).log() @ share
     usual = (_by_gaussian(looked, rgb).softmax(1) @ looked.level.to(rgb)) @ share + GROUND
-    gains = torch.linspace(-2, 5, 281).to(rgb)
+    gains = torch.linspace(-2, 5, 1401).to(rgb)  # half a per cent apart
     ways = FIXED * _bell(gains, GAIN, GAIN_SPREAD) + ADAPTED * _bell(bright, EXPOSED, 0.6)
     likely = (gains[1] - gains[0]) * ways * _bell(bright - gains, usual, GROUND_SPREAD)
     likely[gains.abs().argmin()] += UNTOUCHED * _bell(bright, usual, GROUND_SPREAD)
     likely = likely / likely.sum()
     weight = (likely * gains.exp()).cumsum(0)
     best = gains[(weight < weight[-1] / 2).sum()]
-    wrong = (best - gains).exp() - 1
-    return best, (likely @ wrong.square()).sqrt().clamp(max=2)
+    wrong, order = ((best - gains).exp() - 1).abs().sort()
+    ninety = wrong[(likely[order].cumsum(0) < 0.9).sum().clamp(max=len(gains) - 1)]
+    return best, (ninety / NINETY).clamp(max=2)
 
 
 def _bell(x: Tensor, mean: Tensor | float, spread: float) -> Tensor:

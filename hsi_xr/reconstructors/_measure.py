@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors import _registry
-from hsi_xr.reconstructors._base import Noise, Reconstructor
+from hsi_xr.reconstructors._base import Doubting, Noise, Reconstructor
 from hsi_xr.reconstructors._palette import palette
 
 TOLERANCE = 1e-5
@@ -178,7 +178,11 @@ def peak(card: Mapping[str, Any], side: int) -> int:
             facts = probe.model.whole(
                 small, weights, probe.noise(0, 0, 64, 64), palette=palette(small)
             )[1]
-            probe.model(rgb, probe.noise(0, 0, side, side), facts, stochastic=False)
+            noise = probe.noise(0, 0, side, side)
+            if isinstance(model, Doubting):
+                model.estimate(rgb, noise, facts)
+            else:
+                model(rgb, noise, facts, stochastic=False)
         # not getrusage: what it tells begins at the peak of the parent
         status = _STATUS.read_text().split()
         return 1024 * int(status[status.index("VmHWM:") + 1])

@@ -29,8 +29,3 @@ def shares(seen: Tensor) -> tuple[Tensor, Tensor]:
     """Palettes as shares (batch, SIDE^2) and mean linear colours (batch, 3, SIDE^2)."""
     share, sums = seen.view(len(seen), 4, -1).split([1, 3], dim=1)
     return share[:, 0], sums / share.clamp(min=1e-9)
-
-
-def mean_colour(seen: Tensor) -> Tensor:
-    """Palettes -> mean linear RGB, (batch, 3)."""
-    return seen.view(len(seen), 4, -1)[:, 1:].sum(2)

@@ -46,6 +46,8 @@ class Config:
     one, and to pictures. 0 leaves out the network, too."""
 
     def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise ValueError(f"size must be 'base' or 'thin'; got {self.size!r}")
         if len(self.strengths) != 3:
             raise ValueError(f"strengths are three; got {self.strengths}")
         if not 0 <= self.steps <= self.trained_steps:

@@ -25,15 +25,16 @@ def fit(spectra: Tensor, count: int, rng: Generator, *, rounds: int = 25) -> Spe
     bright = spectra.mean(1, keepdim=True)
     shapes, levels = spectra / bright, bright[:, 0].log()
     belongs = _clusters(shapes, count - 1, rng)
-    for number in range(rounds):
+    for _ in range(rounds - 1):
         share, mean, covariance = _maximise(shapes, belongs)
-        if number < rounds - 1:
-            density = _densities(shapes, mean, covariance) + share.log()
-            belongs = density.softmax(1)
-    log.info("mixture: %.2f nats a spectrum", density.logsumexp(1).mean().item())
+        density = _densities(shapes, mean, covariance) + share.log()
+        belongs = density.softmax(1)
+        log.debug("mixture: %.2f nats a spectrum", density.logsumexp(1).mean().item())
+    share, mean, covariance = _maximise(shapes, belongs)
     every = torch.cov(shapes.T) * WIDER
-    level = (belongs.T @ levels) / belongs.sum(0)
-    spread = ((belongs * (levels[:, None] - level).square()).sum(0) / belongs.sum(0) + 0.01).sqrt()
+    sizes = belongs.sum(0).clamp(min=1e-6)
+    level = (belongs.T @ levels) / sizes
+    spread = ((belongs * (levels[:, None] - level).square()).sum(0) / sizes + 0.01).sqrt()
     found = SpectralMixture(spectra.shape[1], count)
     found.share.data = torch.cat([share.new_tensor([BROAD]), (1 - BROAD) * share]).log()
     found.shape.data = torch.cat([shapes.mean(0)[None], mean])

@@ -6,10 +6,10 @@ import hsi_xr
 from tests.command_line import run
 
 SYSTEMS = {
-    *("awan", "ddpm", "hscnn-plus", "mst-l", "mst-plus-plus", "r2h-diff"),
+    *("awan", "ddpm", "hscnn-plus", "mst-l", "mst-plus-plus"),
     *("sdp-mst-plus-plus", "srcgan"),
 }
-READY = {"guided-posterior", "root-polynomial"}
+READY = {"guided-posterior", "r2h-diff", "root-polynomial"}
 
 
 def _lines() -> list[str]:

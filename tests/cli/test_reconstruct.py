@@ -406,3 +406,19 @@ def test_what_a_camera_cannot_tell_is_refused(reconstruct, scene, out, options, 
     result = reconstruct("-q", scene, out / "cube.tif", *options)
     refused(result, 3 if "nowhere.json" in options else 2, words)
     assert names(out) == set()
+
+
+def test_steps_deviation_and_what_is_out_of_domain(scene, out):
+    asked = ("--steps", 1, "--samples", 2, "--out-of-domain")
+    result = run("reconstruct", scene, out / "cube.tif", *asked, *TAKEN)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert names(out) == {*BESIDE, "cube_std.tif", "cube_domain.tif"}
+    strange = pixels(out / "cube_domain.tif")
+    assert strange.shape[0] == 1 and 0 <= strange.min() <= strange.max() <= 1
+    with rasterio.open(out / "cube.tif") as cube:
+        assert cube.tags(ns="HSI_XR")["STEPS"] == "1"
+    item = pystac.Item.from_file(str(out / "cube.json"))
+    assert item.assets["quality"].href == "./cube_domain.tif"
+    refused = run("reconstruct", scene, out / "other.tif", "--steps", 4, *TAKEN)
+    assert refused.exit_code == 2 and "runs in 0, 1, 2, 5 steps" in refused.stderr
+    assert not (out / "other.tif").exists()

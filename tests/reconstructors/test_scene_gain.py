@@ -2,6 +2,7 @@
 
 import torch
 
+from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors._scene_gain import COLOURS, SceneGain, colour_means
 
 
@@ -24,36 +25,32 @@ def _gain():
 @torch.no_grad()
 def test_a_picture_twice_as_bright_is_taken_for_ground_twice_as_bright():
     gain, rgb = _gain(), _rgb()
-    level, brighter = (gain(colour_means(each)).log().mean() for each in (rgb, 2 * rgb))
+    level, brighter = (gain(palette(each)).log().mean() for each in (rgb, 2 * rgb))
     torch.testing.assert_close(brighter, level)
 
 
 @torch.no_grad()
 def test_the_tint_moves_no_level():
     gain = _gain()
-    tint = gain.tint(gain.seen(colour_means(_rgb())))
+    tint = gain.tint(gain.seen(colour_means(palette(_rgb()))))
     torch.testing.assert_close(tint.sum(), torch.tensor(0.0), atol=1e-6, rtol=0)
     assert tint.abs().max() > 0
 
 
 @torch.no_grad()
-def test_means_of_windows_average_to_the_means_of_the_scene():
-    rgb = _rgb()
-    left, right = colour_means(rgb[..., :9]), colour_means(rgb[..., 9:])
-    torch.testing.assert_close((9 * left + 14 * right) / 23, colour_means(rgb))
-
-
-@torch.no_grad()
-def test_pixels_of_no_weight_tell_nothing():
-    rgb, weights = _rgb(), torch.ones(1, 1, 14, 23)
-    weights[..., 15:] = 0
-    torch.testing.assert_close(colour_means(rgb, weights), colour_means(rgb[..., :15]))
+def test_means_are_those_of_the_pixels():
+    """Of even patches: within a cell of the palette colours count as their mean."""
+    patches = torch.rand(1, 3, 2, 3, generator=_rng(5)).repeat_interleave(6, dim=3)
+    level = colour_means(palette(patches))[:, :3]
+    torch.testing.assert_close(level, patches.mean((2, 3)))
+    log = colour_means(palette(patches))[:, 3:6]
+    torch.testing.assert_close(log, (patches + 0.01).log().mean((2, 3)))
 
 
 @torch.no_grad()
 def test_any_scene_gets_a_sane_gain():
     gain = _gain()
     for rgb in (torch.zeros(1, 3, 5, 7), torch.full((1, 3, 5, 7), 4.0), _rgb() * 1e-6):
-        found = gain(colour_means(rgb))
+        found = gain(palette(rgb))
         assert found.shape == (1, 3) and (found > 0.3).all() and (found < 60).all()
-    assert colour_means(_rgb()).shape == (1, COLOURS + 13)
+    assert colour_means(palette(_rgb())).shape == (1, COLOURS + 13)

@@ -33,7 +33,7 @@ def test_the_default_model_is_small_and_says_what_it_is():
     card = hsi_xr.models()[0]
     assert card.weights.stat().st_size <= 3e6
     assert card.sha256 == checksum(card.weights)
-    assert card.data["parameters"] == pytest.approx(579_453, rel=0.01)
+    assert card.data["parameters"] == pytest.approx(700_540, rel=0.01)
     assert {"training", "scores", "licence", "limits"} <= card.data.keys()
 
 
@@ -86,11 +86,11 @@ def test_weights_of_another_network_are_named(copy):
     state = load_file(copy)
     state["network.stem.weight"] = state["network.stem.weight"][:, :5].contiguous()
     state["stray"] = torch.zeros(2)
-    del state["base"]
+    del state["directions"]
     save_file(state, copy)
     _edit(copy, sha256=checksum(copy))
     with pytest.raises(
-        InvalidCheckpoint, match=r"unknown stray; lacks base; .*stem\.weight is \(32, 5"
+        InvalidCheckpoint, match=r"unknown stray; lacks directions; .*stem\.weight is \(32, 5"
     ):
         load_model(read(copy))
 
