@@ -154,7 +154,8 @@ class HsiAccessor:
         resume: bool = False,
         creation_options: Mapping[str, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Path:
+        tmp: str | os.PathLike[str] | None = None,
+    ) -> Path | str:
         """Streams a cube to a GeoTIFF, Zarr, ENVI or NetCDF file. See `hsi_xr.write`."""
         from hsi_xr.raster.write import write
 
@@ -168,6 +169,7 @@ class HsiAccessor:
             resume=resume,
             creation_options=creation_options,
             progress=progress,
+            tmp=tmp,
         )
 
     def to_stac_item(

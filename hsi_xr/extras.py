@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from hsi_xr.errors import UsageError
 
 _EXTRAS = {
+    "s3fs": ("cloud", "object storage needs s3fs"),
+    "upath": ("cloud", "object storage needs universal-pathlib"),
     "matplotlib": ("viz", "pictures need matplotlib"),
     "spectral": ("spectral", "ENVI libraries and `to_spectral` need Spectral Python"),
     "spyndex": ("indices", "indices need spyndex"),

@@ -30,9 +30,9 @@ def opened(path: Path) -> xr.Dataset:
         InvalidData: It is no product of ours.
     """
     deviation = Product.read(path).companion("reflectance_std")
-    dataset = dataset_of(open_raster(path))
+    dataset = dataset_of(open_raster(str(path)))
     if deviation is not None:
-        dataset["reflectance_std"] = open_raster(path, variable="reflectance_std").variable
+        dataset["reflectance_std"] = open_raster(str(path), variable="reflectance_std").variable
     return dataset
 
 

@@ -17,6 +17,7 @@ from hsi_xr.calibration.sites import Site, means
 from hsi_xr.errors import BandMismatch, InvalidData, UsageError
 from hsi_xr.raster.cube import Cube, bands_of, cube_of
 from hsi_xr.raster.read import open as open_raster
+from hsi_xr.raster.remote import without_query
 from hsi_xr.spectra import Bands
 
 Row = Point | tuple[float, float, xr.DataArray]
@@ -134,15 +135,16 @@ def _sites(
     """Where something is known, and by what."""
     source = "points"
     if isinstance(known, str | os.PathLike):
-        path = Path(known)
-        source = path.name
-        known = read_table(path) if path.suffix.lower() == _TABLE else open_raster(path)
+        source = Path(without_query(str(known))).name
+        is_table = source.lower().endswith(_TABLE)
+        known = read_table(Path(known)) if is_table else open_raster(known)
     if not isinstance(known, xr.Dataset | xr.DataArray):
         return sites_of_points(_points(known), cube, crs=crs, scale=scale), source
     if crs is not None:
         raise UsageError("a product tells its own CRS; `crs` is that of points")
     product = _image(known)
-    source = Path(str(product.encoding.get("source", product.name or "a product"))).name
+    origin = str(product.encoding.get("source", product.name or "a product"))
+    source = Path(without_query(origin)).name
     return sites_of_product(product, cube, bands, scale), source
 
 

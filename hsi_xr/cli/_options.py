@@ -3,11 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
 Command = Callable[..., Any]
+
+
+class Place(click.ParamType[Path]):
+    """A file here, or an object: `s3://bucket/cube.tif`."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from hsi_xr.raster.remote import file_of
+
+        return file_of(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,4 +280,9 @@ scene = _gathered("scene", Scene, _SCENE)
 pictures = _gathered("pictures", Pictures, _PICTURES)
 run = _gathered("run", Run, _RUN)
 ground = _gathered("ground", Ground, _GROUND)
+tmp = click.option(
+    "--tmp",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where what goes to object storage is put together [default: the system's].",
+)
 output = _gathered("output", Output, _OUTPUT)

@@ -15,11 +15,17 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
     """Time of acquisition in ISO 8601; all that can be said against the item, before any work."""
     from hsi_xr.errors import DestinationExists, MissingFact, UsageError
     from hsi_xr.raster.labels import instant
+    from hsi_xr.raster.remote import is_remote, reaching
 
     beside = (_item_path(dst), dst.with_suffix(".png"))
+    with reaching(dst, "look for"):
+        there = [path for path in beside if path.exists()]
+        same = str(dst) == src or (
+            Path(src).exists() and not is_remote(str(dst)) and dst.exists() and dst.samefile(src)
+        )
     given = output.datetime or known
     acquired = instant(given).isoformat() if given else None
-    if dst.exists() and Path(src).exists() and dst.samefile(src):
+    if same:
         raise UsageError(f"{str(dst)!r} is the file that is read; give DST another name")
     if output.stac and acquired is None:
         raise MissingFact(
@@ -27,7 +33,6 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
             "e.g. --datetime 2026-01-02T10:30:00Z"
         )
     expected = acquired is not None and output.stac is not False
-    there = [path for path in beside if path.exists()]
     if expected and there and not (output.overwrite or output.resume):
         raise DestinationExists(
             f"{str(there[0])!r} exists; give --overwrite, another DST, or --no-stac"
@@ -49,25 +54,29 @@ def warn_of_items(src: str, dst: Path, output: _options.Output, acquired: str | 
         log.warning("%s is not touched; it is not about this %s", _item_path(dst), dst.name)
 
 
-def write(cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str) -> None:
+def write(
+    cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str, tmp: Path | None
+) -> None:
     import hsi_xr
     from hsi_xr.raster.ledger import ledger_of
+    from hsi_xr.raster.remote import is_remote
 
     try:
         with progress(mode) as report:
             hsi_xr.write(
                 cube,
-                dst,
+                str(dst),
                 dtype=output.dtype,
                 scale=output.scale,
                 format=output.format,
                 overwrite=output.overwrite,
                 resume=output.resume,
                 creation_options=output.creation_options,
+                tmp=tmp,
                 progress=report,
             )
     except KeyboardInterrupt:
-        if ledger_of(dst).exists():
+        if is_remote(str(dst)) or ledger_of(dst).exists():
             raise KeyboardInterrupt("What is done is kept: --resume goes on from there.") from None
         raise
 
@@ -83,12 +92,16 @@ def describe(dst: Path, src: str, acquired: str, model: Path | None = None) -> P
     """
     import hsi_xr
     from hsi_xr.errors import HsiError
+    from hsi_xr.raster.remote import is_remote
     from hsi_xr.raster.thumbnail import thumbnail
     from hsi_xr.stac.files import save
 
     try:
         thumbnail(dst)
-        item = hsi_xr.describe(dst, datetime=acquired, derived_from=src, model=model)
+        # what is in object storage cannot be linked to what is here
+        linked = None if is_remote(str(dst)) and Path(src).exists() else src
+        about = None if is_remote(str(dst)) else model
+        item = hsi_xr.describe(str(dst), datetime=acquired, derived_from=linked, model=about)
         return save(item.to_dict(include_self_link=False), _item_path(dst))
     except HsiError as error:
         raise HsiError(

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 @click.command("calibrate")
 @click.argument("cube")
-@click.argument("known", type=click.Path(path_type=Path))
-@click.argument("dst", type=click.Path(path_type=Path))
+@click.argument("known")
+@click.argument("dst", type=_options.Place())
 @_options.ground
 @_options.output
+@_options.tmp
 @click.option("--dry-run", is_flag=True, help="Tell the gains and the error of each point, stop.")
 @_progress.option
 @_console.options
 def command(
     cube: str,
-    known: Path,
+    known: str,
     dst: Path,
     ground: _options.Ground,
     output: _options.Output,
+    tmp: Path | None,
     dry_run: bool,
     mode: str,
 ) -> None:
@@ -38,8 +40,9 @@ def command(
     """
     import hsi_xr
     from hsi_xr.calibration.cube import opened
+    from hsi_xr.raster.remote import file_of
 
-    dataset = opened(Path(cube))
+    dataset = opened(file_of(cube))
     acquired = _product.acquisition(cube, dst, output, dataset.attrs.get("datetime"))
     gains = hsi_xr.gains(
         dataset,
@@ -56,13 +59,13 @@ def command(
     if acquired is not None:
         calibrated.attrs["datetime"] = acquired
     _product.warn_of_items(cube, dst, output, acquired)
-    _product.write(calibrated, dst, output, mode)
+    _product.write(calibrated, dst, output, mode, tmp)
     click.echo(dst)
     if acquired is not None and output.stac is not False:
         click.echo(_product.describe(dst, cube, acquired))
 
 
-def _with_bands(known: Path, bands: str | None) -> "Path | xr.DataArray":
+def _with_bands(known: str, bands: str | None) -> "str | xr.DataArray":
     """What is known, with the wavelengths that were said."""
     if bands is None:
         return known
@@ -70,13 +73,13 @@ def _with_bands(known: Path, bands: str | None) -> "Path | xr.DataArray":
     from hsi_xr.calibration.points import read_bands
     from hsi_xr.errors import BandMismatch, UsageError
 
-    if known.suffix.lower() == ".csv":
+    if known.lower().endswith(".csv"):
         raise UsageError("a table tells its own wavelengths; --known-bands is for rasters")
     array = hsi_xr.open(known)
     told = read_bands(bands.split(","), "--known-bands")
     if len(told["wavelength"]) != array.sizes["band"]:
         raise BandMismatch(
-            f"{str(known)!r} has {array.sizes['band']} bands, and --known-bands tells of "
+            f"{known!r} has {array.sizes['band']} bands, and --known-bands tells of "
             f"{len(told['wavelength'])}; tell of each, in order"
         )
     return array.assign_coords({name: ("band", values) for name, values in told.items()})

@@ -28,7 +28,7 @@ def _factors(
 
 @click.command("convert")
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DST_DIR")
+@click.argument("folder", type=_options.Place(), metavar="DST_DIR")
 @click.option("--asset", metavar="KEY", help="Of STAC items [default: visual, rgb, or the only].")
 @click.option("--as-mosaic", is_flag=True, help="SRC are tiles of one: no seam at their borders.")
 @click.option("--vrt", is_flag=True, help="mosaic.vrt over all products, too.")

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @click.command("reconstruct")
 @click.argument("src")
-@click.argument("dst", type=click.Path(path_type=Path))
+@click.argument("dst", type=_options.Place())
 @_options.scene
 @_options.run
 @_options.output
+@_options.tmp
 @click.option("--dry-run", is_flag=True, help="Tell the plan (tiles, memory, bytes) and stop.")
 @_progress.option
 @_console.options
@@ -31,6 +32,7 @@ def command(
     scene: _options.Scene,
     run: _options.Run,
     output: _options.Output,
+    tmp: Path | None,
     dry_run: bool,
     mode: str,
 ) -> None:
@@ -57,7 +59,7 @@ def command(
     if acquired is not None:
         cube.attrs["datetime"] = acquired
     _product.warn_of_items(src, dst, output, acquired)
-    _product.write(cube, dst, output, mode)
+    _product.write(cube, dst, output, mode, tmp)
     click.echo(dst)
     if acquired is not None and output.stac is not False:
         model = _product.model_item(run.model, untrained=run.untrained)

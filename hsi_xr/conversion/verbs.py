@@ -19,9 +19,10 @@ from hsi_xr.conversion.outcome import Outcome
 from hsi_xr.conversion.pictures import pictures
 from hsi_xr.conversion.product import Making, make
 from hsi_xr.conversion.running import Running, Told
-from hsi_xr.errors import DestinationUnwritable, Incomplete
+from hsi_xr.errors import DestinationUnwritable, Incomplete, UsageError
 from hsi_xr.raster.labels import compact
 from hsi_xr.raster.ledger import ledger_of
+from hsi_xr.raster.remote import is_remote
 from hsi_xr.raster.write import Progress
 from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import find
@@ -66,6 +67,11 @@ def convert(
         Incomplete: With `fail_fast`, which picture failed.
     """
     how = how or Conversion()
+    if is_remote(str(folder)):
+        raise UsageError(
+            f"conversions go into a folder here, and not to {str(folder)!r}; send that folder "
+            "afterwards (e.g. `aws s3 sync`), or `write` single products there"
+        )
     card = find(how.model, untrained=bool(how.options.get("untrained")))
     folder = Path(folder)
     found, broken = pictures([os.fspath(each) for each in sources], asset=how.asset, outside=folder)

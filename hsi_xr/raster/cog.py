@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from hsi_xr.raster.source import open_raster
+
 _SMALL = 512
 """Up to this side a file needs neither tiles nor overviews."""
 
@@ -15,9 +17,7 @@ def is_cog(path: Path) -> bool:
 
     Source: the requirements of the OGC Cloud Optimized GeoTIFF standard (21-026), section 7.
     """
-    import rasterio
-
-    with rasterio.open(path) as src:
+    with open_raster(str(path)) as src:
         if src.driver != "GTiff" or any(name.endswith(".ovr") for name in src.files):
             return False
         overviews = src.overviews(1)

@@ -6,6 +6,8 @@ from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import xarray as xr
+
 from hsi_xr.errors import InvalidData, MissingFact, UsageError
 from hsi_xr.raster.assets import assets
 from hsi_xr.raster.footprint import footprint
@@ -13,10 +15,10 @@ from hsi_xr.raster.formats._tiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.raster.labels import instant
 from hsi_xr.raster.place import code_of
 from hsi_xr.raster.product import Product
+from hsi_xr.raster.remote import file_of, is_remote, without_query
 
 if TYPE_CHECKING:
     import pystac
-    import xarray as xr
 
 SCHEMAS = tuple(
     f"https://stac-extensions.github.io/{extension}/schema.json"
@@ -32,7 +34,7 @@ _ITEM = "application/geo+json"
 
 
 def describe(
-    obj: "Path | str | xr.DataArray | xr.Dataset",
+    obj: Path | str | xr.DataArray | xr.Dataset,
     *,
     datetime: Datetime | str | None = None,
     href: str | None = None,
@@ -43,7 +45,8 @@ def describe(
     """The STAC 1.1 item of a written product, with its siblings (deviation, residual, preview).
 
     Args:
-        obj: Path of a product that `hsi_xr.write` wrote, or what `hsi_xr.open` made of it.
+        obj: Path or URL of a product that `hsi_xr.write` wrote, or what `hsi_xr.open` made of it.
+            An object is read once, for its checksum.
         datetime: When the RGB scene was taken: an aware datetime or ISO 8601 text (UTC where it
             states no offset). Read from the file by default, never guessed.
         href: How the item refers to the product; `./<name>` by default, for an item beside it.
@@ -59,11 +62,14 @@ def describe(
         MissingFact: No acquisition time is known, or a day only.
         InvalidData: The file is no product of hsi_xr, it lies nowhere on Earth, or the item of the
             model is about other weights.
-        UsageError: An array that was not opened from a file.
+        UsageError: An array that was not opened from a file, or an item of object storage is to
+            link a file of this machine.
     """
     import pystac
 
     product = Product.read(_path(obj))
+    if is_remote(str(product.path)):
+        _check_reachable(derived_from, model)
     place = footprint(product.transform, product.shape, product.crs) if product.crs else None
     item = pystac.Item(
         id=id or product.path.stem,
@@ -85,16 +91,25 @@ def describe(
     return item
 
 
-def _path(obj: "Path | str | xr.DataArray | xr.Dataset") -> Path:
-    if isinstance(obj, str | Path):
-        return Path(obj)
+def _path(obj: Path | str | xr.DataArray | xr.Dataset) -> Path:
+    if not isinstance(obj, xr.DataArray | xr.Dataset):
+        return file_of(obj)
     source = obj.encoding.get("source")
     if source is None:
         raise UsageError(
             "this array was not opened from a file, and an item describes a file; write it first: "
             "`hsi_xr.describe(hsi_xr.write(cube, 'cube.tif'))`"
         )
-    return Path(source)
+    return file_of(source)
+
+
+def _check_reachable(*linked: Path | str | None) -> None:
+    for each in linked:
+        if each is not None and Path(each).exists():
+            raise UsageError(
+                f"{str(each)!r} is on this machine, and nobody could follow a link to it from an "
+                "item of object storage; upload it and give its URL, or leave it away"
+            )
 
 
 def _acquired(product: Product, given: Datetime | str | None) -> Datetime:
@@ -166,7 +181,8 @@ def _link(source: Path | str, folder: Path) -> "pystac.Link":
 
     path = Path(source)
     if not path.exists():
-        return pystac.Link("derived_from", str(source), _media_type(str(source)))
+        name = without_query(str(source))
+        return pystac.Link("derived_from", name, _media_type(name))
     item = path.with_suffix(".json")
     if item.exists() and '"stac_version"' in item.read_text("utf-8", errors="replace"):
         path = item

@@ -12,9 +12,10 @@ from hsi_xr.raster.draft import readable
 from hsi_xr.raster.image import sibling_paths
 from hsi_xr.raster.labels import domains_of, is_product
 from hsi_xr.raster.ledger import Ledger
+from hsi_xr.raster.remote import reaching
 from hsi_xr.raster.run import File, Run, discard
+from hsi_xr.raster.sending import send, style_of
 from hsi_xr.raster.source import open_scene
-from hsi_xr.raster.style import qgis_style
 
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
 """What GDAL would still read beside a file that is not the one they were made for."""
@@ -27,6 +28,7 @@ def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
 
     Raises:
         DestinationUnwritable: The disk is full.
+        Incomplete: An object store has not taken it; all that was computed is still here.
     """
     finished = run.folder / "finished"
     shutil.rmtree(finished, ignore_errors=not finished.exists())  # of a run that died here
@@ -39,6 +41,13 @@ def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
             _check(run, file, whole, ledger)
             for path in (whole, *run.format.beside(whole).values()):
                 _sync_all(path)
+    if run.remote is not None:
+        send(run, finished)
+        if overwrite:
+            with reaching(run.remote, "remove what is replaced from"):
+                _remove_stale(run)
+        discard(run)
+        return
     main = run.files[0]
     with writing(main.path):
         for file in reversed(run.files):
@@ -112,10 +121,8 @@ def _replace(run: Run, whole: Path, path: Path) -> None:
 
 
 def _put_style(run: Run) -> None:
-    if run.style is not None and (shown := run.images[0].shown) is not None:
-        part = run.folder / run.style.name
-        part.write_text(qgis_style(shown), encoding="utf-8")
-        part.replace(run.style)
+    if run.style is not None:
+        style_of(run).replace(run.style)
 
 
 def _remove_stale(run: Run) -> None:
@@ -124,8 +131,8 @@ def _remove_stale(run: Run) -> None:
         return
     main = run.images[0]
     if run.style is None:
-        main.style.unlink(missing_ok=True)
-    for variable, path in sibling_paths(main.path).items():
+        run.final(main.style).unlink(missing_ok=True)
+    for variable, path in sibling_paths(run.final(main.path)).items():
         if variable not in {image.name for image in run.images} and _holds(path, variable):
             _remove_sidecars(path)
             for each in (path, *run.format.beside(path).values()):
@@ -135,6 +142,8 @@ def _remove_stale(run: Run) -> None:
 def _holds(path: Path, variable: str) -> bool:
     """Whether a file says that it is this variable of a product: a name alone says nothing."""
     try:
+        if not path.exists():
+            return False
         with open_scene(str(path)) as file:
             domains = domains_of(file)
             return bool(is_product(domains["HSI_XR"]) and domains["XARRAY"].get("NAME") == variable)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import dask.array
@@ -15,6 +14,7 @@ from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile
 from hsi_xr.raster import labels, place, wavelengths
 from hsi_xr.raster.image import sibling_paths
 from hsi_xr.raster.place import crs_of, transform_of
+from hsi_xr.raster.remote import file_of
 from hsi_xr.raster.source import Scene, Source, alpha_bands, crs_in, open_scene, read_window, stamp
 from hsi_xr.raster.store import driver_of
 from hsi_xr.raster.stored_array import StoredArray
@@ -37,7 +37,9 @@ def open(
     unsigned type) counts where all bands have it. Alpha is not a band of the result.
 
     Args:
-        path: Of a file, of a folder that is a Zarr store, or whatever else GDAL opens.
+        path: Of a file, of a folder that is a Zarr store, or whatever else GDAL opens; `s3://` and
+            `https://` (also signed) are read by ranges, and files beside them (masks, overviews)
+            are not looked for.
         chunks: Side of the dask chunks in pixels, or (rows, columns); None reads at once.
         rgb: 1-based numbers of the bands to keep, in order.
         nodata: The number, as it is stored, of what is no pixel; takes the place of the file's
@@ -58,7 +60,7 @@ def open(
         UnknownName: It has no such variable.
         UsageError: `chunks` is not positive.
     """
-    name = os.fspath(path) if variable is None else _file_of(os.fspath(path), variable)
+    name = str(path) if variable is None else _file_of(str(path), variable)
     changed, size = stamp(name)
     with open_scene(name, variable) as src:
         _check_pixels(src, name)
@@ -95,7 +97,7 @@ def _file_of(path: str, variable: str) -> str:
         held = labels.domains_of(src)["XARRAY"].get("NAME")
     if held == variable:
         return path
-    other = sibling_paths(Path(path)).get(variable)
+    other = sibling_paths(file_of(path)).get(variable)
     if other is None or not other.exists():
         raise UnknownName(
             f"{path!r} holds {held or 'no named variable'}, and no {variable!r} lies beside it"

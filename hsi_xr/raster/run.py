@@ -18,7 +18,9 @@ from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.formats import Format
 from hsi_xr.raster.image import Image
 from hsi_xr.raster.ledger import Ledger, folder_of, ledger_of
+from hsi_xr.raster.remote import reaching
 from hsi_xr.raster.store import metadata_of
+from hsi_xr.raster.upload import check_writable
 
 _SAME = 1e-4
 """Reflectance: two computations of one pixel differ by less, whatever batch it was in."""
@@ -44,11 +46,22 @@ class Run:
     read: Read
     config: dict[str, Any]
     """What a run that resumes this one must have in common with it."""
+    remote: Path | None = None
+    """The folder of an object store that finished files are sent to; else they are moved."""
 
     @property
     def folder(self) -> Path:
         """Of all that passes."""
         return folder_of(self.images[0].path)
+
+    @property
+    def sending(self) -> Path:
+        """A mark: what this run had finished was on its way when it died."""
+        return self.folder / "sending"
+
+    def final(self, path: Path) -> Path:
+        """What a file of this run is called in the end."""
+        return path if self.remote is None else self.remote / path.name
 
     @cached_property
     def drafts(self) -> list[Draft]:
@@ -69,7 +82,9 @@ class Run:
         return None if self.format.TOGETHER or main.shown is None else main.style
 
 
-def planned(name: str, images: list[Image], given: Mapping[str, Any]) -> Run:
+def planned(
+    name: str, images: list[Image], given: Mapping[str, Any], remote: Path | None = None
+) -> Run:
     main, arrays = images[0], [image.array for image in images]
     laid_out = formats.by_name(name)
     options = [laid_out.creation_options(image, given) for image in images]
@@ -87,7 +102,7 @@ def planned(name: str, images: list[Image], given: Mapping[str, Any]) -> Run:
         "datetime": None if taken is None else labels.instant(taken).isoformat(),
         **{f"hsi_xr_{key}": value for key, value in labels.stated(main.attrs).items()},
     }
-    return Run(laid_out, images, options, cut(sizes), reader(arrays, sizes), config)
+    return Run(laid_out, images, options, cut(sizes), reader(arrays, sizes), config, remote)
 
 
 def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
@@ -95,19 +110,13 @@ def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
 
     A run that was killed while its files took their places has left some of them.
     """
-    main, *others = [file.path for file in run.files]
-    others += [path for file in run.files for path in run.format.beside(file.path).values()]
-    left = others if resume and ledger_of(main).exists() else []
-    for path in [main, *others, *([run.style] if run.style else [])]:
-        if path.is_dir() and not _is_store(path, run.format):
-            raise DestinationUnwritable(
-                f"{str(path)!r} is a folder and no store; name a file in it, or choose another name"
-            )
-        if path.exists() and not overwrite and path not in left:
-            raise DestinationExists(
-                f"{str(path)!r} exists; choose another name, or set overwrite to replace it"
-            )
-    folder = main.parent
+    if run.remote is None:
+        _check_names(run, overwrite=overwrite, resume=resume)
+    else:
+        with reaching(run.remote, "look into"):
+            _check_names(run, overwrite=overwrite, resume=resume)
+        check_writable(run.remote, run.folder.name)
+    folder = run.images[0].path.parent
     try:
         with TemporaryFile(dir=folder):
             pass
@@ -116,6 +125,26 @@ def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
             f"cannot write into {str(folder)!r} ({error.strerror}); "
             + ("choose another folder" if folder.is_dir() else "create the folder first")
         ) from error
+
+
+def _check_names(run: Run, *, overwrite: bool, resume: bool) -> None:
+    main, *others = [file.path for file in run.files]
+    others += [path for file in run.files for path in run.format.beside(file.path).values()]
+    if run.style is not None:
+        others.append(run.style)
+    left = others if resume and ledger_of(main).exists() else []
+    for each in [main, *others]:
+        path = run.final(each)
+        if path.is_dir() and not _is_store(path, run.format):
+            if run.sending.exists():
+                continue  # an upload that died: it will be removed
+            raise DestinationUnwritable(
+                f"{str(path)!r} is a folder and no store; name a file in it, or choose another name"
+            )
+        if path.exists() and not overwrite and each not in left:
+            raise DestinationExists(
+                f"{str(path)!r} exists; choose another name, or set overwrite to replace it"
+            )
 
 
 def begun(run: Run) -> Ledger:

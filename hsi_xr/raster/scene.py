@@ -11,6 +11,7 @@ import xarray as xr
 from hsi_xr.errors import BandMismatch, InvalidData, NotGeoreferenced, UnknownName
 from hsi_xr.raster.radiometry import Radiometry, decide
 from hsi_xr.raster.read import Source, crs_of, open, source_of, transform_of
+from hsi_xr.raster.remote import without_query
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -79,7 +80,7 @@ def as_scene(
         transform=transform,
         georeferenced=georeferenced,
         lazy=chosen.chunks is not None,
-        source=os.path.basename(str(chosen.encoding.get("source", ""))),
+        source=os.path.basename(without_query(str(chosen.encoding.get("source", "")))),
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.raster import labels
+from hsi_xr.raster.remote import gdal_environment, is_remote, without_query
 from hsi_xr.raster.store import driver_of, metadata_of, open_store
 
 if TYPE_CHECKING:
@@ -72,8 +73,13 @@ def read_window(source: Source, rows: slice, columns: slice) -> NDArray[np.float
         valid = _valid(src, source, raw, window)
     except RasterioIOError as error:
         raise UnreadableFile(
-            f"{source.path!r} is damaged or truncated: rows {top} to {bottom}, columns {left} to "
-            f"{right} cannot be read ({error.__cause__ or error}); get the file anew"
+            f"{without_query(source.path)!r} is damaged or truncated: rows {top} to {bottom}, "
+            f"columns {left} to {right} cannot be read ({error.__cause__ or error}); "
+            + (
+                "if it has been replaced since it was opened, read it in a new process"
+                if is_remote(source.path)
+                else "get the file anew"
+            )
         ) from error
     return _as_floats(src, source.bands, raw, valid)
 
@@ -86,7 +92,7 @@ def open_raster(path: str, mode: str = "r", **options: Any) -> Any:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with _opening, warnings.catch_warnings():
+    with gdal_environment(path), _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(path, mode, **options)
 
@@ -105,7 +111,14 @@ def open_scene(path: str, variable: str | None = None) -> Scene:
     try:
         return open_raster(path)
     except RasterioIOError as error:
-        elsewhere = path.startswith("/vsi") or ":" in path[2:]  # a URL, or a subdataset
+        if is_remote(path):
+            reason = str(error).replace(path, without_query(path))
+            raise UnreadableFile(
+                f"{without_query(path)!r} cannot be read as a raster ({reason}); check the "
+                "address, and what the server wants to know (AWS_ACCESS_KEY_ID or AWS_PROFILE, "
+                "AWS_ENDPOINT_URL, AWS_NO_SIGN_REQUEST=YES of public data, or a fresh signature)"
+            ) from error
+        elsewhere = path.startswith("/vsi") or ":" in path[2:]  # a subdataset
         if not elsewhere and not Path(path).exists():
             raise UnreadableFile(f"{path!r} does not exist; check the path") from error
         raise UnreadableFile(

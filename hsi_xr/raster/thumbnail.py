@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.raster import labels, wavelengths
-from hsi_xr.raster.disk import sync, writing
 from hsi_xr.raster.product import Product
 from hsi_xr.raster.source import open_raster, open_scene
+from hsi_xr.raster.upload import appearing
 
 if TYPE_CHECKING:
     from rasterio import DatasetReader
@@ -127,10 +127,9 @@ def _save(picture: NDArray[Any], path: Path, told: dict[str, str]) -> Path:
     import rasterio.shutil
     from rasterio.io import MemoryFile
 
-    part = path.with_suffix(".part.png")
     layout = {"driver": "GTiff", "dtype": "uint8", "photometric": "rgb", "alpha": "yes"}
     count, rows, columns = picture.shape
-    with writing(path), MemoryFile() as memory:
+    with appearing(path) as part, MemoryFile() as memory:
         with open_raster(
             memory.name, "w", count=count, height=rows, width=columns, **layout
         ) as file:
@@ -138,6 +137,4 @@ def _save(picture: NDArray[Any], path: Path, told: dict[str, str]) -> Path:
             file.update_tags(**told)
         rasterio.shutil.copy(memory.name, str(part), driver="PNG", WRITE_METADATA_AS_TEXT="YES")
         part.with_name(f"{part.name}.aux.xml").unlink(missing_ok=True)
-        sync(part)
-        part.replace(path)
     return path

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hsi_xr.errors import Incomplete, UsageError
 from hsi_xr.raster import draft, formats
 from hsi_xr.raster.blocks import Block, ahead
 from hsi_xr.raster.disk import sync, writing
@@ -21,8 +22,10 @@ from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.image import images_of
 from hsi_xr.raster.ledger import Ledger
 from hsi_xr.raster.publish import publish
+from hsi_xr.raster.remote import file_of, is_remote
 from hsi_xr.raster.run import Run, begun, check_destination, discard, earlier, planned
 from hsi_xr.raster.source import open_raster
+from hsi_xr.raster.upload import staging
 
 Progress = Callable[[int, int], None]
 """Is told how many pixels are written, and of how many."""
@@ -49,7 +52,8 @@ def write(
     resume: bool = False,
     creation_options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
-) -> Path:
+    tmp: str | os.PathLike[str] | None = None,
+) -> Path | str:
     """Compute a cube and write it, by default as a cloud-optimised GeoTIFF, complete or not at all.
 
     `reflectance_std` and `rgb_residual`, where the dataset has them, are computed with it in one
@@ -63,7 +67,9 @@ def write(
     Args:
         obj: Reflectance (band, y, x), lazy or not, in any chunks; as a dataset's variable
             `reflectance`, or as an array. NaN is no pixel.
-        path: Ends in .tif or .tiff, .zarr, .img (ENVI), .nc or .nc4.
+        path: Ends in .tif or .tiff, .zarr, .img (ENVI), .nc or .nc4; or a URL of object storage
+            that does, e.g. `s3://bucket/cube.tif`. The product is then put together here, and sent
+            in the end: the main object, or a store's root, after all others.
         dtype: `int16` stores steps of `scale`, `float32` the numbers as they are, as it always does
             of `rgb_residual`.
         scale: Size of a step.
@@ -75,13 +81,19 @@ def write(
         creation_options: Of GeoTIFFs those of GDAL's driver, e.g. `{"COMPRESS": "DEFLATE"}`; of
             Zarr `CHUNK` and `SHARD` (pixels), of NetCDF `CHUNK` and `ZLEVEL`, of ENVI `INTERLEAVE`.
         progress: Called after each block.
+        tmp: Folder where what goes to object storage is put together, and waits to be resumed; by
+            default the system's for temporary files. It takes the numbers uncompressed, and once
+            more as the format has them.
 
     Returns:
-        The path of the main file.
+        The path of the main file, or its URL.
 
     Raises:
         DestinationExists: Something is there and `overwrite` is not set.
-        DestinationUnwritable: The folder is missing or read-only, or the disk is full.
+        DestinationUnwritable: The folder is missing or read-only, or the disk is full; there is no
+            such bucket, or no right to write and delete there.
+        Incomplete: Object storage has not taken the product, after several tries; what was
+            computed is kept for `resume`.
         UsageError: The request cannot be met, the format needs a package that is not installed or
             cannot hold the cube, or the run to resume was configured otherwise.
         MissingFact: Attribute `datetime` is a day without a time.
@@ -89,20 +101,43 @@ def write(
     """
     name = formats.chosen(path, format)
     together = formats.by_name(name).TOGETHER
-    images = images_of(obj, Path(path), dtype, scale, together=together)
-    run = planned(name, images, creation_options or {})
-    check_destination(run, overwrite=overwrite, resume=resume)
-    ledger = earlier(run) if resume else begun(run)
+    with _place(path, tmp) as (local, remote):
+        images = images_of(obj, local, dtype, scale, together=together)
+        run = planned(name, images, creation_options or {}, remote)
+        check_destination(run, overwrite=overwrite, resume=resume)
+        ledger = earlier(run) if resume else begun(run)
+        try:
+            with draft.bounded_cache():
+                _fill(run, ledger, progress)
+                publish(run, ledger, overwrite=overwrite)
+        except (KeyboardInterrupt, Incomplete):
+            raise  # what is done stays here, to be resumed
+        except BaseException:
+            discard(run)
+            raise
+    return images[0].path if remote is None else str(run.final(images[0].path))
+
+
+@contextmanager
+def _place(
+    path: str | os.PathLike[str], tmp: str | os.PathLike[str] | None
+) -> Iterator[tuple[Path, Path | None]]:
+    """Where the main file is put together, and the folder of a store that it is sent to."""
+    destination = file_of(path)
+    if not is_remote(str(destination)):
+        if tmp is not None:
+            raise UsageError(
+                f"tmp (--tmp) is for object storage; what becomes {str(destination)!r} is put "
+                "together beside it"
+            )
+        yield destination, None
+        return
+    folder = staging(str(destination), None if tmp is None else Path(tmp))
     try:
-        with draft.bounded_cache():
-            _fill(run, ledger, progress)
-            publish(run, ledger, overwrite=overwrite)
-    except KeyboardInterrupt:
-        raise  # what is done stays beside, to be resumed
-    except BaseException:
-        discard(run)
-        raise
-    return images[0].path
+        yield folder / destination.name, destination.parent
+    finally:
+        with suppress(OSError):  # what can be resumed is in it
+            folder.rmdir()
 
 
 def _fill(run: Run, ledger: Ledger, progress: Progress | None) -> None:

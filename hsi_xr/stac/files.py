@@ -5,21 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.raster.disk import sync, writing
+from hsi_xr.raster.upload import appearing
 
 
 def save(stac: Mapping[str, Any], path: Path) -> Path:
     """Write an item or a collection, complete or not at all.
 
     Raises:
-        DestinationUnwritable: The disk is full, or the folder read-only.
+        DestinationUnwritable: The disk is full, the folder read-only, or the store refuses.
     """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with writing(path):
-            part.write_text(json.dumps(stac, indent=2, ensure_ascii=False) + "\n", "utf-8")
-            sync(part)
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with appearing(path) as part:
+        part.write_text(json.dumps(stac, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return path

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.errors import UnreadableFile
+from hsi_xr.errors import UnreadableFile, UsageError
+from hsi_xr.raster.remote import is_remote
 from hsi_xr.stac.collection import extent, summaries
 from hsi_xr.stac.inspection import Inspection, is_elsewhere, local, short
 from hsi_xr.stac.items import check_item, check_object
@@ -33,7 +34,12 @@ def validate(
 
     Raises:
         UnreadableFile: There is no such file.
+        UsageError: It is in object storage.
     """
+    if is_remote(str(path)):
+        raise UsageError(
+            f"{str(path)!r} is not on this machine; get a copy of it, and validate that"
+        )
     path, seen = Path(path), Inspection(Path(schemas) if schemas is not None else None)
     if not path.exists():
         raise UnreadableFile(f"{str(path)!r} does not exist; check the path")

@@ -1,0 +1,58 @@
+"""The finished files of a run as objects of a store."""
+
+from pathlib import Path
+
+from hsi_xr.errors import Incomplete
+from hsi_xr.raster.remote import failures
+from hsi_xr.raster.run import Run
+from hsi_xr.raster.store import metadata_of
+from hsi_xr.raster.style import qgis_style
+from hsi_xr.raster.upload import place
+
+
+def style_of(run: Run) -> Path:
+    """The style of the main file, under a passing name."""
+    assert run.style is not None and run.images[0].shown is not None
+    part = run.folder / run.style.name
+    part.write_text(qgis_style(run.images[0].shown), encoding="utf-8")
+    return part
+
+
+def send(run: Run, finished: Path) -> None:
+    """Have an object store take all finished files, the main one last.
+
+    Raises:
+        Incomplete: It has not taken them.
+    """
+    assert run.remote is not None
+    files = [] if run.style is None else [style_of(run)]
+    for file in reversed(run.files):
+        whole = finished / file.path.name
+        files += [*run.format.beside(whole).values(), *_parts(whole)]
+    main = run.final(run.images[0].path)
+    objects = [(file, run.remote / _key(file, finished)) for file in files]
+    root = main if files[-1].parent != finished else None  # of a store
+    try:
+        replacing = any(there.exists() for _, there in (objects if root is None else objects[-1:]))
+        run.sending.touch()
+        place(objects, run.remote / run.folder.name, root=root, replacing=replacing)
+    except failures() as error:
+        raise Incomplete(
+            f"{str(main)!r} could not be sent ({error}); all that was computed is kept in "
+            f"{str(run.folder)!r}, and the same call with resume (--resume) goes on from there"
+        ) from error
+
+
+def _parts(whole: Path) -> list[Path]:
+    """A file, or all files of a store, with what opens it last."""
+    if whole.is_file():
+        return [whole]
+    root = metadata_of(whole)
+    others = sorted(path for path in whole.rglob("*") if path.is_file() and path != root)
+    return [*others, root]
+
+
+def _key(file: Path, finished: Path) -> str:
+    """The name of an object, within the folder that all go to."""
+    is_finished = file.is_relative_to(finished)
+    return file.relative_to(finished).as_posix() if is_finished else file.name

@@ -1,0 +1,73 @@
+"""Object storage by the command line, in processes of their own as users start them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.object_storage import BUCKET, serving
+
+s3fs = pytest.importorskip("s3fs", reason="object storage needs s3fs")
+
+ROOT = f"s3://{BUCKET}/a"
+WHEN = "2026-05-04T10:30:00Z"
+
+
+@pytest.fixture(scope="module")
+def told():
+    """The environment of somebody who has a bucket."""
+    with serving() as address:
+        s3fs.S3FileSystem(endpoint_url=address, key="somebody", secret="secret").mkdir(BUCKET)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        yield {
+            **kept,
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "somebody",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+
+def hsi_xr(told, *words) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "hsi_xr", *map(str, words)]
+    return subprocess.run(command, env=told, capture_output=True, text=True)
+
+
+def test_from_a_bucket_into_a_bucket(told, scene, tmp_path):
+    store = s3fs.S3FileSystem(
+        endpoint_url=told["AWS_ENDPOINT_URL"], key="somebody", secret="secret"
+    )
+    store.put_file(str(scene), f"{BUCKET}/a/scene.tif")
+    words = ("reconstruct", "-m", "root-polynomial", "--datetime", WHEN, "--tmp", tmp_path)
+    done = hsi_xr(told, *words, f"{ROOT}/scene.tif", f"{ROOT}/cube.tif")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [f"{ROOT}/cube.tif", f"{ROOT}/cube.json"]
+    item = json.loads(store.cat_file(f"{BUCKET}/a/cube.json"))
+    links = {link["rel"]: link["href"] for link in item["links"]}
+    assert links["derived_from"] == f"{ROOT}/scene.tif"
+    assert {"reflectance", "thumbnail"} <= {*item["assets"]}
+    about = json.loads(hsi_xr(told, "info", f"{ROOT}/cube.tif").stdout)
+    assert about["count"] == 31 and about["provenance"]["source"] == "scene.tif"
+
+    again = hsi_xr(told, *words, f"{ROOT}/scene.tif", f"{ROOT}/cube.tif")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "exists" in again.stderr and "--overwrite" in again.stderr
+    store_of = hsi_xr(told, *words, scene, f"{ROOT}/cube.zarr", "--overwrite")
+    assert store_of.returncode == 0, store_of.stderr
+    about = json.loads(hsi_xr(told, "info", f"{ROOT}/cube.zarr").stdout)
+    assert about["count"] == 31
+
+
+def test_what_cannot_be_is_one_line(told, scene, tmp_path):
+    for words in (
+        ("reconstruct", "-m", "root-polynomial", scene, "s3://no-such-bucket/cube.tif"),
+        ("convert", scene, f"{ROOT}/many"),
+        ("validate", f"{ROOT}/cube.tif"),
+    ):
+        refused = hsi_xr(told, *words)
+        assert refused.returncode == 2, refused.stderr
+        assert refused.stdout == "" and "Traceback" not in refused.stderr
+    missing = hsi_xr(told, "info", f"{ROOT}/none.tif")
+    assert missing.returncode == 3 and "none.tif" in missing.stderr
