@@ -70,8 +70,8 @@ ABOUT: dict[str, Any] = {
         f"the cameras {', '.join(HELD_OUT_CAMERAS)}",
         "pictures": "simulated: random camera, light, white balance, colour matrix, exposure, "
         "haze, mosaic sensor, tone curve, 8 bits, JPEG of quality 65 to 95; and the plots' own RGB",
-        "chosen_by_hand": "how pictures for display are told apart, and that the model runs without "
-        "its network unless asked, was settled with the scores below in sight",
+        "chosen_by_hand": "how pictures for display are told apart, and that the model runs "
+        "without its network unless asked, was settled with the scores below in sight",
     },
     "intended_use": [
         "Screening and mapping where no imaging spectrometer has flown; teaching; as prior where "

@@ -89,7 +89,7 @@ def test_images_of_a_batch_do_not_mix(model, card):
             model(image[None], lambda step: noise(step)[:1], facts, stochastic=False)
             for image in rgb
         ]
-    assert (both - torch.cat(each)).abs().max() <= 1e-5 * max(1.0, float(both.abs().max()))
+    assert (both - torch.cat(each)).abs().max() <= 3e-5 * max(1.0, float(both.abs().max()))
 
 
 def test_tiles_are_the_scene(weights, card):

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from hsi_xr.errors import InvalidCheckpoint, UnknownName, UsageError
-from hsi_xr.reconstructors._scene_gain import colour_means
+from hsi_xr.reconstructors._palette import palette
 from hsi_xr.spectra import Bands
 from hsi_xr.training import begin
 from hsi_xr.training.loop import Training
@@ -29,7 +29,7 @@ def test_a_network_is_shown_what_it_is_shown_in_a_reconstruction(kind, level, tm
     scene_facts = begin.survey_of(model)(rgb, torch.ones_like(rgb[:, :1]))
     with torch.inference_mode():
         ones = torch.ones_like(rgb[:, :1])
-        whole, _ = model.whole(rgb, ones, lambda step: rgb, means=colour_means(rgb))
+        whole, _ = model.whole(rgb, ones, lambda step: rgb, palette=palette(rgb))
         torch.testing.assert_close(model.network(model.front(rgb, scene_facts)), whole)
 
 
@@ -55,8 +55,8 @@ def test_a_chain_stands_for_the_cube_that_it_was_made_of(tmp_path):
 def test_a_picture_is_taken_for_what_it_says(tmp_path):
     """No gain is learned from a data set, which has one scale."""
     model = model_of("x0", tmp_path)
-    means = colour_means(torch.rand(2, 3, 9, 9))
-    assert model.gain(means).equal(torch.ones(2, 3))
+    seen = palette(torch.rand(2, 3, 9, 9))
+    torch.testing.assert_close(model.gain(seen), torch.ones(2, 3))
 
 
 def test_a_host_begins_the_system_around_it(tmp_path):

@@ -139,4 +139,6 @@ def test_recipes_are_runs_of_systems(path):
 
 
 def test_every_system_has_a_recipe():
-    assert {read(path).system for path in RECIPES} == set(_registry.ours())
+    """But the default one, which is fitted to spectra, and not to pictures alone."""
+    own = {"guided-posterior"}
+    assert {read(path).system for path in RECIPES} == set(_registry.ours()) - own
