@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rasterio.crs import CRS
 
 DTYPES = ("int16", "float32")
-_PLAIN = {"rgb_residual": "_residual", "out_of_domain": "_domain"}
+PLAIN = {"rgb_residual": "_residual", "out_of_domain": "_domain"}
 """Single bands of small numbers, which are never stored in steps."""
-_SIDES = {"reflectance_std": "_std", **_PLAIN}
+_SIDES = {"reflectance_std": "_std", **PLAIN}
 """Variables beside the reflectance, and what their files' names add."""
 
 
@@ -45,7 +45,7 @@ class Storage:
             raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {dtype!r}")
         if not 0 < scale < np.inf:
             raise UsageError(f"scale is the positive size of a stored step; got {scale!r}")
-        if dtype == "float32" or variable in _PLAIN:
+        if dtype == "float32" or variable in PLAIN:
             return cls("float32", np.nan)
         if variable == "reflectance_std":  # never negative
             return cls("uint16", 65535, scale, (0, 65534))

@@ -56,13 +56,13 @@ def write(
 ) -> Path | str:
     """Compute a cube and write it, by default as a cloud-optimised GeoTIFF, complete or not at all.
 
-    `reflectance_std` and `rgb_residual`, where the dataset has them, are computed with it in one
-    pass. Zarr and NetCDF hold them as variables; of the others they are files of their own,
-    `<stem>_std` and `<stem>_residual`, and `<stem>.qml` has QGIS show natural colours, if the cube
-    has them. All files appear together. Memory is bounded by the blocks in flight (of whole chunks,
-    each computed once), whatever the size of the scene. They are computed in this process, by
-    threads, also where a distributed client is active. What is computed waits, uncompressed, in the
-    folder `<name>.part`, from which any format can be resumed.
+    `reflectance_std`, `rgb_residual` and `out_of_domain`, where the dataset has them, are computed
+    with it in one pass. Zarr and NetCDF hold them as variables; of the others they are files of
+    their own, `<stem>_std`, `<stem>_residual` and `<stem>_domain`, and `<stem>.qml` has QGIS show
+    natural colours, if the cube has them. All files appear together. Memory is bounded by the
+    blocks in flight (of whole chunks, each computed once), whatever the size of the scene. They are
+    computed in this process, by threads, also where a distributed client is active. What is
+    computed waits, uncompressed, in the folder `<name>.part`, from which any format can be resumed.
 
     Args:
         obj: Reflectance (band, y, x), lazy or not, in any chunks; as a dataset's variable
@@ -71,7 +71,7 @@ def write(
             that does, e.g. `s3://bucket/cube.tif`. The product is then put together here, and sent
             in the end: the main object, or a store's root, after all others.
         dtype: `int16` stores steps of `scale`, `float32` the numbers as they are, as it always does
-            of `rgb_residual`.
+            of `rgb_residual` and `out_of_domain`.
         scale: Size of a step.
         format: `cog`, `geotiff` (tiled, without overviews), `zarr` (version 3, sharded), `envi`
             or `netcdf` (NetCDF-4, CF-1.12); None goes by the path, `.tif` being a `cog`.

@@ -9,6 +9,7 @@ import numpy as np
 
 from hsi_xr.errors import InvalidData
 from hsi_xr.raster.cog import is_cog
+from hsi_xr.raster.image import PLAIN
 from hsi_xr.raster.product import Product
 from hsi_xr.raster.source import open_raster
 from hsi_xr.raster.wavelengths import envi_readings
@@ -45,8 +46,8 @@ def wrong_with(path: Path, *, cog: bool = True, pixels: bool = True) -> list[str
 
 
 def _is_spectral(src: "DatasetReader") -> bool:
-    """Residuals have one band, which is of no wavelength."""
-    return src.tags(ns="XARRAY").get("NAME") != "rgb_residual"
+    """Residuals and the like have one band, which is of no wavelength."""
+    return src.tags(ns="XARRAY").get("NAME") not in PLAIN
 
 
 def _storage(src: "DatasetReader") -> Iterator[str]:

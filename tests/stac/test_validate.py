@@ -12,7 +12,7 @@ import hsi_xr
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.stac.spectrum import implausible
 from tests.conversion.tiles import TAKEN, cut
-from tests.scenes import picture
+from tests.scenes import picture, scene
 
 NAME = "tile_0_1"
 
@@ -245,3 +245,9 @@ def test_a_picture_is_of_the_estimate_and_says_so(cubes, made):
         assert src.shape == cube.shape  # which is small already
         shown, red = src.read(1).astype(float), cube.read(26).astype(float)
         assert np.corrcoef(shown.ravel(), np.sqrt(red.clip(0)).ravel())[0, 1] > 0.95
+
+
+def test_a_band_of_what_is_out_of_domain_needs_no_wavelength(tmp_path):
+    told = hsi_xr.reconstruct(scene(40, 52), samples=2, out_of_domain=True)
+    path = hsi_xr.write(told, tmp_path / "cube.tif")
+    assert not wrong(path.with_name("cube_domain.tif"))
