@@ -110,7 +110,8 @@ def colours(views: list[View], tiles: list[Tile]) -> Colours:
 
 def whole(work: Work, views: list[View], tiles: list[Tile], of: Colours) -> tuple[Array, Facts]:
     """Runs the windows of a scene in step: their answers, and the scene's facts."""
-    from hsi_xr.engine import Windows, reconstruct_whole
+    from hsi_xr.engine import reconstruct_whole
+    from hsi_xr.inference import Windows
 
     weights = np.zeros((len(views), 1, *views[0].valid.shape), dtype="float32")
     for weight, view, tile in zip(weights, views, tiles):

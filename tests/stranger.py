@@ -32,8 +32,9 @@ class Slope(Reconstructor):
             grey = grey + self.pull * grey.mean((2, 3), keepdim=True)
         return grey * self.slope[None, :, None, None]
 
-    def whole(self, rgb, weights, noise, *, palette, extremes=None):
-        mean = (rgb.mean(1, keepdim=True) * weights).sum() / weights.sum()
+    def whole(self, scene, noise):
+        rgb = scene.rgb
+        mean = (rgb.mean(1, keepdim=True) * scene.weights).sum() / scene.weights.sum()
         facts = {"mean": mean.reshape(1)}
         return torch.cat([self(each[None], noise, facts, stochastic=False) for each in rgb]), facts
 

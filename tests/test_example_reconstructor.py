@@ -64,12 +64,13 @@ def test_straight_spectra_are_kept_and_colours_nearly(site):
     code = """
 import torch, hsi_xr
 from hsi_xr.physics import Camera
+from hsi_xr.reconstructors import SceneWindows
 from hsi_xr_smooth_inverse import build
 model = build({"bands": 31})
 camera = Camera(model.response)
 spectra = torch.stack([torch.full((31,), 0.3), torch.linspace(0.1, 0.7, 31)])[:, :, None, None]
 rgb = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(0))
-def answer(rgb): return model.whole(rgb, None, None, palette=None)[0]
+def answer(rgb): return model.whole(SceneWindows.entire(rgb), None)[0]
 torch.testing.assert_close(answer(camera.project(spectra)), spectra, atol=1e-5, rtol=0)
 assert (camera.project(answer(rgb)) - rgb).abs().max() < 0.02
 """

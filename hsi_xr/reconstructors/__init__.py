@@ -10,13 +10,13 @@ from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import models
 
 if TYPE_CHECKING:
-    from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+    from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts, SceneWindows
     from hsi_xr.reconstructors._exporting import export
     from hsi_xr.reconstructors._importing import import_published
     from hsi_xr.reconstructors._weights import save_model
 
 _HOMES = {
-    **dict.fromkeys(("Noise", "Reconstructor", "SceneFacts"), "_base"),
+    **dict.fromkeys(("Noise", "Reconstructor", "SceneFacts", "SceneWindows"), "_base"),
     **{"export": "_exporting", "import_published": "_importing", "save_model": "_weights"},
 }
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Noise",
     "Reconstructor",
     "SceneFacts",
+    "SceneWindows",
     "export",
     "import_published",
     "models",

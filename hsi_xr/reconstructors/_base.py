@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 Noise = Callable[[int], Tensor]
@@ -14,33 +15,40 @@ SceneFacts = Mapping[str, Tensor]
 """What belongs to the scene and not to a tile: gains, attention matrices. Small."""
 
 
+@dataclass(frozen=True, eq=False)
+class SceneWindows:
+    """Images that are the windows of one scene, and what far more of its pixels tell."""
+
+    rgb: Tensor
+    """(windows, 3, rows, columns) linear RGB without NaN."""
+    weights: Tensor
+    """(windows, 1, rows, columns), 1 where a pixel counts for the scene's statistics and 0 where it
+    is filled or a margin."""
+    palette: Tensor | None
+    """(1, n) colours of the scene, which tell how its picture was made (see `_palette.palette`);
+    None where a white reflector is known to be 1 in `rgb`."""
+    extremes: Tensor | None = None
+    """(2,) lowest and highest number of linear RGB in the scene; None takes the windows'."""
+
+    @classmethod
+    def entire(cls, rgb: Tensor, palette: Tensor | None = None) -> "SceneWindows":
+        """Of images that are all of a scene, every pixel of which counts."""
+        return cls(rgb, torch.ones_like(rgb[:, :1]), palette)
+
+
 class Reconstructor(nn.Module, ABC):
     """Linear RGB in [0, 1] -> reflectance. Rows and columns are multiples of its stride."""
 
     @abstractmethod
-    def whole(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        noise: Noise,
-        *,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> tuple[Tensor, SceneFacts]:
-        """Reconstructs images that are the windows of one scene, and tells the scene's facts.
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+        """Reconstructs the windows of one scene, and tells the scene's facts.
 
         Args:
-            rgb: (batch, 3, rows, columns) linear RGB without NaN.
-            weights: (batch, 1, rows, columns), 1 where a pixel counts for the scene's
-                statistics and 0 where it is filled or a margin.
+            scene: Its windows.
             noise: Called with a step; see `Noise`.
-            palette: (1, n) colours of the scene, which tell how its picture was made (see
-                `_palette.palette`); None where a white reflector is known to be 1 in `rgb`.
-            extremes: (2,) lowest and highest number of linear RGB in the scene, of far more pixels
-                than the windows'; None takes theirs.
 
         Returns:
-            (batch, bands, rows, columns) reflectance, and the facts for `forward`.
+            (windows, bands, rows, columns) reflectance, and the facts for `forward`.
         """
 
     @abstractmethod

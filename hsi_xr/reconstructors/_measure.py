@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.physics import srgb_decode
 from hsi_xr.reconstructors import _registry
-from hsi_xr.reconstructors._base import Doubting, Noise, Reconstructor
+from hsi_xr.reconstructors._base import Doubting, Noise, Reconstructor, SceneWindows
 from hsi_xr.reconstructors._palette import palette
 
 TOLERANCE = 1e-5
@@ -63,9 +63,8 @@ class Probe:
         start = (side - CORE) // 2 // self.stride * self.stride
         core = slice(start, start + CORE)
         with torch.inference_mode():
-            weights = torch.ones(1, 1, side, side)
-            noise = self.noise(0, 0, side, side)
-            whole, facts = self.model.whole(rgb, weights, noise, palette=palette(rgb))
+            scene = SceneWindows.entire(rgb, palette(rgb))
+            whole, facts = self.model.whole(scene, self.noise(0, 0, side, side))
             found = {}
             for halo in self.halos:
                 first = (start - halo) // self.stride * self.stride
@@ -110,9 +109,9 @@ class Probe:
         Counted where gradients are asked for: there networks run as published, and not by
         products of polynomials that need fewer.
         """
-        rgb, weights = torch.rand(1, 3, side, side), torch.ones(1, 1, side, side)
+        rgb = torch.rand(1, 3, side, side)
         with torch.enable_grad(), FlopCounterMode(display=False) as counter:
-            self.model.whole(rgb, weights, self.noise(0, 0, side, side), palette=palette(rgb))
+            self.model.whole(SceneWindows.entire(rgb, palette(rgb)), self.noise(0, 0, side, side))
         return counter.get_total_flops() / 2e9 / side**2
 
 
@@ -174,10 +173,9 @@ def peak(card: Mapping[str, Any], side: int) -> int:
     def run(side: int) -> int:
         rgb = torch.rand(1, 3, side, side).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            weights, small = torch.ones(1, 1, 64, 64), rgb[..., :64, :64]
-            facts = probe.model.whole(
-                small, weights, probe.noise(0, 0, 64, 64), palette=palette(small)
-            )[1]
+            small = rgb[..., :64, :64]
+            scene = SceneWindows.entire(small, palette(small))
+            _, facts = probe.model.whole(scene, probe.noise(0, 0, 64, 64))
             noise = probe.noise(0, 0, side, side)
             if isinstance(model, Doubting):
                 model.estimate(rgb, noise, facts)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
 from hsi_xr.physics import srgb_encode
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts, SceneWindows
 from hsi_xr.reconstructors._scene_gain import SceneGain
 
 Coding = Literal["linear", "srgb"]
@@ -73,20 +73,15 @@ class Front(nn.Module):
         if shown.level == "gain":
             self.gain = SceneGain()
 
-    def survey(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> dict[str, Tensor]:
-        """The scene's facts from its windows; see `Reconstructor.whole`."""
+    def survey(self, scene: SceneWindows) -> dict[str, Tensor]:
+        """The scene's facts."""
         if self.shown.level == "gain":
-            return {"gain": rgb.new_ones(1, 3) if palette is None else self.gain(palette)}
+            return {"gain": self.gain.of(scene)}
         if self.shown.level == "min-max":
+            extremes = scene.extremes
             if extremes is None:
-                valid = rgb[(weights > 0).expand_as(rgb)]
-                valid = valid if len(valid) else rgb.new_zeros(1)
+                valid = scene.rgb[(scene.weights > 0).expand_as(scene.rgb)]
+                valid = valid if len(valid) else scene.rgb.new_zeros(1)
                 extremes = torch.stack([valid.min(), valid.max()])
             low, high = self._coded(extremes)  # the coding keeps the order
             return {"low": low.reshape(1), "high": torch.maximum(high, low + 1e-6).reshape(1)}
@@ -125,18 +120,10 @@ class OnePass(Reconstructor):
         self.config = shown
         self.network, self.front = network, Front(shown)
 
-    def whole(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        noise: Noise,
-        *,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, palette, extremes)
-        statistics = PooledStatistics(weights, into=facts, name="attention")
-        return self.network(self.front(rgb, facts), statistics=statistics), facts
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+        facts = self.front.survey(scene)
+        statistics = PooledStatistics(scene.weights, into=facts, name="attention")
+        return self.network(self.front(scene.rgb, facts), statistics=statistics), facts
 
     def forward(
         self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False

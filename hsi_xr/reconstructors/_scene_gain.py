@@ -8,6 +8,7 @@ per scene, and never per tile.
 import torch
 from torch import Tensor, nn
 
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._palette import shares
 from hsi_xr.regression import TERMS, root_polynomial
 
@@ -49,6 +50,10 @@ class SceneGain(nn.Module):
         ground = (means[:, COLOURS:] @ self.believed.T).clamp(min=0.02 * level)
         common = (level / ground).log().mean(1, keepdim=True)
         return (common + self.tint(self.seen(means))).clamp(-1.0, 4.0).exp()
+
+    def of(self, scene: SceneWindows) -> Tensor:
+        """(1, 3); 1 where a white reflector is known to be 1."""
+        return scene.rgb.new_ones(1, 3) if scene.palette is None else self(scene.palette)
 
     def trust(self) -> None:
         """From now on pictures are taken for what they say: every gain is 1."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.ddpm import ConditionalUNet, Norm
-from hsi_xr.reconstructors._base import Lesson, Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Lesson, Noise, Reconstructor, SceneFacts, SceneWindows
 from hsi_xr.reconstructors._one_pass import Display, Front
 
 LIMIT = 1.0
@@ -63,17 +63,9 @@ class DDPMReconstructor(Reconstructor):
         self.front = Front(config)
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
 
-    def whole(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        noise: Noise,
-        *,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, palette, extremes)
-        return self(rgb, noise, facts, stochastic=False), facts
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+        facts = self.front.survey(scene)
+        return self(scene.rgb, noise, facts, stochastic=False), facts
 
     def forward(
         self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False

@@ -12,7 +12,7 @@ from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.mixture import Belief, SpectralMixture
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
 from hsi_xr.networks.r2h_diff import R2HDiff
-from hsi_xr.reconstructors._base import Estimate, Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Estimate, Noise, Reconstructor, SceneFacts, SceneWindows
 from hsi_xr.reconstructors._development import Development, seen
 from hsi_xr.reconstructors.r2h_diff import SIZES
 
@@ -88,27 +88,20 @@ class GuidedPosterior(Reconstructor):
         """From now on scenes are taken by this camera, (3, bands); None is an unknown one."""
         self.camera = None if response is None else response / response.sum(1, keepdim=True)
 
-    def whole(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        noise: Noise,
-        *,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> tuple[Tensor, SceneFacts]:
-        facts = self.survey(rgb, weights, palette)
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+        facts = self.survey(scene)
 
         def statistics(t: int) -> Statistics:
-            return PooledStatistics(weights, into=facts, name=f"attention/{t}")
+            return PooledStatistics(scene.weights, into=facts, name=f"attention/{t}")
 
-        return self._answer(rgb, noise, facts, statistics), facts
+        return self._answer(scene.rgb, noise, facts, statistics), facts
 
-    def survey(self, rgb: Tensor, weights: Tensor, palette: Tensor | None) -> dict[str, Tensor]:
+    def survey(self, scene: SceneWindows) -> dict[str, Tensor]:
         """How the scene's picture was made; the facts of attention follow from a pass."""
+        palette = scene.palette
         facts = self.development(self.mixture, None if palette is None else palette[0], self.camera)
         kind = 2 if palette is not None else 1 if self.camera is None else 0
-        strength = rgb.new_tensor([self.config.strengths[kind]])
+        strength = scene.rgb.new_tensor([self.config.strengths[kind]])
         return {**facts, "temper": self.tempers[kind], "strength": strength}
 
     def forward(

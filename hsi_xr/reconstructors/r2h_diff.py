@@ -12,7 +12,7 @@ from torch import Tensor
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
 from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
-from hsi_xr.reconstructors._base import Lesson, Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Lesson, Noise, Reconstructor, SceneFacts, SceneWindows
 from hsi_xr.reconstructors._scene_gain import SceneGain
 from hsi_xr.regression import TERMS, fit, predict
 
@@ -74,25 +74,17 @@ class R2HDiffReconstructor(Reconstructor):
         """Rows and columns must be multiples of this."""
         return SIZES[self.config.size].stride
 
-    def whole(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        noise: Noise,
-        *,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> tuple[Tensor, SceneFacts]:
-        facts = self.survey(rgb, weights, palette)
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+        facts = self.survey(scene)
 
         def statistics(t: int) -> Statistics:
-            return PooledStatistics(weights, into=facts, name=f"attention/{t}")
+            return PooledStatistics(scene.weights, into=facts, name=f"attention/{t}")
 
-        return self._chain(self.seen(rgb, facts), noise, statistics), facts
+        return self._chain(self.seen(scene.rgb, facts), noise, statistics), facts
 
-    def survey(self, rgb: Tensor, weights: Tensor, palette: Tensor | None) -> dict[str, Tensor]:
+    def survey(self, scene: SceneWindows) -> dict[str, Tensor]:
         """The scene's gain; the facts of attention follow from a pass. See `whole`."""
-        return {"gain": rgb.new_ones(1, 3) if palette is None else self.gain(palette)}
+        return {"gain": self.gain.of(scene)}
 
     def forward(
         self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False

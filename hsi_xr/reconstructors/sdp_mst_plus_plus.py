@@ -10,7 +10,7 @@ from hsi_xr.networks._ladder import block_widths
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus
 from hsi_xr.networks.sdp import SpectralPrior
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts, SceneWindows
 from hsi_xr.reconstructors._one_pass import Benchmark, Front
 
 
@@ -48,19 +48,11 @@ class SDPMSTPlusPlus(Reconstructor):
             steps=config.diffusion,
         )
 
-    def whole(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        noise: Noise,
-        *,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, palette, extremes)
-        seen = self.front(rgb, facts)
-        facts["prior"] = self.prior.of_scene(seen, weights)
-        statistics = PooledStatistics(weights, into=facts, name="attention")
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+        facts = self.front.survey(scene)
+        seen = self.front(scene.rgb, facts)
+        facts["prior"] = self.prior.of_scene(seen, scene.weights)
+        statistics = PooledStatistics(scene.weights, into=facts, name="attention")
         prior = self.prior.inject(facts["prior"])
         return self.network(seen, statistics=statistics, prior=prior), facts
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.networks.srcgan import DROPPED, Drop, Generator
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts, SceneWindows
 from hsi_xr.reconstructors._one_pass import Display, Front
 
 
@@ -37,17 +37,9 @@ class SRCGANReconstructor(Reconstructor):
         self.network = Generator(config.bands, levels=config.levels, width=config.width)
         self.front = Front(config)
 
-    def whole(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        noise: Noise,
-        *,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> tuple[Tensor, SceneFacts]:
-        facts = self.front.survey(rgb, weights, palette, extremes)
-        return self(rgb, noise, facts, stochastic=False), facts
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+        facts = self.front.survey(scene)
+        return self(scene.rgb, noise, facts, stochastic=False), facts
 
     def forward(
         self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False

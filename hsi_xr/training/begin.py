@@ -18,7 +18,7 @@ from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
 from hsi_xr.networks._layout import differences
 from hsi_xr.reconstructors import _registry
-from hsi_xr.reconstructors._base import Fitted, Reconstructor, SceneFacts
+from hsi_xr.reconstructors._base import Fitted, Reconstructor, SceneFacts, SceneWindows
 from hsi_xr.reconstructors._card import Card, read_untrained
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors._scene_gain import SceneGain
@@ -110,7 +110,7 @@ def survey_of(model: Reconstructor) -> Survey:
         raise UsageError(f"{type(model).__name__} has no `survey`, and cannot be trained here")
 
     def tell(rgb: Tensor, weights: Tensor) -> SceneFacts:
-        return dict(survey(rgb, weights, palette(rgb, weights)))
+        return dict(survey(SceneWindows(rgb, weights, palette(rgb, weights))))
 
     return tell
 

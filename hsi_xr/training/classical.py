@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from hsi_xr.reconstructors import _measure, _registry
-from hsi_xr.reconstructors._base import Estimate
+from hsi_xr.reconstructors._base import Estimate, SceneWindows
 from hsi_xr.reconstructors._card import read_untrained
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors._weights import parameters, save_model
@@ -37,7 +37,7 @@ def main() -> None:
     def take(shot: Shot) -> Estimate:
         rgb = shot.rgb[None]
         seen = None if shot.level_known else palette(rgb)
-        cube, _ = model.whole(rgb, torch.ones_like(rgb[:, :1]), lambda _: rgb, palette=seen)
+        cube, _ = model.whole(SceneWindows.entire(rgb, seen), lambda _: rgb)
         return Estimate(cube, 0 * cube, 0 * cube[:, :1])
 
     found = table(cases(options.data), take)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hsi_xr.mixture import Belief
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 from hsi_xr.spectra import Bands
@@ -80,7 +81,7 @@ def believed(model: GuidedPosterior, shot: Shot, cube: Tensor, slip: float) -> B
     rgb = shot.rgb[None]
     with torch.no_grad():
         model.sense(shot.camera)
-        facts = model.survey(rgb, torch.ones_like(rgb[:, :1]), _means(shot))
+        facts = model.survey(SceneWindows.entire(rgb, _means(shot)))
         if not shot.level_known:
             bright = model.believe(rgb, {**facts, "gain": 0 * facts["gain"] + 1}).mean
             facts = {**facts, "gain": facts["gain"] * 0 + slip * bright.mean() / cube.mean()}

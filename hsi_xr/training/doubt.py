@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
-from hsi_xr.reconstructors._base import SceneFacts
+from hsi_xr.reconstructors._base import SceneFacts, SceneWindows
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors.guided_posterior import FLOOR, GuidedPosterior
 from hsi_xr.training.batches import OWN, Source
@@ -61,4 +61,4 @@ def surveyed(model: GuidedPosterior, shot: Shot) -> SceneFacts:
     rgb = shot.rgb[None]
     model.sense(shot.camera)
     seen = None if shot.level_known else palette(rgb)
-    return model.survey(rgb, torch.ones_like(rgb[:, :1]), seen)
+    return model.survey(SceneWindows.entire(rgb, seen))

@@ -12,7 +12,7 @@ from torch import Tensor
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.evaluation.metrics import Tally, mrae
 from hsi_xr.physics import srgb_decode, srgb_encode
-from hsi_xr.reconstructors._base import Estimate
+from hsi_xr.reconstructors._base import Estimate, SceneWindows
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 from hsi_xr.spectra import Bands
@@ -101,7 +101,7 @@ def reconstruct(model: GuidedPosterior, shot: Shot) -> Estimate:
     def noise(step: int) -> Tensor:
         return field.read(r, c, channels=bands, step=step)
 
-    _, facts = model.whole(rgb, torch.ones_like(rgb[:, :1]), noise, palette=seen)
+    _, facts = model.whole(SceneWindows.entire(rgb, seen), noise)
     found = model.estimate(rgb, noise, facts)
     return Estimate(*(each[..., :rows, :columns] for each in vars(found).values()))
 

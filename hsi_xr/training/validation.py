@@ -10,7 +10,7 @@ from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.physics import srgb_encode
-from hsi_xr.reconstructors._base import Reconstructor
+from hsi_xr.reconstructors._base import Reconstructor, SceneWindows
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.spectra import Bands
 from hsi_xr.training.patches import Scene, Scenes, counts, extended
@@ -72,10 +72,8 @@ class Validation:
         r, c = (torch.arange(each, device=rgb.device)[None] for each in size)
         field, bands = NoiseField(self.seed), len(self.bands)
         answer, _ = model.whole(
-            rgb,
-            weights,
+            SceneWindows(rgb, weights, seen),
             lambda step: field.read(r, c, channels=bands, step=step),
-            palette=seen,
         )
         return answer[..., :rows, :columns].float()
 

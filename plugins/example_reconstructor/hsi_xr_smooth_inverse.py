@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hsi_xr.physics import Camera
-from hsi_xr.reconstructors import Noise, Reconstructor, SceneFacts, save_model
+from hsi_xr.reconstructors import Noise, Reconstructor, SceneFacts, SceneWindows, save_model
 
 CARD = Path(__file__).with_suffix(".json")
 """What holds of the system with any weights; hsi_xr reads it to list the system."""
@@ -42,16 +42,8 @@ class SmoothInverse(Reconstructor):
         peaks = torch.tensor([600.0, 540.0, 460.0])[:, None]
         self.response = nn.Parameter((-(((nm - peaks) / 40) ** 2)).exp(), requires_grad=False)
 
-    def whole(
-        self,
-        rgb: Tensor,
-        weights: Tensor,
-        noise: Noise,
-        *,
-        palette: Tensor | None,
-        extremes: Tensor | None = None,
-    ) -> tuple[Tensor, SceneFacts]:
-        return self(rgb, noise, {}, stochastic=False), {}  # a pixel's answer needs no scene
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+        return self(scene.rgb, noise, {}, stochastic=False), {}  # a pixel's answer needs no scene
 
     def forward(self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool) -> Tensor:
         seen = Camera(self.response.double()).response

@@ -14,6 +14,7 @@ import hsi_xr
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors._weights import load_model
 from tests.scenes import picture, save
@@ -106,7 +107,7 @@ def _bare_rate(model, side: int) -> float:
 
     def run() -> None:
         with torch.inference_mode():
-            model.whole(rgb, weights, noise.__getitem__, palette=palette(rgb))
+            model.whole(SceneWindows(rgb, weights, palette(rgb)), noise.__getitem__)
 
     return side**2 / seconds(run, repeats=2)
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._card import read_untrained
 from hsi_xr.reconstructors._measure import Probe
 from hsi_xr.reconstructors._weights import load_model
@@ -21,8 +22,8 @@ def test_a_tile_of_a_surveyed_scene(name, capsys):
     rgb = torch.rand(1, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
     noise = probe.noise(0, 0, SIDE, SIDE)
     with torch.inference_mode():
-        facts = model.whole(rgb[..., :64, :64], torch.ones(1, 1, 64, 64), probe.noise(0, 0, 64, 64),
-                            palette=None)[1]  # fmt: skip
+        small = SceneWindows.entire(rgb[..., :64, :64])
+        facts = model.whole(small, probe.noise(0, 0, 64, 64))[1]
         repeats = 1 if card.data["steps"] > 10 else 3
         took = seconds(lambda: model(rgb, noise, facts, stochastic=False), repeats=repeats)
     rate = SIDE**2 / took / 1e6

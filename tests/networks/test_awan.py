@@ -11,6 +11,7 @@ from hsi_xr.networks._toom_cook import convolve_by_rows
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.awan import AWAN, AWCA, PSNL, second_order
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.awan import build
 from tests.benchmarks.plain_awan import PlainAWAN
 
@@ -316,7 +317,7 @@ def test_the_system_answers_a_surveyed_scene_as_it_answered_the_whole():
     torch.manual_seed(1)
     system = build({"width": 32, "blocks": 1, "coding": "srgb", "level": "min-max"}).eval()
     rgb = _image(1, 3, 21, 33)
-    cube, facts = system.whole(rgb, torch.ones(1, 1, 21, 33), lambda step: rgb, palette=None)
+    cube, facts = system.whole(SceneWindows.entire(rgb), lambda step: rgb)
     assert cube.shape == (1, 31, 21, 33)
     torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
     assert CARD.data["reach"]["survey"] and CARD.context == "tile" and CARD.stride == 1

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.ddpm import ConditionalUNet, SpatialAttention
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.ddpm import Config, build
 
 CARD = _registry.find("ddpm", untrained=True)
@@ -161,7 +162,7 @@ def test_a_network_that_knows_the_noise_gives_the_reflectance(sampler):
     model = build({"width": 4, **sampler}).eval()
     cube = torch.rand(1, 31, 8, 16, generator=torch.Generator().manual_seed(1))
     model.network = _Knows(2 * cube - 1, model.keep)
-    found, facts = model.whole(cube[:, :3], cube[:, :1], _noise(8, 16), palette=None)
+    found, facts = model.whole(SceneWindows(cube[:, :3], cube[:, :1], None), _noise(8, 16))
     torch.testing.assert_close(found, cube, atol=1e-4, rtol=0)
     assert facts == {}
 

@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hsi_xr.networks.attention import OwnStatistics
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.hscnn_plus import build
 
 CARD = _registry.find("hscnn-plus", untrained=True)
@@ -92,7 +93,7 @@ def test_every_parameter_learns(network):
 def test_the_system_knows_the_level_of_the_scene():
     system = build({"blocks": 1}).eval()
     rgb = _image(1, 3, 12, 10)
-    cube, facts = system.whole(rgb, torch.ones(1, 1, 12, 10), lambda step: rgb, palette=None)
+    cube, facts = system.whole(SceneWindows.entire(rgb), lambda step: rgb)
     torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
     assert cube.shape == (1, 31, 12, 10)
     assert not CARD.data["reach"]["survey"] and CARD.context is None

@@ -10,6 +10,7 @@ from hsi_xr.networks._msa import MaskGuide, SpectralAttention
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.mst_l import build
 
 CARD = _registry.find("mst-l", untrained=True)
@@ -207,7 +208,7 @@ def test_the_system_carries_its_survey_to_tiles():
     torch.manual_seed(3)
     model = build({"bands": 31}).eval()
     rgb = _images(2, 3, 16, 24)
-    cube, facts = model.whole(rgb, torch.ones(2, 1, 16, 24), None, palette=None)
+    cube, facts = model.whole(SceneWindows.entire(rgb), None)
     assert {"low", "high"} < set(facts)
     tile = model(rgb[1:], None, facts, stochastic=False)
     torch.testing.assert_close(tile, cube[1:], atol=1e-5, rtol=1e-4)

@@ -10,6 +10,7 @@ from hsi_xr.networks._msa import SpectralAttention
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.mst_plus_plus import build
 from tests.benchmarks.plain_mst_plus_plus import PlainMSTPlusPlus
 from tests.scenes import DATA
@@ -251,7 +252,7 @@ def test_a_tile_of_a_surveyed_scene_is_the_scene():
     torch.manual_seed(3)
     model = build({"bands": 31, "stages": 1}).eval()
     rgb = _images(1, 128, 128)
-    cube, facts = model.whole(rgb, torch.ones(1, 1, 128, 128), None, palette=None)
+    cube, facts = model.whole(SceneWindows.entire(rgb), None)
     tile = model(rgb[..., :96, :96], None, facts, stochastic=False)
     torch.testing.assert_close(tile[..., :40, :40], cube[..., :40, :40], atol=1e-5, rtol=1e-4)
     assert CARD.data["reach"]["survey"] and CARD.stride == 8

@@ -16,6 +16,7 @@ from hsi_xr.networks.sdp import (
     sqrt_linear,
 )
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.sdp_mst_plus_plus import build
 
 CARD = _registry.find("sdp-mst-plus-plus", untrained=True)
@@ -167,23 +168,23 @@ def test_features_of_windows_pool_into_those_of_their_scene():
 def test_windows_without_weight_say_nothing(model):
     rgb, weights = _rgb(3, 16, 24), torch.ones(3, 1, 16, 24)
     weights[2], rgb[2] = 0, 1  # a window of filling
-    _, facts = model.whole(rgb, weights, None, palette=None)
-    _, kept = model.whole(rgb[:2], weights[:2], None, palette=None)
+    _, facts = model.whole(SceneWindows(rgb, weights, None), None)
+    _, kept = model.whole(SceneWindows(rgb[:2], weights[:2], None), None)
     torch.testing.assert_close(facts["prior"], kept["prior"], atol=1e-6, rtol=1e-5)
-    _, all_count = model.whole(rgb, torch.ones_like(weights), None, palette=None)
+    _, all_count = model.whole(SceneWindows.entire(rgb), None)
     assert (all_count["prior"] - kept["prior"]).abs().max() > 1e-4
 
 
 @torch.no_grad()
 def test_an_empty_survey_has_a_finite_prior(model):
-    _, facts = model.whole(_rgb(1, 16, 16), torch.zeros(1, 1, 16, 16), None, palette=None)
+    _, facts = model.whole(SceneWindows(_rgb(1, 16, 16), torch.zeros(1, 1, 16, 16), None), None)
     assert facts["prior"].isfinite().all()
 
 
 @torch.no_grad()
 def test_tiles_take_the_prior_of_the_scene(model):
     rgb = _rgb(3, 16, 24)
-    cube, facts = model.whole(rgb, torch.ones(3, 1, 16, 24), None, palette=None)
+    cube, facts = model.whole(SceneWindows.entire(rgb), None)
     assert facts["prior"].shape == (1, 32)
     for i in range(3):
         tile = model(rgb[i : i + 1], None, facts, stochastic=False)
@@ -195,8 +196,8 @@ def test_tiles_take_the_prior_of_the_scene(model):
 @torch.no_grad()
 def test_the_prior_draws_nothing(model):
     rgb, weights = _rgb(1, 16, 24), torch.ones(1, 1, 16, 24)
-    _, first = model.whole(rgb, weights, None, palette=None)
+    _, first = model.whole(SceneWindows(rgb, weights, None), None)
     torch.manual_seed(99)
-    _, second = model.whole(rgb, weights, None, palette=None)
+    _, second = model.whole(SceneWindows(rgb, weights, None), None)
     assert torch.equal(first["prior"], second["prior"])
     assert CARD.data["reach"]["survey"] and CARD.stride == 8

@@ -11,6 +11,7 @@ import torch
 import hsi_xr
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._card import read
 from hsi_xr.reconstructors._measure import Probe
 from hsi_xr.reconstructors._weights import load_model
@@ -58,7 +59,7 @@ def _pair(model, card, rows=64, columns=96):
         return one(step).expand(2, -1, -1, -1)
 
     with torch.inference_mode():
-        facts = model.whole(rgb, torch.ones(2, 1, rows, columns), noise, palette=None)[1]
+        facts = model.whole(SceneWindows.entire(rgb), noise)[1]
     return rgb, facts, noise
 
 

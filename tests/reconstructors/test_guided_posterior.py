@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.reconstructors._weights import load_model
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
@@ -43,7 +44,7 @@ def _whole(model, rgb=None, *, picture=True):
     noise = torch.randn(1, 31, *rgb.shape[2:], generator=torch.Generator().manual_seed(2))
     seen = palette(rgb) if picture else None
     with torch.inference_mode():
-        cube, facts = model.whole(rgb, torch.ones_like(rgb[:, :1]), lambda _: noise, palette=seen)
+        cube, facts = model.whole(SceneWindows.entire(rgb, seen), lambda _: noise)
         return cube, facts, model.estimate(rgb, lambda _: noise, facts)
 
 

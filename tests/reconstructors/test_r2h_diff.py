@@ -5,6 +5,7 @@ import torch
 
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.reconstructors import _registry
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._card import read_untrained
 from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor, build, smooth_shapes
 
@@ -44,7 +45,7 @@ def test_what_is_encoded_is_decoded(model):
 def test_an_untrained_correction_leaves_the_classical_answer():
     fresh = R2HDiffReconstructor(Config())
     fresh.base.data = torch.rand(31, 13) / 13
-    cube, _ = fresh.whole(_rgb(), torch.ones(1, 1, 24, 32), _noise(), palette=None)
+    cube, _ = fresh.whole(SceneWindows.entire(_rgb()), _noise())
     torch.testing.assert_close(cube, fresh.classical(_rgb()), atol=1e-5, rtol=1e-4)
 
 
@@ -52,14 +53,14 @@ def test_an_untrained_correction_leaves_the_classical_answer():
 def test_a_known_gain_undoes_the_exposure(model):
     """Half the light and half the gain: the same ground."""
     weights = torch.ones(1, 1, 24, 32)
-    cube, facts = model.whole(_rgb(), weights, _noise(), palette=None)
+    cube, facts = model.whole(SceneWindows(_rgb(), weights, None), _noise())
     dark = model(_rgb() / 2, _noise(), {**facts, "gain": facts["gain"] / 2}, stochastic=False)
     torch.testing.assert_close(dark, cube, atol=1e-4, rtol=1e-3)
 
 
 @torch.no_grad()
 def test_the_stochastic_chain_varies_with_the_sample_and_the_mean_chain_barely(model):
-    _, facts = model.whole(_rgb(), torch.ones(1, 1, 24, 32), _noise(), palette=None)
+    _, facts = model.whole(SceneWindows.entire(_rgb()), _noise())
     r, c = torch.arange(24)[None], torch.arange(32)[None]
 
     def draw(sample, stochastic):
@@ -87,7 +88,7 @@ def test_a_config_can_ask_for_the_thin_size():
     thin.base.data = torch.rand(31, 13) / 13
     torch.nn.init.normal_(thin.network.head.weight, std=0.05)
     rgb, noise = _rgb(16, 24), _noise(16, 24)
-    cube, facts = thin.whole(rgb, torch.ones(1, 1, 16, 24), noise, palette=None)
+    cube, facts = thin.whole(SceneWindows.entire(rgb), noise)
     assert cube.shape == (1, 31, 16, 24)
     again = thin(rgb, noise, facts, stochastic=False)
     torch.testing.assert_close(again, cube, atol=2e-5, rtol=1e-4)

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from hsi_xr.errors import InvalidCheckpoint, UnknownName, UsageError
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._palette import palette
 from hsi_xr.spectra import Bands
 from hsi_xr.training import begin
@@ -29,7 +30,7 @@ def test_a_network_is_shown_what_it_is_shown_in_a_reconstruction(kind, level, tm
     scene_facts = begin.survey_of(model)(rgb, torch.ones_like(rgb[:, :1]))
     with torch.inference_mode():
         ones = torch.ones_like(rgb[:, :1])
-        whole, _ = model.whole(rgb, ones, lambda step: rgb, palette=palette(rgb))
+        whole, _ = model.whole(SceneWindows(rgb, ones, palette(rgb)), lambda step: rgb)
         torch.testing.assert_close(model.network(model.front(rgb, scene_facts)), whole)
 
 
