@@ -113,7 +113,7 @@ def test_a_gpu_believes_what_the_cpu_does(picture, known):
         seen, on = rgb.to(device), model.to(device)
         told = None if colours is None else colours.to(device)
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            facts = on.survey(seen, torch.ones_like(seen[:, :1]), told)
+            facts = on.survey(SceneWindows.entire(seen, told))
             found.append(on.believe(seen, facts).mean.cpu())
     torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
 

@@ -1,10 +1,13 @@
 """What a network is shown, decided once per scene."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import hsi_xr
+from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._one_pass import Benchmark, Front
 from tests.scenes import scene
 from tests.small_models import model_of
@@ -14,10 +17,11 @@ from tests.small_models import model_of
 def test_extremes_of_the_scene_outweigh_those_of_its_windows(coding):
     front = Front(Benchmark(coding=coding))
     rgb = 0.2 + 0.5 * torch.rand(2, 3, 9, 11)
-    seen = front(rgb, front.survey(rgb, torch.ones(2, 1, 9, 11), None))
+    seen = front(rgb, front.survey(SceneWindows.entire(rgb)))
     assert float(seen.min()) == pytest.approx(0, abs=1e-6)
     assert float(seen.max()) == pytest.approx(1, abs=1e-6)
-    facts = front.survey(rgb, torch.ones(2, 1, 9, 11), None, torch.tensor([0.0, 1.0]))
+    known = torch.tensor([0.0, 1.0])
+    facts = front.survey(replace(SceneWindows.entire(rgb), extremes=known))
     whole = front(rgb, facts)
     assert whole.min() > 0.1 and whole.max() < 0.95
 
