@@ -14,6 +14,7 @@ Cube = xr.Dataset | xr.DataArray
 
 _OF_ALL = ("hsi_xr_", "datetime")
 """Attributes of a file that are about all of its arrays."""
+_DEVIATION = "standard deviation"
 _LIGHT = (100.0, 100_000.0)
 """nm; what is beyond is in another unit."""
 
@@ -38,6 +39,20 @@ def cube_of(obj: Cube) -> xr.DataArray:
             f"one has {', '.join(map(str, cube.dims))}. Give what `reconstruct` gave"
         )
     return cube.transpose("band", "y", "x")
+
+
+def refuse_deviation(obj: Cube) -> None:
+    """Refuses standard deviations that come alone, where a verb would take them for reflectance.
+
+    Raises:
+        UsageError: It is such an array.
+    """
+    about = str(obj.attrs.get("long_name", ""))
+    if isinstance(obj, xr.DataArray) and about.startswith(_DEVIATION):
+        raise UsageError(
+            f"this array is a {about}, and no reflectance; give the reflectance, or both as a "
+            "dataset, e.g. `xarray.merge([cube, deviation])`"
+        )
 
 
 def bands_of(cube: xr.DataArray) -> tuple[Bands, NDArray[np.intp]]:

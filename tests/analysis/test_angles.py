@@ -36,6 +36,7 @@ def test_a_pixel_has_no_angle_to_itself():
     assert dataset.hsi.sam(own).isel(y=3, x=70) < 1e-7
     place = dataset.hsi.spectrum(float(dataset["x"][70]), float(dataset["y"][3]))
     np.testing.assert_array_equal(dataset.hsi.sam(place["reflectance"]), dataset.hsi.sam(own))
+    np.testing.assert_array_equal(dataset.hsi.sam(place), dataset.hsi.sam(own))
 
 
 def test_spectra_of_places_are_spectra_to_compare_with():
@@ -123,6 +124,7 @@ def test_it_says_of_what_it_is():
         (spectrum([0.2, 0.3], [1600, 2200]), BandMismatch, "0 of the cube's 31"),
         (xr.DataArray(np.ones(31), dims="band"), InvalidData, "hsi_xr.library"),
         (xr.DataArray(0.3), InvalidData, "has|one has"),
+        (np.ones(31), InvalidData, "one has none"),
         (spectrum([0.2, 0.3], [0.4, 0.7]), InvalidData, "in nm"),
     ],
 )

@@ -57,8 +57,20 @@ def test_what_needs_more_than_the_cube_has_is_refused(name, lacking):
 def test_a_part_of_a_range_is_not_the_band():
     with pytest.raises(BandMismatch, match=r"R \(620 to 690 nm\)"):
         cube().hsi.bands(400, 650).hsi.indices("NGRDI")
-    with pytest.raises(BandMismatch, match=r"G \(510 to 600 nm\)"):
-        cube().hsi.to_sensor("sentinel-2a").hsi.indices("NGRDI")
+
+
+@pytest.mark.parametrize("sensor", ["sentinel-2a", "landsat-8-oli"])
+def test_of_a_sensor_a_formula_takes_its_own_bands(sensor):
+    seen = cube().hsi.to_sensor(sensor)
+    found = seen.hsi.indices("NGRDI")
+    red, green = (seen["reflectance"].sel(band=name).values for name in ("B4", "B3"))
+    np.testing.assert_allclose(found, (green - red) / (green + red), rtol=1e-4, atol=1e-6)
+    assert found.attrs["hsi_xr_sensor"] == sensor
+
+
+def test_a_sensor_without_the_band_is_refused():
+    with pytest.raises(BandMismatch, match=r"B \(450 to 530 nm\), and the cube has bands at 560"):
+        cube().hsi.to_sensor("dji-mavic-3m").hsi.indices("GLI")
 
 
 def test_a_wrong_name_and_no_name_are_refused():
