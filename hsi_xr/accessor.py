@@ -141,7 +141,7 @@ class HsiAccessor:
 
     @property
     def plot(self) -> "Plots":
-        """`plot.spectrum(x, y)` and `plot.rgb()`, by matplotlib."""
+        """`plot.spectrum(x, y)`, `plot.rgb()` and, of (y, x), `plot.map()`, by matplotlib."""
         from hsi_xr.analysis.plots import Plots
 
         return Plots(self._obj)

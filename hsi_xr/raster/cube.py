@@ -50,8 +50,8 @@ def refuse_deviation(obj: Cube) -> None:
     about = str(obj.attrs.get("long_name", ""))
     if isinstance(obj, xr.DataArray) and about.startswith(_DEVIATION):
         raise UsageError(
-            f"this array is a {about}, and no reflectance; give the reflectance, or both as a "
-            "dataset, e.g. `xarray.merge([cube, deviation])`"
+            f"this array is a {about}, and no reflectance; give the reflectance, or both, e.g. "
+            "`cube.to_dataset().assign(reflectance_std=deviation)`"
         )
 
 

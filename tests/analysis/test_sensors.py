@@ -165,7 +165,7 @@ def test_a_deviation_alone_is_no_cube():
         lambda: alone.hsi.sam(alone.isel(y=3, x=70)),
         lambda: alone.hsi.indices("GLI"),
     ):
-        with pytest.raises(UsageError, match=r"xarray\.merge"):
+        with pytest.raises(UsageError, match=r"assign\(reflectance_std=deviation\)"):
             verb()
 
 
