@@ -31,8 +31,8 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
         names: Such as "NGRDI", or several.
 
     Returns:
-        (y, x) for one name, (index, y, x) for several, lazy if the cube is. Formula and bands are
-        in the attributes.
+        (y, x) for one name, (index, y, x) for several, lazy if the cube is; not finite where a
+        formula divides by 0. Formula and bands are in the attributes.
 
     Raises:
         UsageError: spyndex is not installed, no name is given, or the cube is a deviation alone.

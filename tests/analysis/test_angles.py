@@ -39,6 +39,12 @@ def test_a_pixel_has_no_angle_to_itself():
     np.testing.assert_array_equal(dataset.hsi.sam(place), dataset.hsi.sam(own))
 
 
+def test_bands_that_float32_cannot_hold_are_themselves():
+    seen = cube().hsi.to_sensor("sentinel-2a")  # 442.7 and 664.6 nm at the ends
+    found = seen.hsi.sam(seen["reflectance"].isel(y=3, x=70))
+    assert found.attrs["bands"] == "4 of 4" and found.isel(y=3, x=70) < 1e-7
+
+
 def test_spectra_of_places_are_spectra_to_compare_with():
     dataset = cube()
     places = [(float(dataset["x"][j]), float(dataset["y"][i])) for i, j in ((3, 70), (40, 66))]

@@ -186,13 +186,24 @@ def test_the_order_of_bands_and_whether_it_is_an_array_change_nothing():
 
 
 def test_it_is_written_and_read_with_what_was_done(tmp_path):
-    found = cube().hsi.to_sensor("sentinel-2a")
+    dataset = cube()
+    dataset["reflectance_std"] = dataset["reflectance"] / 10
+    found = dataset.hsi.to_sensor("sentinel-2a")
     again = hsi_xr.open(hsi_xr.write(found, tmp_path / "s2.tif"))
     np.testing.assert_allclose(again, found["reflectance"], atol=6e-5)
+    spread = hsi_xr.open(tmp_path / "s2.tif", variable="reflectance_std")
+    np.testing.assert_allclose(spread, found["reflectance_std"], atol=6e-5)
+    assert "too large if not" in spread.attrs["comment"]
     np.testing.assert_allclose(again["fwhm"], found["fwhm"])
     assert again.attrs["hsi_xr_sensor_bands"] == "B1, B2, B3, B4"
     assert again.attrs["comment"] == "model estimate, not a measurement"
     assert again.attrs["hsi_xr_model"] == "r2h_base"
+
+
+def test_a_tree_of_cubes_is_a_tree_of_what_is_seen():
+    tree = xr.DataTree.from_dict({"/a": cube(), "/b/c": cube(rows=20)})
+    found = tree.map_over_datasets(lambda ds: ds.hsi.to_sensor("sentinel-2a") if ds else ds)
+    assert found["/b/c/reflectance"].shape == (4, 20, 83)
 
 
 def test_what_a_cube_does_not_resolve_is_no_band_of_it():
