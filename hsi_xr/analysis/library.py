@@ -16,6 +16,8 @@ from hsi_xr.extras import require
 from hsi_xr.raster.cube import sorted_bands
 from hsi_xr.raster.wavelengths import COORDINATE_ATTRS, nm_per_unit
 
+_WAVELENGTH = re.compile(r"wavelengths?(?:[\s_]*[\[(]?([^\s\])]+)[\])]?)?")
+"""`wavelength`, perhaps with its unit: `Wavelength (um)`, `wavelength_nm`."""
 _UNIT = "give it, as `library(path, unit='nm')` or unit='um'"
 
 
@@ -24,10 +26,10 @@ def library(path: str | os.PathLike[str], *, unit: str | None = None) -> xr.Data
 
     Args:
         path: Of an ENVI spectral library, by its .sli or its .hdr; or of a CSV table, either with a
-            column `wavelength` in nm and one for each spectrum (as HyperCoast writes), or with a
-            line for each spectrum: its name, then numbers under wavelengths, as `550` or
-            `559.8/36` for the centre and width of a band; or of one spectrum (.txt) of the
-            ECOSTRESS library.
+            column `wavelength` (in nm, or as `wavelength (um)`) and one for each spectrum (as
+            HyperCoast writes), or with a line for each spectrum: its name, then numbers under
+            wavelengths, as `550` or `559.8/36` for the centre and width of a band; or of one
+            spectrum (.txt) of the ECOSTRESS library.
         unit: Of the wavelengths in the file, "nm" or "um", whatever the file says of it.
 
     Returns:
@@ -95,9 +97,14 @@ def _table(file: Path, unit: float | None) -> xr.DataArray:
     except pd.errors.ParserError as error:
         raise InvalidData(f"{str(file)!r} is no table: {error}; mend it") from error
     head = [str(cell).strip() for cell in cells.iloc[0]]
+    if len(head) < 2:
+        raise InvalidData(f"{str(file)!r} has one column; separate its cells by commas")
     numbers, first = cells.iloc[1:, 1:], cells.iloc[1:, 0]
-    if head[0].lower() == "wavelength":
-        wavelengths = _numbers(first.to_frame(), file)[:, 0] * (unit or 1)
+    if upright := _WAVELENGTH.fullmatch(head[0].lower()):
+        own = unit or nm_per_unit(upright[1] or "nm")
+        if own is None:
+            raise MissingFact(f"{head[0]!r} in {file.name} has no unit that is known; {_UNIT}")
+        wavelengths = _numbers(first.to_frame(), file)[:, 0] * own
         return _labelled(_numbers(numbers, file).T, head[1:], {"wavelength": wavelengths}, file)
     told = read_bands(head[1:], f"the first line of {file.name}")
     bands = {name: np.array(each) * (unit or 1) for name, each in told.items()}

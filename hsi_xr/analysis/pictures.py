@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hsi_xr.errors import UsageError
 from hsi_xr.extras import require
 from hsi_xr.raster.cube import Cube, cube_of
-from hsi_xr.raster.place import crs_of
+from hsi_xr.raster.place import crs_of, transform_of
 from hsi_xr.raster.quicklook import three_bands
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _stretched(values: NDArray[Any]) -> NDArray[np.float64]:
 
 def _place(axes: "Axes", array: xr.DataArray) -> None:
     """Names the axes by the CRS, or hides them where pixels have no x and y of their own."""
-    if not {"x", "y"} <= {*array.coords}:
+    if not _is_placed(array):
         axes.set_axis_off()
         return
     crs = crs_of(array)
@@ -137,14 +137,15 @@ def _place(axes: "Axes", array: xr.DataArray) -> None:
     axes.tick_params(axis="x", rotation=30)
 
 
+def _is_placed(array: xr.DataArray) -> bool:
+    """Whether rows and columns run along y and x of the ground."""
+    return {"x", "y"} <= {*array.coords}
+
+
 def _extent(cube: xr.DataArray) -> tuple[float, float, float, float] | None:
     """Edges of the outer pixels: left, right, bottom, top; None where they have no x and y."""
-    if not {"x", "y"} <= {*cube.coords}:
+    if not _is_placed(cube) or (transform := transform_of(cube)) is None:
         return None
-    edges = []
-    for dim in ("x", "y"):
-        places = np.asarray(cube[dim].values, np.float64)
-        half = (places[-1] - places[0]) / max(len(places) - 1, 1) / 2
-        edges.append((places[0] - half, places[-1] + half))
-    (left, right), (top, bottom) = edges
+    left, top = transform @ (0, 0)
+    right, bottom = transform @ (cube.sizes["x"], cube.sizes["y"])
     return left, right, bottom, top

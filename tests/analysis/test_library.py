@@ -78,10 +78,21 @@ def test_wavelengths_ascend_whatever_the_file_says(tmp_path):
     np.testing.assert_allclose(found, [[np.nan, 0.2]])
 
 
+@pytest.mark.parametrize("head", ["Wavelength (um)", "wavelength_um", "Wavelengths [µm]"])
+def test_a_column_of_wavelengths_may_tell_its_unit(tmp_path, head):
+    path = tmp_path / "lib.csv"
+    path.write_text(f"{head},lawn\n0.5,0.2\n0.4,0.1\n", encoding="utf-8")
+    np.testing.assert_allclose(hsi_xr.library(path)["wavelength"], [400, 500])
+    path.write_text("wavelength (ly),lawn\n0.5,0.2\n")
+    with pytest.raises(MissingFact, match=r"'wavelength \(ly\)'.*unit='nm'"):
+        hsi_xr.library(path)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "empty"),
+        ("wavelength;a\n500;0.2\n", "separate its cells by commas"),
         ("wavelength,a\n", "no spectrum"),
         ("wavelength,a\n500,dark\n", "dark"),
         ("wavelength,a\n500,0.2\n500,0.3\n", "500 nm twice"),

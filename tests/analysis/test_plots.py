@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from hsi_xr.errors import UsageError
 from tests.analysis.cubes import shuffled
@@ -81,6 +82,19 @@ def test_a_map_is_its_numbers_where_they_lie_with_their_scale(ax, chunks):
     assert ax.get_title() == "of a model estimate, not a measurement"
     assert image.colorbar.ax.get_ylabel() == "spectral angle (degree)"
     assert ax.get_xlabel() == "x (metre)"
+
+
+def test_one_row_has_its_place(ax):
+    dataset = cube()
+    dataset.isel(y=slice(3, 4)).hsi.plot.rgb(ax=ax)
+    left, right, bottom, top = ax.images[0].get_extent()
+    np.testing.assert_allclose((left, top), GRID @ (0, 3))
+    np.testing.assert_allclose((right, bottom), GRID @ (83, 4))
+
+
+def test_a_turned_grid_has_no_axes_of_its_own(ax):
+    cube(transform=GRID @ Affine.rotation(20)).hsi.plot.rgb(ax=ax)
+    assert not ax.axison
 
 
 def test_a_map_of_many_is_asked_to_be_one(ax):

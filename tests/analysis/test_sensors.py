@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hsi_xr
-from hsi_xr.analysis.bandpass import measured, published, weights
+from hsi_xr.analysis.bandpass import TABLE, measured, published, weights
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile, UsageError
 from hsi_xr.spectra import Bands
 from tests.analysis.cubes import shuffled
@@ -216,6 +216,11 @@ def test_what_a_cube_does_not_resolve_is_no_band_of_it():
 def test_an_unknown_sensor_is_told_the_known():
     with pytest.raises(UnknownName, match=r"did you mean 'sentinel-2[abc]'.*landsat-9-oli-2"):
         cube().hsi.to_sensor("Sentinel 2")
+
+
+def test_every_sensor_has_its_source():
+    told = TABLE.with_name("README.md").read_text()
+    assert all(f"`{sensor}`" in told for sensor in SENSORS)
 
 
 @pytest.mark.parametrize("sensor", ["sentinel-2a", "sentinel-2b", "planetscope-superdove"])
