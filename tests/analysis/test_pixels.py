@@ -11,7 +11,7 @@ from pyproj import Transformer
 import hsi_xr
 from hsi_xr.calibration.points import box_about
 from hsi_xr.calibration.sites import means
-from hsi_xr.errors import NotGeoreferenced, UsageError
+from hsi_xr.errors import InvalidData, NotGeoreferenced, UsageError
 from tests.analysis.cubes import shuffled
 from tests.calibration.ground import CENTRES, GRID, cube
 
@@ -105,6 +105,13 @@ def test_of_one_band_there_are_places_and_wavelengths():
     found = one.hsi.spectrum(*(GRID @ (70.5, 3.5)))["reflectance"]
     assert found.item() == UPRIGHT["reflectance"].values[7, 3, 70]
     assert one.hsi.nearest_band(470) == 8 and one.hsi.bands(460, 480).sizes["band"] == 1
+
+
+def test_of_no_band_there_is_nothing():
+    none = UPRIGHT.isel(band=[])
+    for verb in (lambda: none.hsi.bands(400, 700), lambda: none.hsi.to_sensor("sentinel-2a")):
+        with pytest.raises(InvalidData, match="there is no band"):
+            verb()
 
 
 def test_without_a_place_there_is_no_place():
