@@ -23,8 +23,8 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
 
     Formulas, the ranges of their bands and default constants are those of spyndex. A band of a
     formula (B, G, R, ...) is the mean of the cube's bands in its range; if the cube does not cover
-    the range, the index is refused. Of what `to_sensor` gave, it is the mean of the sensor's bands
-    that lie in the range as a whole.
+    the range, the index is refused. Of what `to_sensor` gave, it is the one band of the sensor that
+    lies in the range as a whole, nearest to its middle.
 
     Args:
         obj: A cube, as a Dataset with `reflectance` or as an array (band, y, x).
@@ -74,7 +74,9 @@ class _Had:
         own = self.bands
         centres, widths = np.array(own.centres), np.array(own.widths)
         if self.broad:
-            return np.flatnonzero((low <= centres - widths / 2) & (centres + widths / 2 <= high))
+            whole = (low <= centres - widths / 2) & (centres + widths / 2 <= high)
+            within = np.flatnonzero(whole)
+            return within[np.argsort(abs(centres[within] - (low + high) / 2))[:1]]
         found = np.flatnonzero((low <= centres) & (centres <= high))
         covered = own.extent[0] <= low and high <= own.extent[1]
         return found if covered and len(found) >= _LEAST else found[:0]
