@@ -34,9 +34,10 @@ def cube_of(obj: Cube) -> xr.DataArray:
         )
     cube = obj["reflectance"] if isinstance(obj, xr.Dataset) else obj
     if {*cube.dims} != {"band", "y", "x"} or "wavelength" not in cube.coords:
+        told = "" if "wavelength" in cube.coords else ", and no wavelengths"
         raise BandMismatch(
             "a cube has the axes band, y, x and the coordinate `wavelength` along its bands; this "
-            f"one has {', '.join(map(str, cube.dims))}. Give what `reconstruct` gave"
+            f"one has {', '.join(map(str, cube.dims))}{told}. Give what `reconstruct` gave"
         )
     return cube.transpose("band", "y", "x")
 
