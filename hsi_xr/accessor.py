@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spectral.image import ImageArray
 
     from hsi_xr.analysis.plots import Plots
+    from hsi_xr.analysis.sensors import Sensor
     from hsi_xr.calibration.gains import Gains
     from hsi_xr.calibration.verbs import Known
     from hsi_xr.facts import Survey
@@ -88,11 +89,13 @@ class HsiAccessor:
 
         return three_bands(self._obj, wavelengths)
 
-    def spectrum(self, x: float, y: float) -> xr.Dataset | xr.DataArray:
-        """The spectrum at a place in the cube's CRS. See `hsi_xr.spectrum`."""
+    def spectrum(
+        self, x: float, y: float, *, crs: str | None = None, size: float | None = None
+    ) -> xr.Dataset | xr.DataArray:
+        """The spectrum at a place, or of a square about it. See `hsi_xr.spectrum`."""
         from hsi_xr.analysis.pixels import spectrum
 
-        return spectrum(self._obj, x, y)
+        return spectrum(self._obj, x, y, crs=crs, size=size)
 
     def bands(self, first: float, last: float) -> xr.Dataset | xr.DataArray:
         """The bands from one wavelength to another in nm. See `hsi_xr.bands`."""
@@ -100,20 +103,20 @@ class HsiAccessor:
 
         return bands(self._obj, first, last)
 
-    def nearest_band(self, wavelength: float) -> Any:
-        """The band nearest to a wavelength in nm, for `sel(band=...)`."""
+    def nearest_band(self, wavelength: float, *, tolerance: float | None = None) -> Any:
+        """The band nearest to a wavelength in nm. See `hsi_xr.nearest_band`."""
         from hsi_xr.analysis.pixels import nearest_band
 
-        return nearest_band(self._obj, wavelength)
+        return nearest_band(self._obj, wavelength, tolerance=tolerance)
 
-    def sam(self, spectra: xr.DataArray, *, degrees: bool = False) -> xr.DataArray:
+    def sam(self, spectra: xr.Dataset | xr.DataArray, *, degrees: bool = False) -> xr.DataArray:
         """Angles between every pixel and known spectra. See `hsi_xr.sam`."""
         from hsi_xr.analysis.angles import sam
 
         return sam(self._obj, spectra, degrees=degrees)
 
-    def to_sensor(self, sensor: str) -> xr.Dataset:
-        """What a sensor of `hsi_xr.sensors()` would see. See `hsi_xr.to_sensor`."""
+    def to_sensor(self, sensor: "Sensor") -> xr.Dataset:
+        """What a sensor, by name or by its responses, would see. See `hsi_xr.to_sensor`."""
         from hsi_xr.analysis.sensors import to_sensor
 
         return to_sensor(self._obj, sensor)
@@ -138,7 +141,7 @@ class HsiAccessor:
 
     @property
     def plot(self) -> "Plots":
-        """`plot.spectrum(x, y)` and `plot.rgb()`, by matplotlib."""
+        """`plot.spectrum(x, y)`, `plot.rgb()` and, of (y, x), `plot.map()`, by matplotlib."""
         from hsi_xr.analysis.plots import Plots
 
         return Plots(self._obj)

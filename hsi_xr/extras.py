@@ -8,7 +8,10 @@ _EXTRAS = {
     "s3fs": ("cloud", "object storage needs s3fs"),
     "upath": ("cloud", "object storage needs universal-pathlib"),
     "matplotlib": ("viz", "pictures need matplotlib"),
-    "spectral": ("spectral", "ENVI libraries and `to_spectral` need Spectral Python"),
+    "spectral": (
+        "spectral",
+        "libraries of ENVI and ECOSTRESS, and `to_spectral`, need Spectral Python",
+    ),
     "spyndex": ("indices", "indices need spyndex"),
 }
 """Module -> the extra that brings it, and what it is for."""

@@ -29,7 +29,7 @@ def resampled(cube: Array, own: Bands, wanted: Bands) -> Array:
         (bands, ...): where `own` are closer together, by the Gaussians of the bands, otherwise by
         lines between them; NaN where they do not reach, or a number that counts is NaN.
     """
-    centres = np.array(own.centres, dtype="float32")
+    centres = np.array(own.centres)
     if own.step < wanted.step:
         return by_gaussians(cube, centres, wanted)
     return by_lines(cube, centres, wanted)

@@ -17,6 +17,8 @@ class Bands:
     widths: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        if not self.centres:
+            raise InvalidData("there is no band; give one at least")
         if any(b <= a for a, b in zip(self.centres, self.centres[1:])) or min(self.centres) <= 0:
             raise InvalidData(f"band centres must be positive and ascending; got {self.centres}")
         if self.widths is not None and len(self.widths) != len(self.centres):

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr.errors import BandMismatch, InvalidData
-from hsi_xr.raster.cube import Cube, bands_of, cube_of, making, sorted_bands
+from hsi_xr.raster.cube import Cube, bands_of, cube_of, making, refuse_deviation, sorted_bands
 from hsi_xr.resampling import resampled
 from hsi_xr.spectra import Bands
 
@@ -17,7 +17,7 @@ _TOGETHER = 16
 """Spectra of a lazy answer that are one chunk: a large library need not fit into memory."""
 
 
-def sam(obj: Cube, spectra: xr.DataArray, *, degrees: bool = False) -> xr.DataArray:
+def sam(obj: Cube, spectra: Cube, *, degrees: bool = False) -> xr.DataArray:
     """Angle between every pixel and one or many spectra: sees their shape, not their brightness.
 
     Finer spectra are averaged by the Gaussians of the cube's bands, coarser ones lie between two of
@@ -27,7 +27,8 @@ def sam(obj: Cube, spectra: xr.DataArray, *, degrees: bool = False) -> xr.DataAr
     Args:
         obj: A cube, as a Dataset with `reflectance` or as an array (band, y, x).
         spectra: Over dimension `wavelength` in nm (or `band`, with that coordinate), in any
-            positive scale, and perhaps along one more: what `hsi_xr.library` and `spectrum` give.
+            positive scale, and perhaps along one more: what `hsi_xr.library` and `spectrum` give
+            (of a dataset, its `reflectance`).
         degrees: Instead of radians; attribute `units` tells.
 
     Returns:
@@ -37,12 +38,16 @@ def sam(obj: Cube, spectra: xr.DataArray, *, degrees: bool = False) -> xr.DataAr
     Raises:
         InvalidData: The spectra are no such array.
         BandMismatch: They tell of less than two bands of the cube.
+        UsageError: The cube is a deviation alone.
 
     Source:
         Kruse et al. 1993, Remote Sensing of Environment 44, 145-163.
     """
+    refuse_deviation(obj)
     cube = cube_of(obj)
     bands, order = bands_of(cube)
+    if isinstance(spectra, xr.Dataset) and "reflectance" in spectra:
+        spectra = spectra["reflectance"]
     table, others = _on_bands(spectra, bands)
     known = np.asarray(np.isfinite(table).all(0))
     _check(known, table, bands)
@@ -66,15 +71,14 @@ def sam(obj: Cube, spectra: xr.DataArray, *, degrees: bool = False) -> xr.DataAr
     return found.assign_coords({name: each for name, each in others.items() if name not in kept})
 
 
-def _on_bands(
-    spectra: xr.DataArray, bands: Bands
-) -> tuple[NDArray[np.float64], dict[str, xr.Variable]]:
+def _on_bands(spectra: Any, bands: Bands) -> tuple[NDArray[np.float64], dict[str, xr.Variable]]:
     """(spectra, bands), and the coordinates along the first axis."""
-    axis = next((dim for dim in ("wavelength", "band") if dim in spectra.dims), None)
-    if axis is None or "wavelength" not in spectra.coords or spectra.ndim > 2:
+    dims = spectra.dims if isinstance(spectra, xr.DataArray) else ()
+    axis = next((dim for dim in ("wavelength", "band") if dim in dims), None)
+    if axis is None or "wavelength" not in spectra.coords or len(dims) > 2:
         raise InvalidData(
             f"spectra are an array over `wavelength` in nm, and perhaps one dimension more; this "
-            f"one has {', '.join(map(str, spectra.dims)) or 'none'}. Give what `hsi_xr.library` "
+            f"one has {', '.join(map(str, dims)) or 'none'}. Give what `hsi_xr.library` "
             "gave, or xr.DataArray(values, {'wavelength': nm}, 'wavelength')"
         )
     own, order = sorted_bands(spectra, "the spectra")

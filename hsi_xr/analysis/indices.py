@@ -2,14 +2,16 @@
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.extras import require
-from hsi_xr.raster.cube import Cube, bands_of, cube_of, making
+from hsi_xr.raster.cube import Cube, bands_of, cube_of, making, refuse_deviation
 from hsi_xr.spectra import Bands
 
 _LEAST = 2
@@ -21,26 +23,29 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
 
     Formulas, the ranges of their bands and default constants are those of spyndex. A band of a
     formula (B, G, R, ...) is the mean of the cube's bands in its range; if the cube does not cover
-    the range, the index is refused.
+    the range, the index is refused. Of what `to_sensor` gave, it is the one band of the sensor that
+    lies in the range as a whole, nearest to its middle.
 
     Args:
         obj: A cube, as a Dataset with `reflectance` or as an array (band, y, x).
         names: Such as "NGRDI", or several.
 
     Returns:
-        (y, x) for one name, (index, y, x) for several, lazy if the cube is. Formula and bands are
-        in the attributes.
+        (y, x) for one name, (index, y, x) for several, lazy if the cube is; not finite where a
+        formula divides by 0. Formula and bands are in the attributes.
 
     Raises:
-        UsageError: spyndex is not installed, or no name is given.
+        UsageError: spyndex is not installed, no name is given, or the cube is a deviation alone.
         UnknownName: No index of that name.
         BandMismatch: It needs what the cube has not.
     """
     require("spyndex")
     import spyndex
 
+    refuse_deviation(obj)
     cube = cube_of(obj)
-    bands, order = bands_of(cube)
+    own, order = bands_of(cube)
+    bands = _Had(own, broad="hsi_xr_sensor" in making(cube) | making(obj))
     asked = [names] if isinstance(names, str) else list(names)
     if not asked:
         raise UsageError("no index is named; give one or several, e.g. 'NGRDI' or ['GLI', 'VARI']")
@@ -57,7 +62,36 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
     return stacked.rename("indices").assign_attrs(about)
 
 
-def _check(spyndex: Any, name: str, bands: Bands) -> None:
+@dataclass(frozen=True)
+class _Had:
+    """The bands of a cube, and whether they are a sensor's, such as indices were made for."""
+
+    bands: Bands
+    broad: bool
+
+    def inside(self, low: float, high: float) -> NDArray[np.intp]:
+        """Which make up a band of a formula; none where that cannot be had."""
+        own = self.bands
+        centres, widths = np.array(own.centres), np.array(own.widths)
+        if self.broad:
+            whole = (low <= centres - widths / 2) & (centres + widths / 2 <= high)
+            within = np.flatnonzero(whole)
+            return within[np.argsort(abs(centres[within] - (low + high) / 2))[:1]]
+        found = np.flatnonzero((low <= centres) & (centres <= high))
+        covered = own.extent[0] <= low and high <= own.extent[1]
+        return found if covered and len(found) >= _LEAST else found[:0]
+
+    def __str__(self) -> str:
+        own = self.bands
+        if self.broad:
+            pairs = zip(own.centres, own.widths or ())
+            return (
+                "bands at " + ", ".join(f"{nm:g} (± {width / 2:g})" for nm, width in pairs) + " nm"
+            )
+        return f"{own.centres[0]:g} to {own.centres[-1]:g} nm in steps of {own.step:g}"
+
+
+def _check(spyndex: Any, name: str, bands: _Had) -> None:
     if name not in spyndex.indices:
         close = difflib.get_close_matches(name.upper(), spyndex.indices)
         asked = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
@@ -67,19 +101,17 @@ def _check(spyndex: Any, name: str, bands: Bands) -> None:
         )
     lacking = _lacking(spyndex, name, bands)
     if lacking:
-        first, last = bands.centres[0], bands.centres[-1]
         raise BandMismatch(
-            f"{name} needs {', '.join(lacking)}, and the cube has {first:g} to {last:g} nm in "
-            f"steps of {bands.step:g}. It has the bands of "
+            f"{name} needs {', '.join(lacking)}, and the cube has {bands}. It has the bands of "
             f"{', '.join(_possible(spyndex, bands)) or 'no index'}"
         )
 
 
-def _possible(spyndex: Any, bands: Bands) -> list[str]:
+def _possible(spyndex: Any, bands: _Had) -> list[str]:
     return [name for name in spyndex.indices if not _lacking(spyndex, name, bands)]
 
 
-def _lacking(spyndex: Any, name: str, bands: Bands) -> list[str]:
+def _lacking(spyndex: Any, name: str, bands: _Had) -> list[str]:
     """What a formula needs beside constants, and a cube has not."""
     needed = [each for each in spyndex.indices[name].bands if each not in spyndex.constants]
     unknown = [each for each in needed if each not in spyndex.bands]
@@ -87,7 +119,7 @@ def _lacking(spyndex: Any, name: str, bands: Bands) -> list[str]:
     return unknown + [
         f"{letter} ({low:g} to {high:g} nm)"
         for letter, (low, high) in ranges.items()
-        if not _covers(bands, low, high)
+        if not bands.inside(low, high).size
     ]
 
 
@@ -96,22 +128,19 @@ def _range(spyndex: Any, letter: str) -> tuple[float, float]:
     return float(band.min_wavelength), float(band.max_wavelength)
 
 
-def _covers(bands: Bands, low: float, high: float) -> bool:
-    first, last = bands.extent
-    inside = sum(low <= nm <= high for nm in bands.centres)
-    return first <= low and high <= last and inside >= _LEAST
-
-
-def _index(spyndex: Any, name: str, cube: xr.DataArray, bands: Bands) -> xr.DataArray:
+def _index(spyndex: Any, name: str, cube: xr.DataArray, bands: _Had) -> xr.DataArray:
     about = spyndex.indices[name]
     constants = {each for each in about.bands if each in spyndex.constants}
     numbers: dict[str, Any] = {each: spyndex.constants[each].default for each in constants}
     used = []
     for letter in (each for each in about.bands if each not in constants):
         low, high = _range(spyndex, letter)
-        inside = np.flatnonzero([low <= nm <= high for nm in bands.centres])
+        inside = bands.inside(low, high)
         numbers[letter] = cube.isel(band=inside).mean("band", skipna=False)
-        used.append(f"{letter} {bands.centres[inside[0]]:g} to {bands.centres[inside[-1]]:g} nm")
+        first, last = (bands.bands.centres[at] for at in (inside[0], inside[-1]))
+        used.append(
+            f"{letter} {first:g} to {last:g} nm" if last > first else f"{letter} {first:g} nm"
+        )
     found: xr.DataArray = spyndex.computeIndex(name, numbers)
     found = found.rename(name)
     found.attrs = {

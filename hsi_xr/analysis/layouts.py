@@ -19,8 +19,8 @@ def to_hypercoast(obj: Cube) -> xr.Dataset:
     """A cube as HyperCoast's readers give one, for `Map.add_hyper`, `image_cube` and the like.
 
     Returns:
-        Dataset with `reflectance` (y, x, wavelength), lazy if the cube is, and the CRS as attribute
-        `crs` where it is known. Wavelengths are ascending, in nm.
+        Dataset with `reflectance` alone (y, x, wavelength), lazy if the cube is, and the CRS as
+        attribute `crs` where it is known. Wavelengths are ascending, in nm.
 
     Raises:
         NotGeoreferenced: Pixels have no x and y of their own, as on a rotated grid.
@@ -46,8 +46,8 @@ def to_spectral(obj: Cube) -> "ImageArray":
     """A cube as Spectral Python's images in memory: (rows, columns, bands) float32.
 
     Computes all of it; take a part of a large one first. `bands` has centres and widths in nm, and
-    `spectral.envi.save_image` writes them. What Spectral Python has no place for (CRS, transform)
-    is left out.
+    `spectral.envi.save_image` writes them. What Spectral Python has no place for (CRS, transform,
+    deviation) is left out.
 
     Raises:
         UsageError: Spectral Python is not installed.

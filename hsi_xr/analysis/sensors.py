@@ -1,11 +1,7 @@
-"""What a satellite or a multispectral camera would see of a cube, by its published bands."""
+"""What a satellite or a multispectral camera would see of a cube."""
 
-import csv
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+import os
 from typing import Any
 
 import dask.array as da
@@ -13,84 +9,106 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.errors import BandMismatch, UnknownName
-from hsi_xr.raster.cube import Cube, bands_of, cube_of, making
+from hsi_xr.analysis.bandpass import Bandpass, measured, published, weights
+from hsi_xr.analysis.library import library
+from hsi_xr.errors import BandMismatch, UnknownName, UsageError
+from hsi_xr.raster.cube import Cube, bands_of, cube_of, making, refuse_deviation
 from hsi_xr.raster.wavelengths import COORDINATE_ATTRS
-from hsi_xr.resampling import by_gaussians
 from hsi_xr.spectra import Bands, nearest
 
-TABLE = Path(__file__).with_name("sensors.csv")
-RESPONSE = "Gaussians by published centre and width, not measured curves"
+Sensor = str | os.PathLike[str] | xr.DataArray
+"""A name of `sensors()`, or responses as a file or as an array (spectrum, wavelength)."""
 
-
-@dataclass(frozen=True)
-class Sensor:
-    """The bands of an instrument, by ascending wavelength."""
-
-    names: tuple[str, ...]
-    bands: Bands
-
-    def only(self, kept: Sequence[int]) -> "Sensor":
-        """Some of its bands, one at least."""
-        widths = self.bands.widths or ()
-        return Sensor(
-            tuple(self.names[i] for i in kept),
-            Bands(tuple(self.bands.centres[i] for i in kept), tuple(widths[i] for i in kept)),
-        )
+_LEAST = 0.9
+"""Share of a band's response that must lie within a cube."""
+_BOUND = {
+    "long_name": "bound of the standard deviation of reflectance",
+    "units": "1",
+    "comment": "mean of the deviations over the band: right if errors of neighbouring wavelengths "
+    "go together, too large if not",
+}
 
 
 def sensors() -> list[str]:
     """Names of the sensors whose bands come with the package."""
-    return sorted(_table())
+    return sorted(published())
 
 
-def to_sensor(obj: Cube, sensor: str) -> xr.Dataset:
+def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     """What a sensor would measure of a cube: averages over its bands.
 
-    A band is a Gaussian of its published centre and width, since measured curves are not free of
-    terms everywhere. It is there if all between its half maxima is within the cube, and if it is
-    not narrower than what the cube resolves; nothing is extrapolated. Neither the optics, the
-    noise nor the atmosphere of the sensor are in the numbers.
+    The spectrum is taken as lines between the cube's wavelengths, and integrated with the response
+    of each band. Responses of named sensors are Gaussians of published centres and widths, since
+    not all measured curves may be passed on; those of a file are as they stand there. A band is
+    there if nine tenths of its response lie within the cube, and if it is not narrower than what
+    the cube resolves; nothing is extrapolated. Neither the optics, the noise nor the atmosphere of
+    the sensor are in the numbers.
 
     Args:
         obj: A cube, as a Dataset with `reflectance` or as an array (band, y, x).
-        sensor: A name of `hsi_xr.sensors()`.
+        sensor: A name of `hsi_xr.sensors()`; or relative responses, one for each band: as the path
+            of a file that `hsi_xr.library` reads (a CSV file with a column `wavelength` in nm and
+            one for each band, or an ENVI library), or as what it gave.
 
     Returns:
         Dataset with `reflectance` (band, y, x) float32, lazy if the cube is; `band` holds the
-        sensor's own names, `wavelength` and `fwhm` are in nm. What was done, and which bands
-        are left out, is in the attributes `hsi_xr_sensor...`. There is no deviation: that of an
-        average depends on how errors of neighbouring bands go together.
+        sensor's own names, `wavelength` and `fwhm` are in nm. A cube with `reflectance_std` gives
+        one here, too: the mean over each band, a bound that is met where errors of neighbouring
+        wavelengths go together. What was done, and which bands are left out, is in the attributes
+        `hsi_xr_sensor...`. NaN where a number that counts is NaN.
 
     Raises:
         UnknownName: No sensor of that name.
+        UnreadableFile: There is no such file.
+        InvalidData: It holds no responses.
         BandMismatch: The cube has none of its bands as a whole.
+        UsageError: The cube is a deviation alone, or the sensor is none of these.
     """
-    known, cube = _sensor(sensor), cube_of(obj)
+    refuse_deviation(obj)
+    name, known = _responses(sensor)
+    cube = cube_of(obj)
     own, order = bands_of(cube)
-    seen = [i for i in range(len(known.names)) if _is_seen(known, i, own)]
-    if not seen:
+    table, share = weights(known, own)
+    kept, left_out = _seen(known, own, share)
+    if not kept:
         raise BandMismatch(
             f"the cube has {own.centres[0]:g} to {own.centres[-1]:g} nm in steps of {own.step:g}, "
-            f"and not one band of {sensor} as a whole; `hsi_xr.sensors()` lists others"
+            f"and not one band of {name} as a whole; `hsi_xr.sensors()` lists others"
         )
-    kept = known.only(seen)
-    left_out = [name for name in known.names if name not in kept.names]
-    attrs = {
-        **making(cube),
-        **making(obj),
-        "hsi_xr_sensor": sensor,
-        "hsi_xr_sensor_bands": ", ".join(kept.names),
-        "hsi_xr_sensor_response": RESPONSE,
-        "hsi_xr_sensor_left_out": ", ".join(left_out) or "none",
+    seen, used = known.only(kept), table[kept].astype("float32")
+    variables = {"reflectance": _averaged(cube.isel(band=order), used, seen)}
+    if isinstance(obj, xr.Dataset) and "reflectance_std" in obj:
+        spread = obj["reflectance_std"].transpose("band", "y", "x").isel(band=order)
+        variables["reflectance_std"] = _averaged(spread, abs(used), seen)
+        variables["reflectance_std"].attrs |= _BOUND
+        variables["reflectance"].attrs["ancillary_variables"] = "reflectance_std"
+    about = {
+        "hsi_xr_sensor": name,
+        "hsi_xr_sensor_bands": ", ".join(seen.names),
+        "hsi_xr_sensor_response": known.source,
+        "hsi_xr_sensor_sha256": known.sha256,
+        "hsi_xr_sensor_left_out": left_out,
     }
-    return xr.Dataset({"reflectance": _averaged(cube.isel(band=order), own, kept)}, attrs=attrs)
+    return xr.Dataset(variables, attrs={**making(cube), **making(obj), **about})
 
 
-def _is_seen(sensor: Sensor, band: int, own: Bands) -> bool:
-    centre, width = sensor.bands.centres[band], (sensor.bands.widths or ())[band]
+def _seen(known: Bandpass, own: Bands, share: NDArray[np.float64]) -> tuple[list[int], str]:
+    """The bands of a sensor that a cube holds, and in words those that it does not."""
     low, high = own.extent
-    return low <= centre - width / 2 and centre + width / 2 <= high and width >= _fine(own, centre)
+    kept, beyond, narrow = [], [], []
+    for band, (name, centre) in enumerate(zip(known.names, known.bands.centres)):
+        if share[band] < _LEAST:
+            beyond.append(name)
+        elif (known.bands.widths or ())[band] < _fine(own, centre):
+            narrow.append(name)
+        else:
+            kept.append(band)
+    groups = {
+        f"not within {low:g} to {high:g} nm": beyond,
+        "narrower than the bands of the cube": narrow,
+    }
+    told = [f"{', '.join(names)} ({why})" for why, names in groups.items() if names]
+    return kept, "; ".join(told) or "none"
 
 
 def _fine(own: Bands, wavelength: float) -> float:
@@ -100,19 +118,17 @@ def _fine(own: Bands, wavelength: float) -> float:
     return max(float(gaps.max()), (own.widths or (0.0,) * len(own))[at])
 
 
-def _averaged(cube: xr.DataArray, own: Bands, sensor: Sensor) -> xr.DataArray:
-    at = np.array(own.centres, dtype="float32")
+def _averaged(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -> xr.DataArray:
     found: da.Array | NDArray[Any]
     if cube.chunks is None:
-        found = by_gaussians(cube.values, at, sensor.bands)
+        found = _mixed(cube.values, table)
     else:
         whole = cube.data.rechunk({0: -1})
         found = da.map_blocks(
-            by_gaussians,
+            _mixed,
             whole,
-            at,
-            sensor.bands,
-            chunks=((len(sensor.names),), *whole.chunks[1:]),
+            table,
+            chunks=((len(table),), *whole.chunks[1:]),
             meta=np.empty((0, 0, 0), dtype="float32"),
         )
     kept = {name: each for name, each in cube.coords.items() if "band" not in each.dims}
@@ -126,22 +142,45 @@ def _averaged(cube: xr.DataArray, own: Bands, sensor: Sensor) -> xr.DataArray:
     return array.assign_coords(labels | {"band": list(sensor.names)})
 
 
-def _sensor(name: str) -> Sensor:
-    if name in _table():
-        return _table()[name]
-    close = difflib.get_close_matches(name.lower().replace(" ", "-").replace("_", "-"), sensors())
-    asked = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
-    raise UnknownName(f"no sensor is called {name!r}{asked} Known: {', '.join(sensors())}")
-
-
-@cache
-def _table() -> dict[str, Sensor]:
-    with TABLE.open(newline="") as lines:
-        rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-    found = {}
-    for name in {row["sensor"] for row in rows}:
-        own = [row for row in rows if row["sensor"] == name]
-        centres, widths = ([float(row[key]) for row in own] for key in ("centre", "fwhm"))
-        names = tuple(row["band"] for row in own)
-        found[name] = Sensor(names, Bands(tuple(centres), tuple(widths)))
+def _mixed(cube: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, rows, columns) and (bands, n) -> (bands, rows, columns); what counts 0 may be NaN."""
+    found = np.empty((len(table), *cube.shape[1:]), dtype="float32")
+    for band, row in enumerate(table):
+        used = np.flatnonzero(row)
+        found[band] = np.tensordot(row[used], cube[used], 1)
     return found
+
+
+def _responses(sensor: Sensor) -> tuple[str, Bandpass]:
+    if isinstance(sensor, xr.DataArray):
+        return _of_array(sensor)
+    if isinstance(sensor, os.PathLike) or (isinstance(sensor, str) and _is_path(sensor)):
+        return _of_array(library(sensor))
+    if not isinstance(sensor, str):
+        raise UsageError(
+            "a sensor is a name of `hsi_xr.sensors()`, or responses as a file or an array; got "
+            f"{sensor!r}"
+        )
+    if sensor in published():
+        return sensor, published()[sensor]
+    plain = sensor.lower().replace(" ", "-").replace("_", "-")
+    close = difflib.get_close_matches(plain, sensors())
+    asked = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+    raise UnknownName(
+        f"no sensor is called {sensor!r}{asked} Known: {', '.join(sensors())}; the path of a CSV "
+        "file with responses is taken, too"
+    )
+
+
+def _of_array(curves: xr.DataArray) -> tuple[str, Bandpass]:
+    if {*curves.dims} != {"spectrum", "wavelength"}:
+        raise UsageError(
+            "responses are an array (spectrum, wavelength) as `hsi_xr.library` gives; this one has "
+            f"{', '.join(map(str, curves.dims)) or 'no axes'}"
+        )
+    name = str(curves.attrs.get("source", "an array"))
+    return name, measured(curves.transpose("spectrum", "wavelength").sortby("wavelength"), name)
+
+
+def _is_path(sensor: str) -> bool:
+    return sensor.lower().endswith((".csv", ".sli", ".hdr", ".txt")) or os.sep in sensor

@@ -107,11 +107,11 @@ def sites_of_points(
         for number, point in enumerate(points, start=1)
     ]
     _check_once(named)
-    places = _in_crs_of(cube, np.array([(point.x, point.y) for point in named], float), crs)
+    places = in_crs_of(cube, np.array([(point.x, point.y) for point in named], float), crs)
     pixels = grid.points(~transform, places)
-    steps = np.hypot(transform.b, transform.e), np.hypot(transform.a, transform.d)
+    steps = grid.pixel_size(transform)
     sites = [
-        Site(point.name, x, y, _box(column, row, point.size, steps), _spectrum(point, scale))
+        Site(point.name, x, y, box_about(column, row, point.size, steps), _spectrum(point, scale))
         for point, (x, y), (column, row) in zip(named, places.tolist(), pixels.tolist())
     ]
     inside = [site for site in sites if site.box.within(shape)]
@@ -175,10 +175,15 @@ def _check_once(points: Sequence[Point]) -> None:
             )
 
 
-def _in_crs_of(
+def in_crs_of(
     cube: xr.DataArray, places: NDArray[np.float64], crs: str | None
 ) -> NDArray[np.float64]:
-    """(n, 2) of x, y, in the CRS of the cube."""
+    """(n, 2) of x, y, in the CRS of the cube.
+
+    Raises:
+        NotGeoreferenced: The cube has no CRS.
+        UsageError: There is no such CRS.
+    """
     if crs is None:
         return places
     from pyproj import Transformer
@@ -197,7 +202,8 @@ def _in_crs_of(
     return np.stack(moved.transform(places[:, 0], places[:, 1]), axis=1)
 
 
-def _box(column: float, row: float, size: float | None, steps: tuple[float, float]) -> Box:
+def box_about(column: float, row: float, size: float | None, steps: tuple[float, float]) -> Box:
+    """The pixel that a place lies in, or a square about it; sizes are in units of the CRS."""
     if size is None:
         return Box(float(np.floor(row)), float(np.floor(column)), 1, 1)
     rows, columns = size / steps[0], size / steps[1]

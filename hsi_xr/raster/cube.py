@@ -14,6 +14,7 @@ Cube = xr.Dataset | xr.DataArray
 
 _OF_ALL = ("hsi_xr_", "datetime")
 """Attributes of a file that are about all of its arrays."""
+_DEVIATION = "standard deviation"
 _LIGHT = (100.0, 100_000.0)
 """nm; what is beyond is in another unit."""
 
@@ -33,11 +34,26 @@ def cube_of(obj: Cube) -> xr.DataArray:
         )
     cube = obj["reflectance"] if isinstance(obj, xr.Dataset) else obj
     if {*cube.dims} != {"band", "y", "x"} or "wavelength" not in cube.coords:
+        told = "" if "wavelength" in cube.coords else ", and no wavelengths"
         raise BandMismatch(
             "a cube has the axes band, y, x and the coordinate `wavelength` along its bands; this "
-            f"one has {', '.join(map(str, cube.dims))}. Give what `reconstruct` gave"
+            f"one has {', '.join(map(str, cube.dims))}{told}. Give what `reconstruct` gave"
         )
     return cube.transpose("band", "y", "x")
+
+
+def refuse_deviation(obj: Cube) -> None:
+    """Refuses standard deviations that come alone, where a verb would take them for reflectance.
+
+    Raises:
+        UsageError: It is such an array.
+    """
+    about = str(obj.attrs.get("long_name", ""))
+    if isinstance(obj, xr.DataArray) and about.startswith(_DEVIATION):
+        raise UsageError(
+            f"this array is a {about}, and no reflectance; give the reflectance, or both, e.g. "
+            "`cube.to_dataset().assign(reflectance_std=deviation)`"
+        )
 
 
 def bands_of(cube: xr.DataArray) -> tuple[Bands, NDArray[np.intp]]:

@@ -25,3 +25,8 @@ def bounds(transform: "Affine", shape: tuple[int, int]) -> Bounds:
     places = points(transform, [(0, 0), (columns, 0), (0, rows), (columns, rows)])
     (west, south), (east, north) = places.min(axis=0), places.max(axis=0)
     return float(west), float(south), float(east), float(north)
+
+
+def pixel_size(transform: "Affine") -> tuple[float, float]:
+    """From one row to the next, and from one column to the next, in units of the CRS."""
+    return float(np.hypot(transform.b, transform.e)), float(np.hypot(transform.a, transform.d))

@@ -36,6 +36,13 @@ def test_a_pixel_has_no_angle_to_itself():
     assert dataset.hsi.sam(own).isel(y=3, x=70) < 1e-7
     place = dataset.hsi.spectrum(float(dataset["x"][70]), float(dataset["y"][3]))
     np.testing.assert_array_equal(dataset.hsi.sam(place["reflectance"]), dataset.hsi.sam(own))
+    np.testing.assert_array_equal(dataset.hsi.sam(place), dataset.hsi.sam(own))
+
+
+def test_bands_that_float32_cannot_hold_are_themselves():
+    seen = cube().hsi.to_sensor("sentinel-2a")  # 442.7 and 664.6 nm at the ends
+    found = seen.hsi.sam(seen["reflectance"].isel(y=3, x=70))
+    assert found.attrs["bands"] == "4 of 4" and found.isel(y=3, x=70) < 1e-7
 
 
 def test_spectra_of_places_are_spectra_to_compare_with():
@@ -123,6 +130,7 @@ def test_it_says_of_what_it_is():
         (spectrum([0.2, 0.3], [1600, 2200]), BandMismatch, "0 of the cube's 31"),
         (xr.DataArray(np.ones(31), dims="band"), InvalidData, "hsi_xr.library"),
         (xr.DataArray(0.3), InvalidData, "has|one has"),
+        (np.ones(31), InvalidData, "one has none"),
         (spectrum([0.2, 0.3], [0.4, 0.7]), InvalidData, "in nm"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from tests.analysis.cubes import shuffled
@@ -57,8 +58,34 @@ def test_what_needs_more_than_the_cube_has_is_refused(name, lacking):
 def test_a_part_of_a_range_is_not_the_band():
     with pytest.raises(BandMismatch, match=r"R \(620 to 690 nm\)"):
         cube().hsi.bands(400, 650).hsi.indices("NGRDI")
-    with pytest.raises(BandMismatch, match=r"G \(510 to 600 nm\)"):
-        cube().hsi.to_sensor("sentinel-2a").hsi.indices("NGRDI")
+
+
+@pytest.mark.parametrize("sensor", ["sentinel-2a", "landsat-8-oli"])
+def test_of_a_sensor_a_formula_takes_its_own_bands(sensor):
+    seen = cube().hsi.to_sensor(sensor)
+    found = seen.hsi.indices("NGRDI")
+    red, green = (seen["reflectance"].sel(band=name).values for name in ("B4", "B3"))
+    np.testing.assert_allclose(found, (green - red) / (green + red), rtol=1e-4, atol=1e-6)
+    assert found.attrs["hsi_xr_sensor"] == sensor
+
+
+@pytest.mark.parametrize("sensor", ["sentinel-2a", "sentinel-2b", "planetscope-superdove"])
+def test_the_band_of_a_letter_is_that_of_spyndex(sensor):
+    wide = np.arange(400.0, 1001, 5)
+    coords = {"wavelength": ("band", wide), "fwhm": ("band", np.full(len(wide), 5.0))}
+    values = np.random.default_rng(1).uniform(0.1, 0.5, (len(wide), 2, 3)).astype("float32")
+    seen = xr.DataArray(values, coords, ("band", "y", "x")).hsi.to_sensor(sensor)
+    platform = sensor.replace("-", "").replace("superdove", "")
+    for letter, name in (("B", "GLI"), ("G", "GLI"), ("R", "GLI"), ("N", "NDVI")):
+        theirs = getattr(spyndex.bands[letter], platform, None)
+        if theirs is not None and letter in spyndex.indices[name].bands:
+            told = dict(each.split(" ")[:2] for each in seen.hsi.indices(name).bands.split(", "))
+            assert float(told[letter]) == theirs.wavelength
+
+
+def test_a_sensor_without_the_band_is_refused():
+    with pytest.raises(BandMismatch, match=r"B \(450 to 530 nm\), and the cube has bands at 560"):
+        cube().hsi.to_sensor("dji-mavic-3m").hsi.indices("GLI")
 
 
 def test_a_wrong_name_and_no_name_are_refused():

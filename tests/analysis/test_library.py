@@ -1,5 +1,6 @@
 """Libraries: what is written is read, by whoever wrote it."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_a_scale_and_what_is_no_number_of_the_header_are_heeded(tmp_path):
 
 def test_tables_in_both_directions_are_one_library(tmp_path):
     library = xr.DataArray(
-        VALUES, {"spectrum": NAMES, "wavelength": NM}, ("spectrum", "wavelength")
+        VALUES.copy(), {"spectrum": NAMES, "wavelength": NM}, ("spectrum", "wavelength")
     )
     library[1, 2] = np.nan
     upright, flat = tmp_path / "upright.csv", tmp_path / "flat.CSV"
@@ -77,10 +78,21 @@ def test_wavelengths_ascend_whatever_the_file_says(tmp_path):
     np.testing.assert_allclose(found, [[np.nan, 0.2]])
 
 
+@pytest.mark.parametrize("head", ["Wavelength (um)", "wavelength_um", "Wavelengths [µm]"])
+def test_a_column_of_wavelengths_may_tell_its_unit(tmp_path, head):
+    path = tmp_path / "lib.csv"
+    path.write_text(f"{head},lawn\n0.5,0.2\n0.4,0.1\n", encoding="utf-8")
+    np.testing.assert_allclose(hsi_xr.library(path)["wavelength"], [400, 500])
+    path.write_text("wavelength (ly),lawn\n0.5,0.2\n")
+    with pytest.raises(MissingFact, match=r"'wavelength \(ly\)'.*unit='nm'"):
+        hsi_xr.library(path)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "empty"),
+        ("wavelength;a\n500;0.2\n", "separate its cells by commas"),
         ("wavelength,a\n", "no spectrum"),
         ("wavelength,a\n500,dark\n", "dark"),
         ("wavelength,a\n500,0.2\n500,0.3\n", "500 nm twice"),
@@ -98,7 +110,60 @@ def test_what_is_no_table_is_told(tmp_path, text, words):
 
 def test_a_library_without_a_unit_is_no_guess(tmp_path):
     path = saved(tmp_path, **{"wavelength units": "Unknown"})
-    with pytest.raises(MissingFact, match="wavelength units = Nanometers"):
+    with pytest.raises(MissingFact, match=r"unit='nm'.*wavelength units = Nanometers"):
+        hsi_xr.library(path)
+    np.testing.assert_allclose(hsi_xr.library(path, unit="nm")["wavelength"], NM)
+
+
+def test_what_the_caller_says_of_the_unit_goes_before_the_file(tmp_path):
+    path = saved(tmp_path, **{"wavelength units": "Micrometers"})
+    with pytest.raises(InvalidData, match=r"398500 to 701000 nm.*unit='nm'"):
+        hsi_xr.library(path)
+    np.testing.assert_allclose(hsi_xr.library(path, unit="nm")["wavelength"], NM)
+    table = tmp_path / "um.csv"
+    table.write_text("name,0.5/0.01,0.4/0.02\nlawn,0.2,0.1\n")
+    found = hsi_xr.library(table, unit="um")
+    np.testing.assert_allclose(found["wavelength"], [400, 500])
+    np.testing.assert_allclose(found["fwhm"], [20, 10])
+    with pytest.raises(UsageError, match="'furlong' is no unit"):
+        hsi_xr.library(path, unit="furlong")
+
+
+@pytest.mark.parametrize(("dtype", "code"), [(">f4", 4), (">f8", 5), ("<i2", 2), (">u2", 12)])
+def test_numbers_may_lie_in_either_order_and_type(tmp_path, dtype, code):
+    path = saved(tmp_path)
+    stored = (VALUES * 1000).astype(dtype)
+    path.write_bytes(stored.tobytes())
+    header = path.with_suffix(".hdr").read_text()
+    for name, value in (("byte order", int(dtype[0] == ">")), ("data type", code)):
+        header = re.sub(rf"{name} = \d+", f"{name} = {value}", header)
+    path.with_suffix(".hdr").write_text(header)
+    np.testing.assert_allclose(hsi_xr.library(path), stored.astype(float), rtol=1e-6)
+
+
+def test_a_library_that_was_cut_off_is_told(tmp_path):
+    path = saved(tmp_path)
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(UnreadableFile, match=r"lib\.sli"):
+        hsi_xr.library(path)
+
+
+def test_a_spectrum_of_ecostress_is_a_library_of_one(tmp_path):
+    pytest.importorskip("spectral", reason="ECOSTRESS spectra need Spectral Python")
+    path = tmp_path / "asphalt.spectrum.txt"
+    head = "Name: Tar: black\nType: manmade\nMeasurement: Hemispherical\nX Units: Wavelength "
+    rows = "\n\n0.7000\t3.1\n0.5000\t2.9\n0.4000\t2.5\n"
+    path.write_text(head + "(micrometers)\nY Units: Reflectance (percent)" + rows)
+    found = hsi_xr.library(path)
+    np.testing.assert_allclose(found["wavelength"], [400, 500, 700])
+    np.testing.assert_allclose(found, [[0.025, 0.029, 0.031]], rtol=1e-6)
+    assert found["spectrum"].item() == "Tar: black"
+    path.write_text(head + "\nY Units: Reflectance" + rows)
+    with pytest.raises(MissingFact, match="unit='um'"):
+        hsi_xr.library(path)
+    np.testing.assert_allclose(hsi_xr.library(path, unit="um"), [[2.5, 2.9, 3.1]])
+    path.write_text("325.000, 0.033\t325.000, 0.028\n")
+    with pytest.raises(UnreadableFile, match="no spectrum of the ECOSTRESS library"):
         hsi_xr.library(path)
 
 

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from hsi_xr.errors import UsageError
 from tests.analysis.cubes import shuffled
@@ -30,7 +31,7 @@ def test_a_spectrum_is_the_line_and_its_spread_the_band(ax):
     edges = band.get_paths()[0].vertices
     assert np.isclose(edges[:, 1].max(), (expected * (1 + 1.645 / 20)).max())
     names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == ["lawn", "± 1.645 sd"]
+    assert names == ["lawn", "± 1.645 standard deviations"]
     assert ax.get_title() == "model estimate, not a measurement"
 
 
@@ -66,6 +67,44 @@ def test_grey_is_grey_and_brightness_changes_nothing(ax):
     first, second = (image.get_array() for image in ax.images)
     np.testing.assert_allclose(first[..., 0], first[..., 2])
     np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+@pytest.mark.parametrize("chunks", [None, {"y": 20}])
+def test_a_map_is_its_numbers_where_they_lie_with_their_scale(ax, chunks):
+    dataset = cube(chunks=chunks)
+    angles = dataset.hsi.sam(dataset["reflectance"].isel(y=3, x=70), degrees=True)
+    assert angles.hsi.plot.map(ax=ax) is ax
+    (image,) = ax.images
+    shown = image.get_array()
+    np.testing.assert_allclose(shown.filled(np.nan), angles)
+    assert image.get_clim() == pytest.approx(np.percentile(shown.compressed(), (2, 98)))
+    np.testing.assert_allclose(image.get_extent()[:2], (GRID.c, GRID.c + 83 * GRID.a))
+    assert ax.get_title() == "of a model estimate, not a measurement"
+    assert image.colorbar.ax.get_ylabel() == "spectral angle (degree)"
+    assert ax.get_xlabel() == "x (metre)"
+
+
+def test_one_row_has_its_place(ax):
+    dataset = cube()
+    dataset.isel(y=slice(3, 4)).hsi.plot.rgb(ax=ax)
+    left, right, bottom, top = ax.images[0].get_extent()
+    np.testing.assert_allclose((left, top), GRID @ (0, 3))
+    np.testing.assert_allclose((right, bottom), GRID @ (83, 4))
+
+
+def test_a_turned_grid_has_no_axes_of_its_own(ax):
+    cube(transform=GRID @ Affine.rotation(20)).hsi.plot.rgb(ax=ax)
+    assert not ax.axison
+
+
+def test_a_map_of_many_is_asked_to_be_one(ax):
+    dataset = cube()
+    stacked = dataset.hsi.sam(dataset["reflectance"].isel(y=3, x=[70, 71]).rename(x="spectrum"))
+    with pytest.raises(UsageError, match=r"array\.isel\(spectrum=0\)"):
+        stacked.hsi.plot.map(ax=ax)
+    stacked.isel(spectrum=1).hsi.plot.map(ax=ax)
+    dataset["reflectance"].isel(band=15).hsi.plot.map(ax=ax)
+    assert ax.get_title().startswith("550 nm\n")
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
