@@ -52,14 +52,26 @@ def collection(
 
 def extent(items: Sequence[Item]) -> dict[str, Any]:
     """Spatial and temporal; items that lie nowhere on Earth count in time only."""
-    boxes = [item["bbox"] for item in items if item.get("bbox")]
-    times = sorted(item["properties"]["datetime"] for item in items)
+    boxes = [_flat(item["bbox"]) for item in items if item.get("bbox")]
+    starts, ends = zip(*(_period(item["properties"]) for item in items))
     world = [-180.0, -90.0, 180.0, 90.0]
     return {
         # the schema wants a box: of items without one, it can be anywhere
         "spatial": {"bbox": [_union(boxes) if boxes else world]},
-        "temporal": {"interval": [[times[0], times[-1]]]},
+        "temporal": {"interval": [[min(starts), max(ends)]]},
     }
+
+
+def _period(properties: Mapping[str, Any]) -> tuple[str, str]:
+    told = properties["datetime"]
+    start = properties.get("start_datetime") or told
+    return start, properties.get("end_datetime") or told
+
+
+def _flat(box: Sequence[float]) -> Sequence[float]:
+    """West, south, east, north, also of a box that has heights."""
+    half = len(box) // 2
+    return [*box[:2], *box[half : half + 2]]
 
 
 def _union(boxes: Sequence[Sequence[float]]) -> list[float]:
@@ -75,9 +87,10 @@ def summaries(items: Sequence[Item]) -> dict[str, Any]:
     """All values of what may differ between items, and the range of their pixels' sizes."""
     found: dict[str, Any] = {}
     for name in _LISTED:
-        values = {item["properties"].get(name) for item in items} - {None}
+        told = [item["properties"].get(name) for item in items]
+        values = {value for value in told if isinstance(value, str | int | float)}
         if values:
-            found[name] = sorted(values)
+            found[name] = sorted(values, key=lambda value: (isinstance(value, str), value))
     sizes = _sizes(items)
     if sizes:
         found["raster:spatial_resolution"] = {"minimum": min(sizes), "maximum": max(sizes)}
@@ -86,7 +99,7 @@ def summaries(items: Sequence[Item]) -> dict[str, Any]:
 
 def _sizes(items: Sequence[Item]) -> list[float]:
     told = (asset.get("raster:spatial_resolution") for asset in map(_main, items))
-    return [float(size) for size in told if size is not None]
+    return [float(size) for size in told if isinstance(size, int | float)]
 
 
 def _main(item: Item) -> Mapping[str, Any]:

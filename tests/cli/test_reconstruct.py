@@ -43,7 +43,7 @@ def test_the_cube_and_its_item_are_written_and_named_on_stdout(scene, out):
     item = pystac.Item.from_file(str(out / "cube.json"))
     assert item.datetime.isoformat() == "2026-01-02T03:04:05+00:00"
     assert item.assets["reflectance"].href == "./cube.tif"
-    (link,) = item.get_links("derived_from")
+    (link,) = item.get_links("via")
     assert Path(link.get_absolute_href()).samefile(scene)
 
 

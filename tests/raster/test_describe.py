@@ -16,8 +16,8 @@ import hsi_xr
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.raster import place
 from hsi_xr.raster.describe import SCHEMAS
-from hsi_xr.raster.labels import instant
 from hsi_xr.raster.thumbnail import thumbnail
+from hsi_xr.raster.times import instant
 from tests.stac_validation import SCHEMAS as SCHEMA_FOLDER
 from tests.stac_validation import validate
 
@@ -197,11 +197,12 @@ def test_the_source_is_linked_by_its_item_if_it_has_one(tmp_path, product):
     source = folder / "scene.tif"
     source.write_bytes(b"")
     (link,) = hsi_xr.describe(product, derived_from=source).to_dict()["links"]
-    assert (link["rel"], link["href"]) == ("derived_from", "rgb/scene.tif")
+    assert (link["rel"], link["href"]) == ("via", "rgb/scene.tif")  # it is no STAC
     assert link["type"] == "image/tiff; application=geotiff"
     (folder / "scene.json").write_text('{"stac_version": "1.1.0"}')
     (link,) = hsi_xr.describe(product, derived_from=source).to_dict()["links"]
-    assert (link["href"], link["type"]) == ("rgb/scene.json", "application/geo+json")
+    found = tuple(link[key] for key in ("rel", "href", "type"))
+    assert found == ("derived_from", "rgb/scene.json", "application/geo+json")
 
 
 def test_a_source_elsewhere_is_linked_as_given(product):
