@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from hsi_xr.errors import InvalidData, UnreadableFile
+from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 from hsi_xr.raster.remote import file_of, reaching, without_query
 from hsi_xr.raster.store import driver_of
 from hsi_xr.stac.collections import check_collection
@@ -40,14 +40,16 @@ def validate(
 
     Raises:
         UnreadableFile: There is no such file.
-        UsageError: `schemas` holds none, or what reads or reaches the file is not installed.
+        UsageError: It is a folder of a web server, `schemas` holds none, or what reads or reaches
+            the file is not installed.
     """
     seen = Inspection(Path(schemas) if schemas is not None else None, report)
     place = file_of(path)
     with reaching(without_query(str(place)), "look at"):
+        is_folder = driver_of(str(place)) is None and _is_folder(place)
         if not exists(place):
             raise UnreadableFile(f"{without_query(str(place))!r} does not exist; check the path")
-        if driver_of(str(place)) is None and _is_folder(place):
+        if is_folder:
             _check_folder(place, seen)
         else:
             _check_file(place, seen)
@@ -55,8 +57,20 @@ def validate(
 
 
 def _is_folder(place: Path) -> bool:
-    """Servers of HTTP do not tell what lies in a folder, and fsspec would take pages for lists."""
-    return place.is_dir() if not str(place).startswith("http") else False
+    """Web servers do not tell what lies in a folder, and fsspec would take pages for lists.
+
+    Raises:
+        UsageError: It is a folder of a web server.
+    """
+    name = without_query(str(place))
+    if not name.startswith(("http://", "https://")):
+        return place.is_dir()
+    if not name.lower().endswith((".json", *RASTERS)):
+        raise UsageError(
+            f"{name!r} is no file, and a web server does not tell what lies in a folder; give the "
+            "URL of a collection.json, an item or a product"
+        )
+    return False
 
 
 def _check_folder(folder: Path, seen: Inspection) -> None:

@@ -20,6 +20,7 @@ from hsi_xr.errors import (
     UsageError,
 )
 from hsi_xr.raster.thumbnail import thumbnail
+from hsi_xr.stac.files import save
 from tests.object_storage import BUCKET, serving
 from tests.stac_validation import validate
 
@@ -129,6 +130,13 @@ def test_the_item_of_an_object_says_what_that_of_a_file_says(bucket, cube, tmp_p
     assert item == hsi_xr.describe(here).to_dict(include_self_link=False)
     with pytest.raises(UsageError, match="on this machine"):
         hsi_xr.describe(url, derived_from=here)
+
+    save(item, upath.UPath(f"s3://{BUCKET}/a/cube.json"))
+    for path in (url, f"s3://{BUCKET}/a/cube.json", f"s3://{BUCKET}/a"):
+        assert [str(finding) for finding in hsi_xr.validate(path).findings] == []
+    bucket.pipe_file(f"{BUCKET}/a/cube.tif", here.read_bytes()[:-5000])
+    findings = hsi_xr.validate(f"s3://{BUCKET}/a").findings
+    assert {finding.path for finding in findings} == {url, f"s3://{BUCKET}/a/cube.json"}
 
 
 def test_pictures_are_read_by_any_of_their_names(bucket, save, picture, monkeypatch):

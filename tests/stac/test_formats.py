@@ -33,6 +33,7 @@ def made(tmp_path_factory) -> Path:
         scale=1,
     ).compute()
     for suffix in SUFFIXES:
+        (folder / suffix[1:]).mkdir()
         path = hsi_xr.write(cube, folder / suffix[1:] / f"cube{suffix}")
         thumbnail(path)
         save(hsi_xr.describe(path).to_dict(include_self_link=False), path.with_suffix(".json"))
@@ -62,7 +63,6 @@ def test_nothing_is_wrong_with_what_was_written(made):
     [
         ({"scale_factor": 1.0}, "its scale is 1: int16"),
         ({"_FillValue": None}, "no nodata value"),
-        ({"grid_mapping": "none"}, "it has no CRS"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".zarr", ".nc"])
@@ -70,7 +70,7 @@ def test_stores_are_asked_what_files_are(folder, suffix, attrs, words):
     path = folder / suffix[1:] / f"cube{suffix}"
     _change(path, attrs)
     assert any(words in line for line in wrong(path)), wrong(path)
-    assert any(words in line or "in the item" in line for line in wrong(folder))
+    assert any(words in line or "in the item" in line for line in wrong(path.with_suffix(".json")))
 
 
 def _change(path: Path, attrs: dict) -> None:
@@ -106,7 +106,6 @@ def test_damage_within_a_store_is_found(folder):
 
 
 def test_an_array_that_is_gone_from_a_store_is_told_of(folder):
-    shutil.rmtree(folder / "zarr" / "cube.zarr" / "zarr.json", ignore_errors=True)
     (folder / "zarr" / "cube.zarr" / "zarr.json").unlink()
     assert any("no file" in line for line in wrong(folder / "zarr" / "cube.json"))
 
@@ -123,11 +122,12 @@ def test_files_of_envi_are_looked_at(folder, spoil, words):
     path = folder / "img" / "cube.img"
     spoil(path)
     assert any(words in line for line in wrong(path)), wrong(path)
-    assert any("cube.json" in line for line in wrong(folder))
+    assert any("cube.json" in line for line in wrong(path.parent))
 
 
 def test_a_store_that_is_left_out_of_its_item_is_told_of(folder):
     (folder / "nc" / "cube.json").unlink()
+    shutil.rmtree(folder / "zarr")
     assert any("cube.nc: no item in this folder" in line for line in wrong(folder))
 
 
