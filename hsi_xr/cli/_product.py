@@ -112,6 +112,13 @@ def describe(dst: Path, src: str, acquired: str, model: "Card | None" = None) ->
         ) from error
 
 
+def shipped_model(sha256: str | None) -> "Card | None":
+    """The model of these weights, if it comes with the package."""
+    from hsi_xr.reconstructors._registry import shipped
+
+    return next((card for card in shipped().values() if card.sha256 == sha256), None)
+
+
 def _model_item(card: "Card", folder: Path) -> Path | None:
     """Weights of others are not copied unasked: they can be large."""
     from hsi_xr.conversion.model import model_item
