@@ -1,7 +1,7 @@
 """A collection over the items of a set: where, when, and what they have in common, and what not."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Item = Mapping[str, Any]
@@ -75,12 +75,22 @@ def _flat(box: Sequence[float]) -> Sequence[float]:
 
 
 def _union(boxes: Sequence[Sequence[float]]) -> list[float]:
-    """West, south, east, north; from -180 to 180 where an item crosses the antimeridian."""
-    crossing = any(west > east for west, _, east, _ in boxes)
-    west, east = (
-        (-180.0, 180.0) if crossing else (min(b[0] for b in boxes), max(b[2] for b in boxes))
-    )
+    """West, south, east, north; west > east where that is the shorter way around the Earth."""
+    west, east = _around([(box[0], box[2]) for box in boxes])
     return [west, min(box[1] for box in boxes), east, max(box[3] for box in boxes)]
+
+
+def _around(spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The shortest stretch of longitudes that holds all: what is left is the widest gap."""
+    turns = sorted((west, east + 360 * (east < west), east) for west, east in spans)
+    reach, end = max((to, east) for _, to, east in turns)
+    reach -= 360
+    gaps = []
+    for west, to, east in turns:
+        gaps.append((west - reach, west <= end, west, end))  # of equal ones, none across 180
+        reach, end = max((reach, end), (to, east))
+    gap, _, west, east = max(gaps)
+    return (west, east) if gap > 0 else (-180.0, 180.0)
 
 
 def summaries(items: Sequence[Item]) -> dict[str, Any]:
@@ -134,9 +144,19 @@ def description(items: Sequence[Item]) -> str:
         f"Spectra in {' or '.join(map(str, bands))} bands estimated from {count} RGB "
         f"image{'s' if count > 1 else ''} by model {', '.join(models)}.",
         "Model estimates, not measurements.",
+        *_nowhere(items),
         *(text for text in map(_mixed, _KINDS, [items] * len(_KINDS)) if text),
     ]
     return " ".join(sentences)
+
+
+def _nowhere(items: Sequence[Item]) -> Iterator[str]:
+    """The extent must be somewhere, by the specification; where it is made up, that is said."""
+    lost = sum(not item.get("bbox") for item in items)
+    if lost == len(items):
+        yield "Where they lie is not known, and the spatial extent is all of the Earth therefore."
+    elif lost:
+        yield f"Of {lost} it is not known where they lie; the spatial extent is that of the others."
 
 
 _KINDS: tuple[tuple[str, Callable[[Item], Any]], ...] = (
