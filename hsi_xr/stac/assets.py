@@ -13,7 +13,7 @@ from hsi_xr.raster.store import driver_of
 from hsi_xr.raster.times import stac_times
 from hsi_xr.stac.checksums import algorithm, multihash
 from hsi_xr.stac.document import Document, Json, bands_of, difference, plain, sequence, short
-from hsi_xr.stac.inspection import Fault, Inspection
+from hsi_xr.stac.inspection import Fault, Inspection, fault_of
 from hsi_xr.stac.objects import BY_SPECIFICATION, REFER, leading
 from hsi_xr.stac.products import wrong_with
 from hsi_xr.stac.spectrum import implausible, nm
@@ -124,9 +124,11 @@ def _compare(
 
 
 def _compare_item(item: Document, product: Product, seen: Inspection) -> None:
-    found: dict[str, Any] = {"geometry": None, "bbox": None}
-    if product.crs is not None:
-        found["geometry"], found["bbox"] = footprint(product.transform, product.shape, product.crs)
+    try:
+        found = _outline(product)
+    except InvalidData as error:
+        seen.tell(product.path, fault_of(error, product.path))
+        return
     stated = {**item.properties, **{key: item.json.get(key) for key in found}}
     if product.acquired is not None:
         times = stac_times(product.acquired)
@@ -136,6 +138,13 @@ def _compare_item(item: Document, product: Product, seen: Inspection) -> None:
     for key, value in found.items():
         if (unlike := difference(stated.get(key), plain(value), key)) is not None:
             seen.tell(item.path, _differs(*unlike))
+
+
+def _outline(product: Product) -> dict[str, Any]:
+    found: tuple[Any, Any] = (None, None)
+    if product.crs is not None:
+        found = footprint(product.transform, product.shape, product.crs)
+    return dict(zip(("geometry", "bbox"), found))
 
 
 def _first_difference(stated: list[Json], found: list[dict[str, Any]]) -> tuple[Any, Any]:

@@ -40,7 +40,7 @@ class Document:
         """
         name = without_query(str(path))
         try:
-            found = json.loads(path.read_bytes(), parse_constant=_no_number)
+            found = json.loads(path.read_bytes(), parse_constant=_no_number, parse_int=_whole)
         except _wrong() as error:
             raise UnreadableFile(f"{name!r} is no JSON ({error}); write it anew") from error
         if not isinstance(found, dict):
@@ -97,7 +97,14 @@ class Document:
 
 def _wrong() -> tuple[type[Exception], ...]:
     """What is raised of names that no file can have, what is out of reach, and what is no JSON."""
-    return (*failures(), ValueError, RecursionError)
+    return (*failures(), ValueError, OverflowError, RecursionError)
+
+
+def _whole(text: str) -> int:
+    """Within what a float holds: others are compared with floats, and none in STAC is larger."""
+    number = int(text)
+    float(number)
+    return number
 
 
 def _no_number(text: str) -> NoReturn:
