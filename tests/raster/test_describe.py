@@ -17,7 +17,7 @@ from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.raster import place
 from hsi_xr.raster.describe import SCHEMAS
 from hsi_xr.raster.thumbnail import thumbnail
-from hsi_xr.raster.times import instant
+from hsi_xr.raster.times import instant, period, utc_text
 from tests.stac_validation import SCHEMAS as SCHEMA_FOLDER
 from tests.stac_validation import validate
 
