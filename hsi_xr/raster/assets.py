@@ -27,6 +27,8 @@ _COMPANIONS = {
     ),
 }
 """Variable -> key and role of its asset, and its title."""
+CHANGING = ".aux.xml"
+"""GDAL, and so QGIS, adds statistics to such a file when somebody looks at the picture."""
 _TYPES = {".hdr": "text/plain", ".xml": "application/xml"}
 _COMMON_NAMES = {"blue": 0.45, "green": 0.55, "red": 0.65}
 """um; the nearest band bears the name, if it is within `_NEAR`."""
@@ -109,7 +111,7 @@ def facts(product: Product) -> Asset:
 
 def file_facts(path: Path) -> Asset:
     """Size and checksum of a file, which is read for it; of a folder nothing."""
-    if not path.is_file():
+    if not path.is_file() or path.name.endswith(CHANGING):
         return {}
     return {"file:size": path.stat().st_size, "file:checksum": checksum(path)}
 

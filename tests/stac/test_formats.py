@@ -125,6 +125,13 @@ def test_files_of_envi_are_looked_at(folder, spoil, words):
     assert any("cube.json" in line for line in wrong(path.parent))
 
 
+def test_statistics_that_gdal_adds_beside_an_envi_file_are_no_fault(folder):
+    path = folder / "img" / "cube.img"
+    labels = path.with_name("cube.img.aux.xml")
+    labels.write_text(labels.read_text().replace("<PAMDataset>", "<PAMDataset>\n\n", 1))
+    assert wrong(path.with_suffix(".json")) == []
+
+
 def test_a_store_that_is_left_out_of_its_item_is_told_of(folder):
     (folder / "nc" / "cube.json").unlink()
     shutil.rmtree(folder / "zarr")
