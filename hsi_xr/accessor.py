@@ -182,8 +182,11 @@ class HsiAccessor:
         href: str | None = None,
         id: str | None = None,
         derived_from: str | None = None,
+        model: str | None = None,
     ) -> "pystac.Item":
         """Describes a written product as a STAC item. See `hsi_xr.describe`."""
         from hsi_xr.raster.describe import describe
 
-        return describe(self._obj, datetime=datetime, href=href, id=id, derived_from=derived_from)
+        return describe(
+            self._obj, datetime=datetime, href=href, id=id, derived_from=derived_from, model=model
+        )

@@ -250,7 +250,9 @@ _OUTPUT = (
         help="STAC item beside DST [default: if the acquisition time is known].",
     ),
     click.option(
-        "--datetime", metavar="ISO", help="When the scene was taken, e.g. 2026-01-02T10:30:00Z."
+        "--datetime",
+        metavar="ISO",
+        help="When the scene was taken, e.g. 2026-01-02T10:30:00Z; of a range START/END.",
     ),
     click.option("--overwrite", is_flag=True, help="Replace what is there."),
     click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped."),

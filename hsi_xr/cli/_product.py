@@ -10,12 +10,14 @@ from hsi_xr.cli._progress import progress
 if TYPE_CHECKING:
     import xarray as xr
 
+    from hsi_xr.reconstructors._card import Card
+
 
 def acquisition(src: str, dst: Path, output: _options.Output, known: str | None) -> str | None:
     """Time of acquisition in ISO 8601; all that can be said against the item, before any work."""
     from hsi_xr.errors import DestinationExists, MissingFact, UsageError
-    from hsi_xr.raster.labels import instant
     from hsi_xr.raster.remote import is_remote, reaching
+    from hsi_xr.raster.times import utc_text
 
     beside = (_item_path(dst), dst.with_suffix(".png"))
     with reaching(dst, "look for"):
@@ -24,7 +26,7 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
             Path(src).exists() and not is_remote(str(dst)) and dst.exists() and dst.samefile(src)
         )
     given = output.datetime or known
-    acquired = instant(given).isoformat() if given else None
+    acquired = utc_text(given) if given else None
     if same:
         raise UsageError(f"{str(dst)!r} is the file that is read; give DST another name")
     if output.stac and acquired is None:
@@ -81,14 +83,15 @@ def write(
         raise
 
 
-def describe(dst: Path, src: str, acquired: str, model: Path | None = None) -> Path:
+def describe(dst: Path, src: str, acquired: str, model: "Card | None" = None) -> Path:
     """Write the preview and the item beside the cube, each complete or not at all.
 
     Args:
         dst: The cube.
         src: The scene that it was made of.
         acquired: When that was taken.
-        model: The STAC item of the model, where there is one.
+        model: Its item is linked: that beside its weights, or one in `models/` beside the cube of
+            a model that comes with the package.
     """
     import hsi_xr
     from hsi_xr.errors import HsiError
@@ -100,7 +103,7 @@ def describe(dst: Path, src: str, acquired: str, model: Path | None = None) -> P
         thumbnail(dst)
         # what is in object storage cannot be linked to what is here
         linked = None if is_remote(str(dst)) and Path(src).exists() else src
-        about = None if is_remote(str(dst)) else model
+        about = None if model is None or is_remote(str(dst)) else _model_item(model, dst.parent)
         item = hsi_xr.describe(str(dst), datetime=acquired, derived_from=linked, model=about)
         return save(item.to_dict(include_self_link=False), _item_path(dst))
     except HsiError as error:
@@ -109,13 +112,22 @@ def describe(dst: Path, src: str, acquired: str, model: Path | None = None) -> P
         ) from error
 
 
-def model_item(model: str, *, untrained: bool) -> Path | None:
-    """The STAC item that lies beside the weights of a model, if one does."""
-    from hsi_xr.reconstructors._card import ITEM
-    from hsi_xr.reconstructors._registry import find
+def shipped_model(sha256: str | None) -> "Card | None":
+    """The model of these weights, if it comes with the package."""
+    from hsi_xr.reconstructors._registry import shipped
 
-    weights = find(model, untrained=untrained).weights
-    path = None if weights is None else weights.with_name(ITEM)
+    return next((card for card in shipped().values() if card.sha256 == sha256), None)
+
+
+def _model_item(card: "Card", folder: Path) -> Path | None:
+    """Weights of others are not copied unasked: they can be large."""
+    from hsi_xr.conversion.model import model_item
+    from hsi_xr.reconstructors._card import ITEM
+    from hsi_xr.reconstructors._registry import SHIPPED
+
+    if card.weights is not None and card.weights.parent == SHIPPED:
+        return model_item(card, folder)
+    path = None if card.weights is None else card.weights.with_name(ITEM)
     return path if path is not None and path.exists() else None
 
 

@@ -62,7 +62,8 @@ def command(
     _product.write(calibrated, dst, output, mode, tmp)
     click.echo(dst)
     if acquired is not None and output.stac is not False:
-        click.echo(_product.describe(dst, cube, acquired))
+        model = _product.shipped_model(dataset.attrs.get("hsi_xr_model_sha256"))
+        click.echo(_product.describe(dst, cube, acquired, model))
 
 
 def _with_bands(known: str, bands: str | None) -> "str | xr.DataArray":

@@ -62,7 +62,9 @@ def command(
     _product.write(cube, dst, output, mode, tmp)
     click.echo(dst)
     if acquired is not None and output.stac is not False:
-        model = _product.model_item(run.model, untrained=run.untrained)
+        from hsi_xr.reconstructors._registry import find
+
+        model = find(run.model, untrained=run.untrained)
         click.echo(_product.describe(dst, src, acquired, model))
 
 

@@ -25,7 +25,7 @@ class Conversion:
     asset: str | None = None
     """Of STAC items; None takes the one that is a picture."""
     datetime: str | None = None
-    """ISO 8601, of pictures that do not tell when they were taken."""
+    """ISO 8601 (`START/END` of a range), of pictures that do not tell when they were taken."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """Of `write`: dtype, scale, format (cog or geotiff), creation_options."""
     as_mosaic: bool = False
@@ -81,7 +81,7 @@ class Picture:
     item: str | None = None
     """Path or URL of the STAC item that it came from."""
     taken: str | None = None
-    """As that item tells it."""
+    """As that item tells it: an instant, or two with `/` between."""
     rgb: tuple[int, ...] | None = None
     """Its bands of red, green and blue, as that item tells them."""
 

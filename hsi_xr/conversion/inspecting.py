@@ -13,10 +13,11 @@ from affine import Affine
 from hsi_xr.conversion.how import Conversion, Failure, Picture
 from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
 from hsi_xr.planning import plan
-from hsi_xr.raster.labels import instant, is_product
+from hsi_xr.raster.labels import is_product
 from hsi_xr.raster.place import crs_of
 from hsi_xr.raster.read import open as open_image
 from hsi_xr.raster.source import alpha_bands, open_scene, stamp
+from hsi_xr.raster.times import utc_text
 
 if TYPE_CHECKING:
     from rasterio import DatasetReader
@@ -50,7 +51,7 @@ class Inspected:
     scale: float
     offset: float
     taken: str | None
-    """ISO 8601, in UTC."""
+    """ISO 8601, in UTC; two with `/` between where they are a range."""
     stamp: tuple[int, int]
     """Time of change and size of a local file; zeros elsewhere."""
 
@@ -102,7 +103,7 @@ def _inspected(picture: Picture, how: Conversion) -> Inspected | tuple[Picture, 
         return Inspected(
             picture=picture,
             crs=crs_of(image),
-            taken=instant(told).isoformat() if told else None,
+            taken=utc_text(told) if told else None,
             stamp=stamp(picture.href),
             **facts,
         )

@@ -81,9 +81,16 @@ def _picture(href: str, item: Stac, asset: str | None, *, alone: bool = True) ->
         id=fit(name),
         href=make_absolute_href(str(chosen["href"]), href),
         item=href if alone else None,
-        taken=item.get("properties", {}).get("datetime"),
+        taken=_taken(item.get("properties") or {}),
         rgb=_rgb(chosen),
     )
+
+
+def _taken(properties: Stac) -> str | None:
+    """An instant; or where an item has none, its range."""
+    start, end = properties.get("start_datetime"), properties.get("end_datetime")
+    between = f"{start}/{end}" if start and end else None
+    return properties.get("datetime") or between
 
 
 def _chosen(name: str, assets: Mapping[str, Stac], asset: str | None) -> Stac:

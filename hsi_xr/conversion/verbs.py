@@ -14,6 +14,7 @@ from hsi_xr.conversion.collecting import collect, remove, write_mosaic
 from hsi_xr.conversion.how import Conversion, Failure, fit
 from hsi_xr.conversion.inspecting import Inspected, inspected
 from hsi_xr.conversion.manifest import NAME, Manifest, alone, opened, source_of
+from hsi_xr.conversion.model import model_item
 from hsi_xr.conversion.mosaic import Mosaic, check_tiles
 from hsi_xr.conversion.outcome import Outcome
 from hsi_xr.conversion.pictures import pictures
@@ -137,11 +138,7 @@ def _replaced(folder: Path, tiles: Sequence[Inspected]) -> list[str]:
 
 def _making(folder: Path, how: Conversion, card: Card, tiles: Sequence[Inspected]) -> Making:
     """What products share; the survey of a mosaic is made here, or is that of the earlier run."""
-    item = None
-    if card.weights is not None:
-        from hsi_xr.reconstructors._exporting import export
-
-        item = export(card, folder / "models" / fit(f"{card.name}-{card.sha256[:8]}"))
+    item = model_item(card, folder)
     mosaic = None
     if how.as_mosaic:
         mosaic = Mosaic.over(tiles, how, folder / _SOURCES, folder / _SURVEY)

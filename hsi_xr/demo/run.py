@@ -208,8 +208,11 @@ def _draw(files: Files, view: picture.View) -> None:
 def _describe(files: Files) -> None:
     """The STAC item, which says that nothing was acquired."""
     import hsi_xr
+    from hsi_xr.conversion.model import model_item
+    from hsi_xr.reconstructors._registry import DEFAULT, find
 
-    item = hsi_xr.describe(files.cube, datetime=scene.INSTANT, derived_from=files.rgb)
+    model = model_item(find(DEFAULT), files.cube.parent)
+    item = hsi_xr.describe(files.cube, datetime=scene.INSTANT, derived_from=files.rgb, model=model)
     item.properties |= {"title": TITLE, "description": DESCRIPTION}
     with _complete(files.item) as part:
         part.write_text(json.dumps(item.to_dict(include_self_link=False), indent=2) + "\n", "utf-8")

@@ -27,6 +27,8 @@ _COMPANIONS = {
     ),
 }
 """Variable -> key and role of its asset, and its title."""
+CHANGING = ".aux.xml"
+"""GDAL, and so QGIS, adds statistics to such a file when somebody looks at the picture."""
 _TYPES = {".hdr": "text/plain", ".xml": "application/xml"}
 _COMMON_NAMES = {"blue": 0.45, "green": 0.55, "red": 0.65}
 """um; the nearest band bears the name, if it is within `_NEAR`."""
@@ -39,14 +41,14 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
     """The product and those files beside it that come from the same run."""
     folder = href[: href.rstrip("/").rfind("/") + 1]
     title = f"{product.quantity[:1].upper()}{product.quantity[1:]}, estimated by a model"
-    found = {"reflectance": _raster(product, href, title, "reflectance")}
+    found = {"reflectance": _raster(product, href, title)}
     for band, name in _common_names(product).items():
         found["reflectance"]["bands"][band]["eo:common_name"] = name
     found |= _beside(product, folder, "reflectance")
     for variable, (role, about) in _COMPANIONS.items():
         if (other := product.companion(variable)) is not None:
             where = href if product.is_shared else folder + other.path.name
-            found[role] = _raster(other, where, about, role)
+            found[role] = _raster(other, where, about)
             found |= {} if product.is_shared else _beside(other, folder, role)
     if (preview := thumbnail_of(product)) is not None:
         found["thumbnail"] = {
@@ -55,8 +57,15 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
             "title": f"{TITLE}, no photograph",
             "roles": ["thumbnail", "overview"],
             "proj:code": None,
+            **file_facts(preview),
         }
     return found
+
+
+def roles(product: Product) -> list[str]:
+    """Of the asset that a product is; the last is its own, and a companion's name."""
+    role, _ = _COMPANIONS.get(product.variable, ("reflectance", ""))
+    return ["data", role]
 
 
 def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
@@ -69,25 +78,23 @@ def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
             "type": _TYPES.get(path.suffix, "application/octet-stream"),
             "title": f"{kind.capitalize()} of {product.path.name}",
             "roles": ["metadata"],
-            "file:size": path.stat().st_size,
-            "file:checksum": checksum(path),
+            **file_facts(path),
         }
         for kind, path in beside.items()
         if path.exists()
     }
 
 
-def _raster(product: Product, href: str, title: str, role: str) -> Asset:
-    about: Asset = {"href": href, "title": title, "roles": ["data", role]}
+def _raster(product: Product, href: str, title: str) -> Asset:
+    about: Asset = {"href": href, "title": title, "roles": roles(product)}
     if product.is_shared:
         about["hsi_xr:variable"] = product.variable
-    return {**about, **facts(product)}
+    return {**about, **facts(product), **file_facts(product.path)}
 
 
 def facts(product: Product) -> Asset:
-    """What an asset says of its file, and the file of itself; all that is not a choice of words."""
+    """What an asset says of its pixels, and their file of itself."""
     laid_out = formats.of_driver(product.driver)
-    is_file = product.path.is_file()
     found: Asset = {
         "type": None if laid_out is None else laid_out.media_type(product.path),
         "data_type": product.dtype,
@@ -97,11 +104,16 @@ def facts(product: Product) -> Asset:
         "raster:offset": product.offset,
         "raster:sampling": product.sampling,
         **_projection(product),
-        "file:size": product.path.stat().st_size if is_file else None,
-        "file:checksum": checksum(product.path) if is_file else None,
         "bands": _bands(product),
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def file_facts(path: Path) -> Asset:
+    """Size and checksum of a file, which is read for it; of a folder nothing."""
+    if not path.is_file() or path.name.endswith(CHANGING):
+        return {}
+    return {"file:size": path.stat().st_size, "file:checksum": checksum(path)}
 
 
 def _projection(product: Product) -> Asset:

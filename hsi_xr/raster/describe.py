@@ -12,10 +12,10 @@ from hsi_xr.errors import InvalidData, MissingFact, UsageError
 from hsi_xr.raster.assets import assets
 from hsi_xr.raster.footprint import footprint
 from hsi_xr.raster.formats._tiff import MEDIA_TYPE as GEOTIFF
-from hsi_xr.raster.labels import instant
 from hsi_xr.raster.place import code_of
 from hsi_xr.raster.product import Product
 from hsi_xr.raster.remote import file_of, is_remote, without_query
+from hsi_xr.raster.times import period
 
 if TYPE_CHECKING:
     import pystac
@@ -48,11 +48,13 @@ def describe(
         obj: Path or URL of a product that `hsi_xr.write` wrote, or what `hsi_xr.open` made of it.
             An object is read once, for its checksum.
         datetime: When the RGB scene was taken: an aware datetime or ISO 8601 text (UTC where it
-            states no offset). Read from the file by default, never guessed.
+            states no offset), with `/` between start and end of a range. Read from the file by
+            default, never guessed.
         href: How the item refers to the product; `./<name>` by default, for an item beside it.
         id: The item's name; by default that of the file, without suffix.
         derived_from: File, URL or STAC item of the RGB scene. Of a local file with a STAC item
-            `<stem>.json` beside it, the item is linked.
+            `<stem>.json` beside it, the item is linked. A STAC item is linked as `derived_from`,
+            a mere image, which is no STAC, as `via`.
         model: File or URL of the model's STAC item (MLM), as `hsi-xr models export` writes it.
 
     Returns:
@@ -71,13 +73,16 @@ def describe(
     if is_remote(str(product.path)):
         _check_reachable(derived_from, model)
     place = footprint(product.transform, product.shape, product.crs) if product.crs else None
+    start, end = _acquired(product, datetime)
     item = pystac.Item(
         id=id or product.path.stem,
         geometry=place[0] if place else None,
         bbox=place[1] if place else None,
-        datetime=_acquired(product, datetime),
+        datetime=start if start == end else None,
         properties=properties(product),
         stac_extensions=list(SCHEMAS),
+        start_datetime=None if start == end else start,
+        end_datetime=None if start == end else end,
     )
     where = href or f"./{product.path.name}"
     for key, asset in assets(product, where).items():
@@ -112,13 +117,13 @@ def _check_reachable(*linked: Path | str | None) -> None:
             )
 
 
-def _acquired(product: Product, given: Datetime | str | None) -> Datetime:
+def _acquired(product: Product, given: Datetime | str | None) -> tuple[Datetime, Datetime]:
     if given is None and product.acquired is None:
         raise MissingFact(
             f"when the scene of {product.path.name!r} was acquired is not in the file; give "
             "`datetime=` (`--datetime` on the command line), e.g. 2026-01-02T10:30:00Z"
         )
-    return instant(given or product.acquired or "")
+    return period(given or product.acquired or "")
 
 
 def properties(product: Product) -> dict[str, Any]:
@@ -172,7 +177,11 @@ _HELD = {
 def _written(product: Product) -> str | None:
     if product.written is None:
         return None
-    return Datetime.strptime(product.written, "%Y:%m:%d %H:%M:%S").strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        written = Datetime.strptime(product.written, "%Y:%m:%d %H:%M:%S")
+    except ValueError:  # of another tool
+        return None
+    return written.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _link(source: Path | str, folder: Path) -> "pystac.Link":
@@ -180,14 +189,16 @@ def _link(source: Path | str, folder: Path) -> "pystac.Link":
     import pystac
 
     path = Path(source)
-    if not path.exists():
-        name = without_query(str(source))
-        return pystac.Link("derived_from", name, _media_type(name))
-    item = path.with_suffix(".json")
-    if item.exists() and '"stac_version"' in item.read_text("utf-8", errors="replace"):
-        path = item
-    href = Path(relpath(path.resolve(), folder.resolve())).as_posix()
-    return pystac.Link("derived_from", href, _media_type(href))
+    if path.exists():
+        item = path.with_suffix(".json")
+        if item.exists() and '"stac_version"' in item.read_text("utf-8", errors="replace"):
+            path = item
+        href = Path(relpath(path.resolve(), folder.resolve())).as_posix()
+    else:
+        href = without_query(str(source))
+    kind = _media_type(href)
+    # readers of STAC follow `derived_from` and expect an item there
+    return pystac.Link("derived_from" if kind == _ITEM else "via", href, kind)
 
 
 def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> None:

@@ -8,13 +8,14 @@ an array says of itself (units, standard_name, ...) is kept in domain XARRAY.
 import json
 import os
 from collections.abc import Hashable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from hsi_xr._version import __version__
-from hsi_xr.errors import MissingFact, UsageError
+from hsi_xr.errors import UsageError
+from hsi_xr.raster.times import acquisition, acquisition_tags, instant
 
 Domains = Mapping[str, Mapping[str, str]]
 """Domain -> tags, `""` being the default domain."""
@@ -37,8 +38,8 @@ def scene_domains(
     """The tags of a dataset about its making.
 
     Args:
-        attrs: Those that begin with `hsi_xr_` are stored, and `datetime` (ISO 8601), the time of
-            acquisition; the others have no place in a GeoTIFF.
+        attrs: Those that begin with `hsi_xr_` are stored, and `datetime` (ISO 8601), the time or
+            the times between which it was acquired; the others have no place in a GeoTIFF.
         variable: The name of the array.
         variable_attrs: Its own attributes.
         written: When the file is written, with a time zone.
@@ -61,7 +62,8 @@ def scene_domains(
         "XARRAY": {"NAME": variable, "ATTRS": compact(kept)},
     }
     if (taken := attrs.get("datetime")) is not None:
-        domains["IMAGERY"] = {"ACQUISITIONDATETIME": f"{instant(taken):%Y-%m-%d %H:%M:%S.%f}"}
+        for domain, tags in acquisition_tags(taken).items():
+            domains[domain] = {**domains.get(domain, {}), **tags}
     return domains
 
 
@@ -100,8 +102,8 @@ def domains_of(raster: Any) -> dict[str, dict[str, str]]:
 def attributes(scene: Domains) -> dict[str, Any]:
     """The attributes that `scene_domains` stored, with their types."""
     attrs = _json_object(scene.get("XARRAY", {}), "ATTRS") | provenance(scene.get("HSI_XR", {}))
-    if moment := acquisition(scene.get("IMAGERY", {})):
-        attrs["datetime"] = moment
+    if taken := acquisition(scene.get("IMAGERY", {}), scene.get("HSI_XR", {})):
+        attrs["datetime"] = taken
     return attrs
 
 
@@ -134,33 +136,6 @@ def now() -> datetime:
     return datetime.fromtimestamp(int(told), UTC)
 
 
-def acquisition(imagery: Mapping[str, str]) -> str | None:
-    """The time of acquisition as ISO 8601 in UTC, from the IMAGERY tags of a dataset."""
-    try:
-        return utc_text(imagery.get("ACQUISITIONDATETIME", ""))
-    except UsageError:  # absent, a day only, or in a form of its own: not told
-        return None
-
-
-def utc_text(time: datetime | str) -> str:
-    """An acquisition time as ISO 8601, ending in Z; see `instant`."""
-    return instant(time).isoformat().replace("+00:00", "Z")
-
-
-def instant(time: datetime | str) -> datetime:
-    """An acquisition time in UTC, which GDAL and STAC both mean where no zone is told.
-
-    Args:
-        time: ISO 8601 where it is text. A day alone is refused: midnight would be an invention.
-
-    Raises:
-        MissingFact: It is a day.
-        UsageError: It is no time at all.
-    """
-    moment = time if isinstance(time, datetime) else _read_time(str(time).strip())
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def stated(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
     """What the `hsi_xr_` attributes say, without their prefix, in types that JSON has."""
     return {
@@ -188,17 +163,3 @@ def _json_object(tags: Mapping[str, str], key: str) -> dict[str, Any]:
     except json.JSONDecodeError:  # edited by another tool; the other tags still say it
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _read_time(text: str) -> datetime:
-    what = "a date with a time of day in ISO 8601, e.g. 2026-01-02T10:30:00Z"
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        pass
-    else:
-        raise MissingFact(f"the datetime {text!r} is a day; give {what}")
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"the datetime {text!r} cannot be read; give {what}") from error

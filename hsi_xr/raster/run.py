@@ -20,6 +20,7 @@ from hsi_xr.raster.image import Image
 from hsi_xr.raster.ledger import Ledger, folder_of, ledger_of
 from hsi_xr.raster.remote import reaching
 from hsi_xr.raster.store import metadata_of
+from hsi_xr.raster.times import utc_text
 from hsi_xr.raster.upload import check_writable
 
 _SAME = 1e-4
@@ -99,7 +100,7 @@ def planned(
         "format": name,
         "creation options": options[0],
         "blocks": sizes,
-        "datetime": None if taken is None else labels.instant(taken).isoformat(),
+        "datetime": None if taken is None else utc_text(taken),
         **{f"hsi_xr_{key}": value for key, value in labels.stated(main.attrs).items()},
     }
     return Run(laid_out, images, options, cut(sizes), reader(arrays, sizes), config, remote)

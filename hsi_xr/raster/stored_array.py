@@ -125,13 +125,13 @@ class StoredArray:
     def descriptions(self) -> tuple[str | None, ...]:
         return tuple(
             None if centre is None else wavelengths.band_description(centre)
-            for centre in self._lengths("wavelength")
+            for centre in self._spectrum["wavelength"]
         )
 
     def tags(self, bidx: int = 0, ns: str | None = None) -> dict[str, str]:
         """Of the dataset, or of a band, in a domain, as `write` puts them into a GeoTIFF."""
         if bidx:
-            centre, width = (self._lengths(name)[bidx - 1] for name in ("wavelength", "fwhm"))
+            centre, width = (self._spectrum[name][bidx - 1] for name in ("wavelength", "fwhm"))
             domains = {} if centre is None else wavelengths.band_domains(centre, width)
         else:
             domains = labels.store_domains(self._dataset.attrs, self.name, self._own_attributes())
@@ -162,6 +162,11 @@ class StoredArray:
     def _own_attributes(self) -> dict[str, Any]:
         attrs = self._array.attrs.items()
         return {str(key): value for key, value in attrs if key not in _OF_STORAGE}
+
+    @cached_property
+    def _spectrum(self) -> dict[str, list[float | None]]:
+        """Read once: every band asks for it."""
+        return {name: self._lengths(name) for name in ("wavelength", "fwhm")}
 
     def _lengths(self, name: str) -> list[float | None]:
         """A coordinate of the bands in nm, None where it is not told or has no unit."""

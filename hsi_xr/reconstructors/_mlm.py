@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from hsi_xr.reconstructors._card import Card
+from hsi_xr.raster.times import utc_text
+from hsi_xr.reconstructors._card import Card, checksum
 
 SCHEMAS = tuple(
     f"https://stac-extensions.github.io/{extension}/schema.json"
@@ -21,7 +22,7 @@ def mlm_item(card: Card) -> dict[str, Any]:
     """The item of a model with weights, to lie beside them.
 
     A model lies nowhere on Earth, so that the item has no geometry; its `datetime` is when the
-    weights file was written, since an item must have one.
+    weights were saved, since an item must have one: as its card tells, or their file.
 
     Raises:
         ValueError: The card is of a system without weights.
@@ -30,14 +31,14 @@ def mlm_item(card: Card) -> dict[str, Any]:
         raise ValueError(f"an item describes weights, and {card.name!r} has none")
     file = card.weights.stat()
     bands = [{"name": name, "eo:common_name": name} for name in _RGB] + _spectral(card)
-    written = datetime.fromtimestamp(int(file.st_mtime), UTC).isoformat().replace("+00:00", "Z")
+    saved = card.data.get("saved") or utc_text(datetime.fromtimestamp(int(file.st_mtime), UTC))
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": list(SCHEMAS),
         "id": card.name,
         "geometry": None,
-        "properties": {"datetime": written, "bands": bands, **_properties(card)},
+        "properties": {"datetime": saved, "bands": bands, **_properties(card)},
         "assets": {
             "weights": {
                 "href": f"./{card.weights.name}",
@@ -54,6 +55,8 @@ def mlm_item(card: Card) -> dict[str, Any]:
                 "type": "application/json",
                 "title": "Model card",
                 "roles": ["metadata"],
+                "file:size": card.path.stat().st_size,
+                "file:checksum": f"1220{checksum(card.path)}",
             },
         },
         "links": [],
@@ -61,8 +64,6 @@ def mlm_item(card: Card) -> dict[str, Any]:
 
 
 def _properties(card: Card) -> Mapping[str, Any]:
-    import torch
-
     names = _names(card)
     return {
         "description": f"Reflectance in {len(names)} bands estimated from RGB. "
@@ -72,7 +73,6 @@ def _properties(card: Card) -> Mapping[str, Any]:
         "mlm:architecture": card.data.get("title", card.reconstructor),
         "mlm:tasks": ["regression"],
         "mlm:framework": "PyTorch",
-        "mlm:framework_version": torch.__version__.split("+")[0],
         "mlm:total_parameters": card.data["parameters"],
         "mlm:pretrained": True,
         "mlm:accelerator": None,

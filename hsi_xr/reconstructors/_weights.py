@@ -12,6 +12,8 @@ from torch import Tensor
 
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.networks._layout import differences
+from hsi_xr.raster import labels
+from hsi_xr.raster.times import utc_text
 from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.reconstructors._card import Card, as_json, checksum
@@ -87,7 +89,7 @@ def save_model(model: Reconstructor, weights: Path, card: Mapping[str, Any]) -> 
     Args:
         model: Whose `state_dict` is written.
         weights: Where to; ends in .safetensors.
-        card: What is said of the model; the checksum is added.
+        card: What is said of the model; the checksum and the time (see `labels.now`) are added.
 
     Returns:
         The card's path: beside the weights, of their name.
@@ -97,6 +99,7 @@ def save_model(model: Reconstructor, weights: Path, card: Mapping[str, Any]) -> 
     save_file(state, part, metadata={"model": f"{card['name']} {card['version']}"})
     part.chmod(0o644)
     os.replace(part, weights)
-    part.write_text(as_json({**card, "sha256": checksum(weights)}), encoding="utf-8")
+    now = {"saved": utc_text(labels.now().replace(microsecond=0))}
+    part.write_text(as_json({**card, **now, "sha256": checksum(weights)}), encoding="utf-8")
     os.replace(part, beside)
     return beside

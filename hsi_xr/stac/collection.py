@@ -1,7 +1,7 @@
 """A collection over the items of a set: where, when, and what they have in common, and what not."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Item = Mapping[str, Any]
@@ -52,32 +52,55 @@ def collection(
 
 def extent(items: Sequence[Item]) -> dict[str, Any]:
     """Spatial and temporal; items that lie nowhere on Earth count in time only."""
-    boxes = [item["bbox"] for item in items if item.get("bbox")]
-    times = sorted(item["properties"]["datetime"] for item in items)
+    boxes = [_flat(item["bbox"]) for item in items if item.get("bbox")]
+    starts, ends = zip(*(_period(item["properties"]) for item in items))
     world = [-180.0, -90.0, 180.0, 90.0]
     return {
         # the schema wants a box: of items without one, it can be anywhere
         "spatial": {"bbox": [_union(boxes) if boxes else world]},
-        "temporal": {"interval": [[times[0], times[-1]]]},
+        "temporal": {"interval": [[min(starts), max(ends)]]},
     }
 
 
+def _period(properties: Mapping[str, Any]) -> tuple[str, str]:
+    told = properties["datetime"]
+    start = properties.get("start_datetime") or told
+    return start, properties.get("end_datetime") or told
+
+
+def _flat(box: Sequence[float]) -> Sequence[float]:
+    """West, south, east, north, also of a box that has heights."""
+    half = len(box) // 2
+    return [*box[:2], *box[half : half + 2]]
+
+
 def _union(boxes: Sequence[Sequence[float]]) -> list[float]:
-    """West, south, east, north; from -180 to 180 where an item crosses the antimeridian."""
-    crossing = any(west > east for west, _, east, _ in boxes)
-    west, east = (
-        (-180.0, 180.0) if crossing else (min(b[0] for b in boxes), max(b[2] for b in boxes))
-    )
+    """West, south, east, north; west > east where that is the shorter way around the Earth."""
+    west, east = _around([(box[0], box[2]) for box in boxes])
     return [west, min(box[1] for box in boxes), east, max(box[3] for box in boxes)]
+
+
+def _around(spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The shortest stretch of longitudes that holds all: what is left is the widest gap."""
+    turns = sorted((west, east + 360 * (east < west), east) for west, east in spans)
+    reach, end = max((to, east) for _, to, east in turns)
+    reach -= 360
+    gaps = []
+    for west, to, east in turns:
+        gaps.append((west - reach, west <= end, west, end))  # of equal ones, none across 180
+        reach, end = max((reach, end), (to, east))
+    gap, _, west, east = max(gaps)
+    return (west, east) if gap > 0 else (-180.0, 180.0)
 
 
 def summaries(items: Sequence[Item]) -> dict[str, Any]:
     """All values of what may differ between items, and the range of their pixels' sizes."""
     found: dict[str, Any] = {}
     for name in _LISTED:
-        values = {item["properties"].get(name) for item in items} - {None}
+        told = [item["properties"].get(name) for item in items]
+        values = {value for value in told if isinstance(value, str | int | float)}
         if values:
-            found[name] = sorted(values)
+            found[name] = sorted(values, key=lambda value: (isinstance(value, str), value))
     sizes = _sizes(items)
     if sizes:
         found["raster:spatial_resolution"] = {"minimum": min(sizes), "maximum": max(sizes)}
@@ -86,7 +109,7 @@ def summaries(items: Sequence[Item]) -> dict[str, Any]:
 
 def _sizes(items: Sequence[Item]) -> list[float]:
     told = (asset.get("raster:spatial_resolution") for asset in map(_main, items))
-    return [float(size) for size in told if size is not None]
+    return [float(size) for size in told if isinstance(size, int | float)]
 
 
 def _main(item: Item) -> Mapping[str, Any]:
@@ -121,9 +144,19 @@ def description(items: Sequence[Item]) -> str:
         f"Spectra in {' or '.join(map(str, bands))} bands estimated from {count} RGB "
         f"image{'s' if count > 1 else ''} by model {', '.join(models)}.",
         "Model estimates, not measurements.",
+        *_nowhere(items),
         *(text for text in map(_mixed, _KINDS, [items] * len(_KINDS)) if text),
     ]
     return " ".join(sentences)
+
+
+def _nowhere(items: Sequence[Item]) -> Iterator[str]:
+    """The extent must be somewhere, by the specification; where it is made up, that is said."""
+    lost = sum(not item.get("bbox") for item in items)
+    if lost == len(items):
+        yield "Where they lie is not known, and the spatial extent is all of the Earth therefore."
+    elif lost:
+        yield f"Of {lost} it is not known where they lie; the spatial extent is that of the others."
 
 
 _KINDS: tuple[tuple[str, Callable[[Item], Any]], ...] = (

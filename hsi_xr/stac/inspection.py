@@ -1,24 +1,43 @@
-"""What was found wrong, and where a link of a STAC object leads."""
+"""What was found wrong, and what has been looked at."""
 
-import json
+import logging
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple
 
-_LONGEST = 80
-"""Characters of a value that a finding shows."""
+from hsi_xr.errors import HsiError
+from hsi_xr.raster.remote import is_remote, without_query
+
+_log = logging.getLogger(__name__)
+
+
+class Fault(NamedTuple):
+    """What is wrong with something, and what sets it right."""
+
+    what: str
+    repair: str = ""
+    """Empty where `what` says it."""
+
+
+def fault_of(error: HsiError, path: Path) -> Fault:
+    """Errors name the file, and the repair after a semicolon."""
+    name = repr(without_query(str(path)))
+    what, _, repair = str(error).replace(name, "it", 1).rpartition("; ")
+    return Fault(what, repair) if what else Fault(repair)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong."""
+    """A fault of one file."""
 
     path: str
     what: str
+    repair: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}"
+        return f"{self.path}: {self.what}{f'; {self.repair}' if self.repair else ''}"
 
 
 @dataclass
@@ -27,60 +46,35 @@ class Inspection:
 
     schemas: Path | None = None
     """Folder of the schemas of STAC extensions."""
+    report: Callable[[Finding], None] | None = None
+    """Told each finding as it is found."""
     findings: list[Finding] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)
     """What was not looked at: schemas that are not at hand, files elsewhere."""
-    looked: set[Path] = field(default_factory=set)
-    """Files that were looked at, resolved."""
+    looked: set[str] = field(default_factory=set)
+    """Files and stores that were looked at."""
+    _parts: set[tuple[str, str]] = field(default_factory=set)
 
-    def tell(self, path: Path, what: str) -> None:
-        self.findings.append(Finding(str(path), what))
+    def tell(self, path: Path, fault: Fault) -> None:
+        finding = Finding(without_query(str(path)), *fault)
+        self.findings.append(finding)
+        if self.report is not None:
+            self.report(finding)
 
-    def first(self, path: Path) -> bool:
-        """Whether nobody has looked at this file yet; from now on somebody has."""
-        resolved = path.resolve()
-        new = resolved not in self.looked
-        self.looked.add(resolved)
+    def is_new(self, path: Path) -> bool:
+        return _name(path) not in self.looked
+
+    def first(self, path: Path, part: str = "") -> bool:
+        """Whether nobody has looked at this yet, or at that part; from now on somebody has."""
+        name = _name(path)
+        if name not in self.looked:
+            _log.info("looking at %s", without_query(str(path)))
+        new = (name, part) not in self._parts
+        self.looked.add(name)
+        self._parts.add((name, part))
         return new
 
-    def read(self, path: Path) -> dict[str, Any]:
-        """A JSON object; empty, and told, where there is none."""
-        try:
-            found = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            self.tell(path, f"it is no JSON ({error})")
-            return {}
-        if not isinstance(found, dict):
-            self.tell(path, "it is no JSON object")
-            return {}
-        return found
 
-    def here(self, stac: Path, href: str, what: str) -> Path | None:
-        """The file that an object means, if it is one here; a missing one is told."""
-        if is_elsewhere(href):
-            self.unseen.add(href)
-            return None
-        path = local(stac.parent, href)
-        if not path.exists():
-            self.tell(stac, f"{what} leads to {href!r}, which is not there")
-            return None
-        return path
-
-
-def is_elsewhere(href: str) -> bool:
-    """Whether it is a URL or a path of GDAL's own, rather than a file here."""
-    return href.startswith("/vsi") or ("://" in href and not href.startswith("file://"))
-
-
-def local(folder: Path, href: str) -> Path:
-    """The file that an href means, seen from a folder."""
-    if href.startswith("file://"):
-        return Path(unquote(urlsplit(href).path))
-    path = folder / href
-    return path if path.exists() else folder / unquote(href)
-
-
-def short(value: Any) -> str:
-    """As JSON, cut to what a line can show."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+def _name(path: Path) -> str:
+    """One of a file; of links that lead in a circle, too."""
+    return str(path) if is_remote(str(path)) else os.path.realpath(path)

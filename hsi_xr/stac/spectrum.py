@@ -26,7 +26,7 @@ def implausible(centres: Lengths, widths: Lengths) -> list[str]:
     if odd:
         found.append(
             f"wavelengths of {min(odd):g} to {max(odd):g} nm are none at which sunlight is "
-            f"reflected ({low:g} to {high:g} nm); are they in another unit?"
+            f"reflected ({low:g} to {high:g} nm), but perhaps in another unit"
         )
     if turned := [(a, b) for a, b in pairwise(told) if not a < b]:
         found.append(f"wavelengths do not ascend: {turned[0][1]:g} nm follows {turned[0][0]:g} nm")

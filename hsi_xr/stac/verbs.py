@@ -1,132 +1,138 @@
 """Files, items, collections and folders of them: what is wrong."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from hsi_xr.errors import UnreadableFile, UsageError
-from hsi_xr.raster.remote import is_remote
-from hsi_xr.stac.collection import extent, summaries
-from hsi_xr.stac.inspection import Inspection, is_elsewhere, local, short
-from hsi_xr.stac.items import check_item, check_object
-from hsi_xr.stac.rasters import wrong_with
-
-RASTERS = (".tif", ".tiff")
-COLLECTION = "collection.json"
+from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
+from hsi_xr.raster.remote import file_of, reaching, without_query
+from hsi_xr.raster.store import driver_of
+from hsi_xr.stac.collections import check_collection
+from hsi_xr.stac.document import Document, exists
+from hsi_xr.stac.folders import files_in
+from hsi_xr.stac.inspection import Fault, Finding, Inspection, fault_of
+from hsi_xr.stac.items import check_item
+from hsi_xr.stac.objects import check_object, read
+from hsi_xr.stac.products import RASTERS, variables_of, wrong_with
 
 
 def validate(
-    path: str | os.PathLike[str], *, schemas: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    schemas: str | os.PathLike[str] | None = None,
+    report: Callable[[Finding], None] | None = None,
 ) -> Inspection:
     """Say what is wrong with a product, a STAC item, a collection, or a folder of them.
 
-    Files are held against what items say of them, checksums against bytes, links against the disk;
-    wavelengths must ascend and be plausible. Nothing is fetched: files elsewhere, and schemas of
-    extensions that are not in `schemas`, are named in `unseen`.
+    Files are held against what items say of them, checksums against bytes, links against what they
+    lead to; wavelengths must ascend and be plausible. Nothing is fetched of which the place is not
+    told relative to `path`: files elsewhere, and schemas of extensions that are not in `schemas`,
+    are named in `unseen`.
 
     Args:
-        path: A GeoTIFF, a JSON file, or a folder, which is searched throughout.
+        path: A product in any format, a JSON file, or a folder, which is searched throughout; here,
+            or as a URL (`https://` of a file, `s3://` also of a folder).
         schemas: Folder with the schemas of STAC extensions, as `<name>-v<version>.json`.
+        report: Is told each finding when it is found.
 
     Returns:
         What was found, in `findings`; none where all is right.
 
     Raises:
         UnreadableFile: There is no such file.
-        UsageError: It is in object storage.
+        UsageError: It is a folder of a web server, `schemas` holds none, or what reads or reaches
+            the file is not installed.
     """
-    if is_remote(str(path)):
-        raise UsageError(
-            f"{str(path)!r} is not on this machine; get a copy of it, and validate that"
-        )
-    path, seen = Path(path), Inspection(Path(schemas) if schemas is not None else None)
-    if not path.exists():
-        raise UnreadableFile(f"{str(path)!r} does not exist; check the path")
-    if path.is_dir():
-        _check_folder(path, seen)
-    else:
-        _check_file(path, seen)
+    seen = Inspection(Path(schemas) if schemas is not None else None, report)
+    place = file_of(path)
+    with reaching(without_query(str(place)), "look at"):
+        is_folder = driver_of(str(place)) is None and _is_folder(place)
+        if not exists(place):
+            raise UnreadableFile(f"{without_query(str(place))!r} does not exist; check the path")
+        if is_folder:
+            _check_folder(place, seen)
+        else:
+            _check_file(place, seen)
     return seen
 
 
+def _is_folder(place: Path) -> bool:
+    """Web servers do not tell what lies in a folder, and fsspec would take pages for lists.
+
+    Raises:
+        UsageError: It is a folder of a web server.
+    """
+    name = without_query(str(place))
+    if not name.startswith(("http://", "https://")):
+        return place.is_dir()
+    if not name.lower().endswith((".json", *RASTERS)):
+        raise UsageError(
+            f"{name!r} is no file, and a web server does not tell what lies in a folder; give the "
+            "URL of a collection.json, an item or a product"
+        )
+    return False
+
+
 def _check_folder(folder: Path, seen: Inspection) -> None:
-    """The collection first, so that what it leads to is looked at as a part of it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stac = [path for path in files if path.suffix == ".json" and _kind(path)]
-    for path in sorted(stac, key=lambda each: (_kind(each) != "Collection", each)):
-        _check_file(path, seen)
-    rasters = [path for path in files if path.suffix.lower() in RASTERS]
-    for path in rasters:
-        if ".part." in path.name:
-            seen.tell(path, "it is left from a run that did not end; resume that, or remove it")
-        elif path.resolve() not in seen.looked:
-            if stac:
-                seen.tell(path, "no item in this folder describes it")
+    """Collections first, so that what they lead to is looked at as a part of them."""
+    files = list(files_in(folder))
+    kinds = {path: _kind(path, seen) for path in files if path.suffix == ".json"}
+    stac = [path for path, kind in kinds.items() if kind is not None]
+    for path in sorted(stac, key=lambda each: kinds[each] != "Collection"):
+        if seen.is_new(path):
             _check_file(path, seen)
-    if not stac and not rasters:
-        seen.tell(folder, "it holds no GeoTIFF and no STAC item")
+    products = [path for path in files if path.suffix.lower() in RASTERS]
+    for path in products:
+        if ".part." in path.name:
+            repair = "resume that (`--resume`), or remove it"
+            seen.tell(path, Fault("it is left from a run that did not end", repair))
+        elif seen.is_new(path):
+            if stac:
+                repair = "describe it (`hsi_xr.describe`), or move it elsewhere"
+                seen.tell(path, Fault("no item in this folder describes it", repair))
+            _check_product(path, seen)
+    if not stac and not products:
+        seen.tell(folder, Fault("it holds no product and no STAC item", "give another folder"))
+
+
+def _kind(path: Path, seen: Inspection) -> str | None:
+    """`Feature`, `Collection`, ... of STAC; None of other JSON. Broken JSON is told of."""
+    if not exists(path):
+        return None  # a link to nothing
+    try:
+        found = Document.read(path)
+    except InvalidData:
+        seen.first(path)
+        read(path, seen)
+        return None
+    return str(found.kind) if found.is_stac else None
 
 
 def _check_file(path: Path, seen: Inspection) -> None:
-    if not seen.first(path):
-        return
-    if path.suffix == ".json":
-        if _kind(path) == "Collection":
-            _check_collection(path, seen)
-        else:
-            check_item(path, seen)
-        return
-    for wrong in wrong_with(path):
-        seen.tell(path, wrong)
+    if without_query(str(path)).endswith(".json"):
+        document = read(path, seen)
+        if document is not None:
+            _check_stac(document, seen)
+    else:
+        _check_product(path, seen)
 
 
-def _kind(path: Path) -> str | None:
-    """`Feature` or `Collection` of STAC; None of any other JSON."""
-    import json
+def _check_stac(stac: Document, seen: Inspection) -> None:
+    seen.first(stac.path)
+    if stac.kind == "Collection":
+        check_collection(stac, seen)
+    elif stac.kind == "Feature":
+        check_item(stac, seen)
+    else:
+        check_object(stac, seen)
 
+
+def _check_product(path: Path, seen: Inspection) -> None:
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    is_stac = isinstance(found, dict) and "stac_version" in found
-    return str(found.get("type")) if is_stac else None
-
-
-def _check_collection(path: Path, seen: Inspection) -> None:
-    """The collection itself, then each of its items, then what it says of all of them."""
-    about = seen.read(path)
-    check_object(path, about, seen)
-    items, complete = [], True
-    for link in about.get("links", ()):
-        if link.get("rel") != "item":
-            continue
-        file = None if is_elsewhere(link["href"]) else local(path.parent, link["href"])
-        if file is None or not file.exists():
-            complete = False  # told with the links
-            continue
-        item = check_item(file, seen) if seen.first(file) else seen.read(file)
-        complete &= bool(item)
-        items.append(item)
-        if item and item.get("collection") != about.get("id"):
-            seen.tell(
-                file,
-                f"its collection is {short(item.get('collection'))}, and it is an item of "
-                f"{short(about.get('id'))}",
-            )
-    if items and complete:
-        _compare(path, about, items, seen)
-
-
-def _compare(
-    path: Path, about: Mapping[str, Any], items: list[Mapping[str, Any]], seen: Inspection
-) -> None:
-    """What a collection tells of its items, where it does."""
-    try:
-        found = {"extent": extent(items), **summaries(items)}
-    except (KeyError, TypeError, AttributeError):
-        return  # an item is none, which is told
-    told = {"extent": about.get("extent"), **about.get("summaries", {})}
-    for key, value in found.items():
-        if key in told and told[key] != value:
-            seen.tell(path, f"{key} is {short(told[key])} there and {short(value)} of its items")
+        for variable in variables_of(path):
+            seen.first(path, variable or "")
+            for fault in wrong_with(path, variable):
+                seen.tell(path, fault)
+    except InvalidData as error:
+        seen.first(path)
+        seen.tell(path, fault_of(error, path))

@@ -35,7 +35,7 @@ def test_the_cube_and_its_item_are_written_and_named_on_stdout(scene, out):
     result = run("reconstruct", scene, out / "cube.tif", *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [str(out / "cube.tif"), str(out / "cube.json")]
-    assert names(out) == BESIDE
+    assert names(out) == {*BESIDE, "models"}
     with rasterio.open(out / "cube.tif") as cube, rasterio.open(scene) as rgb:
         assert (cube.shape, cube.crs, cube.transform) == (rgb.shape, rgb.crs, rgb.transform)
         assert (cube.count, cube.dtypes[0]) == (31, "int16")
@@ -43,8 +43,12 @@ def test_the_cube_and_its_item_are_written_and_named_on_stdout(scene, out):
     item = pystac.Item.from_file(str(out / "cube.json"))
     assert item.datetime.isoformat() == "2026-01-02T03:04:05+00:00"
     assert item.assets["reflectance"].href == "./cube.tif"
-    (link,) = item.get_links("derived_from")
+    (link,) = item.get_links("via")
     assert Path(link.get_absolute_href()).samefile(scene)
+    (model,) = item.get_derived_from()  # pystac follows it, and finds an item
+    weights = model.assets["weights"].extra_fields["file:checksum"]
+    assert weights == f"1220{item.properties['hsi_xr:model_sha256']}"
+    assert hsi_xr.validate(out).findings == []
 
 
 def test_it_writes_what_the_library_gives(reconstruct, slope, scene, out):
@@ -412,7 +416,7 @@ def test_steps_deviation_and_what_is_out_of_domain(scene, out):
     asked = ("--steps", 1, "--samples", 2, "--out-of-domain")
     result = run("reconstruct", scene, out / "cube.tif", *asked, *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert names(out) == {*BESIDE, "cube_std.tif", "cube_domain.tif"}
+    assert names(out) == {*BESIDE, "models", "cube_std.tif", "cube_domain.tif"}
     strange = pixels(out / "cube_domain.tif")
     assert strange.shape[0] == 1 and 0 <= strange.min() <= strange.max() <= 1
     with rasterio.open(out / "cube.tif") as cube:

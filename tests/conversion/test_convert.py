@@ -78,7 +78,7 @@ def test_collection_items_and_model_are_valid_and_linked(convert, out, folder):
         skipped += validate(item.to_dict(), folder)
         assert item.get_collection().id == "cubes"
         assert set(item.assets) == {"reflectance", "thumbnail"}
-        rgb, model = item.get_links("derived_from")
+        (rgb,), (model,) = item.get_links("via"), item.get_links("derived_from")
         assert Path(rgb.get_absolute_href()).name == f"{item.id}.tif"
         about = json.loads(Path(model.get_absolute_href()).read_text())
         assert item.properties["processing:expression"] == {

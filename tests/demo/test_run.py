@@ -70,7 +70,7 @@ def test_the_item_links_the_thumbnail_and_the_rgb(report):
     item = json.loads(report.files.item.read_text("utf-8"))
     assert item["assets"]["thumbnail"]["href"].endswith(report.files.thumbnail.name)
     assert "reflectance" in item["assets"]
-    derived = [link["href"] for link in item["links"] if link["rel"] == "derived_from"]
+    derived = [link["href"] for link in item["links"] if link["rel"] == "via"]
     assert [Path(href).name for href in derived] == [report.files.rgb.name]
 
 

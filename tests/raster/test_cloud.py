@@ -20,6 +20,7 @@ from hsi_xr.errors import (
     UsageError,
 )
 from hsi_xr.raster.thumbnail import thumbnail
+from hsi_xr.stac.files import save
 from tests.object_storage import BUCKET, serving
 from tests.stac_validation import validate
 
@@ -130,6 +131,13 @@ def test_the_item_of_an_object_says_what_that_of_a_file_says(bucket, cube, tmp_p
     with pytest.raises(UsageError, match="on this machine"):
         hsi_xr.describe(url, derived_from=here)
 
+    save(item, upath.UPath(f"s3://{BUCKET}/a/cube.json"))
+    for path in (url, f"s3://{BUCKET}/a/cube.json", f"s3://{BUCKET}/a"):
+        assert [str(finding) for finding in hsi_xr.validate(path).findings] == []
+    bucket.pipe_file(f"{BUCKET}/a/cube.tif", here.read_bytes()[:-5000])
+    findings = hsi_xr.validate(f"s3://{BUCKET}/a").findings
+    assert {finding.path for finding in findings} == {url, f"s3://{BUCKET}/a/cube.json"}
+
 
 def test_pictures_are_read_by_any_of_their_names(bucket, save, picture, monkeypatch):
     pixels = picture(700, 317)
@@ -213,8 +221,6 @@ def test_what_cannot_be_is_told_before_any_work(bucket, cube, tmp_path, monkeypa
         hsi_xr.write(lazy, f"s3://{BUCKET}/cube.tif", tmp=tmp_path / "none")
     with pytest.raises(UsageError, match="conversions"):
         hsi_xr.convert([], f"s3://{BUCKET}/a")
-    with pytest.raises(UsageError, match="not on this machine"):
-        hsi_xr.validate(f"s3://{BUCKET}/a/cube.tif")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     s3fs.S3FileSystem.clear_instance_cache()  # they are asked for once in a process
     with pytest.raises(DestinationUnwritable, match="credentials"):

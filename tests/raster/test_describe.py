@@ -16,8 +16,8 @@ import hsi_xr
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.raster import place
 from hsi_xr.raster.describe import SCHEMAS
-from hsi_xr.raster.labels import instant
 from hsi_xr.raster.thumbnail import thumbnail
+from hsi_xr.raster.times import instant, period, utc_text
 from tests.stac_validation import SCHEMAS as SCHEMA_FOLDER
 from tests.stac_validation import validate
 
@@ -178,6 +178,9 @@ def test_siblings_of_the_same_run_become_assets(tmp_path):
     assert assets["uncertainty"]["roles"] == ["data", "uncertainty"]
     assert not any("eo:common_name" in band for band in assets["uncertainty"]["bands"])
     assert assets["thumbnail"]["proj:code"] is None
+    picture = (tmp_path / "cube.png").read_bytes()
+    assert assets["thumbnail"]["file:size"] == len(picture)
+    assert assets["thumbnail"]["file:checksum"] == "1220" + hashlib.sha256(picture).hexdigest()
     assert "no photograph" in assets["thumbnail"]["title"]
 
 
@@ -197,16 +200,19 @@ def test_the_source_is_linked_by_its_item_if_it_has_one(tmp_path, product):
     source = folder / "scene.tif"
     source.write_bytes(b"")
     (link,) = hsi_xr.describe(product, derived_from=source).to_dict()["links"]
-    assert (link["rel"], link["href"]) == ("derived_from", "rgb/scene.tif")
+    assert (link["rel"], link["href"]) == ("via", "rgb/scene.tif")  # it is no STAC
     assert link["type"] == "image/tiff; application=geotiff"
     (folder / "scene.json").write_text('{"stac_version": "1.1.0"}')
     (link,) = hsi_xr.describe(product, derived_from=source).to_dict()["links"]
-    assert (link["href"], link["type"]) == ("rgb/scene.json", "application/geo+json")
+    found = tuple(link[key] for key in ("rel", "href", "type"))
+    assert found == ("derived_from", "rgb/scene.json", "application/geo+json")
 
 
 def test_a_source_elsewhere_is_linked_as_given(product):
-    (link,) = hsi_xr.describe(product, derived_from="https://example.com/a.tif").links
-    assert link.href == "https://example.com/a.tif"
+    for name, rel in (("a.tif", "via"), ("a.json", "derived_from")):
+        url = f"https://example.com/{name}"
+        (link,) = hsi_xr.describe(product, derived_from=url).links
+        assert (link.rel, link.href) == (rel, url)
 
 
 def test_the_acquisition_time_is_never_invented(tmp_path):
@@ -226,6 +232,18 @@ def test_the_acquisition_time_is_never_invented(tmp_path):
 def test_times_become_utc(text, utc):
     assert instant(text) == utc
     assert instant(utc.astimezone(timezone(timedelta(hours=9)))) == utc
+
+
+def test_a_range_is_two_times_in_order():
+    start, end = "2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05Z"
+    assert utc_text(f"{start}/{end}") == "2026-01-02T01:04:05Z/2026-01-02T03:04:05Z"
+    assert utc_text(f"{end}/{end}") == end
+    assert period(end) == (instant(end), instant(end))
+    for wrong in (f"{end}/{start}", f"{start}/", "..", f"{start}/..", f"{start}/{end}/{end}"):
+        with pytest.raises(UsageError):
+            period(wrong)
+    with pytest.raises(MissingFact, match="T23:59:59Z"):
+        period("2026-01-02/2026-01-03")
 
 
 @pytest.mark.parametrize("text", ["2026-01-02", "20260102", "yesterday", "", "12:30"])

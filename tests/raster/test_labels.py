@@ -7,6 +7,7 @@ import pytest
 import hsi_xr
 from hsi_xr.errors import MissingFact, UsageError
 from hsi_xr.raster import labels, wavelengths
+from hsi_xr.raster.times import acquisition
 
 CENTRES = [383.88449, 400.0, 410.0, 503.25, 1241.7]
 WIDTHS = [5.5, 10.0, math.nan, 9.123456, 12.0]
@@ -141,15 +142,15 @@ def test_provenance_is_readable_without_hsi_xr():
 
 def test_times_are_never_invented():
     assert "IMAGERY" not in made({})
-    assert labels.acquisition({}) is None
-    assert labels.acquisition({"ACQUISITIONDATETIME": "last summer"}) is None
+    assert acquisition({}, {}) is None
+    assert acquisition({"ACQUISITIONDATETIME": "last summer"}, {}) is None
     with pytest.raises(UsageError, match="'last summer'"):
         made({"datetime": "last summer"})
 
 
 @pytest.mark.parametrize("day", ["2026-01-02", "20260102", "2026-W01-5", " 2026-01-02 "])
 def test_a_day_is_not_taken_for_its_midnight(day):
-    assert labels.acquisition({"ACQUISITIONDATETIME": day}) is None
+    assert acquisition({"ACQUISITIONDATETIME": day}, {}) is None
     with pytest.raises(MissingFact, match="2026-01-02T10:30:00Z"):
         made({"datetime": day})
     midnight = made({"datetime": "2026-01-02T00:00"})["IMAGERY"]

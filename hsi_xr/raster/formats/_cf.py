@@ -23,6 +23,7 @@ from hsi_xr.raster import labels, wavelengths
 from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.image import Image
 from hsi_xr.raster.place import coordinates
+from hsi_xr.raster.times import utc_text
 
 CONVENTIONS = "CF-1.12"
 GRID_MAPPING = "spatial_ref"
@@ -197,7 +198,7 @@ def _attributes(image: Image) -> dict[str, Any]:
         "hsi_xr_config": labels.compact(stated),
     }
     if taken := image.attrs.get("datetime"):
-        found["datetime"] = labels.utc_text(taken)
+        found["datetime"] = utc_text(taken)
     return found
 
 

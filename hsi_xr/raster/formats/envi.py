@@ -16,6 +16,7 @@ from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.image import Image
 from hsi_xr.raster.source import open_raster
 from hsi_xr.raster.tagging import label
+from hsi_xr.raster.times import utc_text
 
 if TYPE_CHECKING:
     from rasterio.crs import CRS
@@ -115,7 +116,7 @@ def _header_tags(image: Image) -> dict[str, str]:
     if image.storage.scale != 1:
         tags["reflectance_scale_factor"] = f"{1 / image.storage.scale:.12g}"
     if taken := image.attrs.get("datetime"):
-        tags["acquisition_time"] = labels.utc_text(taken)
+        tags["acquisition_time"] = utc_text(taken)
     return tags
 
 

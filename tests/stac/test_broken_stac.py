@@ -1,0 +1,103 @@
+"""Whatever stands in a JSON file, what is wrong with it is told, and in a line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import hsi_xr
+from tests.conversion.tiles import TAKEN, cut
+from tests.scenes import picture
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["", ".", "\0", "file://[", "2026-13-45T00:00:00Z", "x" * 300, "Feature"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["href", "rel", "bands", "name"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@pytest.fixture(scope="module")
+def cubes(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cubes")
+    cut(folder / "tiles", picture(24, 31), [0], [0])
+    how = hsi_xr.Conversion(model="root-polynomial", datetime=TAKEN)
+    assert hsi_xr.convert([folder / "tiles"], folder / "cubes", how).failures == []
+    return folder / "cubes"
+
+
+def places(value, place=()):
+    """The way to every value of a JSON object."""
+    yield place
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*place, key))
+
+
+def replaced(value, place, new):
+    if not place:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = replaced(value[place[0]], place[1:], new)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "name", ["tile_0_0/tile_0_0.json", "collection.json", "models/*/mlm-item.json"]
+)
+@given(data=st.data())
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_nothing_in_a_json_stops_the_inspection(cubes, name, data):
+    (path,) = cubes.glob(name)
+    whole = path.read_text("utf-8")
+    stac = json.loads(whole)
+    short = [place for place in places(stac) if "coordinates" not in place]
+    place = data.draw(st.sampled_from(short), label="place")
+    changed = replaced(stac, place, data.draw(anything, label="value"))
+    try:
+        path.write_text(json.dumps(changed), "utf-8")
+        findings = hsi_xr.validate(cubes).findings
+    finally:
+        path.write_text(whole, "utf-8")
+    assert all("\n" not in str(finding) for finding in findings)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "NaN", '{"stac_version": NaN}', "[" * 100_000, "9" * 400]
+)
+def test_what_is_no_json_is_told_of(cubes, tmp_path, text):
+    path = tmp_path / "item.json"
+    path.write_text(text)
+    (finding,) = hsi_xr.validate(path).findings
+    assert finding.what.startswith("it is no JSON")
+    assert finding.repair
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.99])
+def test_a_product_that_ends_early_is_told_of_with_its_repair(cubes, tmp_path, share):
+    whole = (cubes / "tile_0_0" / "tile_0_0.tif").read_bytes()
+    path = tmp_path / "cube.tif"
+    path.write_bytes(whole[: int(share * len(whole))])
+    findings = hsi_xr.validate(path).findings
+    assert findings
+    assert all(finding.repair for finding in findings)
+
+
+def test_links_in_a_circle_are_walked_once(cubes, tmp_path):
+    folder = tmp_path / "cubes"
+    shutil.copytree(cubes, folder)
+    (folder / "again").symlink_to(folder)
+    (folder / "itself.json").symlink_to(folder / "itself.json")
+    shutil.copytree(cubes.parent / "tiles", tmp_path / "tiles")
+    assert hsi_xr.validate(folder).findings == []
