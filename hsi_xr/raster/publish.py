@@ -14,8 +14,9 @@ from hsi_xr.raster.labels import domains_of, is_product
 from hsi_xr.raster.ledger import Ledger
 from hsi_xr.raster.remote import reaching
 from hsi_xr.raster.run import File, Run, discard
-from hsi_xr.raster.sending import send, style_of
+from hsi_xr.raster.sending import send
 from hsi_xr.raster.source import open_scene
+from hsi_xr.raster.style import qgis_style
 
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
 """What GDAL would still read beside a file that is not the one they were made for."""
@@ -41,6 +42,7 @@ def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
             _check(run, file, whole, ledger)
             for path in (whole, *run.format.beside(whole).values()):
                 _sync_all(path)
+    _lay_style(run, finished)
     if run.remote is not None:
         send(run, finished)
         if overwrite:
@@ -54,9 +56,19 @@ def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
             _replace(run, finished / file.path.name, file.path)
         if overwrite:
             _remove_stale(run)
-        _put_style(run)
+        if run.style is not None:
+            (finished / run.style.name).replace(run.style)
         sync(main.path.parent)
         discard(run)
+
+
+def _lay_style(run: Run, finished: Path) -> None:
+    main = run.images[0]
+    if run.style is None or main.shown is None:
+        return
+    with writing(main.path):
+        style = qgis_style(finished / main.path.name, main.shown, main.storage.scale)
+        (finished / run.style.name).write_text(style, encoding="utf-8")
 
 
 def _check(run: Run, file: File, whole: Path, ledger: Ledger) -> None:
@@ -118,11 +130,6 @@ def _replace(run: Run, whole: Path, path: Path) -> None:
         for old in aside.iterdir():
             old.replace(path.with_name(old.name))
         raise
-
-
-def _put_style(run: Run) -> None:
-    if run.style is not None:
-        style_of(run).replace(run.style)
 
 
 def _remove_stale(run: Run) -> None:
