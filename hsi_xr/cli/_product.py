@@ -14,30 +14,49 @@ if TYPE_CHECKING:
 def acquisition(src: str, dst: Path, output: _options.Output, known: str | None) -> str | None:
     """Time of acquisition in ISO 8601; all that can be said against the item, before any work."""
     from hsi_xr.errors import DestinationExists, MissingFact, UsageError
+    from hsi_xr.raster.formats import namesakes
     from hsi_xr.raster.labels import instant
-    from hsi_xr.raster.remote import is_remote, reaching
+    from hsi_xr.raster.remote import reaching
 
     beside = (_item_path(dst), dst.with_suffix(".png"))
     with reaching(dst, "look for"):
         there = [path for path in beside if path.exists()]
-        same = str(dst) == src or (
-            Path(src).exists() and not is_remote(str(dst)) and dst.exists() and dst.samefile(src)
-        )
+        others = [path for path in namesakes(dst) if path.exists()]
     given = output.datetime or known
     acquired = instant(given).isoformat() if given else None
-    if same:
-        raise UsageError(f"{str(dst)!r} is the file that is read; give DST another name")
+    if _shares_name(src, dst):
+        raise UsageError(
+            f"{dst.name!r} and what is read, {Path(src).name!r}, have one name: what comes with a "
+            f"product ({', '.join(path.name for path in beside)}, ...) would be taken for that of "
+            "the other, or replace it. Give DST another name"
+        )
     if output.stac and acquired is None:
         raise MissingFact(
             f"{src!r} does not tell when it was acquired, and a STAC item must; give --datetime, "
             "e.g. --datetime 2026-01-02T10:30:00Z"
         )
     expected = acquired is not None and output.stac is not False
+    if expected and others:
+        raise DestinationExists(
+            f"{others[0].name!r} is there already, and would share {beside[0].name!r} with "
+            f"{dst.name!r}; give another DST, or --no-stac"
+        )
     if expected and there and not (output.overwrite or output.resume):
         raise DestinationExists(
             f"{str(there[0])!r} exists; give --overwrite, another DST, or --no-stac"
         )
     return acquired
+
+
+def _shares_name(src: str, dst: Path) -> bool:
+    """Whether they differ in nothing but their suffixes."""
+    from hsi_xr.raster.remote import is_remote
+
+    if is_remote(str(dst)):
+        return Path(src).with_suffix("") == Path(str(dst)).with_suffix("")
+    if Path(src).exists() and dst.exists() and dst.samefile(src):
+        return True
+    return Path(src).resolve().with_suffix("") == dst.resolve().with_suffix("")
 
 
 def warn_of_items(src: str, dst: Path, output: _options.Output, acquired: str | None) -> None:

@@ -69,12 +69,17 @@ def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
             "type": _TYPES.get(path.suffix, "application/octet-stream"),
             "title": f"{kind.capitalize()} of {product.path.name}",
             "roles": ["metadata"],
-            "file:size": path.stat().st_size,
-            "file:checksum": checksum(path),
+            **_bytes(path),
         }
         for kind, path in beside.items()
         if path.exists()
     }
+
+
+def _bytes(path: Path) -> Asset:
+    if path.name.endswith(".aux.xml"):
+        return {}  # GDAL, and so QGIS, adds statistics to it when somebody looks at the picture
+    return {"file:size": path.stat().st_size, "file:checksum": checksum(path)}
 
 
 def _raster(product: Product, href: str, title: str, role: str) -> Asset:
