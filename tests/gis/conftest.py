@@ -95,6 +95,7 @@ def seen(cube, products, tmp_path_factory) -> Seen:
         },
         capture_output=True,
         check=True,
+        timeout=300,
     ).stdout
     return Seen(cube, folder, {Path(path).name: about for path, about in json.loads(told).items()})
 
