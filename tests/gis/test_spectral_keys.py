@@ -1,10 +1,10 @@
 """Wavelengths stand where EnMAP-Box looks for them, in each of its versions, and nowhere otherwise.
 
-Source: `RasterReader` (EnMAP-Box/enmap-box, enmapboxprocessing/rasterreader.py, 03ef09f and 7c797a4)
-and `QgsRasterLayerSpectralProperties` (EnMAP-Box/qgispluginsupport, qps/qgsrasterlayerproperties.py,
-622bed8, 004f716 and later), which is behind the spectral view. The newest takes the domain IMAGERY of a
-band first; all take `wavelength`, `fwhm` and `wavelength_units` from any domain of a band, in no
-certain order; the oldest fall back on lists in the dataset's domain ENVI.
+Source: `RasterReader` of EnMAP-Box (enmapboxprocessing/rasterreader.py at 03ef09f and 7c797a4);
+`QgsRasterLayerSpectralProperties`, behind the spectral view, in EnMAP-Box/qgispluginsupport
+(qps/qgsrasterlayerproperties.py, 622bed8, 004f716 and later). The newest takes the domain IMAGERY
+of a band first; all take `wavelength`, `fwhm` and `wavelength_units` from any domain of a band, in
+no certain order; the oldest fall back on lists in the dataset's domain ENVI.
 """
 
 from collections.abc import Iterator
