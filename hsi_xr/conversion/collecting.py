@@ -10,6 +10,7 @@ from hsi_xr.conversion.product import COLLECTION, Making
 from hsi_xr.conversion.vrt import From, Layer, Part, write_vrt
 from hsi_xr.raster import labels
 from hsi_xr.raster.image import sibling_paths
+from hsi_xr.raster.publish import remove_sidecars
 from hsi_xr.raster.source import open_raster
 from hsi_xr.raster.style import qgis_style
 from hsi_xr.raster.upload import appearing
@@ -89,7 +90,10 @@ def remove(making: Making, ids: Sequence[str]) -> None:
     for id in ids:
         main = making.folder / id / f"{id}.tif"
         beside = (main.with_suffix(ending) for ending in (".qml", ".png", ".json"))
-        for path in (main, *sibling_paths(main).values(), *beside):
+        for path in (main, *sibling_paths(main).values()):
+            path.unlink(missing_ok=True)
+            remove_sidecars(path)
+        for path in beside:
             path.unlink(missing_ok=True)
         if main.parent.is_dir() and not any(main.parent.iterdir()):
             main.parent.rmdir()

@@ -114,7 +114,7 @@ def _replace(run: Run, whole: Path, path: Path) -> None:
     """Give a finished file its name; what is there is moved away first unless one step does it."""
     beside = run.format.beside(whole)
     if not beside and not path.is_dir():
-        _remove_sidecars(path)
+        remove_sidecars(path)
         whole.replace(path)
         return
     aside = run.folder / "replaced"
@@ -141,7 +141,7 @@ def _remove_stale(run: Run) -> None:
         run.final(main.style).unlink(missing_ok=True)
     for variable, path in sibling_paths(run.final(main.path)).items():
         if variable not in {image.name for image in run.images} and _holds(path, variable):
-            _remove_sidecars(path)
+            remove_sidecars(path)
             for each in (path, *run.format.beside(path).values()):
                 each.unlink(missing_ok=True)
 
@@ -158,6 +158,7 @@ def _holds(path: Path, variable: str) -> bool:
         return False
 
 
-def _remove_sidecars(path: Path) -> None:
+def remove_sidecars(path: Path) -> None:
+    """What GDAL, and whoever looked at a raster with it, has left beside that."""
     for ending in _SIDECARS:
         path.with_name(path.name + ending).unlink(missing_ok=True)
