@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def acquisition(src: str, dst: Path, output: _options.Output, known: str | None) -> str | None:
     """Time of acquisition in ISO 8601; all that can be said against the item, before any work."""
-    from hsi_xr.errors import DestinationExists, MissingFact, UsageError
+    from hsi_xr.errors import DestinationExists, MissingFact
     from hsi_xr.raster.formats import namesakes
     from hsi_xr.raster.labels import instant
     from hsi_xr.raster.remote import reaching
@@ -24,12 +24,7 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
         others = [path for path in namesakes(dst) if path.exists()]
     given = output.datetime or known
     acquired = instant(given).isoformat() if given else None
-    if _shares_name(src, dst):
-        raise UsageError(
-            f"{dst.name!r} and what is read, {Path(src).name!r}, have one name: what comes with a "
-            f"product ({', '.join(path.name for path in beside)}, ...) would be taken for that of "
-            "the other, or replace it. Give DST another name"
-        )
+    _refuse_name_of_source(src, dst)
     if output.stac and acquired is None:
         raise MissingFact(
             f"{src!r} does not tell when it was acquired, and a STAC item must; give --datetime, "
@@ -48,15 +43,22 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
     return acquired
 
 
-def _shares_name(src: str, dst: Path) -> bool:
-    """Whether they differ in nothing but their suffixes."""
+def _refuse_name_of_source(src: str, dst: Path) -> None:
+    """What is written beside a product bears its name, and must not meet what is read."""
+    from hsi_xr.errors import UsageError
     from hsi_xr.raster.remote import is_remote
 
-    if is_remote(str(dst)):
-        return Path(src).with_suffix("") == Path(str(dst)).with_suffix("")
-    if Path(src).exists() and dst.exists() and dst.samefile(src):
-        return True
-    return Path(src).resolve().with_suffix("") == dst.resolve().with_suffix("")
+    read, written = Path(src), Path(str(dst))
+    if not is_remote(str(dst)):
+        read, written = read.resolve(), written.resolve()
+    if read == written or (read.exists() and written.exists() and written.samefile(read)):
+        raise UsageError(f"{str(dst)!r} is the file that is read; give DST another name")
+    if read.with_suffix("") == written.with_suffix(""):
+        raise UsageError(
+            f"{str(dst)!r} has the name of the file that is read, {read.name!r}, up to the suffix; "
+            "its preview, item or style would replace that, or be taken for those of that. "
+            "Give DST another name"
+        )
 
 
 def warn_of_items(src: str, dst: Path, output: _options.Output, acquired: str | None) -> None:

@@ -290,7 +290,8 @@ def test_an_item_that_stays_is_named_as_stale(reconstruct, scene, out):
 @pytest.mark.parametrize("suffix", [".tif", ".img", ".zarr"])
 def test_the_scene_is_never_its_own_destination(reconstruct, scene, suffix):
     before = scene.read_bytes()
-    refused(reconstruct("-q", scene, scene.with_suffix(suffix), "--overwrite"), 2, "have one name")
+    result = reconstruct("-q", scene, scene.with_suffix(suffix), "--overwrite")
+    refused(result, 2, "the file that is read")
     assert scene.read_bytes() == before
     assert names(scene.parent) == {scene.name}
 
