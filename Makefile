@@ -1,13 +1,17 @@
 # make demo   install, then render a scene, reconstruct it, write COG, STAC item and preview
 # make test   install, then everything that guards a change
 # make bench  install, then the timed tests (minutes)
+# make system-packages  as root, on Debian: QGIS, its Python, gdalinfo; tests that look with them run
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test bench clean
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=60 \
+    -o Acquire::Retries=1 -o Acquire::http::Timeout=20
+
+.PHONY: demo test bench system-packages clean
 
 demo: $(VENV)/installed
 	$(BIN)/hsi-xr demo --overwrite
@@ -21,6 +25,10 @@ test: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/pytest -s tests/benchmarks
+
+system-packages:
+	gdalinfo --version && /usr/bin/python3 -c "import qgis.core" || { \
+	    $(APT) update && $(APT) install -y --no-install-recommends qgis python3-qgis gdal-bin; }
 
 clean:
 	rm -rf $(VENV)

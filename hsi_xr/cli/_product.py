@@ -15,31 +15,52 @@ if TYPE_CHECKING:
 
 def acquisition(src: str, dst: Path, output: _options.Output, known: str | None) -> str | None:
     """Time of acquisition in ISO 8601; all that can be said against the item, before any work."""
-    from hsi_xr.errors import DestinationExists, MissingFact, UsageError
-    from hsi_xr.raster.remote import is_remote, reaching
+    from hsi_xr.errors import DestinationExists, MissingFact
+    from hsi_xr.raster.formats import namesakes
+    from hsi_xr.raster.remote import reaching
     from hsi_xr.raster.times import utc_text
 
     beside = (_item_path(dst), dst.with_suffix(".png"))
     with reaching(dst, "look for"):
         there = [path for path in beside if path.exists()]
-        same = str(dst) == src or (
-            Path(src).exists() and not is_remote(str(dst)) and dst.exists() and dst.samefile(src)
-        )
+        others = [path for path in namesakes(dst) if path.exists()]
     given = output.datetime or known
     acquired = utc_text(given) if given else None
-    if same:
-        raise UsageError(f"{str(dst)!r} is the file that is read; give DST another name")
+    _refuse_name_of_source(src, dst)
     if output.stac and acquired is None:
         raise MissingFact(
             f"{src!r} does not tell when it was acquired, and a STAC item must; give --datetime, "
             "e.g. --datetime 2026-01-02T10:30:00Z"
         )
     expected = acquired is not None and output.stac is not False
+    if expected and others:
+        raise DestinationExists(
+            f"{others[0].name!r} is there already, and would share {beside[0].name!r} with "
+            f"{dst.name!r}; give another DST, or --no-stac"
+        )
     if expected and there and not (output.overwrite or output.resume):
         raise DestinationExists(
             f"{str(there[0])!r} exists; give --overwrite, another DST, or --no-stac"
         )
     return acquired
+
+
+def _refuse_name_of_source(src: str, dst: Path) -> None:
+    """What is written beside a product bears its name, and must not meet what is read."""
+    from hsi_xr.errors import UsageError
+    from hsi_xr.raster.remote import is_remote
+
+    read, written = Path(src), Path(str(dst))
+    if not is_remote(str(dst)):
+        read, written = read.resolve(), written.resolve()
+    if read == written or (read.exists() and written.exists() and written.samefile(read)):
+        raise UsageError(f"{str(dst)!r} is the file that is read; give DST another name")
+    if read.with_suffix("") == written.with_suffix(""):
+        raise UsageError(
+            f"{str(dst)!r} has the name of the file that is read, {read.name!r}, up to the suffix; "
+            "its preview, item or style would replace that, or be taken for those of that. "
+            "Give DST another name"
+        )
 
 
 def warn_of_items(src: str, dst: Path, output: _options.Output, acquired: str | None) -> None:

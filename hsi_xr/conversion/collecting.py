@@ -10,7 +10,11 @@ from hsi_xr.conversion.product import COLLECTION, Making
 from hsi_xr.conversion.vrt import From, Layer, Part, write_vrt
 from hsi_xr.raster import labels
 from hsi_xr.raster.image import sibling_paths
+from hsi_xr.raster.publish import remove_sidecars
 from hsi_xr.raster.source import open_raster
+from hsi_xr.raster.style import qgis_style
+from hsi_xr.raster.upload import appearing
+from hsi_xr.raster.wavelengths import default_bands, spectrum_in
 from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
 
@@ -35,7 +39,10 @@ def collect(making: Making, ids: Sequence[str]) -> Path | None:
 
 
 def write_mosaic(making: Making, ids: Sequence[str]) -> Path:
-    """A virtual raster over products of one CRS and resolution, with all that their bands say."""
+    """A virtual raster over products of one CRS and resolution, with all that their bands say.
+
+    A style beside it has QGIS show all of it on one scale, in natural colour if it has those bands.
+    """
     products = [making.folder / id / f"{id}.tif" for id in sorted(ids)]
     parts, made = [], []
     for path in products:
@@ -45,8 +52,13 @@ def write_mosaic(making: Making, ids: Sequence[str]) -> Path:
     with open_raster(str(products[0])) as src:
         layers = [_layer(src, band, len(parts)) for band in src.indexes]
         tags = {**_common_tags(made), "ENVI": src.tags(ns="ENVI")}
-        crs = src.crs
-    return write_vrt(making.folder / MOSAIC, parts, layers, crs=crs, tags=tags)
+        crs, scale = src.crs, src.scales[0]
+        shown = default_bands(spectrum_in(src, src.indexes)[0] or [])
+    path = write_vrt(making.folder / MOSAIC, parts, layers, crs=crs, tags=tags)
+    if shown is not None:
+        with appearing(path.with_suffix(".qml")) as part:
+            part.write_text(qgis_style(path, shown, scale), encoding="utf-8")
+    return path
 
 
 def _layer(src: Any, band: int, count: int) -> Layer:
@@ -78,7 +90,10 @@ def remove(making: Making, ids: Sequence[str]) -> None:
     for id in ids:
         main = making.folder / id / f"{id}.tif"
         beside = (main.with_suffix(ending) for ending in (".qml", ".png", ".json"))
-        for path in (main, *sibling_paths(main).values(), *beside):
+        for path in (main, *sibling_paths(main).values()):
+            path.unlink(missing_ok=True)
+            remove_sidecars(path)
+        for path in beside:
             path.unlink(missing_ok=True)
         if main.parent.is_dir() and not any(main.parent.iterdir()):
             main.parent.rmdir()

@@ -14,8 +14,9 @@ from hsi_xr.raster.labels import domains_of, is_product
 from hsi_xr.raster.ledger import Ledger
 from hsi_xr.raster.remote import reaching
 from hsi_xr.raster.run import File, Run, discard
-from hsi_xr.raster.sending import send, style_of
+from hsi_xr.raster.sending import send
 from hsi_xr.raster.source import open_scene
+from hsi_xr.raster.style import qgis_style
 
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
 """What GDAL would still read beside a file that is not the one they were made for."""
@@ -41,6 +42,7 @@ def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
             _check(run, file, whole, ledger)
             for path in (whole, *run.format.beside(whole).values()):
                 _sync_all(path)
+    _lay_style(run, finished)
     if run.remote is not None:
         send(run, finished)
         if overwrite:
@@ -54,9 +56,19 @@ def publish(run: Run, ledger: Ledger, *, overwrite: bool) -> None:
             _replace(run, finished / file.path.name, file.path)
         if overwrite:
             _remove_stale(run)
-        _put_style(run)
+        if run.style is not None:
+            (finished / run.style.name).replace(run.style)
         sync(main.path.parent)
         discard(run)
+
+
+def _lay_style(run: Run, finished: Path) -> None:
+    main = run.images[0]
+    if run.style is None or main.shown is None:
+        return
+    with writing(main.path):
+        style = qgis_style(finished / main.path.name, main.shown, main.storage.scale)
+        (finished / run.style.name).write_text(style, encoding="utf-8")
 
 
 def _check(run: Run, file: File, whole: Path, ledger: Ledger) -> None:
@@ -102,7 +114,7 @@ def _replace(run: Run, whole: Path, path: Path) -> None:
     """Give a finished file its name; what is there is moved away first unless one step does it."""
     beside = run.format.beside(whole)
     if not beside and not path.is_dir():
-        _remove_sidecars(path)
+        remove_sidecars(path)
         whole.replace(path)
         return
     aside = run.folder / "replaced"
@@ -120,11 +132,6 @@ def _replace(run: Run, whole: Path, path: Path) -> None:
         raise
 
 
-def _put_style(run: Run) -> None:
-    if run.style is not None:
-        style_of(run).replace(run.style)
-
-
 def _remove_stale(run: Run) -> None:
     """What the cube that was replaced had beside it, and this one has not."""
     if run.format.TOGETHER:
@@ -134,7 +141,7 @@ def _remove_stale(run: Run) -> None:
         run.final(main.style).unlink(missing_ok=True)
     for variable, path in sibling_paths(run.final(main.path)).items():
         if variable not in {image.name for image in run.images} and _holds(path, variable):
-            _remove_sidecars(path)
+            remove_sidecars(path)
             for each in (path, *run.format.beside(path).values()):
                 each.unlink(missing_ok=True)
 
@@ -151,6 +158,7 @@ def _holds(path: Path, variable: str) -> bool:
         return False
 
 
-def _remove_sidecars(path: Path) -> None:
+def remove_sidecars(path: Path) -> None:
+    """What GDAL, and whoever looked at a raster with it, has left beside that."""
     for ending in _SIDECARS:
         path.with_name(path.name + ending).unlink(missing_ok=True)

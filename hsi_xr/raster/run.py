@@ -133,6 +133,7 @@ def _check_names(run: Run, *, overwrite: bool, resume: bool) -> None:
     others += [path for file in run.files for path in run.format.beside(file.path).values()]
     if run.style is not None:
         others.append(run.style)
+        _refuse_sharing_style(run)
     left = others if resume and ledger_of(main).exists() else []
     for each in [main, *others]:
         path = run.final(each)
@@ -145,6 +146,16 @@ def _check_names(run: Run, *, overwrite: bool, resume: bool) -> None:
         if path.exists() and not overwrite and each not in left:
             raise DestinationExists(
                 f"{str(path)!r} exists; choose another name, or set overwrite to replace it"
+            )
+
+
+def _refuse_sharing_style(run: Run) -> None:
+    """QGIS takes one style for all rasters of a name, whatever their bands are."""
+    for path, laid_out in formats.namesakes(run.final(run.images[0].path)).items():
+        if not laid_out.TOGETHER and path.exists():
+            raise DestinationExists(
+                f"{path.name!r} is there already, and QGIS would show it in the style of this one; "
+                "choose another name"
             )
 
 

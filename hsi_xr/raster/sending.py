@@ -6,16 +6,7 @@ from hsi_xr.errors import Incomplete
 from hsi_xr.raster.remote import failures
 from hsi_xr.raster.run import Run
 from hsi_xr.raster.store import metadata_of
-from hsi_xr.raster.style import qgis_style
 from hsi_xr.raster.upload import place
-
-
-def style_of(run: Run) -> Path:
-    """The style of the main file, under a passing name."""
-    assert run.style is not None and run.images[0].shown is not None
-    part = run.folder / run.style.name
-    part.write_text(qgis_style(run.images[0].shown), encoding="utf-8")
-    return part
 
 
 def send(run: Run, finished: Path) -> None:
@@ -25,7 +16,7 @@ def send(run: Run, finished: Path) -> None:
         Incomplete: It has not taken them.
     """
     assert run.remote is not None
-    files = [] if run.style is None else [style_of(run)]
+    files = [] if run.style is None else [finished / run.style.name]
     for file in reversed(run.files):
         whole = finished / file.path.name
         files += [*run.format.beside(whole).values(), *_parts(whole)]

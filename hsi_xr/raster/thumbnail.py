@@ -2,28 +2,22 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.raster import labels, wavelengths
+from hsi_xr.raster.natural_colour import SHARE, SIDE, small, white
 from hsi_xr.raster.product import Product
 from hsi_xr.raster.source import open_raster, open_scene
 from hsi_xr.raster.upload import appearing
 
-if TYPE_CHECKING:
-    from rasterio import DatasetReader
-
-SIDE = 256
-"""Pixels of the longer side, at most."""
 TITLE = "Estimated spectra in natural colour"
 _ABOUT = (
     "Bands {red:g}, {green:g} and {blue:g} nm of the estimate, bright up to their {share}th "
     "percentile; made of the model's estimate, not a photograph"
 )
-_SHARE = 98
-"""Per cent of the numbers that are not cut: a few roofs must not darken a scene."""
 _RUN = "hsi_xr_run"
 
 
@@ -46,7 +40,7 @@ def thumbnail(path: Path) -> Path | None:
     colours = dict(zip(("red", "green", "blue"), (centres[band - 1] for band in shown)))
     told = {
         "Title": TITLE,
-        "Description": _ABOUT.format(**colours, share=_SHARE),
+        "Description": _ABOUT.format(**colours, share=SHARE),
         _RUN: _run(product),
     }
     return _save(picture, path.with_suffix(".png"), told)
@@ -71,24 +65,16 @@ def _run(product: Product) -> str:
 
 def _natural_colour(product: Product, bands: tuple[int, int, int]) -> NDArray[Any] | None:
     """(4, rows, columns) uint8: red, green, blue as sRGB, and where there is data."""
-    stored = _of_store(product, bands) if product.is_shared else _of_raster(product.path, bands)
-    valid = ~np.asarray(np.ma.getmaskarray(stored).any(axis=0))
-    if not valid.any():
+    stored = _of_store(product, bands) if product.is_shared else small(product.path, bands)
+    brightest = white(stored)
+    if brightest is None:
         return None
-    numbers = stored.filled(0).astype("float32") * product.scale
-    brightest = max(float(np.percentile(numbers[:, valid], _SHARE)), 1e-6)
-    linear = (numbers / brightest).clip(0, 1)
+    valid = ~np.asarray(np.ma.getmaskarray(stored).any(axis=0))
+    linear = (stored.filled(0).astype("float32") / brightest).clip(0, 1)
     coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     picture = np.rint(255 * np.concatenate([coded, valid[None]])).astype("uint8")
     picture[:3, ~valid] = 0
     return picture
-
-
-def _of_raster(path: Path, bands: tuple[int, int, int]) -> "np.ma.MaskedArray[Any, Any]":
-    with open_raster(str(path)) as src:
-        read = {"indexes": list(bands), "out_shape": (3, *_small(src))}
-        found: np.ma.MaskedArray[Any, Any] = src.read(**read, masked=True, resampling=_average())
-    return found
 
 
 def _of_store(product: Product, bands: tuple[int, int, int]) -> "np.ma.MaskedArray[Any, Any]":
@@ -109,18 +95,6 @@ def _of_store(product: Product, bands: tuple[int, int, int]) -> "np.ma.MaskedArr
                 np.ma.stack([numbers[..., e : e + side].mean(axis=(1, 2)) for e in edges], axis=1)
             )
     return np.ma.stack(lines, axis=1)
-
-
-def _small(src: "DatasetReader") -> tuple[int, int]:
-    share = min(1.0, SIDE / max(src.shape))
-    rows, columns = (max(1, round(length * share)) for length in src.shape)
-    return rows, columns
-
-
-def _average() -> Any:
-    from rasterio.enums import Resampling
-
-    return Resampling.average
 
 
 def _save(picture: NDArray[Any], path: Path, told: dict[str, str]) -> Path:

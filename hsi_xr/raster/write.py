@@ -89,7 +89,8 @@ def write(
         The path of the main file, or its URL.
 
     Raises:
-        DestinationExists: Something is there and `overwrite` is not set.
+        DestinationExists: Something is there and `overwrite` is not set; or another .tif or .img of
+            the same name is, which QGIS would show in the style of this one.
         DestinationUnwritable: The folder is missing or read-only, or the disk is full; there is no
             such bucket, or no right to write and delete there.
         Incomplete: Object storage has not taken the product, after several tries; what was

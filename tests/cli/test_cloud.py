@@ -54,9 +54,12 @@ def test_from_a_bucket_into_a_bucket(told, scene, tmp_path):
     again = hsi_xr(told, *words, f"{ROOT}/scene.tif", f"{ROOT}/cube.tif")
     assert (again.returncode, again.stdout) == (2, "")
     assert "exists" in again.stderr and "--overwrite" in again.stderr
-    store_of = hsi_xr(told, *words, scene, f"{ROOT}/cube.zarr", "--overwrite")
+    shared = hsi_xr(told, *words, scene, f"{ROOT}/cube.zarr", "--overwrite")
+    assert (shared.returncode, shared.stdout) == (2, "")
+    assert "would share 'cube.json'" in shared.stderr
+    store_of = hsi_xr(told, *words, scene, f"{ROOT}/other.zarr")
     assert store_of.returncode == 0, store_of.stderr
-    about = json.loads(hsi_xr(told, "info", f"{ROOT}/cube.zarr").stdout)
+    about = json.loads(hsi_xr(told, "info", f"{ROOT}/other.zarr").stdout)
     assert about["count"] == 31
 
 

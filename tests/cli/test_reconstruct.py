@@ -12,6 +12,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 
 import hsi_xr
@@ -290,10 +291,32 @@ def test_an_item_that_stays_is_named_as_stale(reconstruct, scene, out):
     assert "cube.json is not touched" in result.stderr
 
 
-def test_the_scene_is_never_its_own_destination(reconstruct, scene):
+@pytest.mark.parametrize("suffix", [".tif", ".img", ".zarr"])
+def test_the_scene_is_never_its_own_destination(reconstruct, scene, suffix):
     before = scene.read_bytes()
-    refused(reconstruct("-q", scene, scene, "--overwrite"), 2, "the file that is read")
+    result = reconstruct("-q", scene, scene.with_suffix(suffix), "--overwrite")
+    refused(result, 2, "the file that is read")
     assert scene.read_bytes() == before
+    assert names(scene.parent) == {scene.name}
+
+
+def test_a_scene_is_not_replaced_by_the_preview_of_its_cube(reconstruct, scene, out):
+    picture = out / "scene.png"
+    rasterio.shutil.copy(scene, picture, driver="PNG", WORLDFILE="YES")
+    before = picture.read_bytes()
+    result = reconstruct(picture, out / "scene.tif", *TAKEN, "--overwrite")
+    refused(result, 2, "Give DST another name")
+    assert picture.read_bytes() == before
+
+
+def test_products_of_one_name_do_not_share_an_item(reconstruct, scene, out):
+    reconstruct(scene, out / "cube.tif", *TAKEN)
+    before = (out / "cube.json").read_bytes()
+    for name in ("cube.zarr", "cube.img"):
+        refused(reconstruct(scene, out / name, *TAKEN, "--overwrite"), 2, "'cube.tif'")
+    assert names(out) == BESIDE
+    assert (out / "cube.json").read_bytes() == before
+    assert reconstruct(scene, out / "cube.zarr", "--no-stac").exit_code == 0
 
 
 def test_a_folder_that_is_not_there_is_named(reconstruct, scene, out):

@@ -1,5 +1,7 @@
 """Tiles of one mosaic against the scene that they were cut from."""
 
+import re
+
 import numpy as np
 import pytest
 import rasterio
@@ -163,4 +165,9 @@ def test_a_mosaic_opens_as_one_cube_with_its_wavelengths(tiles, instant):
     part = hsi_xr.open(tiles.parent / "out/tile_1_2/tile_1_2.tif").values
     np.testing.assert_array_equal(cube[:, 47:, 131:], part)
     moved = (tiles.parent / "out").rename(tiles.parent / "elsewhere")
-    np.testing.assert_array_equal(hsi_xr.open(moved / "mosaic.vrt")[:, 47:, 131:], part)
+    cube = hsi_xr.open(moved / "mosaic.vrt")
+    np.testing.assert_array_equal(cube[:, 47:, 131:], part)
+    style = (moved / "mosaic.qml").read_text()
+    assert 'redBand="26" greenBand="16" blueBand="6"' in style
+    (white,) = set(re.findall("<maxValue>(.*)</maxValue>", style))
+    assert 0.95 < float((cube[[25, 15, 5]] <= float(white)).mean()) < 1

@@ -276,17 +276,6 @@ def test_rioxarray_reads_the_product(cube, tmp_path):
     assert read.rio.transform() == transform_of(given)
 
 
-@pytest.mark.skipif(shutil.which("gdalinfo") is None, reason="gdalinfo is not installed")
-def test_gdalinfo_tells_the_labels(cube, tmp_path):
-    hsi_xr.write(cube(), tmp_path / "cube.tif")
-    command = ["gdalinfo", "-json", "-mdd", "all", tmp_path / "cube.tif"]
-    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    assert told["metadata"]["HSI_XR"]["MODEL"] == "r2h_base"
-    assert told["metadata"]["ENVI"]["wavelength_units"] == "Nanometers"
-    assert told["bands"][0]["metadata"]["IMAGERY"]["CENTRAL_WAVELENGTH_UM"] == "0.4"
-    assert told["bands"][0]["description"] == "400 nm"
-
-
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
 def test_overviews_are_means_of_the_valid_pixels(cube, tmp_path, dtype):
     given = cube(700, 1100, 3)
@@ -483,6 +472,19 @@ def test_a_style_that_is_there_is_not_replaced_unless_that_was_asked_for(cube, t
     assert "<qgis" in style.read_text()
     hsi_xr.write(cube(120, 80, 2), tmp_path / "cube.tif", overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["cube.tif"]
+
+
+@pytest.mark.parametrize("name", ["cube.img", "cube.tiff"])
+def test_what_would_be_shown_in_the_style_of_another_is_refused(cube, tmp_path, name):
+    """QGIS takes `cube.qml` for all rasters called cube, whoever made them, of whatever bands."""
+    calls = []
+    (tmp_path / "cube.tif").write_text("mine")
+    with pytest.raises(DestinationExists, match=r"'cube\.tif'.*choose another name"):
+        hsi_xr.write(counted(cube(chunks={}), calls), tmp_path / name, overwrite=True)
+    assert not calls
+    assert [path.name for path in tmp_path.iterdir()] == ["cube.tif"]
+    hsi_xr.write(cube(120, 80, 2), tmp_path / name)  # of two bands there are no colours
+    hsi_xr.write(cube(120, 80), tmp_path / "cube.zarr")  # nor a style of a store
 
 
 def test_a_style_is_replaced_after_its_cube(cube, tmp_path, monkeypatch):

@@ -94,6 +94,12 @@ def chosen(path: str | os.PathLike[str], name: str | None) -> str:
     return name
 
 
+def namesakes(path: Path) -> dict[Path, Format]:
+    """Where cubes of other formats would be that share name and folder, and so what lies beside."""
+    found = {path.with_suffix(end): each for each in map(by_name, names()) for end in each.SUFFIXES}
+    return {other: each for other, each in found.items() if other.suffix != path.suffix.lower()}
+
+
 def of_driver(driver: str) -> Format | None:
     """The format that files opened by a driver are of, if it is one of these."""
     formats = map(by_name, names())
