@@ -64,7 +64,7 @@ def _permitted() -> Iterator[None]:
         yield
     except PermissionError as error:
         raise UnreadableFile(
-            f"{error.filename!r} may not be looked at ({error.strerror}); run this as somebody who may"
+            f"{error.filename!r} may not be read ({error.strerror}); run this as somebody who may"
         ) from error
 
 
