@@ -95,7 +95,12 @@ def _are_same_bytes(item: Document, what: str, asset: Json, file: Path, seen: In
     if known is None:
         seen.unseen.add(f"the checksum {short(told)} of {file.name}, whose algorithm is not known")
         return False
-    is_same = multihash(file, known) == told
+    try:
+        is_same = multihash(file, known) == told
+    except PermissionError as error:
+        text = f"{what} may not be read ({error.strerror})"
+        seen.tell(item.path, Fault(text, "run this as somebody who may"))
+        return False
     if not is_same:
         text = f"{what} has other bytes than those that the item was written of (file:checksum)"
         seen.tell(item.path, Fault(text, ANEW))

@@ -1,11 +1,12 @@
 """Files, items, collections and folders of them: what is wrong."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
-from hsi_xr.raster.remote import file_of, reaching, without_query
+from hsi_xr.raster.remote import file_of, is_remote, reaching, without_query
 from hsi_xr.raster.store import driver_of
 from hsi_xr.stac.collections import check_collection
 from hsi_xr.stac.document import Document, exists
@@ -39,21 +40,32 @@ def validate(
         What was found, in `findings`; none where all is right.
 
     Raises:
-        UnreadableFile: There is no such file.
+        UnreadableFile: There is no such file, or it may not be read.
         UsageError: It is a folder of a web server, `schemas` holds none, or what reads or reaches
             the file is not installed.
     """
     seen = Inspection(Path(schemas) if schemas is not None else None, report)
     place = file_of(path)
-    with reaching(without_query(str(place)), "look at"):
+    name = without_query(str(place))
+    with reaching(name, "look at") if is_remote(name) else _permitted():
         is_folder = driver_of(str(place)) is None and _is_folder(place)
         if not exists(place):
-            raise UnreadableFile(f"{without_query(str(place))!r} does not exist; check the path")
+            raise UnreadableFile(f"{name!r} does not exist; check the path")
         if is_folder:
             _check_folder(place, seen)
         else:
             _check_file(place, seen)
     return seen
+
+
+@contextmanager
+def _permitted() -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise UnreadableFile(
+            f"{error.filename!r} may not be read ({error.strerror}); run this as somebody who may"
+        ) from error
 
 
 def _is_folder(place: Path) -> bool:

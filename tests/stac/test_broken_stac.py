@@ -56,7 +56,7 @@ def replaced(value, place, new):
 )
 @given(data=st.data())
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_nothing_in_a_json_stops_the_inspection(cubes, name, data):
     (path,) = cubes.glob(name)

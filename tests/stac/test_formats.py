@@ -150,8 +150,8 @@ def test_a_range_of_times_is_that_of_the_item_in_every_format(made, tmp_path):
         assert found == [None, start, end]
         save(hsi_xr.describe(path).to_dict(include_self_link=False), path.with_suffix(".json"))
         assert wrong(path.with_suffix(".json")) == []
-        item = json.loads(path.with_suffix(".json").read_text())
-        item["properties"]["end_datetime"] = "2026-05-04T09:30:00Z"
-        path.with_suffix(".json").write_text(json.dumps(item))
-        assert any("before it begins" in line for line in wrong(path.with_suffix(".json")))
+    item = json.loads(path.with_suffix(".json").read_text())
+    item["properties"]["end_datetime"] = "2026-05-04T09:30:00Z"
+    path.with_suffix(".json").write_text(json.dumps(item))
+    assert any("before it begins" in line for line in wrong(path.with_suffix(".json")))
     np.testing.assert_array_equal(hsi_xr.open(path), cube)
