@@ -11,6 +11,7 @@ from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.raster import formats
 from hsi_xr.raster.cog import is_cog
 from hsi_xr.raster.image import PLAIN, sibling_paths
+from hsi_xr.raster.labels import is_product
 from hsi_xr.raster.product import Product
 from hsi_xr.raster.source import Scene, open_scene
 from hsi_xr.raster.store import driver_of
@@ -43,6 +44,15 @@ def variables_of(path: Path) -> list[str | None]:
     with open_scene(str(path)) as src:
         ours = {"reflectance", *sibling_paths(path)}
         return [name for name in src.variables if name in ours] or [None]
+
+
+def is_of_others(path: Path) -> bool:
+    """Whether it is a raster that does not say that it was made here."""
+    try:
+        with open_scene(str(path)) as src:
+            return not is_product(src.tags(ns="HSI_XR"))
+    except InvalidData:
+        return False  # what it is cannot be told, since it is damaged
 
 
 def wrong_with(path: Path, variable: str | None = None, *, pixels: bool = True) -> Iterator[Fault]:

@@ -14,7 +14,7 @@ from hsi_xr.stac.folders import files_in
 from hsi_xr.stac.inspection import Fault, Finding, Inspection, fault_of
 from hsi_xr.stac.items import check_item
 from hsi_xr.stac.objects import check_object, read
-from hsi_xr.stac.products import RASTERS, variables_of, wrong_with
+from hsi_xr.stac.products import RASTERS, is_of_others, variables_of, wrong_with
 
 
 def validate(
@@ -93,18 +93,25 @@ def _check_folder(folder: Path, seen: Inspection) -> None:
     for path in sorted(stac, key=lambda each: kinds[each] != "Collection"):
         if seen.is_new(path):
             _check_file(path, seen)
-    products = [path for path in files if path.suffix.lower() in RASTERS]
-    for path in products:
-        if ".part." in path.name:
-            repair = "resume that (`--resume`), or remove it"
-            seen.tell(path, Fault("it is left from a run that did not end", repair))
-        elif seen.is_new(path):
-            if stac:
-                repair = "describe it (`hsi_xr.describe`), or move it elsewhere"
-                seen.tell(path, Fault("no item in this folder describes it", repair))
-            _check_product(path, seen)
-    if not stac and not products:
+    for path in files:
+        if path.suffix.lower() in RASTERS and seen.is_new(path):
+            _check_left_over(path, seen, described=bool(stac))
+    if not seen.looked and not seen.findings:
         seen.tell(folder, Fault("it holds no product and no STAC item", "give another folder"))
+
+
+def _check_left_over(path: Path, seen: Inspection, *, described: bool) -> None:
+    """A raster that no item has led to, in a folder whose products are described or are not."""
+    if ".part." in path.name:
+        repair = "resume that (`--resume`), or remove it"
+        seen.tell(path, Fault("it is left from a run that did not end", repair))
+    elif is_of_others(path):
+        seen.unseen.add(f"{without_query(str(path))}, which hsi_xr did not make")
+    else:
+        if described:
+            repair = "describe it (`hsi_xr.describe`), or move it elsewhere"
+            seen.tell(path, Fault("no item in this folder describes it", repair))
+        _check_product(path, seen)
 
 
 def _kind(path: Path, seen: Inspection) -> str | None:

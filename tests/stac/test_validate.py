@@ -140,10 +140,6 @@ def test_the_layout_is_asked_of_the_file(made, tmp_path):
     assert any("cloud-optimised" in line for line in wrong(tmp_path / "True.tif"))
 
 
-def test_pictures_are_no_products(made):
-    assert any("does not say that hsi_xr made it" in line for line in wrong(made / "tiles"))
-
-
 def reflectance(item: dict) -> dict:
     return item["assets"]["reflectance"]
 
@@ -227,6 +223,18 @@ def test_what_is_left_over_is_told_of(cubes):
     told = "\n".join(wrong(cubes))
     assert "more.tif: no item in this folder describes it" in told
     assert f"{NAME}.part.tif: it is left from a run" in told
+
+
+def test_pictures_beside_products_are_no_products(cubes):
+    """Nobody need move the scene elsewhere to have a cube that is in order."""
+    shutil.copytree(cubes.parent / "tiles", cubes / "tiles")
+    found = hsi_xr.validate(cubes)
+    assert found.findings == []
+    assert f"{cubes / 'tiles' / NAME}.tif, which hsi_xr did not make" in found.unseen
+    (alone,) = wrong(cubes / "tiles")
+    assert "it holds no product and no STAC item" in alone
+    (asked,) = wrong(cubes / "tiles" / f"{NAME}.tif")
+    assert "does not say that hsi_xr made it" in asked
 
 
 def test_a_json_that_is_none_is_told_of(cubes):
