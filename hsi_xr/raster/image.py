@@ -146,7 +146,9 @@ def images_of(
                 f"{other!r} has {dict(array.sizes)} pixels, {name!r} {dict(arrays[name].sizes)}; "
                 "all must be of one size, which is not zero"
             )
-    crs = crs_of(obj)
+    crs, transform = crs_of(obj), transform_of(obj)
+    if crs is None and transform is not None and transform.is_identity:
+        transform = None  # numbers of pixels are no place
     attrs = {**arrays[name].attrs, **obj.attrs, "hsi_xr_georeferenced": "yes" if crs else "no"}
     return [
         Image(
@@ -154,7 +156,7 @@ def images_of(
             name=variable,
             path=sibling_paths(path)[variable] if at and not together else path,
             storage=Storage.of(variable, dtype, scale),
-            transform=transform_of(obj),
+            transform=transform,
             crs=crs,
             attrs=attrs,
         )

@@ -19,6 +19,7 @@ import xarray as xr
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
 from rio_cogeo.cogeo import cog_validate
 
 import hsi_xr
@@ -350,6 +351,15 @@ def test_values_that_steps_cannot_hold_are_reported_and_kept_as_floats(cube, tmp
     hsi_xr.write(given, tmp_path / "floats.tif", dtype="float32")
     with rasterio.open(tmp_path / "floats.tif") as file:
         assert file.read(window=((0, 1), (0, 1)))[:2].ravel().tolist() == [4.0, np.inf]
+
+
+@pytest.mark.parametrize("name", ["cube.tif", "cube.img"])
+def test_a_place_that_nobody_told_is_not_invented(cube, tmp_path, name):
+    """QGIS would take rows that run north from 0 by 1 for a place, and show them upside down."""
+    given = cube(crs=None, transform=Affine.identity())
+    with pytest.warns(NotGeoreferencedWarning), rasterio.open(hsi_xr.write(given, tmp_path / name)):
+        pass
+    assert transform_of(hsi_xr.open(tmp_path / name)) == Affine.identity()
 
 
 def test_creation_options_are_followed_where_they_are_free(cube, tmp_path):
