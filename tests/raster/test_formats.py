@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import warnings
+from datetime import datetime
 from itertools import product as pairs
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -234,6 +235,19 @@ def test_chunks_of_the_cube_do_not_change_the_files(cube, tmp_path, name):
     for file in one:
         if Path(file).suffix != ".tif" and Path(file).name not in timed:
             assert one[file] == other[file] or "residual" in file
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_at_a_given_time_of_writing_the_files_are_the_same(cube, tmp_path, name, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1780000000")
+    given = full(cube(90, 70))
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        folder.mkdir()
+        hsi_xr.write(given, named(folder, name), format=name)
+    one, other = contents(tmp_path / "one"), contents(tmp_path / "other")
+    assert one == other
+    assert any(b"2026" in content for content in one.values())
+    assert not any(f"{datetime.now():%Y-%m-%dT}".encode() in each for each in one.values())
 
 
 def contents(folder: Path) -> dict[str, bytes]:
