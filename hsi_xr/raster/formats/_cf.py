@@ -158,7 +158,7 @@ def _variable(draft: Draft, block: Shape, scale_type: type) -> xr.Variable:
     image = draft.image
     dims, storage = image.array.dims, image.storage
     numbers = dask.array.from_array(
-        _Numbers(draft), chunks=block.along(dims), name=f"draft-{draft.path}", asarray=False
+        _Numbers(draft), chunks=block.along(dims), name=f"draft-{image.name}", asarray=False
     )
     attrs: dict[str, Any] = {
         str(key): _storable(value)
