@@ -108,6 +108,10 @@ class StoredArray:
         return (ColorInterp.undefined,) * self.count
 
     @property
+    def gcps(self) -> tuple[list[Any], None]:
+        return [], None
+
+    @property
     def subdatasets(self) -> list[str]:
         return []
 

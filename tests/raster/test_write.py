@@ -678,6 +678,14 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(cube, tmp_path, share):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_disk_that_is_too_small_is_found_out_before_any_work(tmp_path):
+    data = dask.array.zeros((2, 10**7, 10**7), chunks=(2, 10**6, 10**6))
+    whole = xr.DataArray(data, dims=("band", "y", "x"), name="reflectance")
+    with pytest.raises(DestinationUnwritable, match=r"400000\.0 GB do not fit"):
+        hsi_xr.write(whole, tmp_path / "cube.tif")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_real_scenes_come_back(real_scenes, tmp_path):
     for at, path in enumerate(real_scenes):
         scene = hsi_xr.open(path)
