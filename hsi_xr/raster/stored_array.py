@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.raster import labels, place, wavelengths
+from hsi_xr.raster.remote import failures
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -149,7 +150,7 @@ class StoredArray:
         part = self._array.isel(y=rows, x=columns)
         try:
             numbers = part.to_numpy()
-        except (OSError, ValueError, RuntimeError) as error:
+        except (*failures(), ValueError, RuntimeError) as error:
             raise UnreadableFile(f"{self.name!r} is damaged ({error})") from error
         bands = numbers if numbers.ndim == 3 else numbers[None]
         if indexes is None or indexes == [*self.indexes]:
@@ -169,10 +170,17 @@ class StoredArray:
 
     def _lengths(self, name: str) -> list[float | None]:
         """A coordinate of the bands in nm, None where it is not told or has no unit."""
-        coordinate = self._array.coords.get(name)
-        unit = "" if coordinate is None else str(coordinate.attrs.get("units", ""))
-        nm = wavelengths.nm_per_unit(unit)
-        if coordinate is None or coordinate.dims != ("band",) or nm is None:
-            return [None] * self.count
-        values = [float(value) * nm for value in coordinate.values]
-        return [value if math.isfinite(value) else None for value in values]
+        return self._spectrum.get(name, [None] * self.count)
+
+    @cached_property
+    def _spectrum(self) -> dict[str, list[float | None]]:
+        """Every band asks for it, and each reading of a store elsewhere is a request."""
+        found = {}
+        for name in ("wavelength", "fwhm"):
+            coordinate = self._array.coords.get(name)
+            unit = "" if coordinate is None else str(coordinate.attrs.get("units", ""))
+            nm = wavelengths.nm_per_unit(unit)
+            if coordinate is not None and coordinate.dims == ("band",) and nm is not None:
+                values = [float(value) * nm for value in coordinate.values]
+                found[name] = [value if math.isfinite(value) else None for value in values]
+        return found

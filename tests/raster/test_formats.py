@@ -33,6 +33,8 @@ from hsi_xr.errors import (
 )
 from hsi_xr.raster import formats
 from hsi_xr.raster.place import coordinates, crs_of, transform_of
+from hsi_xr.raster.stored_array import StoredArray
+from hsi_xr.raster.wavelengths import spectrum_in
 from tests.memory import needs_proc, peak
 from tests.stac_validation import SCHEMAS, validate
 
@@ -511,6 +513,20 @@ def test_odc_stac_loads_bands_by_wavelength_from_an_item(cube, tmp_path, name, r
         numbers = array.isel(time=0).values
         found = np.where(numbers == array.nodata, np.nan, numbers * np.float32(1e-4))
         np.testing.assert_allclose(found, given.reflectance[at], rtol=0, atol=5.1e-5)
+
+
+def test_the_wavelengths_of_a_store_are_read_once(cube):
+    """Of a store elsewhere each reading is a request."""
+    calls = []
+    given = cube(30, 40, 7)
+    told = given.wavelength.variable.chunk(band=7)
+    counted = told.copy(data=told.data.map_blocks(lambda x: (calls.append(1), x)[1], dtype=float))
+    stored = StoredArray("Zarr", given.assign_coords(wavelength=counted), "reflectance")
+    calls.clear()
+    centres, _ = spectrum_in(stored, stored.indexes)
+    np.testing.assert_allclose(centres, given.wavelength)
+    assert stored.descriptions[0] == "400 nm"
+    assert len(calls) == 1
 
 
 def test_a_scene_may_be_in_a_store_of_others(cube, tmp_path):
