@@ -134,7 +134,7 @@ def test_the_item_of_an_object_says_what_that_of_a_file_says(bucket, cube, tmp_p
 def test_pictures_are_read_by_any_of_their_names(bucket, save, picture, monkeypatch):
     pixels = picture(700, 317)
     path = save(pixels, tiled=True, blockxsize=128, blockysize=128)
-    bucket.put_file(str(path), f"{BUCKET}/a/scene.tif")
+    bucket.put_file(str(path), f"{BUCKET}/a/scene.tif", ACL="public-read")
     expected = hsi_xr.open(path)
     signed = bucket.sign(f"{BUCKET}/a/scene.tif")
     assert "Signature=" in signed
