@@ -148,9 +148,10 @@ class StoredArray:
         """Numbers as they are stored, (bands, rows, columns), of a window within the array."""
         rows, columns = window.toslices() if window is not None else (slice(None), slice(None))
         part = self._array.isel(y=rows, x=columns)
+        wrong: tuple[type[Exception], ...] = (*failures(), ValueError, RuntimeError)
         try:
             numbers = part.to_numpy()
-        except (*failures(), ValueError, RuntimeError) as error:
+        except wrong as error:
             raise UnreadableFile(f"{self.name!r} is damaged ({error})") from error
         bands = numbers if numbers.ndim == 3 else numbers[None]
         if indexes is None or indexes == [*self.indexes]:

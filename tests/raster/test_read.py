@@ -331,7 +331,7 @@ def test_what_points_alone_place_must_be_warped_first(save, picture):
         warnings.simplefilter("ignore")
         with rasterio.open(path, "r+") as file:
             file.gcps = [GroundControlPoint(*corner) for corner in corners], CRS.from_epsg(32633)
-    with pytest.raises(NotGeoreferenced, match="4 ground control points.*gdalwarp"):
+    with pytest.raises(NotGeoreferenced, match=r"4 ground control points.*gdalwarp"):
         hsi_xr.reconstruct(path, "root-polynomial")
 
 
