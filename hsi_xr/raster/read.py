@@ -209,4 +209,7 @@ def _described(array: xr.DataArray, src: Scene, source: Source) -> xr.DataArray:
     }
     if scaled or product:
         array.encoding["radiometry"] = "reflectance"
+    points, _ = src.gcps
+    if points:
+        array.encoding["gcps"] = len(points)
     return array

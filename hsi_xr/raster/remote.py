@@ -115,9 +115,10 @@ def reaching(path: str | Path, trying: str) -> Iterator[None]:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """What stores raise: s3fs passes on those of botocore that resemble no builtin."""
-    botocore = sys.modules.get("botocore.exceptions")
-    return (OSError,) if botocore is None else (OSError, botocore.BotoCoreError)
+    """What stores raise: fsspec passes on what resembles no builtin."""
+    foreign = (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError"))
+    loaded = [(sys.modules.get(module), name) for module, name in foreign]
+    return OSError, *(getattr(module, name) for module, name in loaded if module is not None)
 
 
 def _repair(error: Exception) -> str:

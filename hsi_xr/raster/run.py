@@ -1,5 +1,6 @@
 """One call of `write`: what it has to do, whether it may, and where it stands."""
 
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -126,6 +127,22 @@ def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
             f"cannot write into {str(folder)!r} ({error.strerror}); "
             + ("choose another folder" if folder.is_dir() else "create the folder first")
         ) from error
+    _check_room(run)
+
+
+def _check_room(run: Run) -> None:
+    """What is computed waits uncompressed, and what an earlier run has left makes way for it."""
+    folder = run.images[0].path.parent
+    sizes = (i.count * math.prod(i.shape) * np.dtype(i.storage.dtype).itemsize for i in run.images)
+    needed = sum(sizes)
+    left = sum(each.path.stat().st_size for each in run.drafts if each.path.exists())
+    free = shutil.disk_usage(folder).free + left
+    if needed > free:
+        raise DestinationUnwritable(
+            f"what is computed waits uncompressed in {str(folder)!r}, where {needed / 1e9:.1f} GB "
+            f"do not fit ({free / 1e9:.1f} GB are free); make room, or choose another "
+            + ("folder" if run.remote is None else "one by tmp= (--tmp)")
+        )
 
 
 def _check_names(run: Run, *, overwrite: bool, resume: bool) -> None:

@@ -63,11 +63,7 @@ def as_scene(
     crs, transform = crs_of(chosen), transform_of(chosen)
     georeferenced = crs is not None and transform is not None
     if not (georeferenced or allow_ungeoreferenced):
-        missing = "coordinate reference system" if crs is None else "transform"
-        raise NotGeoreferenced(
-            f"the scene has no {missing}; assign it, e.g. `scene.rio.write_crs('EPSG:32633')`, or "
-            "pass allow_ungeoreferenced=True (--allow-ungeoreferenced)"
-        )
+        raise NotGeoreferenced(_what_is_missing(chosen))
     return Scene(
         rgb=chosen,
         file=file,
@@ -81,6 +77,20 @@ def as_scene(
         georeferenced=georeferenced,
         lazy=chosen.chunks is not None,
         source=os.path.basename(without_query(str(chosen.encoding.get("source", "")))),
+    )
+
+
+def _what_is_missing(array: xr.DataArray) -> str:
+    if points := array.encoding.get("gcps"):
+        return (
+            f"the scene is placed by {points} ground control points, not by a grid; warp it first, "
+            "e.g. `gdalwarp scene.tif warped.tif`, or pass allow_ungeoreferenced=True "
+            "(--allow-ungeoreferenced) to leave them away"
+        )
+    missing = "coordinate reference system" if crs_of(array) is None else "transform"
+    return (
+        f"the scene has no {missing}; assign it, e.g. `scene.rio.write_crs('EPSG:32633')`, or "
+        "pass allow_ungeoreferenced=True (--allow-ungeoreferenced)"
     )
 
 
@@ -99,7 +109,12 @@ def _three(obj: Any, choice: Selection | None) -> tuple[xr.DataArray, Source | N
     if (count := array.sizes["band"]) != 3:
         raise BandMismatch(
             f"reconstruction reads exactly red, green, blue; this scene has {count} "
-            f"band{'s' if count != 1 else ''}. Choose three, e.g. rgb=(1, 2, 3) (--bands 1,2,3)"
+            f"band{'s' if count != 1 else ''}. "
+            + (
+                "Choose three, e.g. rgb=(1, 2, 3) (--bands 1,2,3)"
+                if count > 3
+                else "Give one in colour"
+            )
         )
     return array, source_of(array)
 

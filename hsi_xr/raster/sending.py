@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from hsi_xr.errors import Incomplete
+from hsi_xr.raster.arriving import arrive
 from hsi_xr.raster.remote import failures
 from hsi_xr.raster.run import Run
 from hsi_xr.raster.store import metadata_of
-from hsi_xr.raster.upload import place
 
 
 def send(run: Run, finished: Path) -> None:
@@ -24,9 +24,8 @@ def send(run: Run, finished: Path) -> None:
     objects = [(file, run.remote / _key(file, finished)) for file in files]
     root = main if files[-1].parent != finished else None  # of a store
     try:
-        replacing = any(there.exists() for _, there in (objects if root is None else objects[-1:]))
         run.sending.touch()
-        place(objects, run.remote / run.folder.name, root=root, replacing=replacing)
+        arrive(objects, run.remote / run.folder.name, root=root)
     except failures() as error:
         raise Incomplete(
             f"{str(main)!r} could not be sent ({error}); all that was computed is kept in "

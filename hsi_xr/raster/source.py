@@ -114,9 +114,7 @@ def open_scene(path: str, variable: str | None = None) -> Scene:
         if is_remote(path):
             reason = str(error).replace(path, without_query(path))
             raise UnreadableFile(
-                f"{without_query(path)!r} cannot be read as a raster ({reason}); check the "
-                "address, and what the server wants to know (AWS_ACCESS_KEY_ID or AWS_PROFILE, "
-                "AWS_ENDPOINT_URL, AWS_NO_SIGN_REQUEST=YES of public data, or a fresh signature)"
+                f"{without_query(path)!r} cannot be read as a raster ({reason}); {_repair(reason)}"
             ) from error
         elsewhere = path.startswith("/vsi") or ":" in path[2:]  # a subdataset
         if not elsewhere and not Path(path).exists():
@@ -125,6 +123,15 @@ def open_scene(path: str, variable: str | None = None) -> Scene:
             f"{path!r} cannot be read as a raster ({error}); "
             "give an image that `rio info` understands, such as a GeoTIFF"
         ) from error
+
+
+def _repair(reason: str) -> str:
+    if "Range downloading not supported" in reason:
+        return "this server sends whole files only; download it, and read it here"
+    return (
+        "check the address, and what the server wants to know (AWS_ACCESS_KEY_ID or AWS_PROFILE, "
+        "AWS_ENDPOINT_URL, AWS_NO_SIGN_REQUEST=YES of public data, or a fresh signature)"
+    )
 
 
 def crs_in(src: Scene) -> "CRS | None":

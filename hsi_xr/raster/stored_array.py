@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.raster import labels, place, wavelengths
+from hsi_xr.raster.remote import failures
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -108,6 +109,10 @@ class StoredArray:
         return (ColorInterp.undefined,) * self.count
 
     @property
+    def gcps(self) -> tuple[list[Any], None]:
+        return [], None
+
+    @property
     def subdatasets(self) -> list[str]:
         return []
 
@@ -143,9 +148,10 @@ class StoredArray:
         """Numbers as they are stored, (bands, rows, columns), of a window within the array."""
         rows, columns = window.toslices() if window is not None else (slice(None), slice(None))
         part = self._array.isel(y=rows, x=columns)
+        wrong: tuple[type[Exception], ...] = (*failures(), ValueError, RuntimeError)
         try:
             numbers = part.to_numpy()
-        except (OSError, ValueError, RuntimeError) as error:
+        except wrong as error:
             raise UnreadableFile(f"{self.name!r} is damaged ({error})") from error
         bands = numbers if numbers.ndim == 3 else numbers[None]
         if indexes is None or indexes == [*self.indexes]:
@@ -165,7 +171,7 @@ class StoredArray:
 
     @cached_property
     def _spectrum(self) -> dict[str, list[float | None]]:
-        """Read once: every band asks for it."""
+        """Every band asks for it, and each reading of a store elsewhere is a request."""
         return {name: self._lengths(name) for name in ("wavelength", "fwhm")}
 
     def _lengths(self, name: str) -> list[float | None]:

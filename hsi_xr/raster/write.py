@@ -78,7 +78,8 @@ def write(
         overwrite: Replace what is there, once the new one is complete; what the old one had
             beside it and the new one has not (deviation, residual, style) is removed.
         resume: Go on where a killed or interrupted run of the same configuration stopped.
-        creation_options: Of GeoTIFFs those of GDAL's driver, e.g. `{"COMPRESS": "DEFLATE"}`; of
+        creation_options: Of GeoTIFFs those of GDAL's driver that change neither pixels nor labels,
+            e.g. `{"COMPRESS": "DEFLATE"}`, and MAX_Z_ERROR, which does so by at most as much; of
             Zarr `CHUNK` and `SHARD` (pixels), of NetCDF `CHUNK` and `ZLEVEL`, of ENVI `INTERLEAVE`.
         progress: Called after each block.
         tmp: Folder where what goes to object storage is put together, and waits to be resumed; by

@@ -142,12 +142,13 @@ def test_the_item_of_an_object_says_what_that_of_a_file_says(bucket, cube, tmp_p
 def test_pictures_are_read_by_any_of_their_names(bucket, save, picture, monkeypatch):
     pixels = picture(700, 317)
     path = save(pixels, tiled=True, blockxsize=128, blockysize=128)
-    bucket.put_file(str(path), f"{BUCKET}/a/scene.tif")
+    bucket.put_file(str(path), f"{BUCKET}/a/scene.tif", ACL="public-read")
     expected = hsi_xr.open(path)
     signed = bucket.sign(f"{BUCKET}/a/scene.tif")
     assert "Signature=" in signed
-    for name in (f"s3://{BUCKET}/a/scene.tif", f"/vsis3/{BUCKET}/a/scene.tif", signed):
-        for href in (name, f"/vsicurl/{name}") if name is signed else (name,):
+    plain = signed.partition("?")[0]
+    for name in (f"s3://{BUCKET}/a/scene.tif", f"/vsis3/{BUCKET}/a/scene.tif", signed, plain):
+        for href in (name, f"/vsicurl/{name}") if name.startswith("http") else (name,):
             found = hsi_xr.open(href, chunks=128)
             xr.testing.assert_equal(found.drop_attrs(), expected.drop_attrs())
             part = found.isel(y=slice(400, 410)).compute()
@@ -269,6 +270,58 @@ def test_a_replacement_that_does_not_arrive_replaces_nothing(losses, bucket, cub
     with pytest.raises(Incomplete):
         hsi_xr.write(full(cube(100, 217)), url, overwrite=True)
     assert contents(bucket) == before
+
+
+@pytest.fixture
+def refusals(bucket, monkeypatch) -> Iterator[list[int]]:
+    """Of copies within the store, from which on (and up to which) none succeeds."""
+    between: list[int] = []
+    copy, done = s3fs.S3FileSystem._cp_file, Counter()
+
+    async def refusing(self, here, there, **options):
+        done["copies"] += 1
+        if between and between[0] <= done["copies"] < between[1]:
+            raise OSError("slow down")
+        return await copy(self, here, there, **options)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_cp_file", refusing)
+    monkeypatch.setattr("hsi_xr.raster.upload._WAITS", ())
+    monkeypatch.setattr("hsi_xr.raster.arriving._AT_ONCE", 1)
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield between
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.parametrize(("name", "objects"), [("b.tif", 4), ("b.zarr", 13)])
+def test_a_copy_that_fails_leaves_what_was_there(refusals, bucket, cube, name, objects):
+    """Whether of what was there, or of what has arrived."""
+    url = f"s3://{BUCKET}/a/{name}"
+    hsi_xr.write(full(cube(200, 301)), url)
+    before = contents(bucket)
+    for first in (1, len(before) + objects // 2):
+        refusals[:] = [first, first + 1]
+        with pytest.raises(Incomplete, match="slow down"):
+            hsi_xr.write(full(cube(100, 217)), url, overwrite=True)
+        assert contents(bucket) == before
+
+
+def test_what_cannot_be_put_back_is_kept_and_put_back_by_the_next(refusals, bucket, cube):
+    url = f"s3://{BUCKET}/a/c.zarr"
+    hsi_xr.write(cube(200, 301), url)
+    before = contents(bucket)
+    refusals[:] = [len(before) + 3, 10**6]
+    with pytest.raises(Incomplete, match=r"kept in 's3://scenes/a/c.zarr.part/replaced'"):
+        hsi_xr.write(cube(100, 217), url, overwrite=True)
+    kept = {
+        key.removeprefix("c.zarr.part/replaced/"): content
+        for key, content in contents(bucket).items()
+        if "/replaced/" in key
+    }
+    assert kept == before
+    refusals.clear()
+    hsi_xr.write(cube(100, 217), url, resume=True)
+    np.testing.assert_allclose(hsi_xr.open(url), cube(100, 217).reflectance, atol=6e-5)
+    assert not [key for key in contents(bucket) if ".part" in key]
 
 
 def counting(cube: xr.Dataset, computed: Counter) -> xr.Dataset:

@@ -7,10 +7,18 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
 import hsi_xr
-from hsi_xr.errors import BandMismatch, InvalidData, UnreadableFile, UsageError
+from hsi_xr.errors import (
+    BandMismatch,
+    InvalidData,
+    NotGeoreferenced,
+    UnreadableFile,
+    UsageError,
+)
 from hsi_xr.raster.place import coordinates
 from hsi_xr.raster.read import crs_of, read_window, source_of, transform_of
 
@@ -314,3 +322,20 @@ def test_a_scene_that_lies_nowhere_opens(save, picture):
     assert crs_of(scene) is None
     assert transform_of(scene) == Affine.identity()
     assert transform_of(scene[:, 5:, 7:]) == Affine.translation(7, 5)
+
+
+def test_what_points_alone_place_must_be_warped_first(save, picture):
+    path = save(picture(40, 50), crs=None, transform=None)
+    corners = [(0, 0, 5e5, 5e6), (0, 50, 5.1e5, 5e6), (40, 0, 5e5, 4.99e6), (40, 50, 5.1e5, 4.99e6)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "r+") as file:
+            file.gcps = [GroundControlPoint(*corner) for corner in corners], CRS.from_epsg(32633)
+    with pytest.raises(NotGeoreferenced, match=r"4 ground control points.*gdalwarp"):
+        hsi_xr.reconstruct(path, "root-polynomial")
+
+
+@pytest.mark.parametrize("bands", [1, 2])
+def test_a_scene_of_fewer_bands_is_not_told_to_choose_three(save, picture, bands):
+    with pytest.raises(BandMismatch, match="in colour"):
+        hsi_xr.reconstruct(save(picture(40, 50, bands)), "root-polynomial")

@@ -33,7 +33,6 @@ from hsi_xr.errors import (
 )
 from hsi_xr.raster.blocks import block_sizes
 from hsi_xr.raster.read import crs_of, transform_of
-from tests.memory import needs_proc, peak
 
 ROOT = Path(__file__).parents[2]
 UTM = CRS.from_epsg(32633)
@@ -373,9 +372,49 @@ def test_creation_options_are_followed_where_they_are_free(cube, tmp_path):
     lossy = {"COMPRESS": "LERC_ZSTD", "MAX_Z_ERROR": 0.01}
     hsi_xr.write(given, tmp_path / "lossy.tif", dtype="float32", creation_options=lossy)
     assert same(hsi_xr.open(tmp_path / "lossy.tif"), given.reflectance, within=0.011)
-    for wrong in ({"tiled": "no"}, {"BLOCKXSIZE": 100}, {"BLOCKYSIZE": "many"}):
-        with pytest.raises(UsageError, match=next(iter(wrong)).upper()):
-            hsi_xr.write(given, tmp_path / "wrong.tif", creation_options=wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tiled": "no"},
+        {"BLOCKXSIZE": 100},
+        {"BLOCKYSIZE": "many"},
+        {"compress": "jpeg"},
+        {"COMPRESS": "ZTSD"},
+        {"predictor": 9},
+        {"PREDICTOR": 3},
+        {"INTERLEAVE": "line"},
+        {"ZSTD_LEVEL": 99},
+        {"ZLEVEL": 6},
+        {"MAX_Z_ERROR": 0.01},
+        {"MAX_Z_ERROR": 5, "COMPRESS": "LERC"},
+        {"MAX_Z_ERROR": "nan", "COMPRESS": "LERC"},
+        {"BIGTIFF": "NO"},
+        {"NUM_THREADS": "all"},
+        {"PROFILE": "BASELINE"},
+        {"TFW": "YES"},
+        {"FOO": "bar"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("format", ["cog", "geotiff"])
+def test_an_option_that_does_nothing_or_harm_is_refused_before_work(cube, tmp_path, wrong, format):
+    """GDAL passes over unknown ones, and of a codec for 8 bits writes empty tiles."""
+    with pytest.raises(UsageError, match=next(iter(wrong)).upper()):
+        hsi_xr.write(cube(), tmp_path / "cube.tif", format=format, creation_options=wrong)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("codec", ["zstd", "deflate", "lzw", "packbits", "lzma", "lerc_zstd"])
+def test_every_lossless_codec_gives_back_the_numbers(cube, tmp_path, codec):
+    given = cube(60, 70, 3)
+    for dtype, within in (("int16", STEP), ("float32", 0)):
+        path = tmp_path / f"{dtype}.tif"
+        hsi_xr.write(given, path, dtype=dtype, creation_options={"compress": codec})
+        assert same(hsi_xr.open(path), given.reflectance, within=within)
+        with rasterio.open(path) as file:
+            assert file.compression.name == codec
 
 
 def test_a_plain_geotiff_has_no_overviews(cube, tmp_path):
@@ -651,6 +690,14 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(cube, tmp_path, share):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_disk_that_is_too_small_is_found_out_before_any_work(tmp_path):
+    data = dask.array.zeros((2, 10**7, 10**7), chunks=(2, 10**6, 10**6))
+    whole = xr.DataArray(data, dims=("band", "y", "x"), name="reflectance")
+    with pytest.raises(DestinationUnwritable, match=r"400000\.0 GB do not fit"):
+        hsi_xr.write(whole, tmp_path / "cube.tif")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_real_scenes_come_back(real_scenes, tmp_path):
     for at, path in enumerate(real_scenes):
         scene = hsi_xr.open(path)
@@ -660,27 +707,3 @@ def test_the_real_scenes_come_back(real_scenes, tmp_path):
         assert same(product, given)
         assert transform_of(product) == transform_of(scene)
         assert crs_of(product) == crs_of(scene)
-
-
-def peak_of_writing(rows: int, path: Path) -> int:
-    """Peak resident bytes of a process that writes a lazy cube of so many rows."""
-    code = f"""
-import dask.array, numpy as np, xarray as xr
-import hsi_xr
-def block(block_info=None):
-    (_, (top, bottom), (left, right)) = block_info[None]["array-location"]
-    ramp = np.linspace(0, 0.5, right - left, dtype="float32")
-    return np.broadcast_to(ramp, (31, bottom - top, right - left))
-data = dask.array.map_blocks(block, chunks=((31,), (512,) * {rows // 512}, (512, 512)),
-                             dtype="float32", meta=np.empty((0, 0, 0)))
-hsi_xr.write(xr.DataArray(data, dims=("band", "y", "x"), name="reflectance"), {str(path)!r})
-"""
-    return peak(code)
-
-
-@pytest.mark.slow
-@needs_proc
-def test_memory_does_not_grow_with_the_scene(tmp_path):
-    """A scene of 32 blocks fills all that may be under way at once; one of 128 needs no more."""
-    small, large = (peak_of_writing(rows * 512, tmp_path / f"{rows}.tif") for rows in (16, 64))
-    assert large <= 1.15 * small, f"{small / 1e6:.0f} MB, {large / 1e6:.0f} MB for the large one"

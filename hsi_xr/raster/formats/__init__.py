@@ -49,8 +49,8 @@ class Format(Protocol):
     def beside(self, path: Path) -> dict[str, Path]:
         """Other files without which the one at `path` is not complete, by what they are."""
 
-    def media_type(self, path: Path) -> str:
-        """Of a written file, as STAC has it."""
+    def media_type(self, path: Path) -> str | None:
+        """Of a written file, as STAC has it; None if there is none."""
 
 
 def names() -> list[str]:

@@ -8,7 +8,6 @@ Source: CF-1.12, sections 3 (description), 5.6 (grid mappings) and 8.1 (packed d
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from numbers import Number
 from typing import Any
@@ -160,7 +159,7 @@ def _variable(draft: Draft, block: Shape, scale_type: type) -> xr.Variable:
     image = draft.image
     dims, storage = image.array.dims, image.storage
     numbers = dask.array.from_array(
-        _Numbers(draft), chunks=block.along(dims), name=f"draft-{draft.path}", asarray=False
+        _Numbers(draft), chunks=block.along(dims), name=f"draft-{image.name}", asarray=False
     )
     attrs: dict[str, Any] = {
         str(key): _storable(value)
@@ -193,7 +192,7 @@ def _attributes(image: Image) -> dict[str, Any]:
     found = {
         "Conventions": CONVENTIONS,
         **{key: _storable(image.attrs[key]) for key in _ABOUT if key in image.attrs},
-        "date_created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "date_created": f"{labels.now():%Y-%m-%dT%H:%M:%SZ}",
         **{f"hsi_xr_{key}": _storable(value) for key, value in stated.items()},
         "hsi_xr_config": labels.compact(stated),
     }

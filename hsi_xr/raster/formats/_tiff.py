@@ -1,6 +1,7 @@
 """GeoTIFFs, laid out from a draft: compressed, tiled, with overviews first or without any."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,35 @@ from hsi_xr.raster.source import open_raster
 SUFFIXES = (".tif", ".tiff")
 MEDIA_TYPE = "image/tiff; application=geotiff"
 _COG = f"{MEDIA_TYPE}; profile=cloud-optimized"
-_FIXED = {"COPY_SRC_MDD", "COPY_SRC_OVERVIEWS", "NBITS", "PHOTOMETRIC", "SPARSE_OK", "TILED"}
-_LOSSLESS = {"NONE", "ZSTD", "DEFLATE", "LZW", "PACKBITS", "LZMA", "LERC", "LERC_ZSTD"}
-_PREDICTED = {"ZSTD", "DEFLATE", "LZW"}
+DRIVER = "GTiff"
+TOGETHER = False
+_SIDES = range(16, 4097, 16)
+_KNOWN: dict[str, Sequence[object]] = {
+    "COMPRESS": ("ZSTD", "DEFLATE", "LZW", "PACKBITS", "LZMA", "LERC", "LERC_ZSTD", "NONE"),
+    "ZSTD_LEVEL": range(1, 23),
+    "ZLEVEL": range(1, 10),
+    "LZMA_PRESET": range(10),
+    "PREDICTOR": range(1, 4),
+    "INTERLEAVE": ("BAND", "PIXEL"),
+    "BLOCKXSIZE": _SIDES,
+    "BLOCKYSIZE": _SIDES,
+    "BIGTIFF": ("YES", "IF_SAFER"),
+    "NUM_THREADS": ("ALL_CPUS", *range(1, 257)),
+}
+"""Options of GDAL's driver that leave pixels and labels whole, and their values; besides these,
+MAX_Z_ERROR.
+
+GDAL passes over options that it does not know, and finds out about wrong ones when the pixels have
+been computed, or never: of a codec for 8 bits it writes empty tiles.
+"""
+_CODECS = {
+    "ZSTD_LEVEL": ("ZSTD", "LERC_ZSTD"),
+    "ZLEVEL": ("DEFLATE",),
+    "LZMA_PRESET": ("LZMA",),
+    "PREDICTOR": ("ZSTD", "DEFLATE", "LZW"),
+    "MAX_Z_ERROR": ("LERC", "LERC_ZSTD"),
+}
+"""Those without which an option means nothing."""
 
 Options = Mapping[str, str]
 
@@ -27,21 +54,16 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
     """How the finished file is laid out, with what the user wants otherwise.
 
     Raises:
-        UsageError: An option is one that the promises of `write` rest on.
+        UsageError: An option is unknown, or has a value that it cannot have here.
     """
-    wanted = {key.upper(): str(value) for key, value in given.items()}
-    if fixed := _FIXED & wanted.keys():
-        raise UsageError(
-            f"creation option {', '.join(sorted(fixed))} is not free; leave it away. Free are "
-            "e.g. COMPRESS, ZSTD_LEVEL, PREDICTOR, BLOCKXSIZE with BLOCKYSIZE, BIGTIFF"
-        )
+    wanted = {key.upper(): str(value).upper() for key, value in given.items()}
+    _check(wanted, image.storage.dtype)
     bands, (rows, columns) = image.count, image.shape
     size = bands * rows * columns * np.dtype(image.storage.dtype).itemsize
-    _check_sides(wanted)
     # a tile as wide as the image looks like a strip to validators
     side = "256" if columns == TILE else str(TILE)
     options = {
-        "COMPRESS": wanted.get("COMPRESS", "ZSTD").upper(),
+        "COMPRESS": wanted.get("COMPRESS", "ZSTD"),
         "INTERLEAVE": "BAND",
         "BLOCKXSIZE": side,
         "BLOCKYSIZE": side,
@@ -50,13 +72,13 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
     }
     if options["COMPRESS"] == "ZSTD":
         options["ZSTD_LEVEL"] = "3"  # level 9 took 3 times as long for 2 % less of a real cube
-    if options["COMPRESS"] in _PREDICTED:
+    if options["COMPRESS"] in _CODECS["PREDICTOR"]:
         options["PREDICTOR"] = "3" if image.storage.dtype == "float32" else "2"
     return options | wanted
 
 
 def is_exact(options: Options) -> bool:
-    return options["COMPRESS"] in _LOSSLESS and not {"MAX_Z_ERROR", "DISCARD_LSB"} & {*options}
+    return float(options.get("MAX_Z_ERROR", 0)) == 0
 
 
 def media_type(path: Path) -> str:
@@ -112,7 +134,39 @@ def lay(draft: Draft, path: Path, options: Options, overviews: list[int] | None)
     release(path)
 
 
-def _check_sides(wanted: Options) -> None:
-    for key in {"BLOCKXSIZE", "BLOCKYSIZE"} & wanted.keys():
-        if not wanted[key].isdecimal() or int(wanted[key]) < 16 or int(wanted[key]) % 16:
-            raise UsageError(f"{key} is a multiple of 16; got {wanted[key]!r}")
+def _check(wanted: Options, dtype: str) -> None:
+    """Refuse what GDAL would pass over, or fail at in the end."""
+    for key, value in wanted.items():
+        if key not in {*_KNOWN, *_CODECS}:
+            raise UsageError(
+                f"creation option {key} is none of a GeoTIFF here; leave it away. Known are "
+                f"{', '.join(dict.fromkeys([*_KNOWN, *_CODECS]))}"
+            )
+        known = [str(each) for each in _KNOWN.get(key, ())]
+        if known and value not in known:
+            shown = known if len(known) < 12 else [*known[:3], "...", known[-1]]
+            raise UsageError(f"creation option {key} is one of {', '.join(shown)}; got {value!r}")
+        codec = wanted.get("COMPRESS", "ZSTD")
+        if codec not in _CODECS.get(key, (codec,)):
+            raise UsageError(
+                f"creation option {key} means nothing with COMPRESS={codec}; leave it away, or "
+                f"choose COMPRESS={' or '.join(_CODECS[key])}"
+            )
+    if dtype != "float32" and wanted.get("PREDICTOR") == "3":
+        raise UsageError(f"PREDICTOR=3 is of dtype='float32', and these numbers are {dtype}")
+    if "MAX_Z_ERROR" in wanted:
+        _check_error(wanted["MAX_Z_ERROR"], dtype)
+
+
+def _check_error(told: str, dtype: str) -> None:
+    try:
+        fits = 0 <= float(told) < math.inf
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UsageError(f"MAX_Z_ERROR is the greatest error of a number; got {told!r}")
+    if dtype != "float32":  # it could move what means that there is no pixel
+        raise UsageError(
+            f"MAX_Z_ERROR is of dtype='float32', and these numbers are {dtype}; choose a larger "
+            "scale (--scale) instead"
+        )

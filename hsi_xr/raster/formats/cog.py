@@ -2,33 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.formats import _tiff
-from hsi_xr.raster.formats._tiff import (
-    SUFFIXES,
-    Options,
-    beside,
-    creation_options,
-    is_exact,
-    media_type,
-)
-
-__all__ = [
-    "DRIVER",
-    "SUFFIXES",
-    "TOGETHER",
-    "beside",
-    "creation_options",
-    "is_exact",
-    "lay",
-    "media_type",
-]
-
-DRIVER = "GTiff"
-TOGETHER = False
 
 
-def lay(drafts: Sequence[Draft], path: Path, options: Options) -> None:
+def lay(drafts: Sequence[Draft], path: Path, options: _tiff.Options) -> None:
     (draft,) = drafts
     _tiff.lay(draft, path, options, overviews=_tiff.levels(draft.image.shape))
+
+
+def __getattr__(name: str) -> Any:
+    """All else is that of any GeoTIFF."""
+    return getattr(_tiff, name)

@@ -6,6 +6,7 @@ What the header has no words for, GDAL keeps in a third file (.img.aux.xml).
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from hsi_xr.raster.tagging import label
 from hsi_xr.raster.times import utc_text
 
 if TYPE_CHECKING:
+    from affine import Affine
     from rasterio.crs import CRS
 
 SUFFIXES = (".img",)
@@ -26,6 +28,8 @@ DRIVER = "ENVI"
 TOGETHER = False
 _INTERLEAVES = ("BIL", "BSQ", "BIP")
 _DESCRIPTION = re.compile(r"^description = \{[^}]*\}", re.MULTILINE)
+_NEAR = 1e-6
+"""Pixels by which the angle of a header may move a corner."""
 _PLACE = re.compile(r"^(map info = \{[^,}]*, 1, 1)(?:, [^,}]*){4}", re.MULTILINE)
 
 
@@ -38,15 +42,13 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
             f"the only creation option of ENVI is INTERLEAVE, one of {', '.join(_INTERLEAVES)}; "
             f"got {', '.join(f'{key}={value}' for key, value in given.items())}"
         )
-    transform = image.transform
-    north_up = transform is None or (transform.b == transform.d == 0 and transform.a > 0)
-    if not north_up or (image.crs is not None and transform is not None and transform.e > 0):
+    if image.transform is not None and not _is_placed(image):
         raise UsageError(
-            "an ENVI header can place only a grid whose rows run east and whose columns run south; "
-            "this one is turned. Write another format, or bring it north up first, e.g. "
+            "an ENVI header cannot place this grid: its pixels are mirrored, or turned and not "
+            "square. Write another format, or bring it north up first, e.g. "
             "`cube.rio.reproject(cube.rio.crs)`"
         )
-    if image.crs is not None and not _survives(image.crs):
+    if image.crs is not None and _read_back(image.crs, None).crs != image.crs:
         raise UsageError(
             f"an ENVI header cannot tell the CRS {image.crs.to_string()[:60]!r} without loss; "
             "write another format, or reproject the cube first"
@@ -89,19 +91,46 @@ def beside(path: Path) -> dict[str, Path]:
     }
 
 
-def media_type(path: Path) -> str:
-    return "application/octet-stream"  # none is registered
+def media_type(path: Path) -> None:
+    return None  # none is registered; of untold ones odc-stac goes by the role
 
 
-def _survives(crs: "CRS") -> bool:
-    """Whether GDAL understands what it writes of a CRS, in ESRI's words, as the same one."""
+@dataclass(frozen=True)
+class _Place:
+    crs: "CRS | None"
+    transform: "Affine"
+
+
+def _is_placed(image: Image) -> bool:
+    """Whether a header tells where the pixels lie, as GDAL and ENVI understand it.
+
+    To GDAL a grid turned by 180 degrees is one whose rows run north, to ENVI it is not.
+    """
+    transform = image.transform
+    if image.crs is None or transform is None:
+        return transform is None or _is_upright(transform)
+    if transform.determinant > 0:
+        return False
+    found = _read_back(image.crs, transform).transform
+    corners = [(x, y) for x in (0, image.shape[1]) for y in (0, image.shape[0])]
+    away = (math.dist(found @ corner, transform @ corner) for corner in corners)
+    return max(away) <= _NEAR * math.sqrt(-transform.determinant)
+
+
+def _is_upright(transform: "Affine") -> bool:
+    return bool(transform.b == transform.d == 0 and transform.a > 0)
+
+
+def _read_back(crs: "CRS", transform: "Affine | None") -> _Place:
+    """What GDAL understands of a place from the header that it writes."""
     with TemporaryDirectory() as folder:
         path = str(Path(folder) / "probe.img")
         size = {"count": 1, "height": 1, "width": 1, "dtype": "uint8"}
-        with open_raster(path, "w", driver=DRIVER, crs=crs, **size):
+        place = {} if transform is None else {"transform": transform}
+        with open_raster(path, "w", driver=DRIVER, crs=crs, **place, **size):
             pass
         with open_raster(path) as file:
-            return bool(file.crs == crs)
+            return _Place(file.crs, file.transform)
 
 
 def _header_tags(image: Image) -> dict[str, str]:
@@ -129,6 +158,7 @@ def _mended(header: str, image: Image) -> str:
     header = _DESCRIPTION.sub(lambda _: f"description = {{{words}}}", header)
     if image.transform is None:
         return header
-    right, _, x, _, down, y = tuple(image.transform)[:6]
-    numbers = ", ".join(repr(float(value)) for value in (x, y, right, math.fabs(down)))
+    right, _, x, turned, down, y = tuple(image.transform)[:6]
+    sides = math.hypot(right, turned), math.hypot(image.transform.b, down)
+    numbers = ", ".join(repr(float(value)) for value in (x, y, *sides))
     return _PLACE.sub(lambda found: f"{found[1]}, {numbers}", header)
