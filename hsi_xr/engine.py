@@ -198,7 +198,7 @@ class _Owner:
         noise = self._noise(
             job, np.stack([b.rows for b in batch]), np.stack([b.columns for b in batch])
         )
-        with _exactly():
+        with single_precision():
             found = self._sampled(job, rgb, noise, self._on_device(batch[0].facts))
             found = _compared(job, found, rgb)
         return list(_numbers(job, found, rgb))
@@ -209,7 +209,7 @@ class _Owner:
         colours = windows.palette
         palette = None if colours is None else torch.from_numpy(colours)[None].to(self.device)
         span = torch.from_numpy(windows.extremes).to(self.device)
-        with _exactly():
+        with single_precision():
             cube, facts = self._model(job).whole(
                 seen, self._tensor(windows.weights), noise(0), palette=palette, extremes=span
             )
@@ -278,20 +278,38 @@ class _Owner:
         return self._models[key]
 
 
-@contextmanager
-def _exactly() -> Iterator[None]:
+class _SinglePrecision:
     """Runs networks in single precision, and leaves other code what it chose.
 
     By itself a GPU rounds the factors of convolutions to 10 bits (TF32). Logarithms of how likely
-    colours are have large ones that nearly cancel; rounded, spectra err by some per cent.
+    colours are have large ones that nearly cancel; rounded, spectra err by some per cent. The
+    setting is the process's, and devices run at once: the first that enters changes it, the last
+    that leaves brings it back.
     """
-    chosen = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = chosen
+
+    def __init__(self) -> None:
+        self._counting = threading.Lock()
+        self._inside = 0
+        self._chosen = False
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._counting:
+            if not self._inside:
+                self._chosen = torch.backends.cudnn.allow_tf32
+                torch.backends.cudnn.allow_tf32 = False
+            self._inside += 1
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            with self._counting:
+                self._inside -= 1
+                if not self._inside:
+                    torch.backends.cudnn.allow_tf32 = self._chosen
+
+
+single_precision = _SinglePrecision()
 
 
 def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:

@@ -12,18 +12,26 @@ _OF_CONVERSIONS = ("model", "device")
 """Options of a run that a conversion has by itself."""
 
 
+def _by_type(
+    ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> str | dict[str, str] | None:
+    """One value, or one for each data type."""
+    told = {dtype: value for dtype, _, value in (text.rpartition("=") for text in texts)}
+    if len(told) < len(texts) or ("" in told and len(told) > 1):
+        raise click.BadParameter("give one value, or one for each data type, as in uint16=VALUE")
+    return told.get("", told or None)
+
+
 def _factors(
     ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> float | dict[str, float] | None:
-    """One factor, or one for each data type."""
+    told = _by_type(ctx, parameter, texts)
     try:
-        pairs = [text.rpartition("=") for text in texts]
-        factors = {dtype: float(factor) for dtype, _, factor in pairs}
+        if isinstance(told, dict):
+            return {dtype: float(factor) for dtype, factor in told.items()}
+        return None if told is None else float(told)
     except ValueError as error:
         raise click.BadParameter(f"{error}; give e.g. 1e-4, or uint16=1e-4") from error
-    if "" in factors and len(texts) > 1:
-        raise click.BadParameter("give one factor, or one for each data type, e.g. uint16=1e-4")
-    return factors.get("", factors or None)
 
 
 @click.command("convert")
@@ -32,6 +40,14 @@ def _factors(
 @click.option("--asset", metavar="KEY", help="Of STAC items [default: visual, rgb, or the only].")
 @click.option("--as-mosaic", is_flag=True, help="SRC are tiles of one: no seam at their borders.")
 @click.option("--vrt", is_flag=True, help="mosaic.vrt over all products, too.")
+@click.option(
+    "--radiometry",
+    multiple=True,
+    callback=_by_type,
+    metavar="[DTYPE=]KIND",
+    help="srgb, linear or reflectance; by data type where that differs. 8-bit pictures are srgb "
+    "unless their metadata says more.",
+)
 @click.option(
     "--input-scale",
     multiple=True,
@@ -50,9 +66,11 @@ def _factors(
 @click.option("--id", "collection", help="Of the collection [default: DST_DIR's name].")
 @click.option("--title", help="Of the collection.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first picture that fails.")
+@click.option("--dry-run", is_flag=True, help="Tell which pictures there are, and stop.")
 @_options.pictures
 @_options.run
 @_options.output
+@_options.tmp
 @_progress.option
 @_console.options
 def command(
@@ -63,6 +81,8 @@ def command(
     output: _options.Output,
     mode: str,
     fail_fast: bool,
+    dry_run: bool,
+    tmp: Path | None,
     **given: Any,
 ) -> None:
     """Estimate the hyperspectral cubes of many RGB pictures, with a STAC collection over all.
@@ -85,7 +105,6 @@ def command(
         devices=tuple(own["device"].split(",")),
         options={
             **shared,
-            "radiometry": pictures.radiometry,
             "allow_ungeoreferenced": pictures.allow_ungeoreferenced,
         },
         rgb=pictures.bands,
@@ -104,11 +123,13 @@ def command(
         with _progress.progress(mode) as report:
             outcome = hsi_xr.convert(
                 sources,
-                folder,
+                str(folder),
                 how,
                 resume=output.resume,
                 overwrite=output.overwrite,
                 fail_fast=fail_fast,
+                dry_run=dry_run,
+                tmp=tmp,
                 progress=report,
             )
     except KeyboardInterrupt:
@@ -116,7 +137,10 @@ def command(
     for path in (outcome.collection, outcome.vrt):
         if path is not None:
             click.echo(path)
-    if _console.Console.current().verbosity >= 0 or outcome.failures:
+    if dry_run:
+        click.echo(outcome.table())
+    elif _console.Console.current().verbosity >= 0 or outcome.failures:
         click.echo(outcome.table(), err=True)
     if failed := len(outcome.failures):
-        raise Incomplete(f"{failed} of {failed + len(outcome.done) + len(outcome.before)} failed")
+        rest = outcome.planned, outcome.done, outcome.before
+        raise Incomplete(f"{failed} of {failed + sum(map(len, rest))} failed")

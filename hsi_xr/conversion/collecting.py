@@ -6,15 +6,13 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.conversion.product import COLLECTION, Making
+from hsi_xr.conversion.pictures import MOSAIC
+from hsi_xr.conversion.product import COLLECTION, Making, files_of
 from hsi_xr.conversion.vrt import From, Layer, Part, write_vrt
 from hsi_xr.raster import labels
-from hsi_xr.raster.image import sibling_paths
 from hsi_xr.raster.source import open_raster
 from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
-
-MOSAIC = "mosaic.vrt"
 
 _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
 
@@ -22,31 +20,43 @@ _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
 def collect(making: Making, ids: Sequence[str]) -> Path | None:
     """The collection over all products that have an item; None where none has."""
     found = {}
-    for id in sorted(ids):
-        href = f"./{id}/{id}.json"
-        path = making.folder / href
+    for id in ids:
+        name = f"{id}/{id}.json"
+        if making.bucket is not None:
+            making.bucket.fetch(name)  # of an earlier run, maybe of another machine
+        path = making.folder / name
         if path.exists():
-            found[href] = json.loads(path.read_text("utf-8"))
+            found[f"./{name}"] = json.loads(path.read_text("utf-8"))
     if not found:
         return None
     how = making.how
     about = collection(found, id=making.collection, title=how.title, licence=how.licence)
-    return save(about, making.folder / COLLECTION)
+    return _placed(making, save(about, making.folder / COLLECTION))
 
 
 def write_mosaic(making: Making, ids: Sequence[str]) -> Path:
     """A virtual raster over products of one CRS and resolution, with all that their bands say."""
-    products = [making.folder / id / f"{id}.tif" for id in sorted(ids)]
+    root = str(making.folder if making.bucket is None else making.bucket.there)
+    products = [f"{id}/{id}.tif" for id in ids]
     parts, made = [], []
-    for path in products:
-        with open_raster(str(path)) as src:
-            parts.append(Part(href=str(path), shape=src.shape, transform=src.transform))
+    for name in products:
+        with open_raster(f"{root}/{name}") as src:
+            here = str(making.folder / name)
+            parts.append(Part(href=here, shape=src.shape, transform=src.transform))
             made.append(labels.provenance(src.tags(ns="HSI_XR")))
-    with open_raster(str(products[0])) as src:
+    with open_raster(f"{root}/{products[0]}") as src:
         layers = [_layer(src, band, len(parts)) for band in src.indexes]
         tags = {**_common_tags(made), "ENVI": src.tags(ns="ENVI")}
         crs = src.crs
-    return write_vrt(making.folder / MOSAIC, parts, layers, crs=crs, tags=tags)
+    return _placed(making, write_vrt(making.folder / MOSAIC, parts, layers, crs=crs, tags=tags))
+
+
+def _placed(making: Making, path: Path) -> Path:
+    """Where a finished file of the folder is in the end."""
+    if making.bucket is None:
+        return path
+    making.bucket.send([path])
+    return making.bucket.there / path.name
 
 
 def _layer(src: Any, band: int, count: int) -> Layer:
@@ -76,9 +86,11 @@ def _common_tags(made: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str,
 def remove(making: Making, ids: Sequence[str]) -> None:
     """Products of a conversion that was replaced and that this one does not make."""
     for id in ids:
-        main = making.folder / id / f"{id}.tif"
-        beside = (main.with_suffix(ending) for ending in (".qml", ".png", ".json"))
-        for path in (main, *sibling_paths(main).values(), *beside):
+        files = files_of(making.folder / id / f"{id}.tif")
+        for path in files:
             path.unlink(missing_ok=True)
-        if main.parent.is_dir() and not any(main.parent.iterdir()):
-            main.parent.rmdir()
+        if making.bucket is not None:
+            making.bucket.remove(f"{id}/{path.name}" for path in files)
+        folder = making.folder / id
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

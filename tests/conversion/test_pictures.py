@@ -52,9 +52,12 @@ def test_folders_files_patterns_and_lists_mean_the_rasters_in_them(tmp_path):
     assert listed[1].href == "https://example.com/d.tif?k=1"
 
 
-def test_products_are_no_pictures_of_the_next_conversion(tmp_path):
-    touch(tmp_path / "a.tif", tmp_path / "out/a/a.tif")
-    assert [p.id for p in found(tmp_path / "**" / "*.tif", outside=tmp_path / "out")] == ["a"]
+def test_what_is_named_twice_is_one_picture(tmp_path, monkeypatch):
+    touch(tmp_path / "a.tif", tmp_path / "b.tif")
+    (tmp_path / "link.tif").symlink_to(tmp_path / "b.tif")
+    monkeypatch.chdir(tmp_path)
+    twice = found(tmp_path / "b.tif", ".", "a.tif", tmp_path / "*.tif")
+    assert [each.id for each in twice] == ["b", "a", "link"]
 
 
 def test_a_name_that_meets_another_is_refused(tmp_path):
