@@ -1,6 +1,7 @@
 """What lies above the products: their collection, and a mosaic of them."""
 
 import json
+import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
@@ -17,8 +18,28 @@ from hsi_xr.stac.files import save
 _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
 
 
-def collect(making: Making, ids: Sequence[str]) -> Path | None:
-    """The collection over all products that have an item; None where none has."""
+def collect(
+    making: Making, ids: Sequence[str], *, changed: bool
+) -> tuple[Path | None, Path | None]:
+    """The collection and the mosaic over all products, those that are asked for.
+
+    Args:
+        making: What the products have in common.
+        ids: Of all products, also of earlier runs with other pictures.
+        changed: Whether some are new, so that what lies above them is right no more.
+    """
+    how = making.how
+    mosaic = _write_mosaic(making, ids) if how.vrt and ids else None
+    above = _write_collection(making, ids) if how.stac else None
+    for path, name in (mosaic, MOSAIC), (above, COLLECTION):
+        if changed and path is None and name in making.there():
+            making.discard(name)
+            warnings.warn(f"{name!r} is not about all products any more: removed", stacklevel=3)
+    return above, mosaic
+
+
+def _write_collection(making: Making, ids: Sequence[str]) -> Path | None:
+    """Over all products that have an item; None where none has."""
     found = {}
     for id in ids:
         name = f"{id}/{id}.json"
@@ -34,17 +55,16 @@ def collect(making: Making, ids: Sequence[str]) -> Path | None:
     return _placed(making, save(about, making.folder / COLLECTION))
 
 
-def write_mosaic(making: Making, ids: Sequence[str]) -> Path:
+def _write_mosaic(making: Making, ids: Sequence[str]) -> Path:
     """A virtual raster over products of one CRS and resolution, with all that their bands say."""
-    root = str(making.folder if making.bucket is None else making.bucket.there)
     products = [f"{id}/{id}.tif" for id in ids]
     parts, made = [], []
     for name in products:
-        with open_raster(f"{root}/{name}") as src:
+        with open_raster(making.reached(name)) as src:
             here = str(making.folder / name)
             parts.append(Part(href=here, shape=src.shape, transform=src.transform))
             made.append(labels.provenance(src.tags(ns="HSI_XR")))
-    with open_raster(f"{root}/{products[0]}") as src:
+    with open_raster(making.reached(products[0])) as src:
         layers = [_layer(src, band, len(parts)) for band in src.indexes]
         tags = {**_common_tags(made), "ENVI": src.tags(ns="ENVI")}
         crs = src.crs
@@ -86,11 +106,8 @@ def _common_tags(made: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str,
 def remove(making: Making, ids: Sequence[str]) -> None:
     """Products of a conversion that was replaced and that this one does not make."""
     for id in ids:
-        files = files_of(making.folder / id / f"{id}.tif")
-        for path in files:
-            path.unlink(missing_ok=True)
-        if making.bucket is not None:
-            making.bucket.remove(f"{id}/{path.name}" for path in files)
+        for path in files_of(making.folder / id / f"{id}.tif"):
+            making.discard(f"{id}/{path.name}")
         folder = making.folder / id
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

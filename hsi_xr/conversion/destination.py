@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hsi_xr.conversion.bucket import Bucket
@@ -37,14 +37,16 @@ def destination(
     here = staging(str(there).rstrip("/"), None if tmp is None else Path(tmp))
     with alone(here):
         bucket = Bucket(there, here)
-        bucket.check()
-        is_begun = (here / NAME).exists()
-        bucket.fetch(NAME)
+        is_killed = (here / NAME).exists()  # else what is noted went to the bucket in the end
         try:
+            bucket.check()
+            bucket.fetch(NAME)
             yield here, bucket
-        except (DestinationExists, InvalidData, UsageError):
-            if not is_begun:  # refused; what another machine notes later is to be asked for again
-                shutil.rmtree(here)
+        except (DestinationExists, DestinationUnwritable, InvalidData, UsageError):
+            if not is_killed:
+                (here / NAME).unlink(missing_ok=True)
+            with suppress(OSError):  # what can be gone on with is in it
+                here.rmdir()
             raise
         shutil.rmtree(here)
 

@@ -52,6 +52,16 @@ class Making:
         path = self.product(tile)
         return {path.name, *([path.with_suffix(".json").name] if self.how.stac else [])}
 
+    def reached(self, name: str) -> str:
+        """Path or URL of a finished raster of the folder."""
+        return f"{self.folder if self.bucket is None else self.bucket.there}/{name}"
+
+    def discard(self, name: str) -> None:
+        """Remove a file of the folder, if it is there."""
+        (self.folder / name).unlink(missing_ok=True)
+        if self.bucket is not None:
+            self.bucket.remove([name])
+
     def sizes(self, id: str, names: Iterable[str]) -> dict[str, int]:
         """Those files of a product that are there, and their bytes."""
         if self.bucket is not None:
@@ -80,6 +90,8 @@ def make(making: Making, tile: Inspected, device: str, progress: Progress) -> di
     thumbnail(path)
     if making.how.stac:
         save(_item(making, tile), path.with_suffix(".json"))
+    else:
+        path.with_suffix(".json").unlink(missing_ok=True)  # about what was there before
     files = [each for each in files_of(path) if each.exists()]
     sizes = {each.name: each.stat().st_size for each in files}
     if making.bucket is not None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr._version import __version__
-from hsi_xr.conversion.collecting import collect, remove, write_mosaic
+from hsi_xr.conversion.collecting import collect, remove
 from hsi_xr.conversion.destination import destination
 from hsi_xr.conversion.how import Conversion, Failure, fit
 from hsi_xr.conversion.inspecting import Inspected, inspected
 from hsi_xr.conversion.manifest import Manifest, opened, source_of
-from hsi_xr.conversion.mosaic import Mosaic, check_tiles
+from hsi_xr.conversion.mosaic import Mosaic, check_beside, check_tiles
 from hsi_xr.conversion.outcome import Outcome
 from hsi_xr.conversion.pictures import MODELS, SOURCES, pictures
 from hsi_xr.conversion.product import Making, make
@@ -97,6 +97,9 @@ def convert(
         manifest = opened(here, config, tiles, making.there(), resume=resume, overwrite=overwrite)
         if overwrite:
             _forget(making, tiles)
+        if how.vrt:
+            others = {*manifest.done()} - {tile.picture.id for tile in tiles}
+            check_beside(tiles[0], [making.reached(f"{id}/{id}.tif") for id in sorted(others)])
         making = _prepared(making, card, tiles)
         outcome = Outcome(folder=Path(folder), refused=refused)
         try:
@@ -105,8 +108,10 @@ def convert(
             (here / SOURCES).unlink(missing_ok=True)
             if bucket is not None:
                 bucket.send([manifest.path])
+                manifest.path.unlink()
         remove(making, manifest.stale())
-        return _collected(making, manifest, outcome)
+        above, mosaic = collect(making, manifest.done(), changed=bool(outcome.done))
+        return replace(outcome, collection=above, vrt=mosaic)
 
 
 def _config(making: Making, card: Card, tiles: Sequence[Inspected]) -> dict[str, Any]:
@@ -180,14 +185,6 @@ def _run(
                 outcome.failed.append((each.tile, each.failure))
                 if fail_fast:
                     raise _stopped(each.failure)
-
-
-def _collected(making: Making, manifest: Manifest, outcome: Outcome) -> Outcome:
-    """Over all that the folder has, also of earlier runs with other pictures."""
-    ids = manifest.done()
-    mosaic = write_mosaic(making, ids) if making.how.vrt and ids else None
-    above = collect(making, ids) if making.how.stac else None
-    return replace(outcome, collection=above, vrt=mosaic)
 
 
 def _is_whole(manifest: Manifest, making: Making, tile: Inspected) -> bool:

@@ -334,6 +334,25 @@ def test_fail_fast_stops_at_the_first(convert, tiles, out, bad):
     assert not (out / "collection.json").exists()
 
 
+def test_nothing_that_is_left_tells_of_what_was_replaced(convert, out):
+    convert(vrt=True)
+    with pytest.warns(UserWarning, match="removed"):
+        convert(overwrite=True, stac=False)
+    assert sorted(path.name for path in out.iterdir() if path.is_file()) == [NAME]
+    assert not list(out.glob("tile*/*.json"))
+
+
+def test_a_mosaic_is_over_all_products_or_not_there(convert, tiles, out):
+    convert(vrt=True)
+    save(tiles / "far.tif", picture(33, 21, seed=4), crs="EPSG:32634")
+    with pytest.warns(UserWarning, match=r"'mosaic.vrt' is not about all.*removed"):
+        convert(resume=True)
+    (tiles / "far.tif").unlink()
+    with pytest.raises(UsageError, match=r"far.tif' of an earlier run has EPSG:32634"):
+        convert(resume=True, vrt=True)
+    assert not (out / "mosaic.vrt").exists()
+
+
 def test_what_is_wrong_with_the_request_is_one_error_and_no_list(convert, out):
     with pytest.raises(UsageError, match="consistency and residual are about"):
         convert(options={"residual": True})

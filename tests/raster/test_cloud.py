@@ -20,7 +20,7 @@ from hsi_xr.errors import (
     UsageError,
 )
 from hsi_xr.raster.thumbnail import thumbnail
-from tests.object_storage import BUCKET, serving
+from tests.object_storage import BUCKET, empty_bucket, serving
 from tests.stac_validation import validate
 
 s3fs = pytest.importorskip("s3fs", reason="object storage needs s3fs")
@@ -37,20 +37,7 @@ def address():
 
 @pytest.fixture
 def bucket(address, monkeypatch):
-    """An empty bucket, of which boto alone is told: GDAL must learn of it from us."""
-    for name in [*os.environ]:
-        if name.startswith(("AWS_", "FSSPEC_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    store = s3fs.S3FileSystem(endpoint_url=address, use_listings_cache=False)
-    if store.exists(BUCKET):
-        store.rm(BUCKET, recursive=True)
-    store.mkdir(BUCKET)
-    return store
+    return empty_bucket(address, monkeypatch)
 
 
 @pytest.fixture
