@@ -2,11 +2,14 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hsi_xr.cli import _console, _options, _progress
+
+if TYPE_CHECKING:
+    from hsi_xr.conversion.outcome import Outcome
 
 _OF_CONVERSIONS = ("model", "device")
 """Options of a run that a conversion has by itself."""
@@ -137,10 +140,18 @@ def command(
     for path in (outcome.collection, outcome.vrt):
         if path is not None:
             click.echo(path)
-    if dry_run:
-        click.echo(outcome.table())
-    elif _console.Console.current().verbosity >= 0 or outcome.failures:
-        click.echo(outcome.table(), err=True)
+    _tell(outcome, on_stdout=dry_run)
     if failed := len(outcome.failures):
         rest = outcome.planned, outcome.done, outcome.before
         raise Incomplete(f"{failed} of {failed + sum(map(len, rest))} failed")
+
+
+def _tell(outcome: "Outcome", *, on_stdout: bool) -> None:
+    """The table; a line for each failure where a program reads along."""
+    console = _console.Console.current()
+    if console.as_json and not on_stdout:
+        for each in outcome.failures:
+            click.echo(_console.json_line("failure", each.reason, "error", id=each.id), err=True)
+        click.echo(_console.json_line("summary", "", "info", **outcome.counts()), err=True)
+    elif on_stdout or console.verbosity >= 0 or outcome.failures:
+        click.echo(outcome.table(), err=not on_stdout)

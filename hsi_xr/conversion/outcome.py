@@ -35,9 +35,17 @@ class Outcome:
         told = [*self.refused, *(failure for _, failure in self.failed)]
         return sorted(told, key=lambda failure: failure.id)
 
+    def counts(self) -> dict[str, int]:
+        """How many pictures there are of each state."""
+        states = {"planned": self.planned, "done": self.done, "before": self.before}
+        return {
+            **{name: len(tiles) for name, tiles in states.items()},
+            "failed": len(self.failures),
+        }
+
     def table(self) -> str:
         """A line for each kind of picture, then one for each reason why some have failed."""
-        counts = self._counts()
+        counts = self._kinds()
         shown = [at for at in range(len(_STATES)) if any(c[at] for c, _ in counts.values())]
         rows = [(*_HEAD, *(_STATES[at] for at in shown))]
         for kind, (count, pixels) in sorted(
@@ -53,7 +61,7 @@ class Outcome:
         told = [f"- {', '.join(ids)}: {reason}" for reason, ids in by_reason.items()]
         return "\n".join([*lines, *told])
 
-    def _counts(self) -> dict[tuple[str, ...], tuple[list[int], int]]:
+    def _kinds(self) -> dict[tuple[str, ...], tuple[list[int], int]]:
         """Kind of picture -> how many of each state, and their pixels."""
         failed = [tile for tile, _ in self.failed]
         counts: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(_STATES))

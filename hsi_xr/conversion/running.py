@@ -102,7 +102,8 @@ class Told:
     def of(self, id: str, done: int) -> None:
         """A picture is that far."""
         with self._telling:
-            self._sum += done - self._done.get(id, 0)
+            further = done - self._done.get(id, 0)
+            self._sum += further
             self._done[id] = done
-            if self._report is not None:
+            if further and self._report is not None:
                 self._report(self._sum, self._total)
