@@ -103,6 +103,8 @@ def check_tiles(tiles: Sequence[Inspected], how: Conversion) -> None:
     Raises:
         UsageError: They differ in CRS, resolution, grid, type or nodata; named by a tile that does.
     """
+    if not tiles:
+        return
     first = tiles[0]
     asked = "--as-mosaic" if how.as_mosaic else "--vrt"
     for name, of in (_ALIKE if how.as_mosaic else _PLACED if how.vrt else {}).items():

@@ -40,12 +40,19 @@ def pictures(
         UnreadableFile: A source is nothing, or holds no picture.
         UsageError: Two pictures would become products of one name, or one its own product.
     """
-    found = [each for source in sources for each in _of(source, asset, outside)]
+    found = [each for source in sources for each in _any(source, asset, outside)]
     good = _once([each for each in found if isinstance(each, Picture)])
     _check_names(good)
     if outside is not None:
         _check_places(good, outside)
     return good, [each for each in found if isinstance(each, Failure)]
+
+
+def _any(source: str, asset: str | None, outside: Path | None) -> list[Found]:
+    found = [*_of(source, asset, outside)]
+    if not found:
+        raise UnreadableFile(f"{source!r} names no picture; give rasters, or STAC items of them")
+    return found
 
 
 def _of(source: str, asset: str | None, outside: Path | None) -> Iterable[Found]:

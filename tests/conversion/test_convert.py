@@ -435,6 +435,17 @@ def test_what_numbers_mean_is_told_by_their_type(tmp_path, out, instant):
         instant(radiometry={"byte": "srgb"})
 
 
+@pytest.mark.parametrize("given", [{}, {"vrt": True}, {"as_mosaic": True}])
+def test_pictures_that_all_fail_for_reasons_of_their_own_are_listed(tmp_path, out, instant, given):
+    paths = [
+        save(tmp_path / "a.tif", picture(20, 30), crs=None),
+        save(tmp_path / "b.tif", picture(20, 30)[:1]),
+    ]
+    outcome = hsi_xr.convert(paths, out, instant(**given))
+    assert [failure.id for failure in outcome.failures] == ["a", "b"]
+    assert not out.exists()
+
+
 def test_failures_of_one_reason_are_one_line(tmp_path, out, instant):
     paths = [save(tmp_path / f"{name}.tif", picture(20, 30), crs=None) for name in "abc"]
     paths.append(save(tmp_path / "d.tif", picture(20, 30)))
