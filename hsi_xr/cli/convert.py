@@ -91,9 +91,9 @@ def command(
     """Estimate the hyperspectral cubes of many RGB pictures, with a STAC collection over all.
 
     SRC are files, folders, patterns ('tiles/**/*.tif'), STAC collections or items, lists of items
-    (.json), or lists of these (.txt). DST_DIR gets a folder for each picture, collection.json, the
-    model, and manifest.jsonl, by which --resume goes on where a run has stopped. --device takes
-    several, as in cuda:0,cuda:1.
+    (.json), or lists of these (.txt). DST_DIR, here or as s3://bucket/folder, gets a folder for
+    each picture, collection.json, the model, and manifest.jsonl, by which --resume goes on where a
+    run has stopped. --device takes several, as in cuda:0,cuda:1.
 
     Pictures that fail are listed with their reasons while the rest goes on, and the exit status
     is 1.
@@ -106,10 +106,7 @@ def command(
     how = hsi_xr.Conversion(
         model=own["model"],
         devices=tuple(own["device"].split(",")),
-        options={
-            **shared,
-            "allow_ungeoreferenced": pictures.allow_ungeoreferenced,
-        },
+        options={**shared, "allow_ungeoreferenced": pictures.allow_ungeoreferenced},
         rgb=pictures.bands,
         nodata=pictures.src_nodata,
         datetime=output.datetime,

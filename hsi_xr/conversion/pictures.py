@@ -38,8 +38,11 @@ def pictures(
 
     Raises:
         UnreadableFile: A source is nothing, or holds no picture.
-        UsageError: Two pictures would become products of one name, or one its own product.
+        UsageError: There is no source, two pictures would become products of one name, or one its
+            own product.
     """
+    if not sources:
+        raise UsageError("no pictures are named; give files, folders, patterns or STAC items")
     found = [each for source in sources for each in _any(source, asset, outside)]
     good = _once([each for each in found if isinstance(each, Picture)])
     _check_names(good)

@@ -164,6 +164,11 @@ def test_a_list_of_items_has_their_hrefs(tmp_path):
     )
 
 
+def test_no_source_is_a_wrong_request():
+    with pytest.raises(UsageError, match="no pictures are named"):
+        pictures([])
+
+
 def test_links_are_relative_to_the_file_wherever_one_stands(tmp_path, monkeypatch):
     save(tmp_path / "a.json", item("a", {"visual": {"href": "s/a.tif", "type": COG}}))
     links = [{"rel": "item", "href": "a.json"}]

@@ -198,8 +198,6 @@ def test_what_cannot_be_is_told_before_any_work(bucket, cube, tmp_path, monkeypa
         hsi_xr.write(lazy, tmp_path / "cube.tif", tmp=tmp_path)
     with pytest.raises(DestinationUnwritable, match="--tmp"):
         hsi_xr.write(lazy, f"s3://{BUCKET}/cube.tif", tmp=tmp_path / "none")
-    with pytest.raises(UsageError, match="conversions"):
-        hsi_xr.convert([], f"s3://{BUCKET}/a")
     with pytest.raises(UsageError, match="not on this machine"):
         hsi_xr.validate(f"s3://{BUCKET}/a/cube.tif")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
