@@ -3,6 +3,7 @@
 What a job asks around the network is here: how often it is drawn from, what the camera must see.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Models:
             (images, answers of the job, h, w).
         """
         seen = self._tensor(rgb)
-        with _exactly():
+        with single_precision():
             found = self._sampled(job, seen, self._noise(job, *lines), self._on_device(facts))
             found = _compared(job, found, seen)
         return _numbers(job, found, seen)
@@ -89,7 +90,7 @@ class Models:
         colours = windows.palette
         palette = None if colours is None else torch.from_numpy(colours)[None].to(self.device)
         span = torch.from_numpy(windows.extremes).to(self.device)
-        with _exactly():
+        with single_precision():
             scene = SceneWindows(seen, self._tensor(windows.weights), palette, span)
             cube, facts = self._model(job).whole(scene, noise(0))
             sampled = job.samples > 1 or job.strangeness
@@ -157,20 +158,38 @@ class Models:
         return self._models[key]
 
 
-@contextmanager
-def _exactly() -> Iterator[None]:
+class _SinglePrecision:
     """Runs networks in single precision, and leaves other code what it chose.
 
     By itself a GPU rounds the factors of convolutions to 10 bits (TF32). Logarithms of how likely
-    colours are have large ones that nearly cancel; rounded, spectra err by some per cent.
+    colours are have large ones that nearly cancel; rounded, spectra err by some per cent. The
+    setting is the process's, and devices run at once: the first that enters changes it, the last
+    that leaves brings it back.
     """
-    chosen = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = chosen
+
+    def __init__(self) -> None:
+        self._counting = threading.Lock()
+        self._inside = 0
+        self._chosen = False
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._counting:
+            if not self._inside:
+                self._chosen = torch.backends.cudnn.allow_tf32
+                torch.backends.cudnn.allow_tf32 = False
+            self._inside += 1
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            with self._counting:
+                self._inside -= 1
+                if not self._inside:
+                    torch.backends.cudnn.allow_tf32 = self._chosen
+
+
+single_precision = _SinglePrecision()
 
 
 def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:

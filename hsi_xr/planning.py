@@ -161,7 +161,7 @@ def plan(
         sha256=card.sha256,
         trained=card.trained,
         bands=len(card.bands),
-        device=_device(device),
+        device=usable_device(device),
         batch=batch or 0,
         seed=seed,
         samples=samples,
@@ -256,8 +256,12 @@ def _tiling(
     )
 
 
-def _device(name: str) -> str:
-    """The device if it can be used; only asking for CUDA loads torch."""
+def usable_device(name: str) -> str:
+    """The device if it can be used; only asking for CUDA loads torch.
+
+    Raises:
+        UnknownName: This machine has none of that name.
+    """
     if name in ("auto", "cpu"):
         return name
     from hsi_xr.engine import resolve_device

@@ -1,5 +1,6 @@
 """An object store on this machine, in a process of its own: GDAL would wait for one in this."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -34,6 +36,25 @@ def serving() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+
+
+def empty_bucket(address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An empty bucket there, of which boto alone is told: GDAL must learn of it from us."""
+    import s3fs
+
+    for name in [*os.environ]:
+        if name.startswith(("AWS_", "FSSPEC_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    store = s3fs.S3FileSystem(endpoint_url=address, use_listings_cache=False)
+    if store.exists(BUCKET):
+        store.rm(BUCKET, recursive=True)
+    store.mkdir(BUCKET)
+    return store
 
 
 def _wait_for(address: str, server: subprocess.Popen) -> None:

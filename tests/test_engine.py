@@ -1,6 +1,7 @@
 """One owner per device: full batches, smaller ones when memory runs out, errors handed on."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import hsi_xr
 from hsi_xr.engine import Request, reconstruct
 from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.graph import pixels_of
+from hsi_xr.inference import single_precision
 from hsi_xr.planning import run_of
 from hsi_xr.tasks import reconstruct_scene
 from tests.scenes import scene
@@ -104,6 +106,18 @@ def test_networks_run_in_single_precision_and_other_code_as_it_wishes(slope, row
 
     assert stranger_slope.ROUNDED and not any(stranger_slope.ROUNDED)
     assert torch.backends.cudnn.allow_tf32 == wished
+
+
+def test_devices_that_overlap_bring_back_what_was_chosen(monkeypatch):
+    """The first that came goes before the other."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(single_precision())
+    second.enter_context(single_precision())
+    first.close()
+    assert not torch.backends.cudnn.allow_tf32
+    second.close()
+    assert torch.backends.cudnn.allow_tf32
 
 
 @pytest.mark.gpu

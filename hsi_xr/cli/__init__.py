@@ -64,4 +64,5 @@ def cli(ctx: click.Context, log_format: str) -> None:
 def main(prog_name: str = "hsi-xr") -> None:
     """The console script."""
     warnings.showwarning = _console.show_warning
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is done is kept, and told of
     cli(prog_name=prog_name)

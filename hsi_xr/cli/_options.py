@@ -39,7 +39,6 @@ class Pictures:
     """What is read where that is many."""
 
     bands: tuple[int, ...] | None
-    radiometry: str | None
     src_nodata: float | None
     allow_ungeoreferenced: bool
 
@@ -113,11 +112,6 @@ _PICTURES = (
         "--bands", metavar="R,G,B", callback=_numbers, help="Band numbers of red, green and blue."
     ),
     click.option(
-        "--radiometry",
-        metavar="KIND",
-        help="srgb, linear or reflectance; 8-bit scenes are srgb unless their metadata says more.",
-    ),
-    click.option(
         "--src-nodata",
         type=float,
         metavar="VALUE",
@@ -131,6 +125,11 @@ _PICTURES = (
 )
 _SCENE = (
     *_PICTURES,
+    click.option(
+        "--radiometry",
+        metavar="KIND",
+        help="srgb, linear or reflectance; 8-bit scenes are srgb unless their metadata says more.",
+    ),
     click.option(
         "--bounds",
         nargs=4,

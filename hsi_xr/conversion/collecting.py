@@ -1,15 +1,16 @@
 """What lies above the products: their collection, and a mosaic of them."""
 
 import json
+import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.conversion.product import COLLECTION, Making
+from hsi_xr.conversion.pictures import MOSAIC
+from hsi_xr.conversion.product import COLLECTION, Making, files_of
 from hsi_xr.conversion.vrt import From, Layer, Part, write_vrt
 from hsi_xr.raster import labels
-from hsi_xr.raster.image import sibling_paths
 from hsi_xr.raster.publish import remove_sidecars
 from hsi_xr.raster.source import open_raster
 from hsi_xr.raster.style import qgis_style
@@ -18,47 +19,81 @@ from hsi_xr.raster.wavelengths import default_bands, spectrum_in
 from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
 
-MOSAIC = "mosaic.vrt"
-
+_STYLE = str(Path(MOSAIC).with_suffix(".qml"))
 _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
 
 
-def collect(making: Making, ids: Sequence[str]) -> Path | None:
-    """The collection over all products that have an item; None where none has."""
+def collect(
+    making: Making, ids: Sequence[str], *, changed: bool
+) -> tuple[Path | None, Path | None]:
+    """The collection and the mosaic over all products, those that are asked for.
+
+    Args:
+        making: What the products have in common.
+        ids: Of all products, also of earlier runs with other pictures.
+        changed: Whether some are new, so that what lies above them is right no more.
+    """
+    how = making.how
+    mosaic = _write_mosaic(making, ids) if how.vrt and ids else None
+    above = _write_collection(making, ids) if how.stac else None
+    for path, name, beside in (mosaic, MOSAIC, _STYLE), (above, COLLECTION, None):
+        if changed and path is None and name in making.there():
+            making.discard(name)
+            if beside is not None:
+                making.discard(beside)
+            warnings.warn(f"{name!r} is not about all products any more: removed", stacklevel=3)
+    return above, mosaic
+
+
+def _write_collection(making: Making, ids: Sequence[str]) -> Path | None:
+    """Over all products that have an item; None where none has."""
     found = {}
-    for id in sorted(ids):
-        href = f"./{id}/{id}.json"
-        path = making.folder / href
+    for id in ids:
+        name = f"{id}/{id}.json"
+        if making.bucket is not None:
+            making.bucket.fetch(name)  # of an earlier run, maybe of another machine
+        path = making.folder / name
         if path.exists():
-            found[href] = json.loads(path.read_text("utf-8"))
+            found[f"./{name}"] = json.loads(path.read_text("utf-8"))
     if not found:
         return None
     how = making.how
     about = collection(found, id=making.collection, title=how.title, licence=how.licence)
-    return save(about, making.folder / COLLECTION)
+    return _placed(making, save(about, making.folder / COLLECTION))
 
 
-def write_mosaic(making: Making, ids: Sequence[str]) -> Path:
+def _write_mosaic(making: Making, ids: Sequence[str]) -> Path:
     """A virtual raster over products of one CRS and resolution, with all that their bands say.
 
     A style beside it has QGIS show all of it on one scale, in natural colour if it has those bands.
     """
-    products = [making.folder / id / f"{id}.tif" for id in sorted(ids)]
+    products = [f"{id}/{id}.tif" for id in ids]
     parts, made = [], []
-    for path in products:
-        with open_raster(str(path)) as src:
-            parts.append(Part(href=str(path), shape=src.shape, transform=src.transform))
+    for name in products:
+        with open_raster(making.reached(name)) as src:
+            here = str(making.folder / name)
+            parts.append(Part(href=here, shape=src.shape, transform=src.transform))
             made.append(labels.provenance(src.tags(ns="HSI_XR")))
-    with open_raster(str(products[0])) as src:
+    with open_raster(making.reached(products[0])) as src:
         layers = [_layer(src, band, len(parts)) for band in src.indexes]
         tags = {**_common_tags(made), "ENVI": src.tags(ns="ENVI")}
         crs, scale = src.crs, src.scales[0]
         shown = default_bands(spectrum_in(src, src.indexes)[0] or [])
-    path = write_vrt(making.folder / MOSAIC, parts, layers, crs=crs, tags=tags)
+    mosaic = making.folder / MOSAIC
+    placed = _placed(making, write_vrt(mosaic, parts, layers, crs=crs, tags=tags))
     if shown is not None:
-        with appearing(path.with_suffix(".qml")) as part:
-            part.write_text(qgis_style(path, shown, scale), encoding="utf-8")
-    return path
+        with appearing(making.folder / _STYLE) as part:
+            part.write_text(qgis_style(placed, shown, scale), encoding="utf-8")
+        _placed(making, making.folder / _STYLE)
+    return placed
+
+
+def _placed(making: Making, path: Path) -> Path:
+    """Where a finished file of the folder is in the end."""
+    if making.bucket is None:
+        return path
+    making.bucket.send([path])
+    return making.bucket.there / path.name
 
 
 def _layer(src: Any, band: int, count: int) -> Layer:
@@ -88,12 +123,9 @@ def _common_tags(made: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str,
 def remove(making: Making, ids: Sequence[str]) -> None:
     """Products of a conversion that was replaced and that this one does not make."""
     for id in ids:
-        main = making.folder / id / f"{id}.tif"
-        beside = (main.with_suffix(ending) for ending in (".qml", ".png", ".json"))
-        for path in (main, *sibling_paths(main).values()):
-            path.unlink(missing_ok=True)
+        for path in files_of(making.folder / id / f"{id}.tif"):
+            making.discard(f"{id}/{path.name}")
             remove_sidecars(path)
-        for path in beside:
-            path.unlink(missing_ok=True)
-        if main.parent.is_dir() and not any(main.parent.iterdir()):
-            main.parent.rmdir()
+        folder = making.folder / id
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from hsi_xr.errors import UsageError
 
 
@@ -15,7 +17,9 @@ class Conversion:
     model: str = "default"
     """As `reconstruct` takes it."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Others of `reconstruct`: radiometry, camera, seed, samples, tile, ..."""
+    """Others of `reconstruct`: camera, seed, samples, tile, ..."""
+    radiometry: str | Mapping[str, str] | None = None
+    """What numbers mean; by data type where pictures differ in that."""
     rgb: tuple[int, ...] | None = None
     """Band numbers of red, green and blue; None asks the items, then the files' own colours."""
     input_scale: float | Mapping[str, float] | None = None
@@ -54,20 +58,25 @@ class Conversion:
                 f"conversions make GeoTIFFs (cog or geotiff), not {kind}; `write` makes others of "
                 "a product"
             )
-        if own := {"rgb", "scale", "device", "survey"} & self.options.keys():
+        if own := {"rgb", "radiometry", "scale", "device", "survey"} & self.options.keys():
             raise UsageError(
-                f"{', '.join(sorted(own))} is no option of `Conversion`; it has rgb=, "
+                f"{', '.join(sorted(own))} is no option of `Conversion`; it has rgb=, radiometry=, "
                 "input_scale= and devices=, and makes its surveys itself"
             )
+        for told in (self.radiometry, self.input_scale):
+            _check_types(told)
 
-    def scale_of(self, dtype: str) -> float | None:
-        """The factor for pictures of a data type."""
-        told = self.input_scale
-        return told.get(dtype) if isinstance(told, Mapping) else told
+    def meaning(self, dtype: str) -> dict[str, Any]:
+        """Radiometry and scale of pictures of a data type."""
+        told = {"radiometry": self.radiometry, "scale": self.input_scale}
+        return {
+            name: each.get(dtype) if isinstance(each, Mapping) else each
+            for name, each in told.items()
+        }
 
     def reading(self, dtype: str) -> dict[str, Any]:
         """Arguments of `reconstruct` for a picture of a data type, but model and device."""
-        return {**self.options, "scale": self.scale_of(dtype)}
+        return {**self.options, **self.meaning(dtype)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +101,17 @@ class Failure:
 
     id: str
     reason: str
+
+
+def _check_types(told: object) -> None:
+    """Refuse what is told of numbers of a type that there is not."""
+    for dtype in told if isinstance(told, Mapping) else ():
+        try:
+            known = np.dtype(dtype).name == dtype
+        except TypeError:
+            known = False
+        if not known:
+            raise UsageError(f"no data type is called {dtype!r}; give e.g. uint8, uint16, float32")
 
 
 def fit(name: str) -> str:

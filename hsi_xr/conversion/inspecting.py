@@ -1,7 +1,7 @@
 """What pictures tell without a pixel being read, and what can be refused then."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -15,6 +15,7 @@ from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
 from hsi_xr.planning import plan
 from hsi_xr.raster.labels import is_product
 from hsi_xr.raster.place import crs_of
+from hsi_xr.raster.radiometry import decide
 from hsi_xr.raster.read import open as open_image
 from hsi_xr.raster.source import alpha_bands, open_scene, stamp
 from hsi_xr.raster.times import utc_text
@@ -98,6 +99,7 @@ def _inspected(picture: Picture, how: Conversion) -> Inspected | tuple[Picture, 
                 raise BandMismatch("it is an estimate itself; give the picture that it was made of")
             facts = _facts(src, how.rgb or picture.rgb or _coloured(src))
         image = open_image(picture.href, rgb=facts["bands"], nodata=how.nodata)
+        _check_meaning(image, facts["dtype"], how)
         plan(image, how.model, **how.reading(facts["dtype"]), device=how.devices[0])
         told = picture.taken or image.attrs.get("datetime") or how.datetime
         return Inspected(
@@ -109,6 +111,17 @@ def _inspected(picture: Picture, how: Conversion) -> Inspected | tuple[Picture, 
         )
     except HsiError as error:
         return picture, error
+
+
+def _check_meaning(image: xr.DataArray, dtype: str, how: Conversion) -> None:
+    """Before all that is planned: here it can be told for pictures of one type alone."""
+    try:
+        decide(dtype, **how.meaning(dtype), stated=image.encoding.get("radiometry"))
+    except MissingFact as error:
+        raise MissingFact(
+            f"{error} (of all such pictures: --radiometry {dtype}=reflectance "
+            f"--input-scale {dtype}=1e-4)"
+        ) from error
 
 
 def _facts(src: "DatasetReader", rgb: tuple[int, ...] | None) -> dict[str, Any]:
@@ -146,11 +159,12 @@ def _coloured(src: "DatasetReader") -> tuple[int, ...] | None:
 def _check_scale(ready: Sequence[Inspected], how: Conversion) -> None:
     """One factor for bytes and for 16 bits would be wrong for one of them."""
     dtypes = Counter(each.dtype for each in ready)
-    if isinstance(how.input_scale, float) and len(dtypes) > 1:
-        told = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
+    told = how.input_scale
+    if told is not None and not isinstance(told, Mapping) and len(dtypes) > 1:
+        found = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
         raise UsageError(
-            f"the pictures hold {told} numbers, and one factor cannot fit all; give it by type, "
-            f"e.g. --input-scale {min(dtypes)}={how.input_scale:g}"
+            f"the pictures hold {found} numbers, and one factor cannot fit all; give it by type, "
+            f"e.g. --input-scale {min(dtypes)}={told:g}"
         )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hsi_xr.conversion.how import fit
+from hsi_xr.conversion.pictures import MODELS
 from hsi_xr.reconstructors._card import Card
 
 
@@ -17,4 +18,4 @@ def model_item(card: Card, folder: Path) -> Path | None:
         return None
     from hsi_xr.reconstructors._exporting import export
 
-    return export(card, folder / "models" / fit(f"{card.name}-{card.sha256[:8]}"))
+    return export(card, folder / MODELS / fit(f"{card.name}-{card.sha256[:8]}"))

@@ -4,8 +4,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import xarray as xr
+from affine import Affine
 
 from hsi_xr.conversion.how import Conversion
 from hsi_xr.conversion.inspecting import Inspected
@@ -17,10 +19,23 @@ from hsi_xr.planning import Plan, plan
 from hsi_xr.raster.clip import Window
 from hsi_xr.raster.place import coordinates
 from hsi_xr.raster.read import open as open_image
+from hsi_xr.raster.source import open_raster
+
+if TYPE_CHECKING:
+    from rasterio.crs import CRS
 
 _WHOLE = 0.01
 """Pixels by which a tile may miss the grid of the others."""
 _VALID = 255.0
+
+
+class Placed(Protocol):
+    """What lies on a grid: a picture, or an open raster."""
+
+    @property
+    def crs(self) -> "CRS | None": ...
+    @property
+    def transform(self) -> Affine: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +103,8 @@ def check_tiles(tiles: Sequence[Inspected], how: Conversion) -> None:
     Raises:
         UsageError: They differ in CRS, resolution, grid, type or nodata; named by a tile that does.
     """
+    if not tiles:
+        return
     first = tiles[0]
     asked = "--as-mosaic" if how.as_mosaic else "--vrt"
     for name, of in (_ALIKE if how.as_mosaic else _PLACED if how.vrt else {}).items():
@@ -108,17 +125,33 @@ def check_tiles(tiles: Sequence[Inspected], how: Conversion) -> None:
             )
 
 
-def _of_crs(tile: Inspected) -> str:
+def check_beside(first: Inspected, products: Sequence[str]) -> None:
+    """Refuse, before any work, a virtual raster over products of earlier runs that lie otherwise.
+
+    Raises:
+        UsageError: They differ in CRS or resolution.
+    """
+    for path in products:
+        with open_raster(path) as src:
+            for name, of in _PLACED.items():
+                if of(src) != of(first):
+                    raise UsageError(
+                        f"tiles of one mosaic have one {name}: {first.name!r} has {of(first)}, and "
+                        f"{path!r} of an earlier run has {of(src)}; go on without --vrt"
+                    )
+
+
+def _of_crs(tile: Placed) -> str:
     if tile.crs is None:
         return "none"
     return ":".join(tile.crs.to_authority() or ()) or tile.crs.to_wkt()
 
 
-_PLACED: dict[str, Callable[[Inspected], Hashable]] = {
+_PLACED: dict[str, Callable[[Placed], Hashable]] = {
     "coordinate reference system": _of_crs,
     "pixel size": lambda tile: tuple(round(getattr(tile.transform, side), 9) for side in "abde"),
 }
-_ALIKE = {
+_ALIKE: dict[str, Callable[[Inspected], Hashable]] = {
     **_PLACED,
     "data type": lambda tile: tile.dtype,
     "nodata value": lambda tile: str(tile.nodata),

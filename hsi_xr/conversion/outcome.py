@@ -1,14 +1,15 @@
 """What a conversion has come to."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hsi_xr.conversion.how import Failure
 from hsi_xr.conversion.inspecting import Inspected
 
-_HEAD = ("CRS", "PIXEL", "TYPE", "BANDS", "PICTURES", "MPX", "DONE", "BEFORE", "FAILED")
+_STATES = ("PLANNED", "DONE", "BEFORE", "FAILED")
+_UNREAD = ("not read", "", "", "")
+_HEAD = ("CRS", "PIXEL", "TYPE", "BANDS", "PICTURES", "MPX")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,8 @@ class Outcome:
     """Which pictures have become products, and which have not."""
 
     folder: Path
+    planned: list[Inspected] = field(default_factory=list)
+    """Where nothing was to be done yet."""
     done: list[Inspected] = field(default_factory=list)
     """By this run."""
     before: list[Inspected] = field(default_factory=list)
@@ -32,41 +35,44 @@ class Outcome:
         told = [*self.refused, *(failure for _, failure in self.failed)]
         return sorted(told, key=lambda failure: failure.id)
 
+    def counts(self) -> dict[str, int]:
+        """How many pictures there are of each state."""
+        states = {"planned": self.planned, "done": self.done, "before": self.before}
+        return {
+            **{name: len(tiles) for name, tiles in states.items()},
+            "failed": len(self.failures),
+        }
+
     def table(self) -> str:
-        """A line for each kind of picture, then one for each failure with its reason."""
-        rows = [_HEAD, *self._rows()]
+        """A line for each kind of picture, then one for each reason why some have failed."""
+        counts = self._kinds()
+        shown = [at for at in range(len(_STATES)) if any(c[at] for c, _ in counts.values())]
+        rows = [(*_HEAD, *(_STATES[at] for at in shown))]
+        for kind, (count, pixels) in sorted(
+            counts.items(), key=lambda item: (item[1][1] == 0, item)
+        ):
+            size = f"{pixels / 1e6:.2f}" if pixels else ""
+            rows.append((*kind, str(sum(count)), size, *(str(count[at]) for at in shown)))
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
-        told = [f"- {failure.id}: {failure.reason}" for failure in self.failures]
+        by_reason = defaultdict(list)
+        for failure in self.failures:
+            by_reason[failure.reason].append(failure.id)
+        told = [f"- {', '.join(ids)}: {reason}" for reason, ids in by_reason.items()]
         return "\n".join([*lines, *told])
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        states: Sequence[Sequence[Inspected]] = (
-            self.done,
-            self.before,
-            [tile for tile, _ in self.failed],
-        )
-        kinds: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-        for at, tiles in enumerate(states):
+    def _kinds(self) -> dict[tuple[str, ...], tuple[list[int], int]]:
+        """Kind of picture -> how many of each state, and their pixels."""
+        failed = [tile for tile, _ in self.failed]
+        counts: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(_STATES))
+        pixels: dict[tuple[str, ...], int] = defaultdict(int)
+        for at, tiles in enumerate((self.planned, self.done, self.before, failed)):
             for tile in tiles:
-                counts = kinds[_kind(tile)]
-                counts[at] += 1
-                counts[3] += tile.pixels
-        for kind, (done, before, failed, pixels) in sorted(kinds.items()):
-            count = done + before + failed
-            yield (*kind, str(count), f"{pixels / 1e6:.2f}", *map(str, (done, before, failed)))
+                counts[_kind(tile)][at] += 1
+                pixels[_kind(tile)] += tile.pixels
         if self.refused:
-            yield (
-                "not read",
-                "",
-                "",
-                "",
-                str(len(self.refused)),
-                "",
-                "0",
-                "0",
-                str(len(self.refused)),
-            )
+            counts[_UNREAD][-1] = len(self.refused)
+        return {kind: (counts[kind], pixels[kind]) for kind in counts}
 
 
 def _kind(tile: Inspected) -> tuple[str, ...]:

@@ -1,17 +1,25 @@
 """Directories, patterns, lists and STAC objects -> the pictures that they mean."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
 from hsi_xr.conversion.how import Failure, Picture, fit
+from hsi_xr.conversion.manifest import NAME
 from hsi_xr.conversion.stac_input import from_stac
 from hsi_xr.errors import HsiError, UnreadableFile, UsageError
+from hsi_xr.raster.labels import is_product
+from hsi_xr.raster.remote import is_remote
+from hsi_xr.raster.source import open_scene
 
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
-RESERVED = ("models",)
-"""Folders of a collection that hold no product."""
+MODELS = "models"
+"""The folder of a collection that holds no product."""
+MOSAIC, SOURCES = "mosaic.vrt", "mosaic.part.vrt"
+"""Over the products, and while a mosaic is converted over its pictures."""
+VIRTUAL = (MOSAIC, SOURCES)
 
 Found = Picture | Failure
 
@@ -26,16 +34,28 @@ def pictures(
             `tiles/**/*.tif`, STAC collections, catalogues, items and lists of items (.json), and
             lists of all these (.txt, one a line).
         asset: The key of the asset of items; None takes the one that is a picture.
-        outside: A folder whose files are no pictures, since products go there.
+        outside: A folder for products; those that lie in it already are no pictures.
 
     Raises:
         UnreadableFile: A source is nothing, or holds no picture.
-        UsageError: Two pictures would become products of one name.
+        UsageError: There is no source, two pictures would become products of one name, or one its
+            own product.
     """
-    found = [each for source in sources for each in _of(source, asset, outside)]
-    good = [each for each in found if isinstance(each, Picture)]
+    if not sources:
+        raise UsageError("no pictures are named; give files, folders, patterns or STAC items")
+    found = [each for source in sources for each in _any(source, asset, outside)]
+    good = _once([each for each in found if isinstance(each, Picture)])
     _check_names(good)
+    if outside is not None:
+        _check_places(good, outside)
     return good, [each for each in found if isinstance(each, Failure)]
+
+
+def _any(source: str, asset: str | None, outside: Path | None) -> list[Found]:
+    found = [*_of(source, asset, outside)]
+    if not found:
+        raise UnreadableFile(f"{source!r} names no picture; give rasters, or STAC items of them")
+    return found
 
 
 def _of(source: str, asset: str | None, outside: Path | None) -> Iterable[Found]:
@@ -55,11 +75,25 @@ def _of(source: str, asset: str | None, outside: Path | None) -> Iterable[Found]
 
 
 def _some(files: Iterable[Path], outside: Path | None, nothing: str) -> list[Found]:
-    own = outside.resolve() if outside is not None else None
-    kept = [file for file in files if own is None or own not in file.resolve().parents]
+    kept = [file for file in files if outside is None or not _is_made(file, outside)]
     if not kept:
         raise UnreadableFile(f"{nothing}; give rasters, e.g. 'tiles/**/*.tif'")
     return [Picture(id=_name(str(file)), href=str(file)) for file in kept]
+
+
+def _is_made(file: Path, folder: Path) -> bool:
+    """Whether a conversion into the folder has made it."""
+    place = file.resolve()
+    if folder.resolve() not in place.parents:
+        return False
+    if file.name in VIRTUAL:
+        return place.parent == folder.resolve()
+    try:
+        with open_scene(str(file)) as src:
+            return is_product(src.tags(ns="HSI_XR"))
+    except HsiError:
+        # where a conversion has been, a damaged product; else it is told of when it is read
+        return (folder / NAME).exists() and place.parent.parent == folder.resolve()
 
 
 def _listed(path: Path, asset: str | None, outside: Path | None) -> Iterator[Found]:
@@ -82,13 +116,34 @@ def _name(href: str) -> str:
     return fit(Path(href.partition("?")[0]).stem)
 
 
+def _once(found: Sequence[Picture]) -> list[Picture]:
+    """Without those that were named before, by a folder and by themselves for example."""
+    first: dict[tuple[str | None, ...], Picture] = {}
+    for picture in found:
+        first.setdefault((picture.id, _place(picture.href), picture.item), picture)
+    return list(first.values())
+
+
+def _place(href: str) -> str:
+    return href if is_remote(href) else os.path.realpath(href)
+
+
+def _check_places(found: Sequence[Picture], folder: Path) -> None:
+    """A product would replace the picture that it is made of."""
+    for picture in found:
+        if folder.resolve() / picture.id == Path(_place(picture.href)).parent:
+            raise UsageError(
+                f"{picture.href!r} lies where its product would go; choose another DST_DIR"
+            )
+
+
 def _check_names(found: Sequence[Picture]) -> None:
     """Before any work: a later product would replace an earlier one."""
     by_name = defaultdict(list)
     for picture in found:
         by_name[picture.id.casefold()].append(picture)  # as some file systems see names
     for name, ones in by_name.items():
-        if name in RESERVED:
+        if name == MODELS:
             raise UsageError(f"{ones[0].href!r} would become {name!r}, where models lie; rename it")
         if len(ones) > 1:
             raise UsageError(

@@ -6,9 +6,10 @@ again makes the same products.
 """
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
+from dataclasses import dataclass
 from time import monotonic
 
 from hsi_xr.conversion.how import Failure
@@ -16,8 +17,19 @@ from hsi_xr.conversion.inspecting import Inspected
 from hsi_xr.errors import HsiError
 from hsi_xr.raster.write import Progress
 
-Make = Callable[[Inspected, str, Progress], None]
-"""Picture, device, report of its pixels -> its files."""
+Make = Callable[[Inspected, str, Progress], Mapping[str, int]]
+"""Picture, device, report of its pixels -> name and size of its files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A picture that is done with, for better or worse."""
+
+    tile: Inspected
+    seconds: float
+    files: Mapping[str, int]
+    """Name and bytes of all that was made of it."""
+    failure: Failure | None
 
 
 class Running:
@@ -32,8 +44,8 @@ class Running:
         self._told = told
         self._stopped = threading.Event()
 
-    def finished(self) -> Generator[tuple[Inspected, Failure | None, float], None, None]:
-        """Pictures as they are finished, why they failed if they did, and their seconds.
+    def finished(self) -> Generator[Finished, None, None]:
+        """Pictures as they are finished.
 
         Where the caller stops, or anything else than a bad picture goes wrong, pictures that run
         stop at their next block, and keep what they have for another run.
@@ -47,19 +59,21 @@ class Running:
                 for device in devices
             }
             stack.callback(self._stop, pools.values())
-            futures: dict[Future[tuple[Failure | None, float]], Inspected] = {
-                pools[device].submit(self._one, tile, device): tile for tile, device in self._tiles
+            futures = {
+                pools[device].submit(self._one, tile, device) for tile, device in self._tiles
             }
             for future in as_completed(futures):
-                yield (futures[future], *future.result())
+                yield future.result()
 
     def _stop(self, pools: Iterable[ThreadPoolExecutor]) -> None:
         self._stopped.set()
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _one(self, tile: Inspected, device: str) -> tuple[Failure | None, float]:
+    def _one(self, tile: Inspected, device: str) -> Finished:
         began = monotonic()
+        files: Mapping[str, int] = {}
+        failure = None
 
         def report(done: int, total: int) -> None:
             if self._stopped.is_set():
@@ -67,12 +81,12 @@ class Running:
             self._told.of(tile.picture.id, done)
 
         try:
-            self._make(tile, device, report)
+            files = self._make(tile, device, report)
         except (HsiError, OSError) as error:
-            return Failure(tile.picture.id, str(error)), monotonic() - began
+            failure = Failure(tile.picture.id, str(error))
         finally:
             self._told.of(tile.picture.id, tile.pixels)
-        return None, monotonic() - began
+        return Finished(tile=tile, seconds=monotonic() - began, files=files, failure=failure)
 
 
 class Told:
@@ -81,13 +95,15 @@ class Told:
     def __init__(self, report: Progress | None, total: int, done: int) -> None:
         self._report = report
         self._total = total
-        self._before = done
+        self._sum = done
         self._done: dict[str, int] = {}
         self._telling = threading.Lock()
 
     def of(self, id: str, done: int) -> None:
         """A picture is that far."""
         with self._telling:
+            further = done - self._done.get(id, 0)
+            self._sum += further
             self._done[id] = done
-            if self._report is not None:
-                self._report(self._before + sum(self._done.values()), self._total)
+            if further and self._report is not None:
+                self._report(self._sum, self._total)

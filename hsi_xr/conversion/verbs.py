@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr._version import __version__
-from hsi_xr.conversion.collecting import collect, remove, write_mosaic
+from hsi_xr.conversion.collecting import collect, remove
+from hsi_xr.conversion.destination import destination
 from hsi_xr.conversion.how import Conversion, Failure, fit
 from hsi_xr.conversion.inspecting import Inspected, inspected
-from hsi_xr.conversion.manifest import NAME, Manifest, alone, opened, source_of
+from hsi_xr.conversion.manifest import Manifest, opened, source_of
 from hsi_xr.conversion.model import model_item
-from hsi_xr.conversion.mosaic import Mosaic, check_tiles
+from hsi_xr.conversion.mosaic import Mosaic, check_beside, check_tiles
 from hsi_xr.conversion.outcome import Outcome
-from hsi_xr.conversion.pictures import pictures
+from hsi_xr.conversion.pictures import SOURCES, pictures
 from hsi_xr.conversion.product import Making, make
-from hsi_xr.conversion.running import Running, Told
-from hsi_xr.errors import DestinationUnwritable, Incomplete, UsageError
+from hsi_xr.conversion.running import Finished, Running, Told
+from hsi_xr.errors import Incomplete, UsageError
+from hsi_xr.planning import usable_device
 from hsi_xr.raster.labels import compact
 from hsi_xr.raster.ledger import ledger_of
 from hsi_xr.raster.remote import is_remote
@@ -28,7 +30,7 @@ from hsi_xr.raster.write import Progress
 from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import find
 
-_SOURCES, _SURVEY = "mosaic.part.vrt", "mosaic.survey"
+_SURVEY = "mosaic.survey"
 
 
 def convert(
@@ -39,6 +41,8 @@ def convert(
     resume: bool = False,
     overwrite: bool = False,
     fail_fast: bool = False,
+    dry_run: bool = False,
+    tmp: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Make a product of every RGB picture, and a collection over all.
@@ -50,11 +54,14 @@ def convert(
     Args:
         sources: Files, URLs, folders, patterns, STAC objects, lists; see
             `hsi_xr.conversion.pictures.pictures`.
-        folder: Is made if it is not there.
+        folder: Is made if it is not there; or one of object storage, e.g. `s3://bucket/cubes`.
         how: What is asked for.
         resume: Go on with an earlier run of the same conversion, which may have had fewer pictures.
         overwrite: Begin anew, and replace what is there.
         fail_fast: Stop at the first picture that fails; otherwise the rest goes on.
+        dry_run: Look at the pictures, refuse what would be refused, and write nothing.
+        tmp: Folder where what goes to object storage is put together, and waits to be resumed; by
+            default the system's for temporary files. It holds what is unfinished, and all items.
         progress: Told how many pixels are done, and of how many.
 
     Returns:
@@ -65,52 +72,52 @@ def convert(
             than before, tiles that are of no one mosaic, ...; before any work.
         DestinationExists: The folder holds a conversion, and neither `resume` nor `overwrite`.
         MissingFact: Pictures do not tell when they were taken, and items were asked for.
+        DestinationUnwritable: The folder cannot be made; there is no such bucket, or no right to
+            write and delete there.
         Incomplete: With `fail_fast`, which picture failed.
     """
     how = how or Conversion()
-    if is_remote(str(folder)):
-        raise UsageError(
-            f"conversions go into a folder here, and not to {str(folder)!r}; send that folder "
-            "afterwards (e.g. `aws s3 sync`), or `write` single products there"
-        )
+    if resume and overwrite:
+        raise UsageError("a conversion goes on (--resume) or begins anew (--overwrite), not both")
     card = find(how.model, untrained=bool(how.options.get("untrained")))
-    folder = Path(folder)
-    found, broken = pictures([os.fspath(each) for each in sources], asset=how.asset, outside=folder)
+    for device in how.devices:
+        usable_device(device)
+    found, broken = pictures(
+        [os.fspath(each) for each in sources], asset=how.asset, outside=Path(folder)
+    )
     tiles, unfit = inspected(found, how)
     refused = [*broken, *unfit]
     if fail_fast and refused:
         raise _stopped(refused[0])
-    if not tiles:
-        return Outcome(folder=folder, refused=refused)
     check_tiles(tiles, how)
-    _make_folder(folder)
-    with alone(folder):
-        config = _config(folder, how, card, tiles)
-        stale = _replaced(folder, tiles) if overwrite else []
-        manifest = opened(folder, config, tiles, resume=resume, overwrite=overwrite)
-        making = _making(folder, how, card, tiles)
-        outcome = Outcome(folder=folder, refused=refused)
+    if dry_run or not tiles:
+        return Outcome(folder=Path(folder), planned=tiles, refused=refused)
+    with destination(folder, tmp) as (here, bucket):
+        making = Making(here, bucket, how, how.collection or fit(_name(folder)))
+        config = _config(making, card, tiles)
+        manifest = opened(here, config, tiles, making.there(), resume=resume, overwrite=overwrite)
+        if overwrite:
+            _forget(making, tiles)
+        if how.vrt:
+            others = {*manifest.done()} - {tile.picture.id for tile in tiles}
+            check_beside(tiles[0], [making.reached(f"{id}/{id}.tif") for id in sorted(others)])
+        making = _prepared(making, card, tiles)
+        outcome = Outcome(folder=Path(folder), refused=refused)
         try:
             _run(making, tiles, manifest, outcome, fail_fast=fail_fast, progress=progress)
         finally:
-            (folder / _SOURCES).unlink(missing_ok=True)
-        remove(making, stale)
-        return _collected(making, manifest, outcome)
+            (here / SOURCES).unlink(missing_ok=True)
+            if bucket is not None:
+                bucket.send([manifest.path])
+                manifest.path.unlink()
+        remove(making, manifest.stale())
+        above, mosaic = collect(making, manifest.done(), changed=bool(outcome.done))
+        return replace(outcome, collection=above, vrt=mosaic)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DestinationUnwritable(
-            f"cannot make the folder {str(folder)!r} ({error.strerror}); choose another"
-        ) from error
-
-
-def _config(
-    folder: Path, how: Conversion, card: Card, tiles: Sequence[Inspected]
-) -> dict[str, Any]:
+def _config(making: Making, card: Card, tiles: Sequence[Inspected]) -> dict[str, Any]:
     """What products depend on; how many run at once is none of it."""
+    how = making.how
     free = ("asset", "collection", "devices", "jobs", "vrt", "licence", "title", "model")
     asked = {key: value for key, value in asdict(how).items() if key not in free}
     shared = sorted(tile.picture.id for tile in tiles) if how.as_mosaic else None
@@ -118,7 +125,7 @@ def _config(
         "version": __version__,
         "model": card.name,
         "sha256": card.sha256,
-        "collection": _collection(folder, how),
+        "collection": making.collection,
         "devices": list(how.devices),
         **asked,
         "tiles of the mosaic": shared,
@@ -127,26 +134,27 @@ def _config(
     return found
 
 
-def _replaced(folder: Path, tiles: Sequence[Inspected]) -> list[str]:
-    """Forget what an earlier conversion has begun; the names of what this one does not replace."""
-    (folder / _SURVEY).unlink(missing_ok=True)
+def _forget(making: Making, tiles: Sequence[Inspected]) -> None:
+    """What an earlier conversion has begun and this one does not go on with."""
+    (making.folder / _SURVEY).unlink(missing_ok=True)
     for tile in tiles:
-        ledger_of(folder / tile.picture.id / f"{tile.picture.id}.tif").unlink(missing_ok=True)
-    earlier = Manifest.load(folder / NAME)
-    return sorted((earlier.entries.keys() if earlier else set()) - {t.picture.id for t in tiles})
+        ledger_of(making.product(tile)).unlink(missing_ok=True)
 
 
-def _making(folder: Path, how: Conversion, card: Card, tiles: Sequence[Inspected]) -> Making:
-    """What products share; the survey of a mosaic is made here, or is that of the earlier run."""
+def _prepared(making: Making, card: Card, tiles: Sequence[Inspected]) -> Making:
+    """With what products share: the model, and a mosaic's survey, which an earlier run may have."""
+    mosaic, folder = None, making.folder
     item = model_item(card, folder)
-    mosaic = None
-    if how.as_mosaic:
-        mosaic = Mosaic.over(tiles, how, folder / _SOURCES, folder / _SURVEY)
-    return Making(folder, how, _collection(folder, how), item, mosaic)
+    if item is not None and making.bucket is not None:
+        making.bucket.send_missing(sorted(item.parent.iterdir()))
+    if making.how.as_mosaic:
+        mosaic = Mosaic.over(tiles, making.how, folder / SOURCES, folder / _SURVEY)
+    return replace(making, model_item=item, mosaic=mosaic)
 
 
-def _collection(folder: Path, how: Conversion) -> str:
-    return how.collection or fit(folder.resolve().name)
+def _name(folder: str | os.PathLike[str]) -> str:
+    text = os.fspath(folder)
+    return text.rstrip("/").rpartition("/")[2] if is_remote(text) else Path(text).resolve().name
 
 
 def _run(
@@ -166,37 +174,33 @@ def _run(
     told = Told(progress, sum(t.pixels for t in tiles), sum(t.pixels for t in outcome.before))
     running = Running(todo, partial(make, making), jobs=making.how.jobs, told=told)
     with closing(running.finished()) as finished:
-        for tile, failure, seconds in finished:
-            manifest.note(_entry(tile, failure, seconds))
-            if failure is None:
-                outcome.done.append(tile)
+        for each in finished:
+            manifest.note(_entry(each))
+            if each.failure is None:
+                outcome.done.append(each.tile)
             else:
-                outcome.failed.append((tile, failure))
+                outcome.failed.append((each.tile, each.failure))
                 if fail_fast:
-                    raise _stopped(failure)
-
-
-def _collected(making: Making, manifest: Manifest, outcome: Outcome) -> Outcome:
-    """Over all that the folder has, also of earlier runs with other pictures."""
-    ids = [id for id, entry in manifest.entries.items() if entry["state"] == "done"]
-    mosaic = write_mosaic(making, ids) if making.how.vrt and ids else None
-    above = collect(making, ids) if making.how.stac else None
-    return replace(outcome, collection=above, vrt=mosaic)
+                    raise _stopped(each.failure)
 
 
 def _is_whole(manifest: Manifest, making: Making, tile: Inspected) -> bool:
-    """Whether an earlier run made the product, and it is there still."""
-    wanted = [making.product(tile), *([making.item(tile)] if making.how.stac else [])]
-    return manifest.is_done(tile) and all(path.exists() for path in wanted)
+    """Whether an earlier run made the product, and all of it is there still."""
+    if not manifest.is_done(tile.picture.id):
+        return False
+    noted = manifest.entries[tile.picture.id]["files"]
+    return making.wanted(tile) <= noted.keys() and making.sizes(tile.picture.id, noted) == noted
 
 
-def _entry(tile: Inspected, failure: Failure | None, seconds: float) -> dict[str, Any]:
+def _entry(finished: Finished) -> dict[str, Any]:
+    tile, failure = finished.tile, finished.failure
     entry = {
         "id": tile.picture.id,
         "state": "done" if failure is None else "failed",
         "source": source_of(tile),
         "pixels": tile.pixels,
-        "seconds": round(seconds, 3),
+        "seconds": round(finished.seconds, 3),
+        "files": finished.files,
     }
     return entry if failure is None else {**entry, "reason": failure.reason}
 

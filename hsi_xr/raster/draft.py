@@ -37,6 +37,7 @@ class Draft:
         """An empty file with all but pixels, quick to fill: neither compressed nor zeroed."""
         image = self.image
         place = {"crs": image.crs, "transform": image.transform}
+        rows, columns = block_of(image.shape)
         with open_raster(
             str(self.path),
             "w",
@@ -47,8 +48,8 @@ class Draft:
             height=image.shape[0],
             width=image.shape[1],
             tiled=True,
-            blockxsize=TILE,
-            blockysize=TILE,
+            blockxsize=columns,
+            blockysize=rows,
             interleave="band",
             photometric="minisblack",
             BIGTIFF="YES",
@@ -78,6 +79,17 @@ class Draft:
             for top in range(0, rows, TILE):
                 strip = slice(top, min(top + TILE, rows))
                 yield strip, file.read(window=_window(strip, slice(0, columns)))
+
+
+def block_of(shape: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a file's blocks: a small image is not blown up to a whole tile.
+
+    A block is wider than a small image, since one as wide looks like a strip to validators.
+    """
+    if max(shape) >= TILE:
+        return TILE, TILE
+    rows, columns = (16 * (length // 16 + 1) for length in shape)
+    return rows, columns
 
 
 def put(file: Any, block: Block, numbers: NDArray[Any]) -> None:

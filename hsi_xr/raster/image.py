@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,11 +106,11 @@ class Image:
         """Of the style file that QGIS looks for beside it."""
         return self.path.with_suffix(".qml")
 
-    @property
+    @cached_property
     def wavelengths(self) -> list[float] | None:
         return self._lengths("wavelength")
 
-    @property
+    @cached_property
     def fwhm(self) -> list[float] | None:
         return self._lengths("fwhm")
 

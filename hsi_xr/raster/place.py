@@ -6,6 +6,7 @@ from; the coordinates of the pixels tell how far the slice lies from its origin.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,9 +113,14 @@ def _spatial_ref(transform: Affine, crs: "CRS | None") -> xr.Variable:
 
     unsigned = Affine(*(value + 0.0 for value in transform[:6]))  # some drivers read a zero as -0
     stated = xr.DataArray(0).rio.write_transform(unsigned)
-    if crs:
-        stated = stated.rio.write_crs(crs)
-    return xr.Variable((), 0, dict(stated.coords["spatial_ref"].attrs))
+    about = dict(stated.coords["spatial_ref"].attrs)
+    return xr.Variable((), 0, (_of_crs(crs.to_wkt()) if crs else {}) | about)
+
+
+@lru_cache(maxsize=32)  # thousands of tiles have one CRS, and telling it takes milliseconds
+def _of_crs(wkt: str) -> dict[str, Any]:
+    """What `spatial_ref` says of a CRS."""
+    return dict(xr.DataArray(0).rio.write_crs(wkt).coords["spatial_ref"].attrs)
 
 
 def _is_aligned(transform: Affine) -> bool:

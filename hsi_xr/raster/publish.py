@@ -78,7 +78,7 @@ def _check(run: Run, file: File, whole: Path, ledger: Ledger) -> None:
         DestinationUnwritable: It does not hold the numbers that were put there.
     """
     exact = run.format.is_exact(file.options)
-    lanes = min(_CHECKERS, os.cpu_count() or 1)
+    lanes = min(_CHECKERS, os.cpu_count() or 1, len(run.blocks))
     try:
         with ThreadPoolExecutor(lanes) as pool:
             for draft in file.drafts:

@@ -69,8 +69,9 @@ def read_window(source: Source, rows: slice, columns: slice) -> NDArray[np.float
     left, right, _ = columns.indices(src.width)
     window = Window(left, top, right - left, bottom - top)
     try:
-        raw = src.read(list(source.bands), window=window)
-        valid = _valid(src, source, raw, window)
+        with gdal_environment(source.path):  # a virtual raster opens what it is made of only now
+            raw = src.read(list(source.bands), window=window)
+            valid = _valid(src, source, raw, window)
     except RasterioIOError as error:
         raise UnreadableFile(
             f"{without_query(source.path)!r} is damaged or truncated: rows {top} to {bottom}, "

@@ -19,7 +19,7 @@ from hsi_xr.raster import draft, formats
 from hsi_xr.raster.blocks import Block, ahead
 from hsi_xr.raster.disk import sync, writing
 from hsi_xr.raster.draft import Draft
-from hsi_xr.raster.image import images_of
+from hsi_xr.raster.image import Image, images_of
 from hsi_xr.raster.ledger import Ledger
 from hsi_xr.raster.publish import publish
 from hsi_xr.raster.remote import file_of, is_remote
@@ -149,12 +149,16 @@ def _fill(run: Run, ledger: Ledger, progress: Progress | None) -> None:
     written = total - sum(block.pixels for block in todo)
     values = max((block.pixels for block in todo), default=0) * sum(i.count for i in run.images)
     block_bytes = values * np.dtype(np.float32).itemsize
+    cut: set[str] = set()
     with closing(ahead(partial(_computed, run), todo, block_bytes)) as computed:
         for _, row in groupby(computed, key=lambda item: item[0].index[0]):
             with _checkpoint(run, ledger) as files:
                 for block, stored in row:
                     for each, file, one in zip(run.drafts, files, stored):
-                        _put(each, file, block, one)
+                        _put(each, file, block, one.numbers)
+                        if one.is_cut and each.image.name not in cut:
+                            cut.add(each.image.name)
+                            _warn_of_cut(each.image)
                     ledger.done.append([one.checksum for one in stored])
                     written += block.pixels
                     if progress is not None:
@@ -186,15 +190,16 @@ def _note(run: Run, ledger: Ledger) -> None:
         ledger.save()
 
 
-def _put(target: Draft, file: Any, block: Block, stored: _Stored) -> None:
-    image = target.image
-    with writing(image.path):
-        draft.put(file, block, stored.numbers)
-    if stored.is_cut:
-        most = image.storage.limits[1] * image.storage.scale
-        warnings.warn(
-            f"{image.name!r} has values that {image.storage.dtype} in steps of "
-            f"{image.storage.scale:g} cannot hold; they are cut to {most:g} at most. "
-            "Write with dtype='float32' to keep them",
-            stacklevel=4,
-        )
+def _put(target: Draft, file: Any, block: Block, numbers: NDArray[Any]) -> None:
+    with writing(target.image.path):
+        draft.put(file, block, numbers)
+
+
+def _warn_of_cut(image: Image) -> None:
+    most = image.storage.limits[1] * image.storage.scale
+    warnings.warn(
+        f"{image.name!r} of {image.path.name!r} has values that {image.storage.dtype} in steps of "
+        f"{image.storage.scale:g} cannot hold; they are cut to {most:g} at most. "
+        "Write with dtype='float32' (--dtype float32) to keep them",
+        stacklevel=4,
+    )

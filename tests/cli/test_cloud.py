@@ -66,7 +66,8 @@ def test_from_a_bucket_into_a_bucket(told, scene, tmp_path):
 def test_what_cannot_be_is_one_line(told, scene, tmp_path):
     for words in (
         ("reconstruct", "-m", "root-polynomial", scene, "s3://no-such-bucket/cube.tif"),
-        ("convert", scene, f"{ROOT}/many"),
+        ("convert", scene, f"{ROOT}/many", "--datetime", WHEN, "--format", "zarr"),
+        ("convert", scene, "s3://no-such-bucket/many", "--datetime", WHEN),
     ):
         refused = hsi_xr(told, *words)
         assert refused.returncode == 2, refused.stderr

@@ -66,6 +66,30 @@ def test_failures_make_it_fail_after_the_rest_is_done(pictures, out):
     assert not (out / "none").exists()
 
 
+def test_a_dry_run_tells_the_table_alone(pictures, out):
+    write_scene(pictures / "deep.tif", dtype="uint16")
+    result = run("convert", pictures, out / "cubes", *INSTANT, *TAKEN, "--dry-run")
+    assert result.exit_code == 1
+    head, *rows, failure = result.stdout.splitlines()
+    assert head.split()[-2:] == ["PLANNED", "FAILED"] and len(rows) == 3
+    assert failure.startswith("- deep: ") and "--radiometry uint16=" in failure
+    meaning = ("--radiometry", "uint16=linear", "--input-scale", f"uint16={1 / 65535}")
+    result = run("convert", pictures, out / "cubes", *INSTANT, *TAKEN, "--dry-run", *meaning)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert not (out / "cubes").exists()
+
+
+def test_a_program_reads_failures_and_summary_as_json(pictures, out):
+    write_scene(pictures / "grey.tif", count=1)
+    words = ("--log-format", "json", "convert", pictures, out / "cubes", *INSTANT, *TAKEN)
+    told = [json.loads(line) for line in run(*words, "--progress", "json").stderr.splitlines()]
+    progress = [each["done"] for each in told if each["event"] == "progress"]
+    assert progress == sorted({*progress})
+    failure, summary, error = told[-3:]
+    assert (failure["event"], failure["id"], error["event"]) == ("failure", "grey", "error")
+    assert (summary["event"], summary["done"], summary["failed"]) == ("summary", 2, 1)
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
@@ -73,7 +97,10 @@ def test_failures_make_it_fail_after_the_rest_is_done(pictures, out):
         ((*TAKEN, "--as-mosaic"), 2, "coordinate reference system"),
         ((*TAKEN, "--vrt"), 2, "without --vrt"),
         ((*TAKEN, "-m", "no-such"), 2, "no-such"),
-        ((*TAKEN, "--device", "cuda:99"), 2, "cuda:99"),
+        ((*TAKEN, "--device", "cpu,cuda:99"), 2, "cuda:99"),
+        ((*TAKEN, "--resume", "--overwrite"), 2, "not both"),
+        ((*TAKEN, "--radiometry", "byte=srgb"), 2, "uint8"),
+        ((*TAKEN, "--tmp", "."), 2, "--tmp"),
         ((*TAKEN, "--input-scale", "much"), 2, "uint16=1e-4"),
         ((*TAKEN, "--input-scale", "2", "--input-scale", "3"), 2, "one for each data type"),
     ],

@@ -11,15 +11,17 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 import hsi_xr
+from hsi_xr.conversion.destination import alone
 from hsi_xr.conversion.how import Picture
 from hsi_xr.conversion.inspecting import inspected
-from hsi_xr.conversion.manifest import NAME, alone, source_of
+from hsi_xr.conversion.manifest import NAME, source_of
 from hsi_xr.errors import (
     DestinationExists,
     Incomplete,
     InvalidData,
     MissingFact,
     NotGeoreferenced,
+    UnknownName,
     UsageError,
 )
 from tests.conversion.tiles import TAKEN, cut, digests, stored
@@ -37,7 +39,7 @@ def convert(tiles, out, instant):
     """Converts the six tiles into `out`."""
 
     def convert_(**given):
-        calls = {"resume", "overwrite", "fail_fast", "progress"} & given.keys()
+        calls = {"resume", "overwrite", "fail_fast", "dry_run", "progress"} & given.keys()
         call = {name: given.pop(name) for name in calls}
         return hsi_xr.convert([tiles], out, instant(**given), **call)
 
@@ -174,6 +176,27 @@ def test_a_picture_that_changed_is_refused_by_name(convert, tiles):
         convert(resume=True)
 
 
+@pytest.mark.parametrize(("source", "folder"), [("", "."), ("", ".."), ("**/*.tif", ".")])
+def test_products_among_the_pictures_are_none(tiles, instant, source, folder):
+    """Folders in each other, whichever way, and again when the products lie there."""
+    source, out = tiles / source, (tiles / folder).resolve()
+    first = hsi_xr.convert([source], out, instant(vrt=True))
+    assert (len(first.done), first.failures) == (6, [])
+    (out / "tile_0_0/tile_0_0.tif").write_bytes(b"damaged")
+    again = hsi_xr.convert([source], out, instant(vrt=True), resume=True)
+    assert ([tile.picture.id for tile in again.done], len(again.before)) == (["tile_0_0"], 5)
+
+
+def test_a_picture_where_its_product_would_go_is_never_replaced(tiles, instant):
+    (tiles / "tile_0_0").mkdir()
+    inside = (tiles / "tile_0_0.tif").rename(tiles / "tile_0_0/tile_0_0.tif")
+    before = inside.read_bytes()
+    for source in (inside, tiles / "**/*.tif"):
+        with pytest.raises(UsageError, match="lies where its product would go"):
+            hsi_xr.convert([source], tiles, instant(), overwrite=True)
+    assert inside.read_bytes() == before
+
+
 def test_more_pictures_can_be_added(convert, tiles, out):
     convert()
     save(tiles / "z.tif", picture(33, 21, seed=4))
@@ -193,11 +216,74 @@ def test_a_line_that_was_cut_short_is_no_line(convert, out):
     assert len(notes(out)) == 6
 
 
-def test_a_manifest_that_is_none_is_refused(convert, out):
-    out.mkdir()
-    (out / NAME).write_text('{"format": "of somebody else"}\n')
-    with pytest.raises(InvalidData, match="is not what a conversion has noted"):
-        convert(resume=True)
+@pytest.mark.parametrize(
+    "text", ["", "no json", '{"format": "of somebody else"}\n', "[1, 2]\n", "\0\0\0\n"]
+)
+def test_a_manifest_that_is_none_is_refused_or_replaced(tiles, out, instant, text):
+    one = [tiles / "tile_1_2.tif"]
+    hsi_xr.convert(one, out, instant())
+    (out / NAME).write_text(text)
+    with pytest.raises(InvalidData, match=r"is not what a conversion has noted.*--overwrite"):
+        hsi_xr.convert(one, out, instant(), resume=True)
+    assert len(hsi_xr.convert(one, out, instant(), overwrite=True).done) == 1
+
+
+@pytest.mark.parametrize("line", ["{", "3", '{"id": "tile_0_1"}', "\0\0\0"])
+def test_what_a_damaged_line_was_about_is_made_again(convert, out, line):
+    convert()
+    lines = (out / NAME).read_text().splitlines()
+    (out / NAME).write_text("\n".join([*lines[:3], line, *lines[4:], ""]))
+    with pytest.warns(UserWarning, match="1 of 6 lines of .* cannot be read"):
+        outcome = convert(resume=True)
+    assert (len(outcome.done), len(outcome.before)) == (1, 5)
+    assert len(notes(out)) == 6
+
+
+def test_a_product_that_is_not_whole_any_more_is_made_again(convert, out):
+    convert()
+    before = digests(out)
+    (out / "tile_0_1/tile_0_1.png").unlink()
+    (out / "tile_1_0/tile_1_0.tif").write_bytes(b"")
+    outcome = convert(resume=True)
+    assert {tile.picture.id for tile in outcome.done} == {"tile_0_1", "tile_1_0"}
+    assert digests(out).keys() == before.keys()
+    assert hsi_xr.validate(out).findings == []
+
+
+def test_a_killed_replacement_that_goes_on_leaves_nothing_of_what_was_replaced(convert, tiles, out):
+    convert()
+    (tiles / "tile_0_0.tif").unlink()
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(overwrite=True, options={"seed": 3}, progress=interrupt)
+    assert (out / "tile_0_0").exists()
+    assert len(convert(resume=True, options={"seed": 3}).done) == 5
+    assert not (out / "tile_0_0").exists()
+
+
+def test_going_on_and_beginning_anew_exclude_each_other(convert, out):
+    with pytest.raises(UsageError, match="not both"):
+        convert(resume=True, overwrite=True)
+    assert not out.exists()
+
+
+def test_a_dry_run_tells_what_there_is_and_writes_nothing(convert, tiles, out):
+    spoil(tiles)
+    outcome = convert(dry_run=True)
+    assert (len(outcome.planned), len(outcome.done), outcome.collection) == (7, 0, None)
+    assert {failure.id for failure in outcome.failures} == {"broken", "grey"}
+    assert "PLANNED" in outcome.table() and "BEFORE" not in outcome.table()
+    assert not out.exists()
+
+
+def test_every_device_is_looked_for_before_any_work(convert, out):
+    for wrong in ("cuda:7", "tpu", ""):
+        with pytest.raises(UnknownName, match="device"):
+            convert(devices=("cpu", wrong))
+    assert not out.exists()
 
 
 def test_two_conversions_into_one_folder_are_refused(convert, out):
@@ -249,6 +335,25 @@ def test_fail_fast_stops_at_the_first(convert, tiles, out, bad):
     assert not (out / "collection.json").exists()
 
 
+def test_nothing_that_is_left_tells_of_what_was_replaced(convert, out):
+    convert(vrt=True)
+    with pytest.warns(UserWarning, match="removed"):
+        convert(overwrite=True, stac=False)
+    assert sorted(path.name for path in out.iterdir() if path.is_file()) == [NAME]
+    assert not list(out.glob("tile*/*.json"))
+
+
+def test_a_mosaic_is_over_all_products_or_not_there(convert, tiles, out):
+    convert(vrt=True)
+    save(tiles / "far.tif", picture(33, 21, seed=4), crs="EPSG:32634")
+    with pytest.warns(UserWarning, match=r"'mosaic.vrt' is not about all.*removed"):
+        convert(resume=True)
+    (tiles / "far.tif").unlink()
+    with pytest.raises(UsageError, match=r"far.tif' of an earlier run has EPSG:32634"):
+        convert(resume=True, vrt=True)
+    assert not (out / "mosaic.vrt").exists()
+
+
 def test_what_is_wrong_with_the_request_is_one_error_and_no_list(convert, out):
     with pytest.raises(UsageError, match="consistency and residual are about"):
         convert(options={"residual": True})
@@ -282,7 +387,7 @@ def test_mixed_pictures_are_handled_one_by_one_and_the_collection_says_so(tmp_pa
     swapped(tmp_path / "mixed/swapped.tif", pixels)
     save(tmp_path / "mixed/south.tif", pixels, crs="EPSG:32733")
     save(tmp_path / "mixed/deep.tif", 257 * pixels.astype("uint16"))
-    how = instant(options={"radiometry": "srgb"}, input_scale={"uint16": 1 / 65535})
+    how = instant(radiometry="srgb", input_scale={"uint16": 1 / 65535})
     outcome = hsi_xr.convert([tmp_path / "mixed"], out, how)
     assert (len(outcome.done), outcome.failures) == (4, [])
     plain = stored(out / "plain/plain.tif")
@@ -304,9 +409,49 @@ def test_mixed_pictures_are_handled_one_by_one_and_the_collection_says_so(tmp_pa
 def test_one_factor_for_numbers_of_two_types_is_refused(tmp_path, out, instant):
     save(tmp_path / "a.tif", picture(20, 30))
     save(tmp_path / "b.tif", 257 * picture(20, 30).astype("uint16"))
-    how = instant(options={"radiometry": "linear"}, input_scale=1 / 255)
+    how = instant(radiometry="linear", input_scale=1 / 255)
     with pytest.raises(UsageError, match=r"uint8 \(1\), uint16 \(1\).*uint16="):
         hsi_xr.convert([tmp_path / "a.tif", tmp_path / "b.tif"], out, how)
+
+
+def test_what_numbers_mean_is_told_by_their_type(tmp_path, out, instant):
+    """Pictures of the others mean what they meant before."""
+    pixels = picture(20, 31)
+    paths = [
+        save(tmp_path / "bytes.tif", pixels),
+        save(tmp_path / "deep.tif", 40 * pixels.astype("uint16")),
+    ]
+    outcome = hsi_xr.convert(paths, out, instant())
+    ((name, reason),) = ((failure.id, failure.reason) for failure in outcome.failures)
+    assert name == "deep" and "--radiometry uint16=reflectance" in reason
+    told = {"radiometry": {"uint16": "reflectance"}, "input_scale": {"uint16": 1e-4}}
+    outcome = hsi_xr.convert(paths, out, instant(**told), overwrite=True)
+    assert outcome.failures == []
+    for path, how in (paths[0], {}), (paths[1], {"radiometry": "reflectance", "scale": 1e-4}):
+        alone = hsi_xr.reconstruct(hsi_xr.open(path), "root-polynomial", **how).reflectance
+        made = hsi_xr.open(out / path.stem / path.name)
+        np.testing.assert_allclose(made, alone.clip(max=3.2767), atol=5.1e-5)
+        assert made.attrs["hsi_xr_radiometry"] == how.get("radiometry", "srgb")
+    with pytest.raises(UsageError, match="no data type is called 'byte'"):
+        instant(radiometry={"byte": "srgb"})
+
+
+@pytest.mark.parametrize("given", [{}, {"vrt": True}, {"as_mosaic": True}])
+def test_pictures_that_all_fail_for_reasons_of_their_own_are_listed(tmp_path, out, instant, given):
+    paths = [
+        save(tmp_path / "a.tif", picture(20, 30), crs=None),
+        save(tmp_path / "b.tif", picture(20, 30)[:1]),
+    ]
+    outcome = hsi_xr.convert(paths, out, instant(**given))
+    assert [failure.id for failure in outcome.failures] == ["a", "b"]
+    assert not out.exists()
+
+
+def test_failures_of_one_reason_are_one_line(tmp_path, out, instant):
+    paths = [save(tmp_path / f"{name}.tif", picture(20, 30), crs=None) for name in "abc"]
+    paths.append(save(tmp_path / "d.tif", picture(20, 30)))
+    table = hsi_xr.convert(paths, out, instant()).table()
+    assert table.count("coordinate reference system") == 1 and "- a, b, c: the scene" in table
 
 
 def test_one_reason_of_a_single_picture_is_its_own_error(tmp_path, out, instant):

@@ -147,7 +147,7 @@ def off_grid(path):
 )
 def test_what_is_no_tile_of_the_mosaic_is_refused_before_work(tiles, instant, odd, words):
     odd(tiles / "z.tif")
-    how = instant(as_mosaic=True, options={"radiometry": "srgb"}, input_scale={"uint8": 1 / 255})
+    how = instant(as_mosaic=True, radiometry="srgb", input_scale={"uint8": 1 / 255})
     with pytest.raises(UsageError, match=f"(?s){words}") as refusal:
         hsi_xr.convert([tiles], tiles.parent / "out", how)
     assert "z.tif" in str(refusal.value)

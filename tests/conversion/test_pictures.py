@@ -1,9 +1,12 @@
 """What sources mean, and what is said of those that mean nothing."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hsi_xr.conversion.how import Failure, Picture
 from hsi_xr.conversion.pictures import pictures
@@ -52,9 +55,12 @@ def test_folders_files_patterns_and_lists_mean_the_rasters_in_them(tmp_path):
     assert listed[1].href == "https://example.com/d.tif?k=1"
 
 
-def test_products_are_no_pictures_of_the_next_conversion(tmp_path):
-    touch(tmp_path / "a.tif", tmp_path / "out/a/a.tif")
-    assert [p.id for p in found(tmp_path / "**" / "*.tif", outside=tmp_path / "out")] == ["a"]
+def test_what_is_named_twice_is_one_picture(tmp_path, monkeypatch):
+    touch(tmp_path / "a.tif", tmp_path / "b.tif")
+    (tmp_path / "link.tif").symlink_to(tmp_path / "b.tif")
+    monkeypatch.chdir(tmp_path)
+    twice = found(tmp_path / "b.tif", ".", "a.tif", tmp_path / "*.tif")
+    assert [each.id for each in twice] == ["b", "a", "link"]
 
 
 def test_a_name_that_meets_another_is_refused(tmp_path):
@@ -73,10 +79,14 @@ def test_a_name_that_meets_another_is_refused(tmp_path):
         ("*.tif", "nothing is called"),
         ("absent.json", "cannot be read as JSON"),
         ("absent.txt", "list"),
+        ("nothing.txt", "names no picture"),
+        ("nothing.json", "names no picture"),
     ],
 )
 def test_a_source_of_nothing_is_refused(tmp_path, source, words):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "nothing.txt").write_text("# nothing\n")
+    save(tmp_path / "nothing.json", {"type": "FeatureCollection", "features": []})
     with pytest.raises(UnreadableFile, match=words):
         pictures([str(tmp_path / source)])
 
@@ -152,3 +162,47 @@ def test_a_list_of_items_has_their_hrefs(tmp_path):
         "https://example.com/b.tif?sig=s",
         "https://example.com/items/b.json",
     )
+
+
+def test_no_source_is_a_wrong_request():
+    with pytest.raises(UsageError, match="no pictures are named"):
+        pictures([])
+
+
+def test_links_are_relative_to_the_file_wherever_one_stands(tmp_path, monkeypatch):
+    save(tmp_path / "a.json", item("a", {"visual": {"href": "s/a.tif", "type": COG}}))
+    links = [{"rel": "item", "href": "a.json"}]
+    save(tmp_path / "all.json", {"type": "Collection", "id": "all", "links": links})
+    monkeypatch.chdir(tmp_path)
+    for source in ("a.json", "all.json", tmp_path / "all.json"):
+        (picture,) = found(source)
+        assert Path(picture.href) == tmp_path / "s/a.tif"
+
+
+def test_catalogues_that_lead_back_end(tmp_path):
+    back = {"rel": "child", "href": "./one.json"}
+    save(
+        tmp_path / "one.json", {"type": "Catalog", "links": [{"rel": "child", "href": "two.json"}]}
+    )
+    save(tmp_path / "two.json", {"type": "Catalog", "links": [back]})
+    good, (bad,) = pictures([str(tmp_path / "one.json")])
+    assert good == [] and "leads back" in bad.reason
+
+
+LINKS = [[{}], [{"rel": "item"}], [{"rel": "child", "href": 4}], [{"rel": "self", "href": []}]]
+ASSETS = [{"x": None}, {"x": {"href": 3, "type": 4}}, {"x": {"href": "a.tif", "roles": {}}}]
+ODD = st.sampled_from(
+    [None, True, 3, "x", [], [3], [None, {}], {}, {"datetime": 4}, *LINKS, *ASSETS]
+)
+KEYS = ["id", "links", "assets", "features", "properties"]
+
+
+@given(
+    kind=st.sampled_from(["Feature", "FeatureCollection", "Collection"]),
+    told=st.dictionaries(st.sampled_from(KEYS), ODD),
+)
+def test_whatever_calls_itself_stac_is_pictures_and_reasons(tmp_path_factory, kind, told):
+    path = save(tmp_path_factory.mktemp("stac") / "odd.json", {**told, "type": kind})
+    with suppress(UnreadableFile, UsageError):
+        good, bad = pictures([str(path)])
+        assert all(isinstance(each, Picture) for each in good) and all(each.reason for each in bad)

@@ -32,6 +32,7 @@ from hsi_xr.errors import (
     UsageError,
 )
 from hsi_xr.raster.blocks import block_sizes
+from hsi_xr.raster.cog import is_cog
 from hsi_xr.raster.read import crs_of, transform_of
 
 ROOT = Path(__file__).parents[2]
@@ -339,11 +340,31 @@ def test_deviation_and_residual_come_with_the_cube_from_one_pass(cube, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (64, 64), (300, 41), (511, 510)])
+def test_a_small_cube_is_not_blown_up_to_a_whole_block(cube, tmp_path, shape):
+    given = cube(*shape)
+    hsi_xr.write(given, tmp_path / "cube.tif")
+    with rasterio.open(tmp_path / "cube.tif") as file:
+        rows, columns = file.block_shapes[0]
+        assert rows % 16 == columns % 16 == 0
+        assert 0 < rows - shape[0] <= 16 and 0 < columns - shape[1] <= 16
+    assert is_cog(tmp_path / "cube.tif")
+    assert same(hsi_xr.open(tmp_path / "cube.tif"), given.reflectance, within=STEP)
+
+
+def test_values_that_steps_cannot_hold_are_told_once(cube, tmp_path):
+    given = cube(600, 700)
+    given.reflectance[0] = 4.0
+    with pytest.warns(UserWarning, match="cut to") as told:
+        hsi_xr.write(given, tmp_path / "cube.tif")
+    assert ["cut to" in str(each.message) for each in told].count(True) == 1
+
+
 def test_values_that_steps_cannot_hold_are_reported_and_kept_as_floats(cube, tmp_path):
     given = cube()
     given.reflectance[0, 0, 0] = 4.0
     given.reflectance[1, 0, 0] = np.inf
-    with pytest.warns(UserWarning, match="cut to 3.2767"):
+    with pytest.warns(UserWarning, match=r"'cube\.tif' has .* cut to 3\.2767"):
         hsi_xr.write(given, tmp_path / "cube.tif")
     with rasterio.open(tmp_path / "cube.tif") as file:
         assert file.read(window=((0, 1), (0, 1)))[:2].ravel().tolist() == [32767, -32768]

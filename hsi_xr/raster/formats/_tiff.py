@@ -10,7 +10,7 @@ import numpy as np
 from hsi_xr.errors import UsageError
 from hsi_xr.raster.cog import is_cog
 from hsi_xr.raster.directories import release
-from hsi_xr.raster.draft import TILE, Draft
+from hsi_xr.raster.draft import TILE, Draft, block_of
 from hsi_xr.raster.image import Image
 from hsi_xr.raster.source import open_raster
 
@@ -61,12 +61,12 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
     bands, (rows, columns) = image.count, image.shape
     size = bands * rows * columns * np.dtype(image.storage.dtype).itemsize
     # a tile as wide as the image looks like a strip to validators
-    side = "256" if columns == TILE else str(TILE)
+    block = (256, 256) if columns == TILE else block_of(image.shape)
     options = {
         "COMPRESS": wanted.get("COMPRESS", "ZSTD"),
         "INTERLEAVE": "BAND",
-        "BLOCKXSIZE": side,
-        "BLOCKYSIZE": side,
+        "BLOCKXSIZE": str(block[1]),
+        "BLOCKYSIZE": str(block[0]),
         "NUM_THREADS": "ALL_CPUS",
         "BIGTIFF": "YES" if size > 3.5e9 else "IF_SAFER",
     }

@@ -1,0 +1,86 @@
+"""Where a conversion goes: a folder here, or one of an object store and one here before it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hsi_xr.conversion.bucket import Bucket
+from hsi_xr.conversion.manifest import NAME
+from hsi_xr.errors import DestinationExists, DestinationUnwritable, InvalidData, UsageError
+from hsi_xr.raster.remote import file_of, is_remote
+from hsi_xr.raster.upload import staging
+
+
+@contextmanager
+def destination(
+    folder: str | os.PathLike[str], tmp: str | os.PathLike[str] | None
+) -> Iterator[tuple[Path, Bucket | None]]:
+    """The folder where products are made, and the bucket that they are sent to.
+
+    What was put together for a bucket is removed in the end; after an interruption it stays, to be
+    gone on with.
+
+    Raises:
+        DestinationUnwritable: The folder cannot be made, or the bucket not be written to.
+        UsageError: Another conversion goes there, or `tmp` was given for a folder here.
+    """
+    there = file_of(folder)
+    if not is_remote(str(there)):
+        if tmp is not None:
+            raise UsageError("tmp (--tmp) is for object storage; products are made in DST_DIR here")
+        _make(there)
+        with alone(there):
+            yield there, None
+        return
+    here = staging(str(there).rstrip("/"), None if tmp is None else Path(tmp))
+    with alone(here):
+        bucket = Bucket(there, here)
+        is_killed = (here / NAME).exists()  # else what is noted went to the bucket in the end
+        try:
+            bucket.check()
+            bucket.fetch(NAME)
+            yield here, bucket
+        except (DestinationExists, DestinationUnwritable, InvalidData, UsageError):
+            if not is_killed:
+                (here / NAME).unlink(missing_ok=True)
+            with suppress(OSError):  # what can be gone on with is in it
+                here.rmdir()
+            raise
+        shutil.rmtree(here)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DestinationUnwritable(
+            f"cannot make the folder {str(folder)!r} ({error.strerror}); choose another"
+        ) from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else converts into this folder meanwhile; a run that is killed lets go of it.
+
+    Raises:
+        UsageError: Somebody does.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"another conversion into {str(folder)!r} is running; wait for it, or choose "
+                "another folder"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
