@@ -1,6 +1,7 @@
 """One owner per device: full batches, smaller ones when memory runs out, errors handed on."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -109,14 +110,15 @@ def test_networks_run_in_single_precision_and_other_code_as_it_wishes(slope, row
 
 
 def test_devices_that_overlap_bring_back_what_was_chosen(monkeypatch):
-    """The first that came goes before the other."""
+    """The first that came goes before the other; each has a thread, as in the engine."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     first, second = ExitStack(), ExitStack()
-    first.enter_context(single_precision())
-    second.enter_context(single_precision())
-    first.close()
-    assert not torch.backends.cudnn.allow_tf32
-    second.close()
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        one.submit(first.enter_context, single_precision()).result()
+        other.submit(second.enter_context, single_precision()).result()
+        one.submit(first.close).result()
+        assert not torch.backends.cudnn.allow_tf32
+        other.submit(second.close).result()
     assert torch.backends.cudnn.allow_tf32
 
 

@@ -21,7 +21,8 @@ def collection(tmp_path_factory):
         model="root-polynomial",
         datetime=TAKEN,
         input_scale=1 / 255,
-        options={"samples": 2, "camera": "nikon-d850", "radiometry": "reflectance"},
+        radiometry="reflectance",
+        options={"samples": 2, "camera": "nikon-d850"},
     )
     assert hsi_xr.convert([folder / "tiles"], folder / "cubes", how).failures == []
     return pystac.Collection.from_file(str(folder / "cubes" / "collection.json"))

@@ -29,8 +29,8 @@ def made(tmp_path_factory) -> Path:
             "samples": 2,
             "residual": True,
             "camera": "hasselblad-l2d-20c",
-            "radiometry": "reflectance",
         },
+        radiometry="reflectance",
         input_scale=1 / 600,
     )
     assert hsi_xr.convert([folder / "tiles"], folder / "cubes", how).failures == []
