@@ -9,6 +9,7 @@ from pathlib import Path
 from hsi_xr.conversion.bucket import Bucket
 from hsi_xr.conversion.manifest import NAME
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, InvalidData, UsageError
+from hsi_xr.raster.disk import alone
 from hsi_xr.raster.remote import file_of, is_remote
 from hsi_xr.raster.upload import staging
 
@@ -31,11 +32,11 @@ def destination(
         if tmp is not None:
             raise UsageError("tmp (--tmp) is for object storage; products are made in DST_DIR here")
         _make(there)
-        with alone(there):
+        with alone(there, _busy(there)):
             yield there, None
         return
     here = staging(str(there).rstrip("/"), None if tmp is None else Path(tmp))
-    with alone(here):
+    with alone(here, _busy(there)):
         bucket = Bucket(there, here)
         is_killed = (here / NAME).exists()  # else what is noted went to the bucket in the end
         try:
@@ -60,27 +61,7 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Nobody else converts into this folder meanwhile; a run that is killed lets go of it.
-
-    Raises:
-        UsageError: Somebody does.
-    """
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"another conversion into {str(folder)!r} is running; wait for it, or choose "
-                "another folder"
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)
+def _busy(folder: Path) -> str:
+    return (
+        f"another conversion into {str(folder)!r} is running; wait for it, or choose another folder"
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hsi_xr.errors import DestinationUnwritable
+from hsi_xr.errors import DestinationUnwritable, UsageError
 
 
 @contextmanager
@@ -26,6 +26,51 @@ def writing(path: Path) -> Iterator[None]:
         raise DestinationUnwritable(
             f"cannot write {str(path)!r} ({reason}); is the disk full?"
         ) from error
+
+
+@contextmanager
+def alone(folder: Path, refusal: str) -> Iterator[None]:
+    """Make a folder, unless it is there, that nobody else works in meanwhile.
+
+    Whoever is killed lets go of it.
+
+    Raises:
+        UsageError: Somebody does; with `refusal`.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        folder.mkdir(exist_ok=True)
+        yield
+        return
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # who had it has just removed it
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise UsageError(refusal) from error
+        except OSError:
+            pass  # a file system without locks
+        if folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat()):
+            break
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def empty(folder: Path) -> None:
+    for each in folder.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
 
 
 def check_room(path: Path, size: int) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
 from hsi_xr.raster import draft, formats, labels
 from hsi_xr.raster.blocks import Block, Read, block_sizes, cut, reader
+from hsi_xr.raster.disk import empty
 from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.formats import Format
 from hsi_xr.raster.image import Image
@@ -177,10 +178,9 @@ def _refuse_sharing_style(run: Run) -> None:
 
 
 def begun(run: Run) -> Ledger:
-    """A run from the start; what a dead one has left is removed."""
-    discard(run)
+    """A run from the start, in a folder of its own; what a dead one has left there is removed."""
+    empty(run.folder)
     try:
-        run.folder.mkdir()
         for each in run.drafts:
             each.create()
     except BaseException:

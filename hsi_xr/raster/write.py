@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hsi_xr.errors import Incomplete, UsageError
 from hsi_xr.raster import draft, formats
 from hsi_xr.raster.blocks import Block, ahead
-from hsi_xr.raster.disk import sync, writing
+from hsi_xr.raster.disk import alone, sync, writing
 from hsi_xr.raster.draft import Draft
 from hsi_xr.raster.image import Image, images_of
 from hsi_xr.raster.ledger import Ledger
@@ -107,17 +107,20 @@ def write(
         images = images_of(obj, local, dtype, scale, together=together)
         run = planned(name, images, creation_options or {}, remote)
         check_destination(run, overwrite=overwrite, resume=resume)
-        ledger = earlier(run) if resume else begun(run)
-        try:
-            with draft.bounded_cache():
-                _fill(run, ledger, progress)
-                publish(run, ledger, overwrite=overwrite)
-        except (KeyboardInterrupt, Incomplete):
-            raise  # what is done stays here, to be resumed
-        except BaseException:
-            discard(run)
-            raise
-    return images[0].path if remote is None else str(run.final(images[0].path))
+        final = run.final(images[0].path)
+        refusal = f"another run is writing {str(final)!r}; wait for it, or choose another name"
+        with alone(run.folder, refusal):
+            ledger = earlier(run) if resume else begun(run)
+            try:
+                with draft.bounded_cache():
+                    _fill(run, ledger, progress)
+                    publish(run, ledger, overwrite=overwrite)
+            except (KeyboardInterrupt, Incomplete):
+                raise  # what is done stays here, to be resumed
+            except BaseException:
+                discard(run)
+                raise
+    return images[0].path if remote is None else str(final)
 
 
 @contextmanager

@@ -51,6 +51,8 @@ def kill(
     run: subprocess.Popen, out: Path, after: int, signalled: int, chance: random.Random
 ) -> None:
     """Send a signal to all of its processes some moment after so many lines are noted."""
+    if signalled != signal.SIGKILL:  # one that Python can answer only when it has begun
+        after = max(after, noted(out) + 1)
     while noted(out) < after and run.poll() is None:
         time.sleep(0.002)
     time.sleep(chance.uniform(0, _HELD_BACK))

@@ -11,7 +11,6 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 import hsi_xr
-from hsi_xr.conversion.destination import alone
 from hsi_xr.conversion.how import Picture
 from hsi_xr.conversion.inspecting import inspected
 from hsi_xr.conversion.manifest import NAME, source_of
@@ -24,6 +23,7 @@ from hsi_xr.errors import (
     UnknownName,
     UsageError,
 )
+from hsi_xr.raster.disk import alone
 from tests.conversion.tiles import TAKEN, cut, digests, stored
 from tests.scenes import picture, save
 from tests.stac_validation import SCHEMAS, validate
@@ -288,7 +288,7 @@ def test_every_device_is_looked_for_before_any_work(convert, out):
 
 def test_two_conversions_into_one_folder_are_refused(convert, out):
     out.mkdir()
-    with alone(out), pytest.raises(UsageError, match="is running"):
+    with alone(out, "held by the test"), pytest.raises(UsageError, match="is running"):
         convert()
     assert list(out.iterdir()) == []
 

@@ -102,6 +102,21 @@ def failing(dataset: xr.Dataset, error: BaseException, *, at: int) -> xr.Dataset
     return dataset.assign(reflectance=dataset.reflectance.copy(data=data))
 
 
+def test_two_runs_do_not_write_one_product(cube, tmp_path):
+    """The second is refused, whatever it asks for, and the first goes on undisturbed."""
+    given, path, refused = cube(300, 517, 3, chunks={"y": 70, "x": 90}), tmp_path / "cube.tif", []
+
+    def meanwhile(done: int, total: int) -> None:
+        for how in ({}, {"overwrite": True}, {"resume": True}):
+            with pytest.raises(UsageError, match="another run is writing") as error:
+                hsi_xr.write(given, path, **how)
+            refused.append(str(error.value))
+
+    hsi_xr.write(given, path, progress=meanwhile)
+    assert refused and same(hsi_xr.open(path), given.reflectance, within=STEP)
+    assert [each.name for each in tmp_path.iterdir() if "part" in each.name] == []
+
+
 @pytest.mark.parametrize("shape", [(300, 517), (517, 300), (33, 31), (64, 600), (1100, 1300)])
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
 def test_what_is_written_is_read_back(cube, tmp_path, shape, dtype):
