@@ -11,7 +11,7 @@ from hsi_xr.conversion.manifest import NAME
 from hsi_xr.conversion.stac_input import from_stac
 from hsi_xr.errors import HsiError, UnreadableFile, UsageError
 from hsi_xr.raster.labels import is_product
-from hsi_xr.raster.remote import is_remote
+from hsi_xr.raster.remote import is_remote, url_of
 from hsi_xr.raster.source import open_scene
 
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
@@ -34,7 +34,8 @@ def pictures(
             `tiles/**/*.tif`, STAC collections, catalogues, items and lists of items (.json), and
             lists of all these (.txt, one a line).
         asset: The key of the asset of items; None takes the one that is a picture.
-        outside: A folder for products; those that lie in it already are no pictures.
+        outside: A folder for products, here or of object storage; those that lie in one here
+            already are no pictures.
 
     Raises:
         UnreadableFile: A source is nothing, or holds no picture.
@@ -84,7 +85,7 @@ def _some(files: Iterable[Path], outside: Path | None, nothing: str) -> list[Fou
 def _is_made(file: Path, folder: Path) -> bool:
     """Whether a conversion into the folder has made it."""
     place = file.resolve()
-    if folder.resolve() not in place.parents:
+    if is_remote(str(folder)) or folder.resolve() not in place.parents:
         return False
     if file.name in VIRTUAL:
         return place.parent == folder.resolve()
@@ -125,13 +126,13 @@ def _once(found: Sequence[Picture]) -> list[Picture]:
 
 
 def _place(href: str) -> str:
-    return href if is_remote(href) else os.path.realpath(href)
+    return url_of(href).rstrip("/") if is_remote(href) else os.path.realpath(href)
 
 
 def _check_places(found: Sequence[Picture], folder: Path) -> None:
     """A product would replace the picture that it is made of."""
     for picture in found:
-        if folder.resolve() / picture.id == Path(_place(picture.href)).parent:
+        if os.path.join(_place(str(folder)), picture.id) == os.path.dirname(_place(picture.href)):
             raise UsageError(
                 f"{picture.href!r} lies where its product would go; choose another DST_DIR"
             )

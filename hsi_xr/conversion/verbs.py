@@ -25,7 +25,7 @@ from hsi_xr.errors import Incomplete, UsageError
 from hsi_xr.planning import usable_device
 from hsi_xr.raster.labels import compact
 from hsi_xr.raster.ledger import ledger_of
-from hsi_xr.raster.remote import is_remote
+from hsi_xr.raster.remote import file_of, is_remote
 from hsi_xr.raster.write import Progress
 from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import find
@@ -79,11 +79,12 @@ def convert(
     how = how or Conversion()
     if resume and overwrite:
         raise UsageError("a conversion goes on (--resume) or begins anew (--overwrite), not both")
+    there = file_of(folder)
     card = find(how.model, untrained=bool(how.options.get("untrained")))
     for device in how.devices:
         usable_device(device)
     found, broken = pictures(
-        [os.fspath(each) for each in sources], asset=how.asset, outside=Path(folder)
+        [os.fspath(each) for each in sources], asset=how.asset, outside=there
     )
     tiles, unfit = inspected(found, how)
     refused = [*broken, *unfit]
@@ -91,7 +92,7 @@ def convert(
         raise _stopped(refused[0])
     check_tiles(tiles, how)
     if dry_run or not tiles:
-        return Outcome(folder=Path(folder), planned=tiles, refused=refused)
+        return Outcome(folder=there, planned=tiles, refused=refused)
     with destination(folder, tmp) as (here, bucket):
         making = Making(here, bucket, how, how.collection or fit(_name(folder)))
         config = _config(making, card, tiles)
@@ -102,7 +103,7 @@ def convert(
             others = {*manifest.done()} - {tile.picture.id for tile in tiles}
             check_beside(tiles[0], [making.reached(f"{id}/{id}.tif") for id in sorted(others)])
         making = _prepared(making, card, tiles)
-        outcome = Outcome(folder=Path(folder), refused=refused)
+        outcome = Outcome(folder=there, refused=refused)
         try:
             _run(making, tiles, manifest, outcome, fail_fast=fail_fast, progress=progress)
         finally:

@@ -37,6 +37,11 @@ def is_remote(path: str) -> bool:
     return path.startswith(_NETWORKS) or ("://" in path and not path.startswith("file://"))
 
 
+def url_of(path: str) -> str:
+    """One name of an object that GDAL and fsspec call differently; of anything else its own."""
+    return f"s3://{path.removeprefix('/vsis3/')}" if path.startswith("/vsis3/") else path
+
+
 def without_query(path: str) -> str:
     """A name without what follows it in a signed URL, which is a key and no part of the name."""
     return path.partition("?")[0] if is_remote(path) else path
@@ -54,7 +59,7 @@ def file_of(path: "str | os.PathLike[str]") -> Path:
     require("upath")
     from upath import UPath
 
-    url = f"s3://{text.removeprefix('/vsis3/')}" if text.startswith("/vsis3/") else text
+    url = url_of(text)
     if url.startswith("s3://"):
         require("s3fs")
     try:

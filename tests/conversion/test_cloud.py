@@ -138,3 +138,18 @@ def test_what_cannot_be_is_refused_before_any_work(bucket, tiles, tmp_path, tmp,
         hsi_xr.convert([tiles], URL, instant(), tmp=tmp)
     assert bucket.find(URL) == [f"{BUCKET}/deep/cubes/tile_1_1/mine.txt"]
     assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize("scheme", ["s3://", "/vsis3/"])
+def test_a_picture_in_a_bucket_is_not_replaced_by_its_product(bucket, tiles, tmp, instant, scheme):
+    bucket.put_file(str(tiles / "tile_0_1.tif"), f"{URL}/a/a.tif")
+    before = bucket.cat_file(f"{URL}/a/a.tif")
+    source = URL.replace("s3://", scheme) + "/a/a.tif"
+    with pytest.raises(UsageError, match="lies where its product would go"):
+        hsi_xr.convert([source], f"{URL}/", instant(), overwrite=True, tmp=tmp)
+    assert bucket.cat_file(f"{URL}/a/a.tif") == before
+
+
+def test_an_outcome_tells_the_bucket(bucket, tiles, tmp, instant):
+    outcome = hsi_xr.convert([tiles], URL, instant(), dry_run=True, tmp=tmp)
+    assert str(outcome.folder) == URL
