@@ -153,3 +153,28 @@ def test_a_picture_in_a_bucket_is_not_replaced_by_its_product(bucket, tiles, tmp
 def test_an_outcome_tells_the_bucket(bucket, tiles, tmp, instant):
     outcome = hsi_xr.convert([tiles], URL, instant(), dry_run=True, tmp=tmp)
     assert str(outcome.folder) == URL
+
+
+def test_what_is_done_is_known_when_the_bucket_fails(bucket, tiles, tmp_path, tmp, instant):
+    kept = tmp_path / "kept"
+
+    def lose_bucket(done: int, total: int) -> None:
+        if done > total // 2 and not kept.exists():
+            bucket.get(f"{BUCKET}/deep/", f"{kept}/", recursive=True)
+            bucket.rm(BUCKET, recursive=True)
+
+    with pytest.raises(DestinationUnwritable, match="bucket"):
+        hsi_xr.convert([tiles], URL, instant(jobs=1), tmp=tmp, progress=lose_bucket)
+    bucket.mkdir(BUCKET)
+    bucket.put(f"{kept}/", f"{BUCKET}/deep/", recursive=True)
+    outcome = hsi_xr.convert([tiles], URL, instant(), resume=True, tmp=tmp)
+    assert outcome.before and len(outcome.before) + len(outcome.done) == 6
+    assert hsi_xr.validate(URL).findings == []
+
+
+def test_a_refused_conversion_leaves_no_trace_here(bucket, tiles, tmp, instant):
+    hsi_xr.convert([tiles], URL, instant(), tmp=tmp)
+    for how, options in ((instant(), {}), (instant(model="default"), {"resume": True})):
+        with pytest.raises((DestinationExists, UsageError), match="--overwrite"):
+            hsi_xr.convert([tiles], URL, how, tmp=tmp, **options)
+        assert not list(tmp.iterdir())
