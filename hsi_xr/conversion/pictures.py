@@ -17,9 +17,14 @@ from hsi_xr.raster.source import open_scene
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
 MODELS = "models"
 """The folder of a collection that holds no product."""
+COLLECTION = "collection.json"
 MOSAIC, SOURCES = "mosaic.vrt", "mosaic.part.vrt"
 """Over the products, and while a mosaic is converted over its pictures."""
+STYLE, SURVEY = "mosaic.qml", "mosaic.survey"
+"""Of the mosaic."""
 VIRTUAL = (MOSAIC, SOURCES)
+_OWN = (MODELS, COLLECTION, MOSAIC, SOURCES, STYLE, SURVEY, NAME)
+"""What lies beside the folders of products."""
 
 Found = Picture | Failure
 
@@ -144,8 +149,11 @@ def _check_names(found: Sequence[Picture]) -> None:
     for picture in found:
         by_name[picture.id.casefold()].append(picture)  # as some file systems see names
     for name, ones in by_name.items():
-        if name == MODELS:
-            raise UsageError(f"{ones[0].href!r} would become {name!r}, where models lie; rename it")
+        if name in _OWN:
+            raise UsageError(
+                f"{ones[0].href!r} would become {ones[0].id!r}, which a conversion has a use of "
+                "its own for; rename it"
+            )
         if len(ones) > 1:
             raise UsageError(
                 f"{len(ones)} pictures would become {ones[0].id!r}: "

@@ -9,6 +9,7 @@ from hsi_xr.conversion.bucket import Bucket
 from hsi_xr.conversion.how import Conversion
 from hsi_xr.conversion.inspecting import Inspected
 from hsi_xr.conversion.mosaic import Mosaic
+from hsi_xr.conversion.pictures import COLLECTION
 from hsi_xr.pipeline import reconstruct
 from hsi_xr.raster.describe import describe
 from hsi_xr.raster.image import sibling_paths
@@ -19,8 +20,6 @@ from hsi_xr.stac.files import save
 
 if TYPE_CHECKING:
     import xarray as xr
-
-COLLECTION = "collection.json"
 
 
 @dataclass(frozen=True, eq=False)

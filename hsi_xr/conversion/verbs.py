@@ -18,7 +18,7 @@ from hsi_xr.conversion.manifest import Manifest, opened, source_of
 from hsi_xr.conversion.model import model_item
 from hsi_xr.conversion.mosaic import Mosaic, check_beside, check_tiles
 from hsi_xr.conversion.outcome import Outcome
-from hsi_xr.conversion.pictures import SOURCES, pictures
+from hsi_xr.conversion.pictures import SOURCES, SURVEY, pictures
 from hsi_xr.conversion.product import Making, make
 from hsi_xr.conversion.running import Finished, Running, Told
 from hsi_xr.errors import Incomplete, UsageError
@@ -29,8 +29,6 @@ from hsi_xr.raster.remote import file_of, is_remote
 from hsi_xr.raster.write import Progress
 from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import find
-
-_SURVEY = "mosaic.survey"
 
 
 def convert(
@@ -83,9 +81,7 @@ def convert(
     card = find(how.model, untrained=bool(how.options.get("untrained")))
     for device in how.devices:
         usable_device(device)
-    found, broken = pictures(
-        [os.fspath(each) for each in sources], asset=how.asset, outside=there
-    )
+    found, broken = pictures([os.fspath(each) for each in sources], asset=how.asset, outside=there)
     tiles, unfit = inspected(found, how)
     refused = [*broken, *unfit]
     if fail_fast and refused:
@@ -137,7 +133,7 @@ def _config(making: Making, card: Card, tiles: Sequence[Inspected]) -> dict[str,
 
 def _forget(making: Making, tiles: Sequence[Inspected]) -> None:
     """What an earlier conversion has begun and this one does not go on with."""
-    (making.folder / _SURVEY).unlink(missing_ok=True)
+    (making.folder / SURVEY).unlink(missing_ok=True)
     for tile in tiles:
         ledger_of(making.product(tile)).unlink(missing_ok=True)
 
@@ -145,11 +141,11 @@ def _forget(making: Making, tiles: Sequence[Inspected]) -> None:
 def _prepared(making: Making, card: Card, tiles: Sequence[Inspected]) -> Making:
     """With what products share: the model, and a mosaic's survey, which an earlier run may have."""
     mosaic, folder = None, making.folder
-    item = model_item(card, folder)
+    item = model_item(card, folder) if making.how.stac else None
     if item is not None and making.bucket is not None:
         making.bucket.send_missing(sorted(item.parent.iterdir()))
     if making.how.as_mosaic:
-        mosaic = Mosaic.over(tiles, making.how, folder / SOURCES, folder / _SURVEY)
+        mosaic = Mosaic.over(tiles, making.how, folder / SOURCES, folder / SURVEY)
     return replace(making, model_item=item, mosaic=mosaic)
 
 
