@@ -61,6 +61,10 @@ class Making:
         if self.bucket is not None:
             self.bucket.remove([name])
 
+    def holds(self, id: str) -> bool:
+        """Whether a product of an earlier run is there still."""
+        return bool(self.sizes(id, [f"{id}.tif"]))
+
     def sizes(self, id: str, names: Iterable[str]) -> dict[str, int]:
         """Those files of a product that are there, and their bytes."""
         if self.bucket is not None:
