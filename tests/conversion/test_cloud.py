@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pystac
@@ -178,3 +179,18 @@ def test_a_refused_conversion_leaves_no_trace_here(bucket, tiles, tmp, instant):
         with pytest.raises((DestinationExists, UsageError), match="--overwrite"):
             hsi_xr.convert([tiles], URL, how, tmp=tmp, **options)
         assert not list(tmp.iterdir())
+
+
+def test_tiles_of_a_mosaic_may_lie_in_a_bucket(bucket, tiles, tmp_path, instant):
+    names = [path.name for path in sorted(tiles.iterdir())]
+    for name in names:
+        bucket.put_file(str(tiles / name), f"{BUCKET}/pictures/{name}")
+    how = instant(as_mosaic=True)
+    outcome = hsi_xr.convert(
+        [f"s3://{BUCKET}/pictures/{name}" for name in names], tmp_path / "a", how
+    )
+    assert outcome.failures == []
+    hsi_xr.convert([tiles], tmp_path / "b", how)
+    for name in (Path(name).stem for name in names):
+        product = f"{name}/{name}.tif"
+        assert (tmp_path / "a" / product).read_bytes() == (tmp_path / "b" / product).read_bytes()
