@@ -48,19 +48,28 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
 def _refuse_name_of_source(src: str, dst: Path) -> None:
     """What is written beside a product bears its name, and must not meet what is read."""
     from hsi_xr.errors import UsageError
-    from hsi_xr.raster.remote import is_remote
+    from hsi_xr.raster.image import sibling_paths
 
-    read, written = Path(src), Path(str(dst))
-    if not is_remote(str(dst)):
-        read, written = read.resolve(), written.resolve()
-    if read == written or (read.exists() and written.exists() and written.samefile(read)):
-        raise UsageError(f"{str(dst)!r} is the file that is read; give DST another name")
+    read, written = _placed(src), _placed(str(dst))
+    for each in (written, *sibling_paths(written).values()):
+        if read == each or (read.exists() and each.exists() and each.samefile(read)):
+            beside = "" if each == written else f" would have {each.name!r} beside it, which"
+            raise UsageError(
+                f"{str(dst)!r}{beside} is the file that is read; give DST another name"
+            )
     if read.with_suffix("") == written.with_suffix(""):
         raise UsageError(
             f"{str(dst)!r} has the name of the file that is read, {read.name!r}, up to the suffix; "
             "its preview, item or style would replace that, or be taken for those of that. "
             "Give DST another name"
         )
+
+
+def _placed(path: str) -> Path:
+    """One name of a file or an object, to be compared with others and nothing more."""
+    from hsi_xr.raster.remote import is_remote, url_of
+
+    return Path(url_of(path)) if is_remote(path) else Path(path).resolve()
 
 
 def warn_of_items(src: str, dst: Path, output: _options.Output, acquired: str | None) -> None:

@@ -7,8 +7,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.conversion.pictures import MOSAIC
-from hsi_xr.conversion.product import COLLECTION, Making, files_of
+from hsi_xr.conversion.pictures import COLLECTION, MOSAIC, STYLE
+from hsi_xr.conversion.product import Making, files_of
 from hsi_xr.conversion.vrt import From, Layer, Part, write_vrt
 from hsi_xr.raster import labels
 from hsi_xr.raster.publish import remove_sidecars
@@ -19,7 +19,6 @@ from hsi_xr.raster.wavelengths import default_bands, spectrum_in
 from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
 
-_STYLE = str(Path(MOSAIC).with_suffix(".qml"))
 _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
 
 
@@ -36,7 +35,7 @@ def collect(
     how = making.how
     mosaic = _write_mosaic(making, ids) if how.vrt and ids else None
     above = _write_collection(making, ids) if how.stac else None
-    for path, name, beside in (mosaic, MOSAIC, _STYLE), (above, COLLECTION, None):
+    for path, name, beside in (mosaic, MOSAIC, STYLE), (above, COLLECTION, None):
         if changed and path is None and name in making.there():
             making.discard(name)
             if beside is not None:
@@ -82,9 +81,9 @@ def _write_mosaic(making: Making, ids: Sequence[str]) -> Path:
     mosaic = making.folder / MOSAIC
     placed = _placed(making, write_vrt(mosaic, parts, layers, crs=crs, tags=tags))
     if shown is not None:
-        with appearing(making.folder / _STYLE) as part:
+        with appearing(making.folder / STYLE) as part:
             part.write_text(qgis_style(placed, shown, scale), encoding="utf-8")
-        _placed(making, making.folder / _STYLE)
+        _placed(making, making.folder / STYLE)
     return placed
 
 

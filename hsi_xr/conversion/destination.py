@@ -38,18 +38,29 @@ def destination(
     here = staging(str(there).rstrip("/"), None if tmp is None else Path(tmp))
     with alone(here, _busy(there)):
         bucket = Bucket(there, here)
-        is_killed = (here / NAME).exists()  # else what is noted went to the bucket in the end
+        told = None if (here / NAME).exists() else b""  # None: of a run that was killed
         try:
             bucket.check()
             bucket.fetch(NAME)
+            told = _content(here / NAME) if told is not None else None
             yield here, bucket
         except (DestinationExists, DestinationUnwritable, InvalidData, UsageError):
-            if not is_killed:
+            if told is not None and not _has_noted(here / NAME, told):
                 (here / NAME).unlink(missing_ok=True)
             with suppress(OSError):  # what can be gone on with is in it
                 here.rmdir()
             raise
         shutil.rmtree(here)
+
+
+def _content(manifest: Path) -> bytes:
+    return manifest.read_bytes() if manifest.exists() else b""
+
+
+def _has_noted(manifest: Path, told: bytes) -> bool:
+    """Whether it tells of pictures what the bucket's does not; its first line is of none."""
+    now = _content(manifest)
+    return now != told and now.count(b"\n") > 1
 
 
 def _make(folder: Path) -> None:

@@ -37,7 +37,7 @@ class Conversion:
     vrt: bool = False
     """Write `mosaic.vrt` over all products."""
     stac: bool = True
-    """Write items and their collection."""
+    """Write items, that of the model among them, and their collection."""
     licence: str | None = None
     """Of the products, as SPDX."""
     collection: str | None = None

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ class Manifest:
         """Ids of replaced products that this conversion does not make; a killed run left them."""
         return sorted({*self.replaced} - self.entries.keys())
 
-    def refuse_other(self, config: Mapping[str, Any], tiles: list[Inspected]) -> None:
+    def refuse_other(self, config: Mapping[str, Any], tiles: Sequence[Inspected]) -> None:
         """Refuse to go on with another configuration, or with pictures that have changed.
 
         Raises:
@@ -141,7 +141,7 @@ def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def opened(
     folder: Path,
     config: dict[str, Any],
-    tiles: list[Inspected],
+    tiles: Sequence[Inspected],
     there: Collection[str],
     *,
     resume: bool,

@@ -11,15 +11,20 @@ from hsi_xr.conversion.manifest import NAME
 from hsi_xr.conversion.stac_input import from_stac
 from hsi_xr.errors import HsiError, UnreadableFile, UsageError
 from hsi_xr.raster.labels import is_product
-from hsi_xr.raster.remote import is_remote
+from hsi_xr.raster.remote import is_remote, url_of
 from hsi_xr.raster.source import open_scene
 
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
 MODELS = "models"
 """The folder of a collection that holds no product."""
+COLLECTION = "collection.json"
 MOSAIC, SOURCES = "mosaic.vrt", "mosaic.part.vrt"
 """Over the products, and while a mosaic is converted over its pictures."""
+STYLE, SURVEY = "mosaic.qml", "mosaic.survey"
+"""Of the mosaic."""
 VIRTUAL = (MOSAIC, SOURCES)
+_OWN = (MODELS, COLLECTION, MOSAIC, SOURCES, STYLE, SURVEY, NAME)
+"""What lies beside the folders of products."""
 
 Found = Picture | Failure
 
@@ -34,7 +39,8 @@ def pictures(
             `tiles/**/*.tif`, STAC collections, catalogues, items and lists of items (.json), and
             lists of all these (.txt, one a line).
         asset: The key of the asset of items; None takes the one that is a picture.
-        outside: A folder for products; those that lie in it already are no pictures.
+        outside: A folder for products, here or of object storage; those that lie in one here
+            already are no pictures.
 
     Raises:
         UnreadableFile: A source is nothing, or holds no picture.
@@ -84,7 +90,7 @@ def _some(files: Iterable[Path], outside: Path | None, nothing: str) -> list[Fou
 def _is_made(file: Path, folder: Path) -> bool:
     """Whether a conversion into the folder has made it."""
     place = file.resolve()
-    if folder.resolve() not in place.parents:
+    if is_remote(str(folder)) or folder.resolve() not in place.parents:
         return False
     if file.name in VIRTUAL:
         return place.parent == folder.resolve()
@@ -125,13 +131,13 @@ def _once(found: Sequence[Picture]) -> list[Picture]:
 
 
 def _place(href: str) -> str:
-    return href if is_remote(href) else os.path.realpath(href)
+    return url_of(href).rstrip("/") if is_remote(href) else os.path.realpath(href)
 
 
 def _check_places(found: Sequence[Picture], folder: Path) -> None:
     """A product would replace the picture that it is made of."""
     for picture in found:
-        if folder.resolve() / picture.id == Path(_place(picture.href)).parent:
+        if os.path.join(_place(str(folder)), picture.id) == os.path.dirname(_place(picture.href)):
             raise UsageError(
                 f"{picture.href!r} lies where its product would go; choose another DST_DIR"
             )
@@ -143,8 +149,11 @@ def _check_names(found: Sequence[Picture]) -> None:
     for picture in found:
         by_name[picture.id.casefold()].append(picture)  # as some file systems see names
     for name, ones in by_name.items():
-        if name == MODELS:
-            raise UsageError(f"{ones[0].href!r} would become {name!r}, where models lie; rename it")
+        if name in _OWN:
+            raise UsageError(
+                f"{ones[0].href!r} would become {ones[0].id!r}, which a conversion has a use of "
+                "its own for; rename it"
+            )
         if len(ones) > 1:
             raise UsageError(
                 f"{len(ones)} pictures would become {ones[0].id!r}: "

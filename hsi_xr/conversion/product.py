@@ -9,6 +9,7 @@ from hsi_xr.conversion.bucket import Bucket
 from hsi_xr.conversion.how import Conversion
 from hsi_xr.conversion.inspecting import Inspected
 from hsi_xr.conversion.mosaic import Mosaic
+from hsi_xr.conversion.pictures import COLLECTION
 from hsi_xr.pipeline import reconstruct
 from hsi_xr.raster.describe import describe
 from hsi_xr.raster.image import sibling_paths
@@ -19,8 +20,6 @@ from hsi_xr.stac.files import save
 
 if TYPE_CHECKING:
     import xarray as xr
-
-COLLECTION = "collection.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +60,10 @@ class Making:
         (self.folder / name).unlink(missing_ok=True)
         if self.bucket is not None:
             self.bucket.remove([name])
+
+    def holds(self, id: str) -> bool:
+        """Whether a product of an earlier run is there still."""
+        return bool(self.sizes(id, [f"{id}.tif"]))
 
     def sizes(self, id: str, names: Iterable[str]) -> dict[str, int]:
         """Those files of a product that are there, and their bytes."""

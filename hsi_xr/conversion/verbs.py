@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -18,19 +19,17 @@ from hsi_xr.conversion.manifest import Manifest, opened, source_of
 from hsi_xr.conversion.model import model_item
 from hsi_xr.conversion.mosaic import Mosaic, check_beside, check_tiles
 from hsi_xr.conversion.outcome import Outcome
-from hsi_xr.conversion.pictures import SOURCES, pictures
+from hsi_xr.conversion.pictures import SOURCES, SURVEY, pictures
 from hsi_xr.conversion.product import Making, make
 from hsi_xr.conversion.running import Finished, Running, Told
 from hsi_xr.errors import Incomplete, UsageError
 from hsi_xr.planning import usable_device
 from hsi_xr.raster.labels import compact
 from hsi_xr.raster.ledger import ledger_of
-from hsi_xr.raster.remote import is_remote
+from hsi_xr.raster.remote import file_of, is_remote
 from hsi_xr.raster.write import Progress
 from hsi_xr.reconstructors._card import Card
 from hsi_xr.reconstructors._registry import find
-
-_SURVEY = "mosaic.survey"
 
 
 def convert(
@@ -59,7 +58,8 @@ def convert(
         resume: Go on with an earlier run of the same conversion, which may have had fewer pictures.
         overwrite: Begin anew, and replace what is there.
         fail_fast: Stop at the first picture that fails; otherwise the rest goes on.
-        dry_run: Look at the pictures, refuse what would be refused, and write nothing.
+        dry_run: Look at the pictures, tell which would be refused, and write nothing; what is in
+            the folder is not looked at.
         tmp: Folder where what goes to object storage is put together, and waits to be resumed; by
             default the system's for temporary files. It holds what is unfinished, and all items.
         progress: Told how many pixels are done, and of how many.
@@ -79,30 +79,21 @@ def convert(
     how = how or Conversion()
     if resume and overwrite:
         raise UsageError("a conversion goes on (--resume) or begins anew (--overwrite), not both")
+    there = file_of(folder)
     card = find(how.model, untrained=bool(how.options.get("untrained")))
     for device in how.devices:
         usable_device(device)
-    found, broken = pictures(
-        [os.fspath(each) for each in sources], asset=how.asset, outside=Path(folder)
-    )
-    tiles, unfit = inspected(found, how)
-    refused = [*broken, *unfit]
+    tiles, refused = _looked_at(sources, there, how)
     if fail_fast and refused:
         raise _stopped(refused[0])
     check_tiles(tiles, how)
     if dry_run or not tiles:
-        return Outcome(folder=Path(folder), planned=tiles, refused=refused)
+        return Outcome(folder=there, planned=tiles, refused=refused)
     with destination(folder, tmp) as (here, bucket):
         making = Making(here, bucket, how, how.collection or fit(_name(folder)))
-        config = _config(making, card, tiles)
-        manifest = opened(here, config, tiles, making.there(), resume=resume, overwrite=overwrite)
-        if overwrite:
-            _forget(making, tiles)
-        if how.vrt:
-            others = {*manifest.done()} - {tile.picture.id for tile in tiles}
-            check_beside(tiles[0], [making.reached(f"{id}/{id}.tif") for id in sorted(others)])
+        manifest = _begun(making, card, tiles, resume=resume, overwrite=overwrite)
         making = _prepared(making, card, tiles)
-        outcome = Outcome(folder=Path(folder), refused=refused)
+        outcome = Outcome(folder=there, refused=refused)
         try:
             _run(making, tiles, manifest, outcome, fail_fast=fail_fast, progress=progress)
         finally:
@@ -111,8 +102,41 @@ def convert(
                 bucket.send([manifest.path])
                 manifest.path.unlink()
         remove(making, manifest.stale())
-        above, mosaic = collect(making, manifest.done(), changed=bool(outcome.done))
+        made = {tile.picture.id for tile in outcome.done}
+        kept = [id for id in manifest.done() if id in made or making.holds(id)]
+        if gone := sorted({*manifest.done()} - {*kept}):
+            warnings.warn(
+                f"{', '.join(map(repr, gone))} of earlier runs: not there any more, and left out; "
+                "name the pictures to have them made again",
+                stacklevel=2,
+            )
+        above, mosaic = collect(making, kept, changed=bool(made or gone))
         return replace(outcome, collection=above, vrt=mosaic)
+
+
+def _looked_at(
+    sources: Sequence[str | os.PathLike[str]], folder: Path, how: Conversion
+) -> tuple[list[Inspected], list[Failure]]:
+    """The pictures that can be converted, and why others cannot."""
+    names = [os.fspath(each) for each in sources]
+    found, broken = pictures(names, asset=how.asset, outside=folder)
+    tiles, unfit = inspected(found, how)
+    return tiles, [*broken, *unfit]
+
+
+def _begun(
+    making: Making, card: Card, tiles: Sequence[Inspected], *, resume: bool, overwrite: bool
+) -> Manifest:
+    """What an earlier run has noted, or a new manifest; all that can be refused is refused."""
+    config, there = _config(making, card, tiles), making.there()
+    manifest = opened(making.folder, config, tiles, there, resume=resume, overwrite=overwrite)
+    if overwrite:
+        _forget(making, tiles)
+    if making.how.vrt:
+        others = {*manifest.done()} - {tile.picture.id for tile in tiles}
+        kept = [id for id in sorted(others) if making.holds(id)]
+        check_beside(tiles[0], [making.reached(f"{id}/{id}.tif") for id in kept])
+    return manifest
 
 
 def _config(making: Making, card: Card, tiles: Sequence[Inspected]) -> dict[str, Any]:
@@ -136,7 +160,7 @@ def _config(making: Making, card: Card, tiles: Sequence[Inspected]) -> dict[str,
 
 def _forget(making: Making, tiles: Sequence[Inspected]) -> None:
     """What an earlier conversion has begun and this one does not go on with."""
-    (making.folder / _SURVEY).unlink(missing_ok=True)
+    (making.folder / SURVEY).unlink(missing_ok=True)
     for tile in tiles:
         ledger_of(making.product(tile)).unlink(missing_ok=True)
 
@@ -144,11 +168,11 @@ def _forget(making: Making, tiles: Sequence[Inspected]) -> None:
 def _prepared(making: Making, card: Card, tiles: Sequence[Inspected]) -> Making:
     """With what products share: the model, and a mosaic's survey, which an earlier run may have."""
     mosaic, folder = None, making.folder
-    item = model_item(card, folder)
+    item = model_item(card, folder) if making.how.stac else None
     if item is not None and making.bucket is not None:
         making.bucket.send_missing(sorted(item.parent.iterdir()))
     if making.how.as_mosaic:
-        mosaic = Mosaic.over(tiles, making.how, folder / SOURCES, folder / _SURVEY)
+        mosaic = Mosaic.over(tiles, making.how, folder / SOURCES, folder / SURVEY)
     return replace(making, model_item=item, mosaic=mosaic)
 
 

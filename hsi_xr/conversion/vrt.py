@@ -15,6 +15,7 @@ import numpy as np
 from affine import Affine
 
 from hsi_xr.raster.grid import points
+from hsi_xr.raster.remote import gdal_name
 
 if TYPE_CHECKING:
     from rasterio.crs import CRS
@@ -145,10 +146,9 @@ def _put_source(
     folder: Path,
 ) -> None:
     element = Xml.SubElement(band, "ComplexSource")
-    here = "://" not in part.href and not part.href.startswith("/vsi")
-    href = (
-        os.path.relpath(os.path.abspath(part.href), os.path.abspath(folder)) if here else part.href
-    )
+    href = gdal_name(part.href)
+    if here := not href.startswith("/vsi"):
+        href = os.path.relpath(os.path.abspath(href), os.path.abspath(folder))
     name = _text(element, "SourceFilename", href)
     # threads read at once, each through a file of its own
     name.attrib.update(relativeToVRT=str(int(here)), shared="0")

@@ -16,6 +16,8 @@ from hsi_xr.errors import DestinationUnwritable, HsiError, UsageError
 from hsi_xr.extras import require
 
 _NETWORKS = ("/vsis3/", "/vsicurl/", "/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
+_SCHEMES = {"file": "", "s3": "/vsis3/", "gs": "/vsigs/", "az": "/vsiaz/", "oss": "/vsioss/"}
+"""Of URLs -> what GDAL has in their place."""
 _GDAL = {
     # of a closed file nothing is kept: it may be another one next time. Of open ones GDAL keeps
     # what it has read, so that who replaces an object cannot read it by threads that had it open
@@ -37,6 +39,19 @@ def is_remote(path: str) -> bool:
     return path.startswith(_NETWORKS) or ("://" in path and not path.startswith("file://"))
 
 
+def url_of(path: str) -> str:
+    """One name of an object that GDAL and fsspec call differently; of anything else its own."""
+    return f"s3://{path.removeprefix('/vsis3/')}" if path.startswith("/vsis3/") else path
+
+
+def gdal_name(path: str) -> str:
+    """What GDAL itself calls a file: of URLs rasterio knows more than a virtual raster does."""
+    scheme, _, rest = path.partition("://")
+    if scheme in ("http", "https"):
+        return f"/vsicurl/{path}"
+    return f"{_SCHEMES[scheme]}{rest}" if rest and scheme in _SCHEMES else path
+
+
 def without_query(path: str) -> str:
     """A name without what follows it in a signed URL, which is a key and no part of the name."""
     return path.partition("?")[0] if is_remote(path) else path
@@ -54,7 +69,7 @@ def file_of(path: "str | os.PathLike[str]") -> Path:
     require("upath")
     from upath import UPath
 
-    url = f"s3://{text.removeprefix('/vsis3/')}" if text.startswith("/vsis3/") else text
+    url = url_of(text)
     if url.startswith("s3://"):
         require("s3fs")
     try:
@@ -80,7 +95,8 @@ def storage_options(url: str) -> dict[str, Any]:
 @contextmanager
 def gdal_environment(path: str) -> Iterator[None]:
     """GDAL as it must be when a remote raster is opened; what is open keeps it."""
-    if not is_remote(path):
+    is_virtual = path.lower().endswith(".vrt")  # what it is made of may be anywhere
+    if not is_remote(path) and not is_virtual:
         yield
         return
     import rasterio
@@ -90,8 +106,8 @@ def gdal_environment(path: str) -> Iterator[None]:
         known = {*os.environ, *getenv()}
         told = {
             **_GDAL,
-            **_siblings(path),
-            **(_s3_of_gdal() if path.startswith(("s3://", "/vsis3/")) else {}),
+            **(_siblings(path) if is_remote(path) else {}),
+            **(_s3_of_gdal() if is_virtual or path.startswith(("s3://", "/vsis3/")) else {}),
         }
         setenv(**{name: value for name, value in told.items() if name not in known})
         yield

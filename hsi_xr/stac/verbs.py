@@ -16,6 +16,9 @@ from hsi_xr.stac.items import check_item
 from hsi_xr.stac.objects import check_object, read
 from hsi_xr.stac.products import RASTERS, is_of_others, variables_of, wrong_with
 
+_MODEL = "Model"
+"""An item that describes no product."""
+
 
 def validate(
     path: str | os.PathLike[str],
@@ -90,12 +93,13 @@ def _check_folder(folder: Path, seen: Inspection) -> None:
     files = list(files_in(folder))
     kinds = {path: _kind(path, seen) for path in files if path.suffix == ".json"}
     stac = [path for path, kind in kinds.items() if kind is not None]
+    described = not {*kinds.values()} <= {None, _MODEL}
     for path in sorted(stac, key=lambda each: kinds[each] != "Collection"):
         if seen.is_new(path):
             _check_file(path, seen)
     for path in files:
         if path.suffix.lower() in RASTERS and seen.is_new(path):
-            _check_left_over(path, seen, described=bool(stac))
+            _check_left_over(path, seen, described=described)
     if not seen.looked and not seen.findings:
         seen.tell(folder, Fault("it holds no product and no STAC item", "give another folder"))
 
@@ -115,7 +119,10 @@ def _check_left_over(path: Path, seen: Inspection, *, described: bool) -> None:
 
 
 def _kind(path: Path, seen: Inspection) -> str | None:
-    """`Feature`, `Collection`, ... of STAC; None of other JSON. Broken JSON is told of."""
+    """`Feature`, `Collection`, ... of STAC, a model's item apart; None of other JSON.
+
+    Broken JSON is told of.
+    """
     if not exists(path):
         return None  # a link to nothing
     try:
@@ -124,7 +131,9 @@ def _kind(path: Path, seen: Inspection) -> str | None:
         seen.first(path)
         read(path, seen)
         return None
-    return str(found.kind) if found.is_stac else None
+    if not found.is_stac:
+        return None
+    return _MODEL if found.is_model else str(found.kind)
 
 
 def _check_file(path: Path, seen: Inspection) -> None:

@@ -309,6 +309,13 @@ def test_a_scene_is_not_replaced_by_the_preview_of_its_cube(reconstruct, scene, 
     assert picture.read_bytes() == before
 
 
+def test_what_is_written_beside_a_cube_does_not_replace_the_scene(reconstruct, scene, out):
+    before = scene.rename(out / "cube_std.tif").read_bytes()
+    result = run("reconstruct", out / "cube_std.tif", out / "cube.tif", *TAKEN, "--overwrite")
+    refused(result, 2, "the file that is read")
+    assert (out / "cube_std.tif").read_bytes() == before
+
+
 def test_products_of_one_name_do_not_share_an_item(reconstruct, scene, out):
     reconstruct(scene, out / "cube.tif", *TAKEN)
     before = (out / "cube.json").read_bytes()

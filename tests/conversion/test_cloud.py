@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pystac
@@ -138,3 +139,58 @@ def test_what_cannot_be_is_refused_before_any_work(bucket, tiles, tmp_path, tmp,
         hsi_xr.convert([tiles], URL, instant(), tmp=tmp)
     assert bucket.find(URL) == [f"{BUCKET}/deep/cubes/tile_1_1/mine.txt"]
     assert not list(tmp.iterdir())
+
+
+@pytest.mark.parametrize("scheme", ["s3://", "/vsis3/"])
+def test_a_picture_in_a_bucket_is_not_replaced_by_its_product(bucket, tiles, tmp, instant, scheme):
+    bucket.put_file(str(tiles / "tile_0_1.tif"), f"{URL}/a/a.tif")
+    before = bucket.cat_file(f"{URL}/a/a.tif")
+    source = URL.replace("s3://", scheme) + "/a/a.tif"
+    with pytest.raises(UsageError, match="lies where its product would go"):
+        hsi_xr.convert([source], f"{URL}/", instant(), overwrite=True, tmp=tmp)
+    assert bucket.cat_file(f"{URL}/a/a.tif") == before
+
+
+def test_an_outcome_tells_the_bucket(bucket, tiles, tmp, instant):
+    outcome = hsi_xr.convert([tiles], URL, instant(), dry_run=True, tmp=tmp)
+    assert str(outcome.folder) == URL
+
+
+def test_what_is_done_is_known_when_the_bucket_fails(bucket, tiles, tmp_path, tmp, instant):
+    kept = tmp_path / "kept"
+
+    def lose_bucket(done: int, total: int) -> None:
+        if done > total // 2 and not kept.exists():
+            bucket.get(f"{BUCKET}/deep/", f"{kept}/", recursive=True)
+            bucket.rm(BUCKET, recursive=True)
+
+    with pytest.raises(DestinationUnwritable, match="bucket"):
+        hsi_xr.convert([tiles], URL, instant(jobs=1), tmp=tmp, progress=lose_bucket)
+    bucket.mkdir(BUCKET)
+    bucket.put(f"{kept}/", f"{BUCKET}/deep/", recursive=True)
+    outcome = hsi_xr.convert([tiles], URL, instant(), resume=True, tmp=tmp)
+    assert outcome.before and len(outcome.before) + len(outcome.done) == 6
+    assert hsi_xr.validate(URL).findings == []
+
+
+def test_a_refused_conversion_leaves_no_trace_here(bucket, tiles, tmp, instant):
+    hsi_xr.convert([tiles], URL, instant(), tmp=tmp)
+    for how, options in ((instant(), {}), (instant(model="default"), {"resume": True})):
+        with pytest.raises((DestinationExists, UsageError), match="--overwrite"):
+            hsi_xr.convert([tiles], URL, how, tmp=tmp, **options)
+        assert not list(tmp.iterdir())
+
+
+def test_tiles_of_a_mosaic_may_lie_in_a_bucket(bucket, tiles, tmp_path, instant):
+    names = [path.name for path in sorted(tiles.iterdir())]
+    for name in names:
+        bucket.put_file(str(tiles / name), f"{BUCKET}/pictures/{name}")
+    how = instant(as_mosaic=True)
+    outcome = hsi_xr.convert(
+        [f"s3://{BUCKET}/pictures/{name}" for name in names], tmp_path / "a", how
+    )
+    assert outcome.failures == []
+    hsi_xr.convert([tiles], tmp_path / "b", how)
+    for name in (Path(name).stem for name in names):
+        product = f"{name}/{name}.tif"
+        assert (tmp_path / "a" / product).read_bytes() == (tmp_path / "b" / product).read_bytes()

@@ -1,6 +1,7 @@
 """Conversions of small tiles, with models that cost next to nothing."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -509,3 +510,16 @@ def test_untrained_systems_have_no_item_to_link(tmp_path, tiles, out):
     assert "processing:expression" not in item["properties"]
     assert "random" in item["properties"]["processing:lineage"]
     assert not (out / "models").exists()
+
+
+@pytest.mark.parametrize("vrt", [False, True])
+def test_a_product_of_an_earlier_run_that_is_gone_is_left_out(tiles, tmp_path, instant, vrt):
+    folder = tmp_path / "cubes"
+    hsi_xr.convert([tiles], folder, instant(vrt=vrt))
+    shutil.rmtree(folder / "tile_0_1")
+    with pytest.warns(UserWarning, match="'tile_0_1'.*not there any more"):
+        hsi_xr.convert([tiles / "tile_0_0.tif"], folder, instant(vrt=vrt), resume=True)
+    assert hsi_xr.validate(folder).findings == []
+    assert len(json.loads((folder / "collection.json").read_text())["links"]) == 1 + 5
+    if vrt:
+        assert "tile_0_1" not in (folder / "mosaic.vrt").read_text()

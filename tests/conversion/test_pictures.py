@@ -67,9 +67,13 @@ def test_a_name_that_meets_another_is_refused(tmp_path):
     touch(tmp_path / "x/a.tif", tmp_path / "y/A.tif")
     with pytest.raises(UsageError, match=r"would become 'a'.*x/a\.tif.*y/A\.tif"):
         pictures([str(tmp_path / "x"), str(tmp_path / "y")])
-    touch(tmp_path / "z/models.tif")
-    with pytest.raises(UsageError, match="models lie"):
-        pictures([str(tmp_path / "z")])
+
+
+@pytest.mark.parametrize("name", ["models", "collection.json", "Mosaic.vrt", "manifest.jsonl"])
+def test_a_name_that_a_conversion_wants_itself_is_refused(tmp_path, name):
+    touch(tmp_path / f"{name}.tif")
+    with pytest.raises(UsageError, match="rename it"):
+        pictures([str(tmp_path)])
 
 
 @pytest.mark.parametrize(

@@ -275,3 +275,11 @@ def test_a_band_of_what_is_out_of_domain_needs_no_wavelength(tmp_path):
     told = hsi_xr.reconstruct(scene(40, 52), samples=2, out_of_domain=True)
     path = hsi_xr.write(told, tmp_path / "cube.tif")
     assert not wrong(path.with_name("cube_domain.tif"))
+
+
+def test_products_without_items_are_in_order(cubes, tmp_path):
+    how = hsi_xr.Conversion(model="root-polynomial", stac=False)
+    hsi_xr.convert([cubes.parent / "tiles"], tmp_path / "plain", how)
+    assert not list((tmp_path / "plain").rglob("*.json"))
+    shutil.copytree(cubes / "models", tmp_path / "plain/models")  # describes no product
+    assert wrong(tmp_path / "plain") == []

@@ -158,6 +158,7 @@ class _Numbers:
 def _variable(draft: Draft, block: Shape, scale_type: type) -> xr.Variable:
     image = draft.image
     dims, storage = image.array.dims, image.storage
+    # no path in the name: dask orders by names, and the chunks of a file would lie in that order
     numbers = dask.array.from_array(
         _Numbers(draft), chunks=block.along(dims), name=f"draft-{image.name}", asarray=False
     )
