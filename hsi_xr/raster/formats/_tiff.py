@@ -71,7 +71,8 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
         "BIGTIFF": "YES" if size > 3.5e9 else "IF_SAFER",
     }
     if options["COMPRESS"] == "ZSTD":
-        options["ZSTD_LEVEL"] = "3"  # level 9 took 3 times as long for 2 % less of a real cube
+        # of real cubes, level 3 takes 25 % longer to write for 0.3 to 3 % less, level 9 a multiple
+        options["ZSTD_LEVEL"] = "1"
     if options["COMPRESS"] in _CODECS["PREDICTOR"]:
         options["PREDICTOR"] = "3" if image.storage.dtype == "float32" else "2"
     return options | wanted
