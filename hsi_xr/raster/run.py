@@ -119,6 +119,11 @@ def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
         with reaching(run.remote, "look into"):
             _check_names(run, overwrite=overwrite, resume=resume)
         check_writable(run.remote, run.folder.name)
+    if run.folder.exists() and not run.folder.is_dir():
+        raise DestinationUnwritable(
+            f"{str(run.folder)!r} is a file, and unfinished work waits in a folder of that name; "
+            "move it, or choose another name"
+        )
     folder = run.images[0].path.parent
     try:
         with TemporaryFile(dir=folder):

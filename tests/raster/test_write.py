@@ -117,6 +117,14 @@ def test_two_runs_do_not_write_one_product(cube, tmp_path):
     assert [each.name for each in tmp_path.iterdir() if "part" in each.name] == []
 
 
+def test_a_file_where_unfinished_work_would_wait_is_refused_and_kept(cube, tmp_path):
+    (tmp_path / "cube.tif.part").write_text("somebody's")
+    with pytest.raises(DestinationUnwritable, match=r"cube\.tif\.part.* move it"):
+        hsi_xr.write(cube(33, 31, 3), tmp_path / "cube.tif", overwrite=True)
+    assert (tmp_path / "cube.tif.part").read_text() == "somebody's"
+    assert [each.name for each in tmp_path.iterdir()] == ["cube.tif.part"]
+
+
 @pytest.mark.parametrize("shape", [(300, 517), (517, 300), (33, 31), (64, 600), (1100, 1300)])
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
 def test_what_is_written_is_read_back(cube, tmp_path, shape, dtype):
