@@ -1,12 +1,13 @@
 """Hyperspectral scenes from RGB: `open`, `reconstruct`, `write`, `describe`, and `.hsi` on xarray.
 
-Nothing heavy is imported before it is used: not torch, not GDAL, and xarray only if it is there.
+Importing the package imports xarray and registers `.hsi`. Torch, GDAL, pystac and matplotlib are
+imported on first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hsi_xr import _register
+import hsi_xr.accessor
 from hsi_xr._version import __version__
 
 if TYPE_CHECKING:
@@ -15,21 +16,21 @@ if TYPE_CHECKING:
     from hsi_xr.analysis.indices import indices
     from hsi_xr.analysis.layouts import to_hypercoast, to_spectral
     from hsi_xr.analysis.library import library
-    from hsi_xr.analysis.pixels import bands, nearest_band, spectrum
+    from hsi_xr.analysis.select import bands, nearest_band, spectrum
     from hsi_xr.analysis.sensors import sensors, to_sensor
+    from hsi_xr.batch.config import Conversion
+    from hsi_xr.batch.convert import convert
+    from hsi_xr.calibration.calibrate import calibrate, gains
     from hsi_xr.calibration.gains import Gains
-    from hsi_xr.calibration.verbs import calibrate, gains
-    from hsi_xr.conversion.how import Conversion
-    from hsi_xr.conversion.verbs import convert
-    from hsi_xr.facts import Survey
-    from hsi_xr.pipeline import reconstruct, survey
-    from hsi_xr.planning import plan
-    from hsi_xr.raster.describe import describe
-    from hsi_xr.raster.read import open
-    from hsi_xr.raster.write import write
-    from hsi_xr.reconstructors import models
-    from hsi_xr.responses import cameras
-    from hsi_xr.stac.verbs import validate
+    from hsi_xr.camera.spectral_response import cameras
+    from hsi_xr.checkpoints import models
+    from hsi_xr.io.open import open
+    from hsi_xr.io.write import write
+    from hsi_xr.pipeline.plan import plan
+    from hsi_xr.pipeline.reconstruct import reconstruct, survey
+    from hsi_xr.pipeline.scene_statistics import Survey
+    from hsi_xr.stac.item import describe
+    from hsi_xr.stac.validate.validate import validate
 
 __all__ = [
     "Conversion",
@@ -62,31 +63,31 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Conversion": "hsi_xr.conversion.how",
+    "Conversion": "hsi_xr.batch.config",
     "Gains": "hsi_xr.calibration.gains",
-    "Survey": "hsi_xr.facts",
-    "bands": "hsi_xr.analysis.pixels",
-    "calibrate": "hsi_xr.calibration.verbs",
-    "cameras": "hsi_xr.responses",
-    "convert": "hsi_xr.conversion.verbs",
-    "describe": "hsi_xr.raster.describe",
-    "gains": "hsi_xr.calibration.verbs",
+    "Survey": "hsi_xr.pipeline.scene_statistics",
+    "bands": "hsi_xr.analysis.select",
+    "calibrate": "hsi_xr.calibration.calibrate",
+    "cameras": "hsi_xr.camera.spectral_response",
+    "convert": "hsi_xr.batch.convert",
+    "describe": "hsi_xr.stac.item",
+    "gains": "hsi_xr.calibration.calibrate",
     "indices": "hsi_xr.analysis.indices",
     "library": "hsi_xr.analysis.library",
-    "models": "hsi_xr.reconstructors",
-    "nearest_band": "hsi_xr.analysis.pixels",
-    "open": "hsi_xr.raster.read",
-    "plan": "hsi_xr.planning",
-    "reconstruct": "hsi_xr.pipeline",
+    "models": "hsi_xr.checkpoints",
+    "nearest_band": "hsi_xr.analysis.select",
+    "open": "hsi_xr.io.open",
+    "plan": "hsi_xr.pipeline.plan",
+    "reconstruct": "hsi_xr.pipeline.reconstruct",
     "sam": "hsi_xr.analysis.angles",
     "sensors": "hsi_xr.analysis.sensors",
-    "spectrum": "hsi_xr.analysis.pixels",
-    "survey": "hsi_xr.pipeline",
+    "spectrum": "hsi_xr.analysis.select",
+    "survey": "hsi_xr.pipeline.reconstruct",
     "to_hypercoast": "hsi_xr.analysis.layouts",
     "to_sensor": "hsi_xr.analysis.sensors",
     "to_spectral": "hsi_xr.analysis.layouts",
-    "validate": "hsi_xr.stac.verbs",
-    "write": "hsi_xr.raster.write",
+    "validate": "hsi_xr.stac.validate.validate",
+    "write": "hsi_xr.io.write",
 }
 
 
@@ -102,6 +103,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-_register.accessor_with_xarray()

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from hsi_xr.analysis.plots import Plots
     from hsi_xr.analysis.sensors import Sensor
+    from hsi_xr.calibration.calibrate import Known
     from hsi_xr.calibration.gains import Gains
-    from hsi_xr.calibration.verbs import Known
-    from hsi_xr.facts import Survey
-    from hsi_xr.options import Options, Reading
-    from hsi_xr.planning import Plan
+    from hsi_xr.pipeline.arguments import Options, Reading
+    from hsi_xr.pipeline.plan import Plan
+    from hsi_xr.pipeline.scene_statistics import Survey
 
 
 @xr.register_dataset_accessor("hsi")
@@ -33,7 +33,7 @@ class HsiAccessor:
         self, model: str | os.PathLike[str] = "default", **options: "Unpack[Options]"
     ) -> xr.Dataset:
         """Estimates the reflectance spectrum of every pixel. See `hsi_xr.reconstruct`."""
-        from hsi_xr.pipeline import reconstruct
+        from hsi_xr.pipeline.reconstruct import reconstruct
 
         return reconstruct(self._obj, model, **options)
 
@@ -41,7 +41,7 @@ class HsiAccessor:
         self, model: str | os.PathLike[str] = "default", **options: "Unpack[Options]"
     ) -> "Plan":
         """Tells tiles, overlap, memory and output without running. See `hsi_xr.plan`."""
-        from hsi_xr.planning import plan
+        from hsi_xr.pipeline.plan import plan
 
         return plan(self._obj, model, **options)
 
@@ -53,7 +53,7 @@ class HsiAccessor:
         **reading: "Unpack[Reading]",
     ) -> "Survey":
         """Learns what every tile of this scene shares. See `hsi_xr.survey`."""
-        from hsi_xr.pipeline import survey
+        from hsi_xr.pipeline.reconstruct import survey
 
         return survey(self._obj, model, exact=exact, **reading)
 
@@ -66,7 +66,7 @@ class HsiAccessor:
         smooth: float = 60.0,
     ) -> "Gains":
         """Estimates the factor of each band that brings a cube to known spectra."""
-        from hsi_xr.calibration.verbs import gains
+        from hsi_xr.calibration.calibrate import gains
 
         return gains(self._obj, known, crs=crs, scale=scale, smooth=smooth)
 
@@ -79,13 +79,13 @@ class HsiAccessor:
         smooth: float = 60.0,
     ) -> xr.Dataset:
         """Brings a cube to spectra that are known on its ground. See `hsi_xr.calibrate`."""
-        from hsi_xr.calibration.verbs import calibrate
+        from hsi_xr.calibration.calibrate import calibrate
 
         return calibrate(self._obj, known, crs=crs, scale=scale, smooth=smooth)
 
     def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
         """The bands of a cube nearest to three wavelengths in nm, as a picture."""
-        from hsi_xr.raster.quicklook import three_bands
+        from hsi_xr.analysis.quicklook import three_bands
 
         return three_bands(self._obj, wavelengths)
 
@@ -93,19 +93,19 @@ class HsiAccessor:
         self, x: float, y: float, *, crs: str | None = None, size: float | None = None
     ) -> xr.Dataset | xr.DataArray:
         """The spectrum at a place, or of a square about it. See `hsi_xr.spectrum`."""
-        from hsi_xr.analysis.pixels import spectrum
+        from hsi_xr.analysis.select import spectrum
 
         return spectrum(self._obj, x, y, crs=crs, size=size)
 
     def bands(self, first: float, last: float) -> xr.Dataset | xr.DataArray:
         """The bands from one wavelength to another in nm. See `hsi_xr.bands`."""
-        from hsi_xr.analysis.pixels import bands
+        from hsi_xr.analysis.select import bands
 
         return bands(self._obj, first, last)
 
     def nearest_band(self, wavelength: float, *, tolerance: float | None = None) -> Any:
         """The band nearest to a wavelength in nm. See `hsi_xr.nearest_band`."""
-        from hsi_xr.analysis.pixels import nearest_band
+        from hsi_xr.analysis.select import nearest_band
 
         return nearest_band(self._obj, wavelength, tolerance=tolerance)
 
@@ -160,7 +160,7 @@ class HsiAccessor:
         tmp: str | os.PathLike[str] | None = None,
     ) -> Path | str:
         """Streams a cube to a GeoTIFF, Zarr, ENVI or NetCDF file. See `hsi_xr.write`."""
-        from hsi_xr.raster.write import write
+        from hsi_xr.io.write import write
 
         return write(
             self._obj,
@@ -185,7 +185,7 @@ class HsiAccessor:
         model: str | None = None,
     ) -> "pystac.Item":
         """Describes a written product as a STAC item. See `hsi_xr.describe`."""
-        from hsi_xr.raster.describe import describe
+        from hsi_xr.stac.item import describe
 
         return describe(
             self._obj, datetime=datetime, href=href, id=id, derived_from=derived_from, model=model

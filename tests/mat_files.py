@@ -8,7 +8,7 @@ import rasterio
 import rasterio.shutil
 from scipy.io import savemat
 
-from hsi_xr.raster.source import open_raster
+from hsi_xr.io.reader import open_raster
 
 
 def texture(*shape: int, seed: int = 0) -> np.ndarray:

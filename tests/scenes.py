@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 
-from hsi_xr.raster.place import coordinates
+from hsi_xr.io.georef import coordinates
 
 UTM = "EPSG:32633"
 GRID = Affine(0.1, 0, 500_000.1, 0, -0.1, 4_650_000.3)
@@ -81,8 +81,8 @@ def photographed(cube: np.ndarray, *, chunks: tuple[int, int] | None = (70, 90))
     """What the camera sees of a cube, as reflectance; (band, y, x) float32 with georeference."""
     from rasterio.crs import CRS
 
-    from hsi_xr.responses import response
-    from hsi_xr.spectra import Bands
+    from hsi_xr.band_grid import Bands
+    from hsi_xr.camera.spectral_response import response
 
     curves = np.array(response(CAMERA, Bands.regular(400, 700, 10)).curves)
     array = xr.DataArray(

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from hsi_xr.reconstructors import _measure, _registry
-from hsi_xr.reconstructors._card import read_untrained
-from hsi_xr.reconstructors._weights import parameters, save_model
-from hsi_xr.training.systems import stirred
+from examples.default_model.measure_systems import stirred
+from hsi_xr.checkpoints import measure, registry
+from hsi_xr.checkpoints.card import read_untrained
+from hsi_xr.checkpoints.weights import parameters, save_model
 
 SMALL = {
     "awan": {"width": 32, "blocks": 1},
@@ -20,12 +20,12 @@ SMALL = {
 
 def model_of(name: str, folder: Path, **changes: object) -> Path:
     """A model of a system, its card measured as of any other; the path of its weights."""
-    system = read_untrained(_registry.card_of(name))
+    system = read_untrained(registry.card_of(name))
     config = {**system.config, **SMALL.get(name, {}), **changes}
-    model = stirred(_registry.load(name).build(config).eval())
+    model = stirred(registry.load(name).build(config).eval())
     card = {**system.data, "name": f"small {name}", "version": "0", "config": config}
     card |= {"parameters": parameters(model), "steps": config.get("steps", card["steps"])}
-    reach = _measure.Probe(model, card).reach({"quilt": _measure.quilt()})
+    reach = measure.Probe(model, card).reach({"quilt": measure.quilt()})
     weights = folder / f"{name}.safetensors"
     save_model(model, weights, {**card, "reach": reach})
     return weights

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.stac.schemas import unseen, violations
+from hsi_xr.stac.validate.schemas import unseen, violations
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = Path(os.environ.get("HSI_XR_STAC_SCHEMAS", ROOT.parent / "shared" / "stac_schemas"))

@@ -59,7 +59,7 @@ def install(
     import torch
     from safetensors.torch import save_file
 
-    from hsi_xr.reconstructors._card import checksum
+    from hsi_xr.checkpoints.card import checksum
 
     (folder / "stranger_slope.py").write_text(MODULE)
     info = folder / "stranger_slope-1.0.dist-info"

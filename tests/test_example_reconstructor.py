@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hsi_xr.reconstructors._registry import GROUP
+from hsi_xr.checkpoints.registry import GROUP
 from tests.scenes import picture, save
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +63,7 @@ def test_straight_spectra_are_kept_and_colours_nearly(site):
     """Straight spectra cost nothing; the answer shows the camera the colour that it was given."""
     code = """
 import torch, hsi_xr
-from hsi_xr.physics import Camera
+from hsi_xr.camera.operator import Camera
 from hsi_xr.reconstructors import SceneWindows
 from hsi_xr_smooth_inverse import build
 model = build({"bands": 31})

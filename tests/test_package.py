@@ -1,4 +1,4 @@
-"""What importing costs, and that `.hsi` is there whatever was imported first."""
+"""Importing the package is cheap and registers `.hsi`."""
 
 import subprocess
 import sys
@@ -25,31 +25,18 @@ def loaded(*lines: str) -> set[str]:
     return {"xarray", "rioxarray", *HEAVY} & set(names)
 
 
-def test_importing_the_package_loads_nothing_heavy():
-    assert loaded("import hsi_xr") == set()
-
-
-def test_importing_it_beside_xarray_loads_xarray_alone():
-    assert loaded("import hsi_xr, xarray") == {"xarray"}
+def test_importing_the_package_loads_nothing_but_xarray():
+    assert loaded("import hsi_xr") == {"xarray"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["reconstruct", "--help"], ["--version"]])
-def test_help_needs_no_xarray(arguments):
+def test_help_loads_neither_torch_nor_gdal(arguments):
     run = f"from hsi_xr.cli import cli; cli({arguments!r}, standalone_mode=False)"
     assert loaded("import sys, io", "out, sys.stdout = sys.stdout, io.StringIO()", run,
-                  "sys.stdout = out") == set()  # fmt: skip
+                  "sys.stdout = out") == {"xarray"}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "imports",
-    [
-        "import xarray, hsi_xr",
-        "import hsi_xr, xarray",
-        "import hsi_xr, importlib.util; importlib.util.find_spec('xarray'); import xarray",
-        "import hsi_xr; from xarray.core import dataarray; import xarray",
-        "import hsi_xr, hsi_xr.cli; import xarray",
-    ],
-)
+@pytest.mark.parametrize("imports", ["import xarray, hsi_xr", "import hsi_xr, xarray"])
 def test_the_accessor_is_registered_in_any_order(imports):
     names = "xarray.DataArray([0]).hsi, xarray.Dataset().hsi"
     assert fresh(imports, f"print(*(type(a).__module__ for a in ({names})))") == (
@@ -57,54 +44,9 @@ def test_the_accessor_is_registered_in_any_order(imports):
     )
 
 
-def test_waiting_for_xarray_leaves_nothing_behind():
-    found = fresh(
-        "import hsi_xr, sys",
-        "waiting = lambda: sum(type(f).__module__ == 'hsi_xr._register' for f in sys.meta_path)",
-        "before = waiting()",
-        "import xarray, importlib.resources",
-        "print(before - waiting(), type(xarray.__loader__).__name__,",
-        "      type(xarray.__spec__.loader).__name__,",
-        "      importlib.resources.files('xarray').joinpath('static').is_dir())",
-    )
-    assert found == "1 SourceFileLoader SourceFileLoader True"
-
-
-def test_threads_that_import_at_once_all_get_the_accessor():
-    found = fresh(
-        "import importlib, threading",
-        "start = threading.Barrier(8)",
-        "seen = []",
-        "def load(name):",
-        "    start.wait()",
-        "    importlib.import_module(name)",
-        "    import hsi_xr, xarray",
-        "    seen.append(xarray.DataArray([0]).hsi is not None)",
-        "names = ['xarray', 'hsi_xr', 'rioxarray', 'hsi_xr.errors'] * 2",
-        "threads = [threading.Thread(target=load, args=(name,)) for name in names]",
-        "for thread in threads: thread.start()",
-        "for thread in threads: thread.join(60)",
-        "print(seen == [True] * 8)",
-    )
-    assert found == "True"
-
-
-def test_without_xarray_the_package_still_imports_and_says_what_is_missing():
-    found = fresh(
-        "import sys",
-        "import importlib.machinery as m",
-        "class Absent(m.PathFinder):",
-        "    @classmethod",
-        "    def find_spec(cls, name, path=None, target=None):",
-        "        return None if name == 'xarray' else m.PathFinder.find_spec(name, path, target)",
-        "sys.meta_path = [Absent if f is m.PathFinder else f for f in sys.meta_path]",
-        "import hsi_xr",
-        "try:",
-        "    import xarray",
-        "except ModuleNotFoundError as error:",
-        "    print(error)",
-    )
-    assert found == "No module named 'xarray'"
+def test_importing_the_package_leaves_the_import_system_alone():
+    assert fresh("import sys; before = [*sys.meta_path]", "import hsi_xr",
+                 "print(before == sys.meta_path)") == "True"  # fmt: skip
 
 
 @pytest.mark.parametrize("name", hsi_xr.__all__)

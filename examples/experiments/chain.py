@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
+from hsi_xr.checkpoints.card import read
+from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.datasets import load
-from hsi_xr.reconstructors._card import read
-from hsi_xr.reconstructors._weights import load_model
 
 STEPS = (20, 100, 200, 400, 600, 800, 1000)
 
@@ -27,19 +27,24 @@ def main(model: Path, prepared: Path) -> None:
     pair = data.read(data.splits["validation"][0])
     rgb, cube = (torch.from_numpy(each)[None] for each in (pair.rgb, pair.cube))
     facts = ddpm.front.survey(rgb, torch.ones_like(rgb[:, :1]), None)
-    lesson = ddpm.lesson(rgb, cube, facts)
-    print(f"truth in the chain: mean {lesson.clean.mean():.2f}, deviation {lesson.clean.std():.2f}")
+    denoising_target = ddpm.denoising_target(rgb, cube, facts)
+    print(
+        f"truth in the chain: mean {denoising_target.clean.mean():.2f}, "
+        f"deviation {denoising_target.clean.std():.2f}"
+    )
     print("| step | RMS error of noise | of the clean chain | excess after the cut to [-1, 1] |")
     print("|---|---|---|---|")
     rng = torch.Generator().manual_seed(0)
     for step in STEPS:
         keep = ddpm.keep[step].float()
-        noise = torch.randn(lesson.clean.shape, generator=rng)
-        noisy = keep.sqrt() * lesson.clean + (1 - keep).sqrt() * noise
-        found = lesson.answer(noisy, torch.tensor([step]))
+        noise = torch.randn(denoising_target.clean.shape, generator=rng)
+        noisy = keep.sqrt() * denoising_target.clean + (1 - keep).sqrt() * noise
+        found = denoising_target.answer(noisy, torch.tensor([step]))
         clean = (noisy - (1 - keep).sqrt() * found) / keep.sqrt()
-        errors = [each.square().mean().sqrt() for each in (found - noise, clean - lesson.clean)]
-        excess = (clean.clamp(-1, 1) - lesson.clean).mean()
+        errors = [
+            each.square().mean().sqrt() for each in (found - noise, clean - denoising_target.clean)
+        ]
+        excess = (clean.clamp(-1, 1) - denoising_target.clean).mean()
         print(f"| {step} | {errors[0]:.2f} | {errors[1]:.2f} | {excess:+.2f} |")
 
 

@@ -19,9 +19,9 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from examples.default_model import sources
+from examples.default_model.sources import Plot
 from hsi_xr.datasets import COMMON
-from hsi_xr.training import sources
-from hsi_xr.training.sources import Plot
 
 Array = NDArray[np.float32]
 SIDE = 2

@@ -129,9 +129,9 @@ def work(job: Job) -> str:
     import torch
 
     from hsi_xr.errors import Diverged
-    from hsi_xr.training.begin import open_data
+    from hsi_xr.training.export import release
     from hsi_xr.training.loop import Training
-    from hsi_xr.training.release import release
+    from hsi_xr.training.setup import open_data
 
     torch.set_num_threads(job.threads)
     rmtree(job.folder, ignore_errors=True)
@@ -162,8 +162,8 @@ def work(job: Job) -> str:
 
 def steps_of(job: Job) -> int:
     """As told, or as many as fit into the time."""
-    from hsi_xr.training.begin import open_data
     from hsi_xr.training.loop import Training
+    from hsi_xr.training.setup import open_data
 
     if job.system == "root-polynomial":
         return 1
@@ -187,7 +187,7 @@ def steps_of(job: Job) -> int:
 
 def run_of(job: Job, steps: int) -> Any:
     """The recipe on the data of a trial."""
-    from hsi_xr.training.reading import read
+    from hsi_xr.training.toml import read
 
     name, folder, options = data_of(job.prepared, TRIALS[job.trial][0])
     # all are shown the same: 8-bit-like values with their level, not spread by picture
@@ -227,7 +227,7 @@ def toml(options: Mapping[str, Any]) -> str:
 def scored(job: Job, model: Path) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
     """Means over the images of each test set, as they are and with each image's best gain."""
     from hsi_xr.datasets import load
-    from hsi_xr.evaluation.run import evaluate
+    from hsi_xr.evaluation.evaluate import evaluate
 
     for what in TRIALS[job.trial][1]:
         name, folder, options = data_of(job.prepared, what)

@@ -8,10 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hsi_xr.band_grid import Bands, resampled
 from hsi_xr.errors import BandMismatch, InvalidData
-from hsi_xr.raster.cube import Cube, bands_of, cube_of, making, refuse_deviation, sorted_bands
-from hsi_xr.resampling import resampled
-from hsi_xr.spectra import Bands
+from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation, sorted_bands
 
 _TOGETHER = 16
 """Spectra of a lazy answer that are one chunk: a large library need not fit into memory."""

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.errors import InvalidData
-from hsi_xr.spectra import Bands
 
 TABLE = Path(__file__).with_name("sensors.csv")
 _GAUSSIANS = "Gaussians by published centre and width, not measured curves"

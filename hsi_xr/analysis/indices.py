@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.extras import require
-from hsi_xr.raster.cube import Cube, bands_of, cube_of, making, refuse_deviation
-from hsi_xr.spectra import Bands
+from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation
 
 _LEAST = 2
 """Bands of a cube that must lie in the range of a letter: indices are of broad bands."""

@@ -8,8 +8,8 @@ import xarray as xr
 
 from hsi_xr.errors import NotGeoreferenced
 from hsi_xr.extras import require
-from hsi_xr.raster.cube import Cube, bands_of, cube_of, making
-from hsi_xr.raster.place import crs_of
+from hsi_xr.io.cube import Cube, bands_of, cube_of, making
+from hsi_xr.io.georef import crs_of
 
 if TYPE_CHECKING:
     from spectral.image import ImageArray

@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from hsi_xr.calibration.points import read_bands
+from hsi_xr.calibration.sites_from_points import read_bands
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.extras import require
-from hsi_xr.raster.cube import sorted_bands
-from hsi_xr.raster.wavelengths import COORDINATE_ATTRS, nm_per_unit
+from hsi_xr.io.cube import sorted_bands
+from hsi_xr.io.wavelengths import COORDINATE_ATTRS, nm_per_unit
 
 _WAVELENGTH = re.compile(r"wavelengths?(?:[\s_]*[\[(]?([^\s\])]+)[\])]?)?")
 """`wavelength`, perhaps with its unit: `Wavelength (um)`, `wavelength_nm`."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from hsi_xr.analysis.pictures import axes_or_new, plot_map, plot_rgb
-from hsi_xr.analysis.pixels import spectrum
+from hsi_xr.analysis.maps import axes_or_new, plot_map, plot_rgb
+from hsi_xr.analysis.select import spectrum
 from hsi_xr.extras import require
-from hsi_xr.raster.cube import Cube, sorted_bands
+from hsi_xr.io.cube import Cube, sorted_bands
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

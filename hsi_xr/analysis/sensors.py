@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from hsi_xr.analysis.bandpass import Bandpass, measured, published, weights
 from hsi_xr.analysis.library import library
+from hsi_xr.band_grid import Bands, nearest
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
-from hsi_xr.raster.cube import Cube, bands_of, cube_of, making, refuse_deviation
-from hsi_xr.raster.wavelengths import COORDINATE_ATTRS
-from hsi_xr.spectra import Bands, nearest
+from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation
+from hsi_xr.io.wavelengths import COORDINATE_ATTRS
 
 Sensor = str | os.PathLike[str] | xr.DataArray
 """A name of `sensors()`, or responses as a file or as an array (spectrum, wavelength)."""

@@ -19,7 +19,7 @@ _ASIDE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class PointResidual:
     """What became of a point."""
 
     name: str
@@ -40,7 +40,7 @@ class Gains:
     wavelengths: tuple[float, ...]
     """nm."""
     values: tuple[float, ...]
-    points: tuple[Judged, ...]
+    points: tuple[PointResidual, ...]
     method: str
     source: str
 

@@ -10,8 +10,8 @@ from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
-from hsi_xr.calibration.spectrum import Spectrum
-from hsi_xr.raster.averaging import Grid, averaged
+from hsi_xr.calibration.known_spectrum import Spectrum
+from hsi_xr.io.averaging import Grid, averaged
 
 _WHOLE = 1e-6
 """Pixels: an edge that lies this close to that of a cube is on it."""

@@ -17,7 +17,7 @@ class Place(click.ParamType[Path]):
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        from hsi_xr.raster.remote import file_of
+        from hsi_xr.io.remote import file_of
 
         return file_of(value)
 

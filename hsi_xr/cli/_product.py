@@ -10,15 +10,15 @@ from hsi_xr.cli._progress import progress
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hsi_xr.reconstructors._card import Card
+    from hsi_xr.checkpoints.card import Card
 
 
 def acquisition(src: str, dst: Path, output: _options.Output, known: str | None) -> str | None:
     """Time of acquisition in ISO 8601; all that can be said against the item, before any work."""
     from hsi_xr.errors import DestinationExists, MissingFact
-    from hsi_xr.raster.formats import namesakes
-    from hsi_xr.raster.remote import reaching
-    from hsi_xr.raster.times import utc_text
+    from hsi_xr.io.formats import namesakes
+    from hsi_xr.io.remote import reaching
+    from hsi_xr.times import utc_text
 
     beside = (_item_path(dst), dst.with_suffix(".png"))
     with reaching(dst, "look for"):
@@ -48,7 +48,7 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
 def _refuse_name_of_source(src: str, dst: Path) -> None:
     """What is written beside a product bears its name, and must not meet what is read."""
     from hsi_xr.errors import UsageError
-    from hsi_xr.raster.image import sibling_paths
+    from hsi_xr.io.variables import sibling_paths
 
     read, written = _placed(src), _placed(str(dst))
     for each in (written, *sibling_paths(written).values()):
@@ -67,7 +67,7 @@ def _refuse_name_of_source(src: str, dst: Path) -> None:
 
 def _placed(path: str) -> Path:
     """One name of a file or an object, to be compared with others and nothing more."""
-    from hsi_xr.raster.remote import is_remote, url_of
+    from hsi_xr.io.remote import is_remote, url_of
 
     return Path(url_of(path)) if is_remote(path) else Path(path).resolve()
 
@@ -90,8 +90,8 @@ def write(
     cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str, tmp: Path | None
 ) -> None:
     import hsi_xr
-    from hsi_xr.raster.ledger import ledger_of
-    from hsi_xr.raster.remote import is_remote
+    from hsi_xr.io.journal import journal_of
+    from hsi_xr.io.remote import is_remote
 
     try:
         with progress(mode) as report:
@@ -108,7 +108,7 @@ def write(
                 progress=report,
             )
     except KeyboardInterrupt:
-        if is_remote(str(dst)) or ledger_of(dst).exists():
+        if is_remote(str(dst)) or journal_of(dst).exists():
             raise KeyboardInterrupt("What is done is kept: --resume goes on from there.") from None
         raise
 
@@ -125,8 +125,8 @@ def describe(dst: Path, src: str, acquired: str, model: "Card | None" = None) ->
     """
     import hsi_xr
     from hsi_xr.errors import HsiError
-    from hsi_xr.raster.remote import is_remote
-    from hsi_xr.raster.thumbnail import thumbnail
+    from hsi_xr.io.preview import thumbnail
+    from hsi_xr.io.remote import is_remote
     from hsi_xr.stac.files import save
 
     try:
@@ -144,16 +144,16 @@ def describe(dst: Path, src: str, acquired: str, model: "Card | None" = None) ->
 
 def shipped_model(sha256: str | None) -> "Card | None":
     """The model of these weights, if it comes with the package."""
-    from hsi_xr.reconstructors._registry import shipped
+    from hsi_xr.checkpoints.registry import shipped
 
     return next((card for card in shipped().values() if card.sha256 == sha256), None)
 
 
 def _model_item(card: "Card", folder: Path) -> Path | None:
     """Weights of others are not copied unasked: they can be large."""
-    from hsi_xr.conversion.model import model_item
-    from hsi_xr.reconstructors._card import ITEM
-    from hsi_xr.reconstructors._registry import SHIPPED
+    from hsi_xr.checkpoints.card import ITEM
+    from hsi_xr.checkpoints.model_folder import model_item
+    from hsi_xr.checkpoints.registry import SHIPPED
 
     if card.weights is not None and card.weights.parent == SHIPPED:
         return model_item(card, folder)

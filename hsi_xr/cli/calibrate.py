@@ -39,8 +39,8 @@ def command(
     by one gain; a deviation beside it as well.
     """
     import hsi_xr
-    from hsi_xr.calibration.cube import opened
-    from hsi_xr.raster.remote import file_of
+    from hsi_xr.calibration.apply import opened
+    from hsi_xr.io.remote import file_of
 
     dataset = opened(file_of(cube))
     acquired = _product.acquisition(cube, dst, output, dataset.attrs.get("datetime"))
@@ -71,7 +71,7 @@ def _with_bands(known: str, bands: str | None) -> "str | xr.DataArray":
     if bands is None:
         return known
     import hsi_xr
-    from hsi_xr.calibration.points import read_bands
+    from hsi_xr.calibration.sites_from_points import read_bands
     from hsi_xr.errors import BandMismatch, UsageError
 
     if known.lower().endswith(".csv"):

@@ -9,7 +9,7 @@ import click
 from hsi_xr.cli import _console, _options, _progress
 
 if TYPE_CHECKING:
-    from hsi_xr.conversion.outcome import Outcome
+    from hsi_xr.batch.result import ConversionResult
 
 _OF_CONVERSIONS = ("model", "device")
 """Options of a run that a conversion has by itself."""
@@ -143,7 +143,7 @@ def command(
         raise Incomplete(f"{failed} of {failed + sum(map(len, rest))} failed")
 
 
-def _tell(outcome: "Outcome", *, on_stdout: bool) -> None:
+def _tell(outcome: "ConversionResult", *, on_stdout: bool) -> None:
     """The table; a line for each failure where a program reads along."""
     console = _console.Console.current()
     if console.as_json and not on_stdout:

@@ -14,7 +14,7 @@ from hsi_xr.errors import UsageError
 
 if TYPE_CHECKING:
     from hsi_xr.datasets._base import DataSet
-    from hsi_xr.evaluation.run import Sight
+    from hsi_xr.evaluation.evaluate import ScoredImage
 
 
 def _folders(
@@ -127,8 +127,8 @@ def command(
     The table goes to stdout, with split, crop, scale, seed, samples, device and the models' hashes.
     Files appear in the folder when all is done, or not at all.
     """
-    from hsi_xr.evaluation import files
-    from hsi_xr.evaluation.run import evaluate
+    from hsi_xr.evaluation import report_files
+    from hsi_xr.evaluation.evaluate import evaluate
 
     draws = out is not None and not no_pictures
     if draws:
@@ -137,7 +137,7 @@ def command(
         require("matplotlib", ", or do without (--no-pictures)")
     read = _by_data_set(options, folders)
     datasets = _opened(folders, read)
-    target = files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
+    target = report_files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
     with target as part:
         result = evaluate(
             models,
@@ -147,7 +147,7 @@ def command(
             **settings,
         )
         if part is not None:
-            files.write(result, part)
+            report_files.write(result, part)
     click.echo(result.markdown(), nl=False)
 
 
@@ -173,15 +173,15 @@ def _opened(
     return {name: load(name, folder, **options[name]) for name, folder in folders.items()}
 
 
-def _seen(part: Path | None) -> "Callable[[Sight], None]":
+def _seen(part: Path | None) -> "Callable[[ScoredImage], None]":
     """Tells that an image is scored, and draws it where there is a folder for that."""
 
-    def tell(sight: "Sight") -> None:
+    def tell(sight: "ScoredImage") -> None:
         image = sight.image
         log.info("%s %s, %s: MRAE %.4f", image.data, image.name, image.model, image.scores["mrae"])
         if part is not None:
-            from hsi_xr.evaluation.files import picture_of, writing
             from hsi_xr.evaluation.panel import draw
+            from hsi_xr.evaluation.report_files import picture_of, writing
 
             with writing(part):
                 draw(sight, picture_of(image, part))

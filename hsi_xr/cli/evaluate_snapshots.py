@@ -57,17 +57,17 @@ def command(
     one for their mean go to stdout, with the hashes of weights and mask and the definition of every
     score.
     """
+    from hsi_xr.coded_aperture.evaluation import SnapshotScores, evaluate
     from hsi_xr.datasets.kaist import Kaist
-    from hsi_xr.evaluation import files
-    from hsi_xr.evaluation.snapshots import SnapshotScores, evaluate
+    from hsi_xr.evaluation import report_files
 
     def tell(found: SnapshotScores) -> None:
         log.info("%s: PSNR %.2f dB", found.scene, found.scores["psnr"])
 
     data = Kaist(folder, test_size=size)
-    target = files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
+    target = report_files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
     with target as part:
         result = evaluate(network, weights, data, device=device, seen=tell)
         if part is not None:
-            files.write(result, part)
+            report_files.write(result, part)
     click.echo(result.markdown(), nl=False)

@@ -45,8 +45,8 @@ def _facts(image: "xr.DataArray") -> dict[str, Any]:
 
 
 def _place(image: "xr.DataArray") -> dict[str, Any]:
-    from hsi_xr.raster.grid import bounds
-    from hsi_xr.raster.place import crs_of, transform_of
+    from hsi_xr.io.georef import crs_of, transform_of
+    from hsi_xr.io.grid import bounds
 
     crs, transform = crs_of(image), transform_of(image)
     if crs is None or transform is None:
@@ -75,7 +75,7 @@ def _bands(image: "xr.DataArray") -> list[dict[str, Any]]:
 def _radiometry(image: "xr.DataArray") -> str | None:
     """What `reconstruct` takes the numbers for unless it is told; None where it must be told."""
     from hsi_xr.errors import MissingFact
-    from hsi_xr.raster.radiometry import decide
+    from hsi_xr.pipeline.radiometry import decide
 
     dtype, stated = image.encoding["dtype"], image.encoding.get("radiometry")
     try:

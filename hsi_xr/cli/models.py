@@ -10,7 +10,7 @@ import click
 from hsi_xr.cli import _console
 
 if TYPE_CHECKING:
-    from hsi_xr.reconstructors._card import Card
+    from hsi_xr.checkpoints.card import Card
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="All that the card says, as JSON.")
 
@@ -43,8 +43,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @_console.options
 def show(name: str, as_json: bool) -> None:
     """Show the card of the model NAME (or of a .safetensors file)."""
+    from hsi_xr.checkpoints.registry import find
     from hsi_xr.errors import MissingWeights
-    from hsi_xr.reconstructors._registry import find
 
     try:
         card = find(name)
@@ -75,7 +75,7 @@ def import_(
     Its halo, cost and memory are measured now: a minute or two. Nothing but plain tensors is read
     from FILE, and a pickle of more is refused.
     """
-    from hsi_xr.reconstructors._importing import import_published
+    from hsi_xr.checkpoints.import_published import import_published
 
     card = import_published(name, file, folder, title=title, licence=licence, overwrite=overwrite)
     click.echo(f"{folder}: {card}, {card.data['parameters']:,} parameters, halo {card.halo} px")
@@ -90,8 +90,8 @@ def export_(name: str, folder: Path) -> None:
 
     `--model FOLDER` runs it, and items of what it makes are linked to its item.
     """
-    from hsi_xr.reconstructors._exporting import export
-    from hsi_xr.reconstructors._registry import find
+    from hsi_xr.checkpoints.export import export
+    from hsi_xr.checkpoints.registry import find
 
     click.echo(export(find(name), folder))
 

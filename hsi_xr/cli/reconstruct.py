@@ -13,7 +13,7 @@ from hsi_xr.cli import _console, _options, _product, _progress
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hsi_xr.raster.clip import Window
+    from hsi_xr.io.clip import Window
 
 
 @click.command("reconstruct")
@@ -43,7 +43,7 @@ def command(
     at all.
     """
     import hsi_xr
-    from hsi_xr.raster import clip
+    from hsi_xr.io import clip
 
     image = hsi_xr.open(src, rgb=scene.bands, nodata=scene.src_nodata)
     acquired = _product.acquisition(src, dst, output, image.attrs.get("datetime"))
@@ -62,7 +62,7 @@ def command(
     _product.write(cube, dst, output, mode, tmp)
     click.echo(dst)
     if acquired is not None and output.stac is not False:
-        from hsi_xr.reconstructors._registry import find
+        from hsi_xr.checkpoints.registry import find
 
         model = find(run.model, untrained=run.untrained)
         click.echo(_product.describe(dst, src, acquired, model))
@@ -87,7 +87,7 @@ def _plan(
     import numpy as np
 
     import hsi_xr
-    from hsi_xr.raster.image import Storage
+    from hsi_xr.io.variables import Storage
 
     dtype = Storage.of("reflectance", output.dtype, output.scale).dtype
     plan = hsi_xr.plan(image, **how)

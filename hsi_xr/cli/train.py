@@ -30,10 +30,10 @@ def command(config: Path, resume: bool, changes: tuple[str, ...], out: Path | No
     The folder gets checkpoints and a log, and at last model.safetensors with its card, which
     `hsi-xr reconstruct --model` runs. Where tensorboard is installed it gets its files, too.
     """
-    from hsi_xr.training.begin import open_data
+    from hsi_xr.training.export import release
     from hsi_xr.training.loop import Training
-    from hsi_xr.training.reading import read
-    from hsi_xr.training.release import release
+    from hsi_xr.training.setup import open_data
+    from hsi_xr.training.toml import read
 
     run = read(config, [*changes, *([f"out={json.dumps(str(out))}"] if out else [])])
     training = Training(run, open_data(run.data), resume=resume)

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.spectra import Bands
+from hsi_xr.band_grid import Bands
 
 Array = NDArray[np.float32]
 

@@ -1,15 +1,15 @@
 """Pictures of cubes that came without: a camera of known sensitivity takes them."""
 
+from hsi_xr.band_grid import Bands
+from hsi_xr.camera.spectral_response import Sensitivity, sensitivities
 from hsi_xr.datasets._base import Array
 from hsi_xr.errors import MissingFact
-from hsi_xr.responses import Sensitivity, sensitivities
-from hsi_xr.spectra import Bands
 
 __all__ = ["Sensitivity", "photograph", "response"]
 
 
 def response(camera: Sensitivity | None, bands: Bands) -> Array:
-    """(3, bands) of a camera; see `hsi_xr.responses.sensitivities`.
+    """(3, bands) of a camera; see `hsi_xr.camera.spectral_response.sensitivities`.
 
     Raises:
         MissingFact: No camera is given.
@@ -30,7 +30,7 @@ def photograph(cube: Array, response: Array) -> Array:
     """
     import torch
 
-    from hsi_xr.physics import Camera
+    from hsi_xr.camera.operator import Camera
 
     camera = Camera(torch.from_numpy(response))
     rgb = camera.project(torch.from_numpy(cube)[None])[0]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.datasets._base import Array
 from hsi_xr.errors import UnreadableFile
-from hsi_xr.raster.source import open_scene
+from hsi_xr.io.reader import open_scene
 
 _ENDS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG": b"IEND"}
 """How a file starts -> what must be near its end. JPEG codes no FF D9 within its pixels."""

@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from numbers import Integral, Real
 from typing import Any, get_args
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets._base import Coding
 from hsi_xr.errors import UsageError
-from hsi_xr.raster.radiometry import KINDS
-from hsi_xr.spectra import Bands
+from hsi_xr.pipeline.radiometry import KINDS
 
 
 def coding(value: Any) -> Coding:
@@ -37,7 +37,7 @@ def bands(value: Any, name: str = "bands") -> Bands:
 
 
 def radiometry(value: Any) -> str | None:
-    """One of `hsi_xr.raster.radiometry.KINDS`, or None."""
+    """One of `hsi_xr.pipeline.radiometry.KINDS`, or None."""
     kinds = [*KINDS]
     return None if value is None else _kept(value, "radiometry", _one_of(kinds), kinds.__contains__)
 

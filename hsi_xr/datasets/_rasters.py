@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hsi_xr import resampling
+from hsi_xr import band_grid
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets._base import Array
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile
-from hsi_xr.raster.radiometry import decide
-from hsi_xr.raster.read import open as open_raster
-from hsi_xr.raster.read import source_of
-from hsi_xr.spectra import Bands
+from hsi_xr.io.open import open as open_raster
+from hsi_xr.io.open import source_of
+from hsi_xr.pipeline.radiometry import decide
 
 CUBES = (".tif", ".tiff", ".img", ".zarr")
 """Endings of cubes; `.img` is ENVI's, whose header lies beside it."""
@@ -96,7 +96,7 @@ def cube(array: xr.DataArray, bands: Bands) -> Array:
     wavelengths = _wavelengths(array)
     reflectance = array.values * np.float32(array.attrs["to_reflectance"])
     check_level(reflectance, array.encoding["source"], "scale=1e-4")
-    found = resampling.by_gaussians(reflectance, wavelengths, bands)
+    found = band_grid.by_gaussians(reflectance, wavelengths, bands)
     if np.isnan(found).all():
         raise InvalidData(
             f"{array.encoding['source']!r} holds no valid pixel in {bands.centres[0]:g} to "
@@ -120,13 +120,13 @@ def check_level(values: Array, source: str, repair: str) -> None:
 
 def lacking(array: xr.DataArray, bands: Bands) -> list[float]:
     """Centres of the bands that a cube does not reach."""
-    reached = resampling.reached(_wavelengths(array), bands)
+    reached = band_grid.reached(_wavelengths(array), bands)
     return [centre for centre, there in zip(bands.centres, reached) if not there]
 
 
 def _needed(array: xr.DataArray, path: Path, bands: Bands) -> xr.DataArray:
     """Opened anew, since a pixel is invalid where any band that is read is; all if none tells."""
-    source, needed = source_of(array), resampling.needed(_wavelengths(array), bands)
+    source, needed = source_of(array), band_grid.needed(_wavelengths(array), bands)
     if source is None or needed.all() or not needed.any():
         return array
     told = array["wavelength"][needed]

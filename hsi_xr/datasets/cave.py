@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _camera, _images, _options, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData, UnknownName, UsageError
-from hsi_xr.spectra import Bands
 
 MANY_CHANNELS = "watercolors"
 """The scene whose pictures of bands have several channels, all alike; the first is read."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _camera, _options, _rasters, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import HsiError, InvalidData
-from hsi_xr.spectra import Bands
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from hsi_xr import resampling
+from hsi_xr import band_grid
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _camera, _mat, _options, _scenes
 from hsi_xr.datasets._base import Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData, UsageError
-from hsi_xr.spectra import Bands
 
 MEASURED = Bands.regular(420, 720, 10)
 
@@ -95,7 +95,7 @@ class Harvard:
         rgb = _camera.photograph(cube, self.response)
         cube[:, ~still] = np.nan
         if self.bands != MEASURED:
-            cube = resampling.by_lines(cube, np.array(MEASURED.centres, "float32"), self.bands)
+            cube = band_grid.by_lines(cube, np.array(MEASURED.centres, "float32"), self.bands)
         return Pair(name, cube, rgb)
 
     def problems(self, *splits: str) -> Sequence[str]:

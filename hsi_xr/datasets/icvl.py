@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _camera, _mat, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
-from hsi_xr.spectra import Bands
 
 FULL_SCALE = 4095
 """12 bits."""

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _camera, _mat, _options, _scenes
 from hsi_xr.datasets._base import Array, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData
-from hsi_xr.spectra import Bands
 
 FULL_SCALE = 65536
 """Of the cubes to train; those to test are in [0, 1]."""
@@ -24,7 +24,7 @@ class Kaist:
     Layout: `cave_1024_28/scene1.mat` to `scene205.mat` (`img_expand`, else `img`) and
     `TSA_simu_data/Truth/scene01.mat` to `scene10.mat` (`img`); a scene is named by its path, as
     `TSA_simu_data/Truth/scene01`. The mask is `TSA_simu_data/mask.mat`. What the instrument sees
-    of a cube is in `hsi_xr.coded_aperture`.
+    of a cube is in `hsi_xr.coded_aperture.forward`.
 
     Args:
         folder: With both folders.

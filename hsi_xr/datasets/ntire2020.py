@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _images, _mat, _options, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import UnknownName
-from hsi_xr.spectra import Bands
 
 Track = Literal["clean", "real-world"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _images, _mat, _options, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
-from hsi_xr.spectra import Bands
 
 LEFT_OUT = ("ARAD_1K_0314", "ARAD_1K_0340", "ARAD_1K_0531")
 """Scenes that the lists of the MST++ benchmark pass over; not extra where they are there."""

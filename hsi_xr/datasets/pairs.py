@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _options, _rasters, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, MissingFact, NotGeoreferenced
-from hsi_xr.raster.averaging import Grid, averaged
-from hsi_xr.raster.radiometry import Radiometry, decide
-from hsi_xr.raster.read import crs_of, transform_of
-from hsi_xr.raster.read import open as open_raster
-from hsi_xr.spectra import Bands
+from hsi_xr.io.averaging import Grid, averaged
+from hsi_xr.io.open import crs_of, transform_of
+from hsi_xr.io.open import open as open_raster
+from hsi_xr.pipeline.radiometry import Radiometry, decide
 
 if TYPE_CHECKING:
     import xarray as xr

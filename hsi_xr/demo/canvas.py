@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.demo.spectra import WAVELENGTHS, Spectrum, library
+from hsi_xr.demo.materials import WAVELENGTHS, Spectrum, library
 from hsi_xr.demo.texture import Image, blur, fractal, ramp, shifted
 
 Mixture = Mapping[str, Image | float]

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hsi_xr.evaluation._cubes import Values, pair, whole
+from hsi_xr.evaluation._pairing import Values, pair, whole
 
 SIGMA: Final = 1.5
 RADIUS: Final = 5

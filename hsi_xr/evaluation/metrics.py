@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hsi_xr.evaluation._cubes import Values, pair, whole
+from hsi_xr.evaluation._pairing import Values, pair, whole
 
 
 def mrae(estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> float:

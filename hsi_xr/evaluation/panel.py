@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.evaluation.run import Sight
+from hsi_xr.band_grid import nearest
+from hsi_xr.evaluation.evaluate import ScoredImage
 from hsi_xr.evaluation.scores import columns_of
-from hsi_xr.spectra import nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ COLOURS: Final = ("#1b9e50", "#2c6fbb", "#c8501e")
 _INK = "#222222"
 
 
-def draw(sight: Sight, path: Path) -> None:
+def draw(sight: ScoredImage, path: Path) -> None:
     """Write the page as PNG, 1600 pixels wide.
 
     The error map has the same colours on every page, so that pages can be compared.
@@ -55,7 +55,7 @@ def draw(sight: Sight, path: Path) -> None:
     figure.savefig(path, dpi=100, metadata={"Software": "hsi-xr"})
 
 
-def relative_errors(sight: Sight) -> NDArray[np.float64]:
+def relative_errors(sight: ScoredImage) -> NDArray[np.float64]:
     """(rows, columns): mean over bands of |estimate - truth| / truth; NaN where there is none."""
     truth = np.where(sight.truth > 0, sight.truth, np.nan).astype(np.float64)
     shares = np.abs(sight.estimate - truth) / truth
@@ -77,7 +77,7 @@ def pixels_at(errors: NDArray[np.float64], crop: tuple[slice, slice]) -> list[tu
 
 def _images(
     figure: "SubFigure",
-    sight: Sight,
+    sight: ScoredImage,
     errors: NDArray[np.float64],
     places: list[tuple[int, int]],
 ) -> None:
@@ -113,7 +113,7 @@ def _with_holes(name: str) -> Any:
     return colormaps[name].with_extremes(bad="#7fb2d9")
 
 
-def _displayed(sight: Sight) -> NDArray[np.float64]:
+def _displayed(sight: ScoredImage) -> NDArray[np.float64]:
     """(rows, columns, 3) for the screen; linear pictures are brightened and coded."""
     rgb = np.moveaxis(np.nan_to_num(sight.rgb.astype(np.float64)), 0, -1)
     if sight.coding == "linear":
@@ -121,7 +121,7 @@ def _displayed(sight: Sight) -> NDArray[np.float64]:
     return np.clip(rgb, 0, 1)
 
 
-def _mark(axes: "Axes", sight: Sight, places: list[tuple[int, int]]) -> None:
+def _mark(axes: "Axes", sight: ScoredImage, places: list[tuple[int, int]]) -> None:
     """The pixels of the spectra; a frame around what was scored, where that is a part."""
     from matplotlib.patches import Rectangle
 
@@ -142,7 +142,7 @@ def _mark(axes: "Axes", sight: Sight, places: list[tuple[int, int]]) -> None:
 
 
 def _spectrum(
-    axes: "Axes", sight: Sight, number: int, place: tuple[int, int], error: float
+    axes: "Axes", sight: ScoredImage, number: int, place: tuple[int, int], error: float
 ) -> None:
     nm, colour, rank = sight.image.bands, COLOURS[number], list(RANKS.values())[number]
     estimate, truth = (cube[:, place[0], place[1]] for cube in (sight.estimate, sight.truth))
@@ -169,7 +169,7 @@ def percent(share: float) -> str:
     return f"{float(f'{100 * share:.2g}'):g} %"
 
 
-def _scores(sight: Sight) -> str:
+def _scores(sight: ScoredImage) -> str:
     found = sight.image.scores
     columns = columns_of(found).items()
     return "   ".join(f"{c.title} {found[name]:.{c.digits}f}" for name, c in columns)

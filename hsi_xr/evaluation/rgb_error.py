@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hsi_xr.evaluation._cubes import pair
+from hsi_xr.evaluation._pairing import pair
 from hsi_xr.evaluation.metrics import mrae
 
 
@@ -31,7 +31,7 @@ def back_projected(
     """
     import torch
 
-    from hsi_xr.physics import Camera
+    from hsi_xr.camera.operator import Camera
 
     # torch knows no negative strides
     guess, true, curves = (

@@ -1,39 +1,20 @@
-"""Whole systems. A file of this folder is a reconstructor; its name is the public name.
+"""Reconstructors: whole systems, one file each; the file name is the public name.
 
-Beside it lies its card: what holds of the system with any weights, measured with random ones.
+The json file of the same name is the system's card: what holds with any weights, measured with
+random ones.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hsi_xr.reconstructors._card import Card
-from hsi_xr.reconstructors._registry import models
-
 if TYPE_CHECKING:
-    from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts, SceneWindows
-    from hsi_xr.reconstructors._exporting import export
-    from hsi_xr.reconstructors._importing import import_published
-    from hsi_xr.reconstructors._weights import save_model
+    from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneStatistics, SceneWindows
 
-_HOMES = {
-    **dict.fromkeys(("Noise", "Reconstructor", "SceneFacts", "SceneWindows"), "_base"),
-    **{"export": "_exporting", "import_published": "_importing", "save_model": "_weights"},
-}
-__all__ = [
-    "Card",
-    "Noise",
-    "Reconstructor",
-    "SceneFacts",
-    "SceneWindows",
-    "export",
-    "import_published",
-    "models",
-    "save_model",
-]
+__all__ = ["Noise", "Reconstructor", "SceneStatistics", "SceneWindows"]
 
 
 def __getattr__(name: str) -> Any:
-    """What a package needs for a reconstructor of its own; loads torch only then (PEP 562)."""
-    if name not in _HOMES:
+    """Import a public name, and torch with it, on first use (PEP 562)."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module("hsi_xr.reconstructors._base"), name)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 Noise = Callable[[int], Tensor]
 """Step, counted from 1 -> standard normal noise of the cube's shape, tied to the ground."""
 
-SceneFacts = Mapping[str, Tensor]
+SceneStatistics = Mapping[str, Tensor]
 """What belongs to the scene and not to a tile: gains, attention matrices. Small."""
 
 
@@ -24,9 +24,9 @@ class SceneWindows:
     weights: Tensor
     """(windows, 1, rows, columns), 1 where a pixel counts for the scene's statistics and 0 where it
     is filled or a margin."""
-    palette: Tensor | None
-    """(1, n) colours of the scene, which tell how its picture was made (see `_palette.palette`);
-    None where a white reflector is known to be 1 in `rgb`."""
+    chromaticity: Tensor | None
+    """(1, n) chromaticity histogram of the scene, from which photofinishing is estimated (see
+    `networks.chromaticity`); None where a white reflector is known to be 1 in `rgb`."""
     extremes: Tensor | None = None
     """(2,) lowest and highest number of linear RGB in the scene; None takes the windows'."""
 
@@ -40,7 +40,7 @@ class Reconstructor(nn.Module, ABC):
     """Linear RGB in [0, 1] -> reflectance. Rows and columns are multiples of its stride."""
 
     @abstractmethod
-    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         """Reconstructs the windows of one scene, and tells the scene's facts.
 
         Args:
@@ -52,7 +52,9 @@ class Reconstructor(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool) -> Tensor:
+    def forward(
+        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool
+    ) -> Tensor:
         """(batch, 3, rows, columns) of a surveyed scene -> (batch, bands, rows, columns)."""
 
 
@@ -64,20 +66,20 @@ class Estimate:
     """(batch, bands, rows, columns) reflectance."""
     deviation: Tensor
     """The same shape: standard deviation of reflectance about it."""
-    strange: Tensor
+    novelty: Tensor
     """(batch, 1, rows, columns) in [0, 1]: how far colours are from all that was learned from."""
 
 
 @runtime_checkable
-class Doubting(Protocol):
+class ProbabilisticReconstructor(Protocol):
     """A system that tells its own doubt, and needs no samples for it."""
 
-    def estimate(self, rgb: Tensor, noise: Noise, facts: SceneFacts) -> Estimate:
+    def estimate(self, rgb: Tensor, noise: Noise, facts: SceneStatistics) -> Estimate:
         """Of a surveyed scene; the cube is that of `forward`."""
 
 
 @runtime_checkable
-class Sensing(Protocol):
+class CameraAware(Protocol):
     """A system to which it matters which camera took the scene."""
 
     def sense(self, response: Tensor | None) -> None:
@@ -85,7 +87,7 @@ class Sensing(Protocol):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class DenoisingTarget:
     """A batch as the clean end of a chain, for a network that learns to see it in noise."""
 
     clean: Tensor
@@ -100,8 +102,8 @@ class Lesson:
 class Fitted(Protocol):
     """A system with a part that is fitted before training, and not by gradients."""
 
-    def seen(self, rgb: Tensor, facts: SceneFacts) -> Tensor:
-        """What that part sees of linear RGB, (batch, 3, rows, columns); `facts` as for a lesson."""
+    def seen(self, rgb: Tensor, facts: SceneStatistics) -> Tensor:
+        """What that part sees of linear RGB, (batch, 3, rows, columns); `facts` as for training."""
 
     def fit(self, rgb: Tensor, spectra: Tensor) -> None:
         """(pixels, 3) as seen, (pixels, bands) reflectance."""
@@ -115,5 +117,7 @@ class Diffusing(Protocol):
     """(steps + 1,) share of signal variance left after each step."""
     predicts: Literal["epsilon", "x0"]
 
-    def lesson(self, rgb: Tensor, cube: Tensor, facts: SceneFacts) -> Lesson:
+    def denoising_target(
+        self, rgb: Tensor, cube: Tensor, facts: SceneStatistics
+    ) -> DenoisingTarget:
         """Of linear RGB and true reflectance; `facts` have one row for each image."""

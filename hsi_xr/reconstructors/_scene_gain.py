@@ -8,9 +8,9 @@ per scene, and never per tile.
 import torch
 from torch import Tensor, nn
 
+from hsi_xr.networks.chromaticity import shares
+from hsi_xr.networks.root_polynomial import TERMS, root_polynomial
 from hsi_xr.reconstructors._base import SceneWindows
-from hsi_xr.reconstructors._palette import shares
-from hsi_xr.regression import TERMS, root_polynomial
 
 COLOURS = 9
 
@@ -53,7 +53,7 @@ class SceneGain(nn.Module):
 
     def of(self, scene: SceneWindows) -> Tensor:
         """(1, 3); 1 where a white reflector is known to be 1."""
-        return scene.rgb.new_ones(1, 3) if scene.palette is None else self(scene.palette)
+        return scene.rgb.new_ones(1, 3) if scene.chromaticity is None else self(scene.chromaticity)
 
     def trust(self) -> None:
         """From now on pictures are taken for what they say: every gain is 1."""

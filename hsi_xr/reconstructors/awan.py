@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from hsi_xr.networks.awan import AWAN
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._one_pass import Benchmark, Level, OnePass
+from hsi_xr.reconstructors._feedforward import Benchmark, FeedForwardReconstructor, Level
 
 PAPER = 200
 
@@ -33,4 +33,4 @@ class Config(Benchmark):
 def build(config: Mapping[str, Any]) -> Reconstructor:
     """The system of a card's `config`."""
     found = Config(**config)
-    return OnePass(AWAN(found.bands, found.width, found.blocks), found)
+    return FeedForwardReconstructor(AWAN(found.bands, found.width, found.blocks), found)

@@ -9,15 +9,21 @@ from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.ddpm import ConditionalUNet, Norm
-from hsi_xr.reconstructors._base import Lesson, Noise, Reconstructor, SceneFacts, SceneWindows
-from hsi_xr.reconstructors._one_pass import Display, Front
+from hsi_xr.reconstructors._base import (
+    DenoisingTarget,
+    Noise,
+    Reconstructor,
+    SceneStatistics,
+    SceneWindows,
+)
+from hsi_xr.reconstructors._feedforward import DisplayReferred, InputAdapter
 
 LIMIT = 1.0
 """Largest number of the chain: reflectance in [0, 1] is diffused as 2 x - 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Display):
+class Config(DisplayReferred):
     """All that shapes weights or samples; in the card."""
 
     bands: int = 31
@@ -60,15 +66,15 @@ class DDPMReconstructor(Reconstructor):
         self.config = config
         widths = (config.width, 2 * config.width, 4 * config.width)
         self.network = ConditionalUNet(config.bands, widths=widths, norm=config.norm)
-        self.front = Front(config)
+        self.front = InputAdapter(config)
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
 
-    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         facts = self.front.survey(scene)
         return self(scene.rgb, noise, facts, stochastic=False), facts
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         denoise = samplers.of_noise(self._noise_seen(self.front(rgb, facts)), self.keep)
         if self.config.sampler == "ancestral":
@@ -84,10 +90,14 @@ class DDPMReconstructor(Reconstructor):
         """Chain -> reflectance."""
         return (x + 1) / 2
 
-    def lesson(self, rgb: Tensor, cube: Tensor, facts: SceneFacts) -> Lesson:
+    def denoising_target(
+        self, rgb: Tensor, cube: Tensor, facts: SceneStatistics
+    ) -> DenoisingTarget:
         """See `Diffusing`."""
         seen = self.front(rgb, facts)
-        return Lesson(2 * cube - 1, lambda x, step: self.network(x, seen, step), self.decode)
+        return DenoisingTarget(
+            2 * cube - 1, lambda x, step: self.network(x, seen, step), self.decode
+        )
 
     def _noise_seen(self, rgb: Tensor) -> samplers.Denoise:
         def predict(x: Tensor, t: int) -> Tensor:

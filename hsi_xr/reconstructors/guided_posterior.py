@@ -9,11 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
-from hsi_xr.mixture import Belief, SpectralMixture
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
+from hsi_xr.networks.gaussian_mixture import Belief, SpectralMixture
 from hsi_xr.networks.r2h_diff import R2HDiff
-from hsi_xr.reconstructors._base import Estimate, Noise, Reconstructor, SceneFacts, SceneWindows
-from hsi_xr.reconstructors._development import Development, seen
+from hsi_xr.reconstructors._base import (
+    Estimate,
+    Noise,
+    Reconstructor,
+    SceneStatistics,
+    SceneWindows,
+)
+from hsi_xr.reconstructors._photofinishing import Photofinishing, seen
 from hsi_xr.reconstructors.r2h_diff import SIZES
 
 FLOOR = 0.005
@@ -67,7 +73,7 @@ class GuidedPosterior(Reconstructor):
         super().__init__()
         self.config = config
         self.mixture = SpectralMixture(config.bands, config.gaussians)
-        self.development = Development(config.bands, config.cameras)
+        self.development = Photofinishing(config.bands, config.cameras)
         self.network = R2HDiff(config.shapes, SIZES[config.size])
         self.directions = torch.nn.Parameter(
             torch.eye(config.bands, config.shapes), requires_grad=False
@@ -88,7 +94,7 @@ class GuidedPosterior(Reconstructor):
         """From now on scenes are taken by this camera, (3, bands); None is an unknown one."""
         self.camera = None if response is None else response / response.sum(1, keepdim=True)
 
-    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         facts = self.survey(scene)
 
         def statistics(t: int) -> Statistics:
@@ -98,14 +104,14 @@ class GuidedPosterior(Reconstructor):
 
     def survey(self, scene: SceneWindows) -> dict[str, Tensor]:
         """How the scene's picture was made; the facts of attention follow from a pass."""
-        palette = scene.palette
+        palette = scene.chromaticity
         facts = self.development(self.mixture, None if palette is None else palette[0], self.camera)
         kind = 2 if palette is not None else 1 if self.camera is None else 0
         strength = scene.rgb.new_tensor([self.config.strengths[kind]])
         return {**facts, "temper": self.tempers[kind], "strength": strength}
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         return self._answer(rgb, noise, facts, _given(facts))
 
@@ -113,28 +119,28 @@ class GuidedPosterior(Reconstructor):
         self,
         rgb: Tensor,
         noise: Noise,
-        facts: SceneFacts,
+        facts: SceneStatistics,
         statistics: Callable[[int], Statistics],
     ) -> Tensor:
         if not self._refines(facts):
             return seen(self.mixture, facts).expect(*_calibrated(rgb, facts))
         return self._refined(self.believe(rgb, facts), noise, facts, statistics)
 
-    def _refines(self, facts: SceneFacts) -> bool:
+    def _refines(self, facts: SceneStatistics) -> bool:
         return self.config.steps > 0 and bool(facts["strength"] > 0)
 
-    def estimate(self, rgb: Tensor, noise: Noise, facts: SceneFacts) -> Estimate:
-        """See `Doubting`."""
+    def estimate(self, rgb: Tensor, noise: Noise, facts: SceneStatistics) -> Estimate:
+        """See `ProbabilisticReconstructor`."""
         belief = self.believe(rgb, facts)
         cube = belief.mean
         if self._refines(facts):
             cube = self._refined(belief, noise, facts, _given(facts))
         own = belief.deviation / (belief.mean + FLOOR) * facts["temper"][:, None, None]
         return Estimate(
-            cube, (cube + FLOOR) * (own.square() + facts["level_doubt"] ** 2).sqrt(), belief.strange
+            cube, (cube + FLOOR) * (own.square() + facts["level_doubt"] ** 2).sqrt(), belief.novelty
         )
 
-    def believe(self, rgb: Tensor, facts: SceneFacts) -> Belief:
+    def believe(self, rgb: Tensor, facts: SceneStatistics) -> Belief:
         """What the mixture says of the pixels of a surveyed scene."""
         return seen(self.mixture, facts).believe(*_calibrated(rgb, facts))
 
@@ -142,7 +148,7 @@ class GuidedPosterior(Reconstructor):
         self,
         belief: Belief,
         noise: Noise,
-        facts: SceneFacts,
+        facts: SceneStatistics,
         statistics: Callable[[int], Statistics],
     ) -> Tensor:
         shown = self.guide_of(belief.mean)
@@ -191,12 +197,12 @@ class GuidedPosterior(Reconstructor):
         return (belief.deviation / (belief.mean + FLOOR)).clamp(TIGHTEST, 0.5)
 
 
-def _calibrated(rgb: Tensor, facts: SceneFacts) -> tuple[Tensor, Tensor]:
+def _calibrated(rgb: Tensor, facts: SceneStatistics) -> tuple[Tensor, Tensor]:
     """On the scale of reflectance as far as that is known, and how unsure that is."""
     return rgb / facts["gain"][..., None, None], facts["level_doubt"]
 
 
-def _given(facts: SceneFacts) -> Callable[[int], Statistics]:
+def _given(facts: SceneStatistics) -> Callable[[int], Statistics]:
     return lambda t: GivenStatistics(facts, f"attention/{t}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._one_pass import Benchmark, OnePass
+from hsi_xr.reconstructors._feedforward import Benchmark, FeedForwardReconstructor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,4 +20,4 @@ class Config(Benchmark):
 def build(config: Mapping[str, Any]) -> Reconstructor:
     """The system of a card's `config`."""
     found = Config(**config)
-    return OnePass(HSCNNPlus(found.bands, found.blocks), found)
+    return FeedForwardReconstructor(HSCNNPlus(found.bands, found.blocks), found)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._one_pass import Benchmark, OnePass
+from hsi_xr.reconstructors._feedforward import Benchmark, FeedForwardReconstructor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,4 +19,4 @@ class Config(Benchmark):
 def build(config: Mapping[str, Any]) -> Reconstructor:
     """The system of a card's `config`."""
     found = Config(**config)
-    return OnePass(MSTPlusPlus(found.bands, found.stages), found)
+    return FeedForwardReconstructor(MSTPlusPlus(found.bands, found.stages), found)

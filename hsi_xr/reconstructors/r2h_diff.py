@@ -12,9 +12,15 @@ from torch import Tensor
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
 from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
-from hsi_xr.reconstructors._base import Lesson, Noise, Reconstructor, SceneFacts, SceneWindows
+from hsi_xr.networks.root_polynomial import TERMS, fit, predict
+from hsi_xr.reconstructors._base import (
+    DenoisingTarget,
+    Noise,
+    Reconstructor,
+    SceneStatistics,
+    SceneWindows,
+)
 from hsi_xr.reconstructors._scene_gain import SceneGain
-from hsi_xr.regression import TERMS, fit, predict
 
 SIZES = {"base": Size(), "thin": THIN}
 
@@ -74,7 +80,7 @@ class R2HDiffReconstructor(Reconstructor):
         """Rows and columns must be multiples of this."""
         return SIZES[self.config.size].stride
 
-    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         facts = self.survey(scene)
 
         def statistics(t: int) -> Statistics:
@@ -87,7 +93,7 @@ class R2HDiffReconstructor(Reconstructor):
         return {"gain": self.gain.of(scene)}
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         def statistics(t: int) -> Statistics:
             return GivenStatistics(facts, f"attention/{t}")
@@ -113,17 +119,19 @@ class R2HDiffReconstructor(Reconstructor):
         x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=limit)
         return self.decode(self.config.strength * x, base)
 
-    def lesson(self, rgb: Tensor, cube: Tensor, facts: SceneFacts) -> Lesson:
+    def denoising_target(
+        self, rgb: Tensor, cube: Tensor, facts: SceneStatistics
+    ) -> DenoisingTarget:
         """See `Diffusing`. The whole refinement is learned, whatever share of it is applied."""
         calibrated = self.seen(rgb, facts)
         base, seen = self.classical(calibrated), self.guide_of(calibrated)
-        return Lesson(
+        return DenoisingTarget(
             self.encode(cube.clamp(min=0), base),
             lambda x, step: self.network(x, seen, step),
             lambda x: self.decode(x, base),
         )
 
-    def seen(self, rgb: Tensor, facts: SceneFacts) -> Tensor:
+    def seen(self, rgb: Tensor, facts: SceneStatistics) -> Tensor:
         """Calibrated RGB: over the scene's gain. See `Fitted`."""
         return rgb / facts["gain"][..., None, None]
 

@@ -10,8 +10,8 @@ from hsi_xr.networks._ladder import block_widths
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus
 from hsi_xr.networks.sdp import SpectralPrior
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts, SceneWindows
-from hsi_xr.reconstructors._one_pass import Benchmark, Front
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneStatistics, SceneWindows
+from hsi_xr.reconstructors._feedforward import Benchmark, InputAdapter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class SDPMSTPlusPlus(Reconstructor):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.front = Front(config)
+        self.front = InputAdapter(config)
         self.network = MSTPlusPlus(config.bands, config.stages)
         self.prior = SpectralPrior(
             3,
@@ -48,7 +48,7 @@ class SDPMSTPlusPlus(Reconstructor):
             steps=config.diffusion,
         )
 
-    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         facts = self.front.survey(scene)
         seen = self.front(scene.rgb, facts)
         facts["prior"] = self.prior.of_scene(seen, scene.weights)
@@ -57,7 +57,7 @@ class SDPMSTPlusPlus(Reconstructor):
         return self.network(seen, statistics=statistics, prior=prior), facts
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         statistics = GivenStatistics(facts, "attention")
         prior = self.prior.inject(facts["prior"])

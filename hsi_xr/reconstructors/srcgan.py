@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.networks.srcgan import DROPPED, Drop, Generator
-from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneFacts, SceneWindows
-from hsi_xr.reconstructors._one_pass import Display, Front
+from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneStatistics, SceneWindows
+from hsi_xr.reconstructors._feedforward import DisplayReferred, InputAdapter
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Display):
+class Config(DisplayReferred):
     """All that shapes weights or samples; in the card."""
 
     bands: int = 31
@@ -35,14 +35,14 @@ class SRCGANReconstructor(Reconstructor):
         super().__init__()
         self.config = config
         self.network = Generator(config.bands, levels=config.levels, width=config.width)
-        self.front = Front(config)
+        self.front = InputAdapter(config)
 
-    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         facts = self.front.survey(scene)
         return self(scene.rgb, noise, facts, stochastic=False), facts
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         drop = dropped_by(noise) if stochastic else None
         return self.network(self.front(rgb, facts), drop=drop).clamp(0, 1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.raster.upload import appearing
+from hsi_xr.io.upload import appearing
 
 
 def save(stac: Mapping[str, Any], path: Path) -> Path:

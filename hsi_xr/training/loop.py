@@ -11,14 +11,14 @@ import torch
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, Diverged, UsageError
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.training import begin, checkpoints
+from hsi_xr.training import checkpoints, setup
 from hsi_xr.training.config import Run
+from hsi_xr.training.distributed import join
 from hsi_xr.training.log import Log
 from hsi_xr.training.objectives import objective
 from hsi_xr.training.patches import Batch, Patches, Scenes, Use
-from hsi_xr.training.ranks import join
 from hsi_xr.training.rates import rate_at
-from hsi_xr.training.turns import Turn
+from hsi_xr.training.updates import Turn
 from hsi_xr.training.validation import Validation
 
 LAST, BEST = "last.pt", "best.pt"
@@ -45,19 +45,19 @@ class Training:
                 f"there is a training in {str(run.out)!r}; go on with --resume, or give another out"
             )
         self.ranks, self.device = join(run.device)
-        self.model, self.card = begin.new_model(run, data)
+        self.model, self.card = setup.new_model(run, data)
         self.stride = _stride(self.model, self.card.stride)
         if run.data.patch % self.stride:
             raise UsageError(
                 f"data.patch must be a multiple of {self.stride}; got {run.data.patch}"
             )
-        with begin.seeded(run.seed, Use.BESIDE):
+        with setup.seeded(run.seed, Use.BESIDE):
             self.objective = objective(run, self.model, data.bands)
         self.patches, self.validation = self._material()
         self.done = 0
         self.best: dict[str, float] = {}
         if not resume:
-            begin.fit_first(self.model, self.patches)
+            setup.fit_first(self.model, self.patches)
         self.model.to(self.device)
         self.objective.beside.to(self.device)
         self.average = {key: each.clone() for key, each in self.model.state_dict().items()}
@@ -76,10 +76,10 @@ class Training:
     def _material(self) -> tuple[Patches, Validation]:
         wanted = self.run.data
         # a copy, for the model may leave for another device; no survey depends on the training
-        survey = begin.survey_of(copy.deepcopy(self.model))
+        survey = setup.survey_of(copy.deepcopy(self.model))
         scenes = Scenes(self.data, survey, kept=wanted.kept)
-        patches = Patches(scenes, begin.split(self.data, wanted.train), wanted, seed=self.run.seed)
-        names = begin.split(self.data, wanted.validation) if self.run.schedule.validate else ()
+        patches = Patches(scenes, setup.split(self.data, wanted.train), wanted, seed=self.run.seed)
+        names = setup.split(self.data, wanted.validation) if self.run.schedule.validate else ()
         whole = Scenes(self.data, lambda rgb, weights: {}, kept=1)
         chosen = names[: wanted.scenes]
         return patches, Validation(
@@ -186,7 +186,7 @@ class Training:
     def _backward(self, turn: Turn, place: tuple[int, int], batch: Batch) -> dict[str, float]:
         kind, reduced = torch.device(self.device).type, self.run.precision != "float32"
         dtype = getattr(torch, self.run.precision) if reduced else torch.bfloat16
-        with begin.seeded(self.run.seed, Use.LOSSES, *place, device=self.device) as rng:
+        with setup.seeded(self.run.seed, Use.LOSSES, *place, device=self.device) as rng:
             with torch.autocast(kind, dtype, enabled=reduced):
                 losses = turn.loss(batch, rng)
             values = {name: float(value.detach()) for name, value in losses.items()}
@@ -247,7 +247,7 @@ class Training:
     def state(self) -> dict[str, Any]:
         """All that a run goes on from; random numbers follow from the seed and the step."""
         return {
-            "run": begin.facts_of(self.run),
+            "run": setup.facts_of(self.run),
             "processes": self.ranks.count,
             "done": self.done,
             "model": self.model.state_dict(),
@@ -260,7 +260,7 @@ class Training:
 
     def _resume(self) -> None:
         state = checkpoints.read(self.run.out / LAST)
-        if keys := begin.changed(state["run"], begin.facts_of(self.run)):
+        if keys := setup.changed(state["run"], setup.facts_of(self.run)):
             raise UsageError(
                 f"the run in {str(self.run.out)!r} was begun with another {', '.join(keys)}; "
                 "resume it as it was, or give another out"

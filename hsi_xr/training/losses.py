@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from hsi_xr.physics import Camera
+from hsi_xr.camera.operator import Camera
 
 Distance = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(found, truth, known), each (batch, bands, rows, columns) -> a mean."""

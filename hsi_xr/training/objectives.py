@@ -4,16 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from hsi_xr.band_grid import Bands
+from hsi_xr.camera.spectral_response import sensitivity
 from hsi_xr.errors import UsageError
 from hsi_xr.networks import srcgan
 from hsi_xr.networks.sdp import SpectralPrior
 from hsi_xr.reconstructors._base import Diffusing, Fitted, Reconstructor
-from hsi_xr.responses import sensitivity
-from hsi_xr.spectra import Bands
 from hsi_xr.training import config, losses
 from hsi_xr.training.patches import Batch
-from hsi_xr.training.turns import Losses, Objective, Turn, of_one_pass, trainable
 from hsi_xr.training.two_stage import two_stage
+from hsi_xr.training.updates import Losses, Objective, Turn, of_one_pass, trainable
 
 SEEN = 32
 """Side of the smallest picture that the critic answers on."""
@@ -101,19 +101,19 @@ def denoising(wanted: config.Denoising, model: Reconstructor, steps: int) -> Obj
             return measured(batch, rng, torch.autocast(kind, enabled=reduced))
 
     def measured(batch: Batch, rng: Generator, reduced: torch.autocast) -> Losses:
-        lesson = model.lesson(batch.rgb, batch.cube, batch.facts)
-        step, share = _steps(model.keep, len(batch.cube), rng, lesson.clean)
-        noise = torch.randn(lesson.clean.shape, generator=rng, device=rng.device)
-        noisy = share.sqrt() * lesson.clean + (1 - share).sqrt() * noise
+        denoising_target = model.denoising_target(batch.rgb, batch.cube, batch.facts)
+        step, share = _steps(model.keep, len(batch.cube), rng, denoising_target.clean)
+        noise = torch.randn(denoising_target.clean.shape, generator=rng, device=rng.device)
+        noisy = share.sqrt() * denoising_target.clean + (1 - share).sqrt() * noise
         with reduced:
-            answer = lesson.answer(noisy, step)
+            answer = denoising_target.answer(noisy, step)
         clean, seen = _both(answer.float(), noisy, share, model.predicts)
-        found, truth = (clean, lesson.clean) if target == "x0" else (seen, noise)
+        found, truth = (clean, denoising_target.clean) if target == "x0" else (seen, noise)
         parts: Losses = {target: distance(found, truth, batch.known)}
         if wanted.gradient:
-            parts["gradient"] = losses.gradients(clean, lesson.clean, batch.known)
+            parts["gradient"] = losses.gradients(clean, denoising_target.clean, batch.known)
         if wanted.mrae:
-            cube = lesson.decode(clean)
+            cube = denoising_target.decode(clean)
             parts["mrae"] = losses.mrae(cube, batch.cube, batch.known, dark=wanted.dark)
         weights = {target: 1.0, "gradient": wanted.gradient, "mrae": wanted.mrae}
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hsi_xr.camera.operator import srgb_decode
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidData
-from hsi_xr.physics import srgb_decode
-from hsi_xr.reconstructors._base import SceneFacts
+from hsi_xr.reconstructors._base import SceneStatistics
 from hsi_xr.training.config import Data
 
-Survey = Callable[[Tensor, Tensor], SceneFacts]
+Survey = Callable[[Tensor, Tensor], SceneStatistics]
 """A picture, (1, 3, rows, columns) linear, and what counts of it, (1, 1, rows, columns), -> the
 facts of a scene of its own."""
 
@@ -28,7 +28,7 @@ class Scene(NamedTuple):
     """(bands, rows, columns); NaN where it is not known."""
     rgb: Tensor
     """(3, rows, columns), linear."""
-    facts: SceneFacts
+    facts: SceneStatistics
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Batch:
     """Whether it is; of the same shape."""
     rgb: Tensor
     """(batch, 3, side, side), linear."""
-    facts: SceneFacts
+    facts: SceneStatistics
     """Of the scene that each patch is of."""
 
     def to(self, device: str) -> "Batch":

@@ -15,10 +15,10 @@ from torch import Generator, Tensor, nn
 from hsi_xr.errors import UsageError
 from hsi_xr.networks.sdp import FeatureExtractor, Residual, SpectralPrior
 from hsi_xr.reconstructors._base import Reconstructor
-from hsi_xr.reconstructors._one_pass import Front
+from hsi_xr.reconstructors._feedforward import InputAdapter
 from hsi_xr.training import config, losses
 from hsi_xr.training.patches import Batch
-from hsi_xr.training.turns import Losses, Objective, Turn, of_one_pass, trainable
+from hsi_xr.training.updates import Losses, Objective, Turn, of_one_pass, trainable
 
 
 def two_stage(wanted: config.TwoStage, model: Reconstructor, steps: int) -> Objective:
@@ -71,7 +71,7 @@ def _teacher(prior: SpectralPrior, bands: int) -> FeatureExtractor:
 class Pupil:
     """The losses of all stages."""
 
-    front: Front
+    front: InputAdapter
     network: Any
     prior: SpectralPrior
     teacher: Callable[[Tensor], Tensor]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hsi_xr.band_grid import Bands
+from hsi_xr.camera.operator import srgb_encode
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally
-from hsi_xr.physics import srgb_encode
+from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import Reconstructor, SceneWindows
-from hsi_xr.reconstructors._palette import palette
-from hsi_xr.spectra import Bands
 from hsi_xr.training.patches import Scene, Scenes, counts, extended
 
 SHOWN_NM = (640.0, 550.0, 460.0)
@@ -68,7 +68,7 @@ class Validation:
         size = (rows + -rows % self.stride, columns + -columns % self.stride)
         cube, padded = (each.to(device) for each in extended(scene.cube, scene.rgb, size))
         rgb, weights = padded[None], counts(cube)
-        seen = palette(rgb[..., :rows, :columns], weights[..., :rows, :columns])
+        seen = chromaticity_histogram(rgb[..., :rows, :columns], weights[..., :rows, :columns])
         r, c = (torch.arange(each, device=rgb.device)[None] for each in size)
         field, bands = NoiseField(self.seed), len(self.bands)
         answer, _ = model.whole(

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hsi_xr.physics import Camera
-from hsi_xr.reconstructors import Noise, Reconstructor, SceneFacts, SceneWindows, save_model
+from hsi_xr.camera.operator import Camera
+from hsi_xr.checkpoints import save_model
+from hsi_xr.reconstructors import Noise, Reconstructor, SceneStatistics, SceneWindows
 
 CARD = Path(__file__).with_suffix(".json")
 """What holds of the system with any weights; hsi_xr reads it to list the system."""
@@ -42,10 +43,12 @@ class SmoothInverse(Reconstructor):
         peaks = torch.tensor([600.0, 540.0, 460.0])[:, None]
         self.response = nn.Parameter((-(((nm - peaks) / 40) ** 2)).exp(), requires_grad=False)
 
-    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneFacts]:
+    def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         return self(scene.rgb, noise, {}, stochastic=False), {}  # a pixel's answer needs no scene
 
-    def forward(self, rgb: Tensor, noise: Noise, facts: SceneFacts, *, stochastic: bool) -> Tensor:
+    def forward(
+        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool
+    ) -> Tensor:
         seen = Camera(self.response.double()).response
         curve = torch.eye(seen.shape[1]).to(seen).diff(n=2, dim=0)
         cost = seen.T @ seen + self.smoothness * curve.T @ curve

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import hsi_xr
 from hsi_xr.analysis.bandpass import TABLE, measured, published, weights
+from hsi_xr.band_grid import Bands
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile, UsageError
-from hsi_xr.spectra import Bands
 from tests.analysis.cubes import shuffled
 from tests.calibration.ground import CENTRES, cube
 

@@ -5,7 +5,6 @@ import signal
 import time
 
 import pytest
-
 from tests.conversion.killing import finish, killed, notes, tiles
 from tests.conversion.tiles import digests
 

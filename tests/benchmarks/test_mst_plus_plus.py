@@ -14,7 +14,7 @@ SIDE, ROUNDS = 256, 5
 
 SURVEYED, ALONE = 2.0, 1.8
 """Ratios that are held as torch starts by default, as in `make bench`. Where freed memory is kept
-(see `hsi_xr.allocation`, which an engine in the same process does) the plain one gains most, and
+(see `hsi_xr.pipeline.allocation`, which the device owner calls) the plain one gains most, and
 they are about 1.5 and 1.3. A surveyed scene needs no queries and keys."""
 
 

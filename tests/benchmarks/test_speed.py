@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import hsi_xr
+from hsi_xr.checkpoints import registry
+from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics
-from hsi_xr.reconstructors import _registry
+from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import SceneWindows
-from hsi_xr.reconstructors._palette import palette
-from hsi_xr.reconstructors._weights import load_model
 from tests.scenes import picture, save
 
 SCENE = 4096
@@ -40,7 +40,7 @@ STEPS = 5
 
 @pytest.fixture(scope="module")
 def model():
-    return load_model(_registry.find("default"), steps=STEPS)
+    return load_model(registry.find("default"), steps=STEPS)
 
 
 @torch.inference_mode()
@@ -107,7 +107,7 @@ def _bare_rate(model, side: int) -> float:
 
     def run() -> None:
         with torch.inference_mode():
-            model.whole(SceneWindows(rgb, weights, palette(rgb)), noise.__getitem__)
+            model.whole(SceneWindows(rgb, weights, chromaticity_histogram(rgb)), noise.__getitem__)
 
     return side**2 / seconds(run, repeats=2)
 

@@ -3,20 +3,20 @@
 import pytest
 import torch
 
-from hsi_xr.reconstructors import _registry
+from hsi_xr.checkpoints import registry
+from hsi_xr.checkpoints.card import read_untrained
+from hsi_xr.checkpoints.measure import Probe
+from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.reconstructors._base import SceneWindows
-from hsi_xr.reconstructors._card import read_untrained
-from hsi_xr.reconstructors._measure import Probe
-from hsi_xr.reconstructors._weights import load_model
 from tests.benchmarks.test_speed import seconds
 
 SIDE = 256
 
 
-@pytest.mark.parametrize("name", _registry.ours())
+@pytest.mark.parametrize("name", registry.ours())
 def test_a_tile_of_a_surveyed_scene(name, capsys):
     """Whole chains; a pixel costs what the card says, whatever the machine."""
-    card = read_untrained(_registry.card_of(name))
+    card = read_untrained(registry.card_of(name))
     model = load_model(card).to(memory_format=torch.channels_last)
     probe = Probe(model, card.data)
     rgb = torch.rand(1, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)

@@ -5,7 +5,7 @@ import xarray as xr
 from affine import Affine
 from rasterio.crs import CRS
 
-from hsi_xr.raster.place import coordinates
+from hsi_xr.io.georef import coordinates
 
 UTM = CRS.from_epsg(32633)
 GRID = Affine(0.5, 0, 500_000.25, 0, -0.4, 4_650_000.7)

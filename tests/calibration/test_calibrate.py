@@ -10,7 +10,7 @@ from dask.base import tokenize
 
 import hsi_xr
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, UsageError
-from hsi_xr.raster.place import coordinates
+from hsi_xr.io.georef import coordinates
 from tests.calibration.ground import (
     CENTRES,
     GRID,

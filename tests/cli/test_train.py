@@ -6,8 +6,8 @@ import pytest
 import rasterio
 from safetensors.torch import load_file
 
+from hsi_xr.checkpoints.card import read
 from hsi_xr.datasets import COMMON
-from hsi_xr.reconstructors._card import read
 from tests.command_line import run, write_scene
 from tests.training.small import write_camera, write_pairs
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import COMMON, load
 from hsi_xr.errors import InvalidData, MissingFact, UsageError
-from hsi_xr.spectra import Bands
 from tests.mat_files import cut, texture, write_v5, write_v73
 
 SIZE = (6, 9)

@@ -5,18 +5,11 @@ import pytest
 import rasterio
 from affine import Affine
 
+from examples.default_model.sources import resample
+from hsi_xr.band_grid import Bands, by_gaussians, needed
+from hsi_xr.camera.operator import srgb_decode
 from hsi_xr.datasets import COMMON, checked, load
-from hsi_xr.errors import (
-    BandMismatch,
-    InvalidData,
-    MissingFact,
-    NotGeoreferenced,
-    UnreadableFile,
-)
-from hsi_xr.physics import srgb_decode
-from hsi_xr.resampling import by_gaussians, needed
-from hsi_xr.spectra import Bands
-from hsi_xr.training.sources import resample
+from hsi_xr.errors import BandMismatch, InvalidData, MissingFact, NotGeoreferenced, UnreadableFile
 from tests.scenes import DATA, save
 
 COARSE = Affine(1, 0, 500_000, 0, -1, 4_000_000)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from hsi_xr import datasets
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets._camera import response
 from hsi_xr.errors import InvalidData, UnknownName, UnreadableFile, UsageError
-from hsi_xr.spectra import Bands
 
 
 def test_every_file_of_the_folder_is_a_data_set():

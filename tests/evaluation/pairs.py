@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets._base import Coding, Pair
-from hsi_xr.spectra import Bands
 
 
 @dataclass

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from hsi_xr.evaluation import by_band, coded_aperture, metrics
+from hsi_xr.coded_aperture import scores
+from hsi_xr.evaluation import by_band, metrics
 from hsi_xr.evaluation.rgb_error import back_projected
 
 RESPONSE = np.abs(np.random.default_rng(1).normal(size=(3, 7))) + 0.1
 SCORES = {
     **{name: getattr(metrics, name) for name in ("mrae", "rmse", "psnr", "sam")},
     **{name: getattr(by_band, name) for name in ("psnr_by_band", "ergas", "ssim")},
-    **{f"coded {name}": getattr(coded_aperture, name) for name in ("psnr", "ssim", "sam")},
+    **{f"coded {name}": getattr(scores, name) for name in ("psnr", "ssim", "sam")},
     "back_projected": partial(back_projected, response=RESPONSE),
 }
 every_score = pytest.mark.parametrize("score", SCORES.values(), ids=SCORES.keys())

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 from hsi_xr.evaluation import panel
+from hsi_xr.evaluation.evaluate import ScoredImage
 from hsi_xr.evaluation.result import Image
-from hsi_xr.evaluation.run import Sight
 from hsi_xr.evaluation.scores import COLUMNS
 from tests.evaluation.pairs import Pairs
 
 
 @pytest.fixture
-def sight() -> Sight:
+def sight() -> ScoredImage:
     """Errors of 1 % at the west end to 53 % at the east, which leave the rows alike."""
     pair = Pairs().read("b")
     share = 1 + 0.01 * np.arange(1, 54)
     image = Image("toy", "slope", "b", Pairs().bands.centres, dict.fromkeys(COLUMNS, 0.5))
     whole = (slice(0, 40), slice(0, 53))
-    return Sight(image, pair.rgb, "linear", pair.cube * share, pair.cube, whole)
+    return ScoredImage(image, pair.rgb, "linear", pair.cube * share, pair.cube, whole)
 
 
 def test_errors_are_means_over_bands_that_have_one(sight):

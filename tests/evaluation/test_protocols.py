@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from hsi_xr.coded_aperture import scores
 from hsi_xr.errors import InvalidData, UnknownName
-from hsi_xr.evaluation import coded_aperture
 from hsi_xr.evaluation.crops import crop_of, ntire
 from hsi_xr.evaluation.metrics import mrae
 from hsi_xr.evaluation.rgb_error import back_projected
@@ -39,25 +39,25 @@ def test_coded_aperture_scores_are_of_whole_levels(cubes):
     metrics = pytest.importorskip("skimage.metrics", reason="the independent implementation")
     a, b = (levels(cube).astype("uint8") for cube in cubes)
     ratios = [metrics.peak_signal_noise_ratio(t, e) for e, t in zip(a, b)]
-    assert coded_aperture.psnr(*cubes) == pytest.approx(np.mean(ratios), rel=1e-12)
+    assert scores.psnr(*cubes) == pytest.approx(np.mean(ratios), rel=1e-12)
     alike = [
         metrics.structural_similarity(
             t, e, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
         )
         for e, t in zip(a, b)
     ]
-    assert coded_aperture.ssim(*cubes) == pytest.approx(np.mean(alike), rel=1e-6)  # float32 there
+    assert scores.ssim(*cubes) == pytest.approx(np.mean(alike), rel=1e-6)  # float32 there
     e, t = a.astype(float), b.astype(float)
     cosines = (e * t).sum(0) / np.sqrt((e**2).sum(0) * (t**2).sum(0))
     expected = np.degrees(np.arccos(cosines.clip(max=1))).mean()
-    assert coded_aperture.sam(*cubes) == pytest.approx(expected, rel=1e-6)
+    assert scores.sam(*cubes) == pytest.approx(expected, rel=1e-6)
 
 
 def test_half_a_level_goes_up():
     """0.5, 1.5 and 2.5 become 1, 2 and 3; one level of error each against 0, 1 and 2."""
     halves = np.array([0.5, 1.5, 2.5]).reshape(1, 1, 3) / 255
     below = np.array([0.0, 1.0, 2.0]).reshape(1, 1, 3) / 255
-    assert coded_aperture.psnr(halves, below) == pytest.approx(20 * np.log10(255))
+    assert scores.psnr(halves, below) == pytest.approx(20 * np.log10(255))
 
 
 def test_the_camera_sees_the_error_of_its_own_three_bands():

@@ -14,8 +14,8 @@ import xarray as xr
 from rasterio.crs import CRS
 
 import hsi_xr
-from hsi_xr.raster.place import coordinates
-from hsi_xr.raster.thumbnail import thumbnail
+from hsi_xr.io.georef import coordinates
+from hsi_xr.io.preview import thumbnail
 from tests.scenes import GRID, UTM, ground
 
 FORMATS = {"cog": "cog.tif", "geotiff": "geotiff.tif", "envi": "envi.img"}

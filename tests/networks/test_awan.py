@@ -6,16 +6,16 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsi_xr.checkpoints import registry
 from hsi_xr.networks import awan
 from hsi_xr.networks._toom_cook import convolve_by_rows
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.awan import AWAN, AWCA, PSNL, second_order
-from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.awan import build
 from tests.benchmarks.plain_awan import PlainAWAN
 
-CARD = _registry.find("awan", untrained=True)
+CARD = registry.find("awan", untrained=True)
 
 WIDTHS = {96: (4_039_425, 270_613_816_320), 200: (17_461_521, 1_148_386_252_288)}
 """Channels -> parameters, and multiply-accumulates at 256 x 256 with the N x N matrices."""

@@ -6,13 +6,13 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsi_xr.checkpoints import registry
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.ddpm import ConditionalUNet, SpatialAttention
-from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.ddpm import Config, build
 
-CARD = _registry.find("ddpm", untrained=True)
+CARD = registry.find("ddpm", untrained=True)
 
 SMALL = (8, 16, 32)
 

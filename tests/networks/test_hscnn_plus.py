@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsi_xr.checkpoints import registry
 from hsi_xr.networks.attention import OwnStatistics
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
-from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.hscnn_plus import build
 
-CARD = _registry.find("hscnn-plus", untrained=True)
+CARD = registry.find("hscnn-plus", untrained=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,15 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsi_xr.checkpoints import registry
 from hsi_xr.networks._ladder import block_widths
 from hsi_xr.networks._msa import MaskGuide, SpectralAttention
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
-from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.mst_l import build
 
-CARD = _registry.find("mst-l", untrained=True)
+CARD = registry.find("mst-l", untrained=True)
 
 TINY = (1, 2, 1)
 

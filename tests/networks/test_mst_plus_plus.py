@@ -5,17 +5,17 @@ import torch
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsi_xr.checkpoints import registry
 from hsi_xr.networks._ladder import FeedForward, block_widths
 from hsi_xr.networks._msa import SpectralAttention
 from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
-from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.mst_plus_plus import build
 from tests.benchmarks.plain_mst_plus_plus import PlainMSTPlusPlus
 from tests.scenes import DATA
 
-CARD = _registry.find("mst-plus-plus", untrained=True)
+CARD = registry.find("mst-plus-plus", untrained=True)
 
 RECORDED = DATA.parent / "parity" / "mst_plus_plus_rgb.safetensors"
 

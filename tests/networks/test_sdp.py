@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsi_xr.checkpoints import registry
 from hsi_xr.diffusion import samplers
 from hsi_xr.networks._ladder import block_widths
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
@@ -15,11 +16,10 @@ from hsi_xr.networks.sdp import (
     SpectralPrior,
     sqrt_linear,
 )
-from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.sdp_mst_plus_plus import build
 
-CARD = _registry.find("sdp-mst-plus-plus", untrained=True)
+CARD = registry.find("sdp-mst-plus-plus", untrained=True)
 
 SMALL = {"bands": 31, "stages": 1, "prior": 32, "extractor": 8, "extractor_blocks": 1}
 

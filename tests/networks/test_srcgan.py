@@ -7,14 +7,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import hsi_xr
+from hsi_xr.checkpoints import registry
+from hsi_xr.checkpoints.weights import save_model
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.srcgan import Discriminator, Generator
-from hsi_xr.reconstructors import _registry
-from hsi_xr.reconstructors._weights import save_model
 from hsi_xr.reconstructors.srcgan import Config, build, dropped_by
 from tests.scenes import scene
 
-CARD = _registry.find("srcgan", untrained=True)
+CARD = registry.find("srcgan", untrained=True)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import hsi_xr
+from hsi_xr.checkpoints import registry
+from hsi_xr.checkpoints.card import read
+from hsi_xr.checkpoints.measure import Probe
+from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.errors import InvalidCheckpoint
-from hsi_xr.reconstructors import _registry
 from hsi_xr.reconstructors._base import SceneWindows
-from hsi_xr.reconstructors._card import read
-from hsi_xr.reconstructors._measure import Probe
-from hsi_xr.reconstructors._weights import load_model
 from tests.scenes import CAMERA, ground, photographed, scene
 from tests.small_models import model_of
 from tests.stranger import install
@@ -22,7 +22,7 @@ from tests.stranger import install
 STRANGER = "slope"
 
 
-@pytest.fixture(scope="module", params=[*_registry.ours(), STRANGER])
+@pytest.fixture(scope="module", params=[*registry.ours(), STRANGER])
 def weights(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     if request.param != STRANGER:
@@ -127,7 +127,7 @@ def test_samples_spread_just_if_seeds_matter(weights, card):
     spread = one["reflectance_std"].values
     assert np.isfinite(spread).all() and (spread >= 0).all()
     differs = not np.array_equal(one["reflectance"].values, two["reflectance"].values)
-    assert (differs or card.doubts) == bool((spread > 1e-6).any())
+    assert (differs or card.has_uncertainty) == bool((spread > 1e-6).any())
 
 
 def test_a_card_that_contradicts_its_tensors_is_refused(weights, tmp_path):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hsi_xr.reconstructors import _registry
+from hsi_xr.checkpoints import registry
+from hsi_xr.checkpoints.weights import load_model
+from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import SceneWindows
-from hsi_xr.reconstructors._palette import palette
-from hsi_xr.reconstructors._weights import load_model
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 
 SMALL = Config(gaussians=4, cameras=3, steps=1)
@@ -42,7 +42,7 @@ def _rgb():
 def _whole(model, rgb=None, *, picture=True):
     rgb = _rgb() if rgb is None else rgb
     noise = torch.randn(1, 31, *rgb.shape[2:], generator=torch.Generator().manual_seed(2))
-    seen = palette(rgb) if picture else None
+    seen = chromaticity_histogram(rgb) if picture else None
     with torch.inference_mode():
         cube, facts = model.whole(SceneWindows.entire(rgb, seen), lambda _: noise)
         return cube, facts, model.estimate(rgb, lambda _: noise, facts)
@@ -106,7 +106,7 @@ def test_a_camera_goes_where_the_model_goes_and_is_no_weight():
 @pytest.mark.parametrize("known", [False, True])
 def test_a_gpu_believes_what_the_cpu_does(picture, known):
     rgb, found = _rgb(), []
-    colours = palette(rgb) if picture else None
+    colours = chromaticity_histogram(rgb) if picture else None
     for device in ("cpu", "cuda"):
         model = _model()
         model.sense(model.development.cameras[1] if known else None)
@@ -133,7 +133,7 @@ def test_configs_that_cannot_be_are_refused():
 
 
 def test_the_shipped_model_takes_what_its_card_offers():
-    card = _registry.find("default")
-    assert card.doubts and card.steps in card.step_choices
+    card = registry.find("default")
+    assert card.has_uncertainty and card.steps in card.step_choices
     for steps in card.step_choices:
         assert load_model(card, steps=steps).config.steps == steps

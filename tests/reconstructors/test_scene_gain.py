@@ -2,7 +2,7 @@
 
 import torch
 
-from hsi_xr.reconstructors._palette import palette
+from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._scene_gain import COLOURS, SceneGain, colour_means
 
 
@@ -25,14 +25,14 @@ def _gain():
 @torch.no_grad()
 def test_a_picture_twice_as_bright_is_taken_for_ground_twice_as_bright():
     gain, rgb = _gain(), _rgb()
-    level, brighter = (gain(palette(each)).log().mean() for each in (rgb, 2 * rgb))
+    level, brighter = (gain(chromaticity_histogram(each)).log().mean() for each in (rgb, 2 * rgb))
     torch.testing.assert_close(brighter, level)
 
 
 @torch.no_grad()
 def test_the_tint_moves_no_level():
     gain = _gain()
-    tint = gain.tint(gain.seen(colour_means(palette(_rgb()))))
+    tint = gain.tint(gain.seen(colour_means(chromaticity_histogram(_rgb()))))
     torch.testing.assert_close(tint.sum(), torch.tensor(0.0), atol=1e-6, rtol=0)
     assert tint.abs().max() > 0
 
@@ -41,9 +41,9 @@ def test_the_tint_moves_no_level():
 def test_means_are_those_of_the_pixels():
     """Of even patches: within a cell of the palette colours count as their mean."""
     patches = torch.rand(1, 3, 2, 3, generator=_rng(5)).repeat_interleave(6, dim=3)
-    level = colour_means(palette(patches))[:, :3]
+    level = colour_means(chromaticity_histogram(patches))[:, :3]
     torch.testing.assert_close(level, patches.mean((2, 3)))
-    log = colour_means(palette(patches))[:, 3:6]
+    log = colour_means(chromaticity_histogram(patches))[:, 3:6]
     torch.testing.assert_close(log, (patches + 0.01).log().mean((2, 3)))
 
 
@@ -51,6 +51,6 @@ def test_means_are_those_of_the_pixels():
 def test_any_scene_gets_a_sane_gain():
     gain = _gain()
     for rgb in (torch.zeros(1, 3, 5, 7), torch.full((1, 3, 5, 7), 4.0), _rgb() * 1e-6):
-        found = gain(palette(rgb))
+        found = gain(chromaticity_histogram(rgb))
         assert found.shape == (1, 3) and (found > 0.3).all() and (found < 60).all()
-    assert colour_means(palette(_rgb())).shape == (1, COLOURS + 13)
+    assert colour_means(chromaticity_histogram(_rgb())).shape == (1, COLOURS + 13)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hsi_xr.band_grid import Bands
 from hsi_xr.datasets._base import Pair
-from hsi_xr.spectra import Bands
 from hsi_xr.training.config import (
     Adversarial,
     Data,

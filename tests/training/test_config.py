@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from hsi_xr.checkpoints import registry
 from hsi_xr.errors import UsageError
-from hsi_xr.reconstructors import _registry
 from hsi_xr.training.config import Adversarial, Regression
-from hsi_xr.training.reading import read
+from hsi_xr.training.toml import read
 
 RUN = """
 system = "mst-plus-plus"
@@ -134,11 +134,11 @@ def test_what_a_file_must_say_is_named(tmp_path):
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipes_are_runs_of_systems(path):
     run = read(path)
-    _registry.load(run.system).build({"bands": 31, **run.config})
+    registry.load(run.system).build({"bands": 31, **run.config})
     assert run.system in path.stem
 
 
 def test_every_system_has_a_recipe():
     """But the default one, which is fitted to spectra, and not to pictures alone."""
     own = {"guided-posterior"}
-    assert {read(path).system for path in RECIPES} == set(_registry.ours()) - own
+    assert {read(path).system for path in RECIPES} == set(registry.ours()) - own

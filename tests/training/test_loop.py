@@ -18,10 +18,10 @@ from hsi_xr.errors import (
     UsageError,
 )
 from hsi_xr.training import checkpoints
-from hsi_xr.training.begin import open_data, seeded
 from hsi_xr.training.config import SHAPES, Data, Optimiser, Regression, Schedule
 from hsi_xr.training.loop import BEST, LAST, Training
 from hsi_xr.training.patches import Batch, Patches, Scenes, Use
+from hsi_xr.training.setup import open_data, seeded
 from tests.training.small import STEPS, SYSTEMS, Slopes, run_of, write_pairs
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Generator
 
-from hsi_xr import regression
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
+from hsi_xr.networks import root_polynomial
 from hsi_xr.training import losses
 from hsi_xr.training.config import (
     KINDS,
@@ -232,9 +232,9 @@ def test_what_has_a_closed_form_is_fitted_on_what_it_is_shown(level, tmp_path):
     batch = training.patches.draw(0)
     model = training.averaged()
     seen = model.front(batch.rgb, batch.facts)
-    own = regression.fit(*(each.movedim(1, -1).flatten(0, 2) for each in (seen, batch.cube)))
+    own = root_polynomial.fit(*(each.movedim(1, -1).flatten(0, 2) for each in (seen, batch.cube)))
     found = model.network(seen)
-    best = regression.predict(seen, own)
+    best = root_polynomial.predict(seen, own)
     error, least = ((each - batch.cube).square().mean() for each in (found, best))
     assert error < 1.2 * least < 0.2 * batch.cube.square().mean()
 

@@ -1,0 +1,26 @@
+"""Models: cards, weights, the registry of names, and import and export of checkpoints."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hsi_xr.checkpoints.card import Card
+from hsi_xr.checkpoints.registry import models
+
+if TYPE_CHECKING:
+    from hsi_xr.checkpoints.export import export
+    from hsi_xr.checkpoints.import_published import import_published
+    from hsi_xr.checkpoints.weights import save_model
+
+_HOMES = {
+    "export": "export",
+    "import_published": "import_published",
+    "save_model": "weights",
+}
+__all__ = ["Card", "export", "import_published", "models", "save_model"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name, and torch where it needs it, on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,28 @@
+"""The model of products as a STAC item beside them, which theirs link."""
+
+import re
+from pathlib import Path
+
+from hsi_xr.checkpoints.card import Card
+
+MODELS = "models"
+"""Folder beside products that holds copies of their models."""
+
+
+def model_item(card: Card, folder: Path) -> Path | None:
+    """Copies a model into `models/` of a folder; None where there are no weights to describe.
+
+    Raises:
+        DestinationExists: Another model lies there.
+        DestinationUnwritable: The folder cannot be written.
+    """
+    if card.weights is None:
+        return None
+    from hsi_xr.checkpoints.export import export
+
+    return export(card, folder / MODELS / file_name(f"{card.name}-{card.sha256[:8]}"))
+
+
+def file_name(name: str) -> str:
+    """Returns a name that every file system accepts."""
+    return re.sub(r"[^\w.-]+", "_", name).strip(".") or "_"

@@ -1,0 +1,152 @@
+"""One wide picture of a reconstruction: the RGB, a false colour of the cube, three spectra."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsi_xr.band_grid import nearest
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS: Final = ("#1b9e50", "#c8501e", "#2c6fbb")
+"""Of the three spectra and their markers; told apart by the colour-blind, too."""
+
+RATIOS: Final = ((700, 670), (600, 550), (450, 500))
+"""Reflectance ratios (nm over nm) shown as red, green, blue by `false_colour`: the rise behind the
+red absorption of chlorophyll, the slope of iron oxides, the slope from green to blue."""
+
+_INK = "#222222"
+_NOTABLE = 0.03
+"""A gain that is further from 1 is drawn: an 8-bit picture does not tell its exposure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """All that the picture shows; cubes are (bands, rows, columns) of reflectance."""
+
+    rgb: NDArray[np.uint8]
+    """(3, rows, columns)."""
+    estimate: NDArray[np.floating[Any]]
+    truth: NDArray[np.floating[Any]]
+    spreads: Mapping[str, NDArray[np.floating[Any]]]
+    """Standard deviation over samples, (bands,), at some or all of the places, by name."""
+    wavelengths: Sequence[float]
+    """nm, one a band."""
+    places: Mapping[str, tuple[int, int]]
+    """Row and column of the spectra, by the name of what is there; three at most."""
+    gain: float
+    """The one factor that brings the brightness of the whole estimate to that of the truth."""
+    model: str
+    pixel: float
+    """Ground size of a pixel in metres."""
+
+
+def draw(view: View, path: Path) -> None:
+    """Write the picture as PNG, 1600 pixels wide."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.02, hspace=0.03)
+    figure = Figure(figsize=(16, 9.3), facecolor="white", layout=layout)
+    grid = figure.add_gridspec(2, 6, height_ratios=(2.45, 1))
+    ratios = ", ".join(f"{hue} {a}/{b}" for hue, (a, b) in zip("RGB", RATIOS, strict=True))
+    _image(
+        figure.add_subplot(grid[0, :3]), np.moveaxis(view.rgb, 0, -1), view,
+        f"Input: 8-bit RGB, {100 * view.pixel:.3g} cm pixels, rendered scene",
+    )  # fmt: skip
+    _image(
+        figure.add_subplot(grid[0, 3:]), false_colour(view.estimate, view.wavelengths), view,
+        f"False colour of the reconstructed bands (ratios, nm): {ratios}",
+    )  # fmt: skip
+    for number, name in enumerate(view.places):
+        _spectrum(figure.add_subplot(grid[1, 2 * number : 2 * number + 2]), view, number, name)
+    figure.suptitle(
+        f"Spectra from an RGB picture · reconstructed, model estimate ({view.model})",
+        fontsize=15, fontweight="bold", color=_INK,
+    )  # fmt: skip
+    figure.savefig(path, dpi=100, metadata={"Software": "hsi-xr"})
+
+
+def false_colour(
+    cube: NDArray[np.floating[Any]], wavelengths: Sequence[float]
+) -> NDArray[np.float64]:
+    """Image (rows, columns, 3) in [0, 1]: hue by `RATIOS`, lightness by mean reflectance.
+
+    Ratios are stretched from their 2nd to their 98th percentile. Pixels with NaN become black.
+    """
+    bands = {nm: np.clip(cube[nearest(wavelengths, nm)], 1e-3, None) for nm in np.unique(RATIOS)}
+    hue = np.stack([_stretched(np.log(bands[a] / bands[b])) for a, b in RATIOS], axis=-1)
+    mean = np.clip(np.mean(cube, axis=0), 0, None)
+    light = np.clip(mean / np.nanpercentile(mean, 98), 0, 1) ** 0.28
+    image: NDArray[np.float64] = np.nan_to_num((0.06 + 0.94 * hue) * light[..., None])
+    return image
+
+
+def _stretched(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    low, high = np.nanpercentile(values, (2, 98))
+    share: NDArray[np.float64] = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+    return share
+
+
+def _image(axes: "Axes", image: NDArray[Any], view: View, title: str) -> None:
+    axes.imshow(image, interpolation="antialiased")
+    axes.set_title(title, fontsize=12, color=_INK)
+    axes.set_axis_off()
+    for colour, (row, column) in zip(COLOURS, view.places.values(), strict=False):
+        for width, edge in ((5.0, "white"), (2.5, colour)):
+            axes.plot(
+                column, row, "o",
+                markersize=15, markerfacecolor="none", markeredgewidth=width, markeredgecolor=edge,
+            )  # fmt: skip
+    _scale_bar(axes, image.shape, view.pixel)
+
+
+def _scale_bar(axes: "Axes", shape: tuple[int, ...], pixel: float) -> None:
+    """A bar of a round length near a tenth of the width, at the lower left."""
+    rows, columns = shape[:2]
+    wanted = 0.12 * columns * pixel
+    length = max(m * 10.0**e for e in range(-2, 5) for m in (1, 2, 5) if m * 10.0**e <= wanted)
+    left, bottom = 0.025 * columns, 0.965 * rows
+    for width, colour in ((6, "black"), (3, "white")):
+        axes.plot(
+            [left, left + length / pixel], [bottom, bottom],
+            linewidth=width, color=colour, solid_capstyle="butt",
+        )  # fmt: skip
+    axes.text(
+        left, bottom - 0.018 * rows, f"{length:g} m",
+        color="white", fontsize=10, fontweight="bold",
+        bbox={"facecolor": "black", "alpha": 0.35, "edgecolor": "none", "pad": 1.5},
+    )  # fmt: skip
+
+
+def _spectrum(axes: "Axes", view: View, number: int, name: str) -> None:
+    row, column = view.places[name]
+    colour, nm = COLOURS[number], view.wavelengths
+    estimate, truth = view.estimate[:, row, column], view.truth[:, row, column]
+    if name in view.spreads:
+        spread = 2 * view.spreads[name]
+        axes.fill_between(
+            nm, estimate - spread, estimate + spread,
+            color=colour, alpha=0.22, linewidth=0, label="± 2 sd, as the model tells",
+        )  # fmt: skip
+    axes.plot(nm, truth, color=_INK, linewidth=1.8, linestyle=(0, (5, 2)), label="truth")
+    axes.plot(nm, estimate, color=colour, linewidth=2.4, label="model estimate")
+    if abs(view.gain - 1) > _NOTABLE:
+        label = f"estimate × {view.gain:.2f} (one gain)"
+        axes.plot(nm, view.gain * estimate, color=colour, linewidth=1.5, linestyle=":", label=label)
+    axes.set_title(f"● {name}", fontsize=12, color=colour, fontweight="bold", loc="left")
+    axes.set_xlim(nm[0], nm[-1])
+    axes.set_ylim(0, 1.3 * max(float(np.nanmax(truth)), float(np.nanmax(estimate)), 0.05))
+    axes.set_xlabel("wavelength (nm)", color=_INK)
+    axes.grid(color="#e3e3e3", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=_INK)
+    if number == 0:
+        axes.set_ylabel("reflectance", color=_INK)
+    if number == len(view.places) - 1:
+        axes.legend(frameon=False, fontsize=9.5, loc="upper left", labelcolor=_INK)

@@ -1,0 +1,77 @@
+"""What a run has written already, kept beside its unfinished files so that it can be resumed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hsi_xr.errors import UsageError
+from hsi_xr.io.disk import sync
+from hsi_xr.io.tags import compact
+
+_LONGEST = 60
+"""Characters of a value that an error message shows."""
+
+
+def folder_of(main: Path) -> Path:
+    """Where all lies that a run has not finished: `cube.tif` -> the folder `cube.tif.part`."""
+    return main.with_name(f"{main.name}.part")
+
+
+def journal_of(main: Path) -> Path:
+    """Where the ledger of an unfinished file lies."""
+    return folder_of(main) / "ledger.json"
+
+
+@dataclass
+class Journal:
+    """The configuration of a run and the checksums of its finished blocks, in order."""
+
+    path: Path
+    config: dict[str, Any]
+    done: list[list[int]] = field(default_factory=list)
+    """Per finished block, a CRC-32 of the stored numbers of each file."""
+
+    @classmethod
+    def load(cls, path: Path) -> "Journal | None":
+        """The ledger of an earlier run, or None where there is none that can be read."""
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            return cls(path, stored["config"], stored["done"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self) -> None:
+        """Replace the stored ledger; a crash leaves the old one or the new one."""
+        text = json.dumps({"config": self.config, "done": self.done}, ensure_ascii=False)
+        beside = self.path.with_name(self.path.name + ".new")
+        beside.write_text(text, encoding="utf-8")
+        sync(beside)
+        beside.replace(self.path)
+
+    def refuse_other(self, config: dict[str, Any]) -> None:
+        """Refuse to go on under another configuration than this run was begun with.
+
+        Raises:
+            UsageError: Naming what differs.
+        """
+        if differing := differences(self.config, config):
+            raise UsageError(
+                f"cannot resume from {str(self.path)!r}: {'; '.join(differing)}. "
+                "Repeat the call as it was, or begin anew without resume"
+            )
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What two configurations do not have in common, in words, each by its name."""
+    return [
+        f"{name} was {_short(before.get(name))} and is {_short(now.get(name))}"
+        for name in sorted({*before, *now})
+        if compact(before.get(name)) != compact(now.get(name))
+    ]
+
+
+def _short(value: Any) -> str:
+    text = compact(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

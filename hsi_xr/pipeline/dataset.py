@@ -1,0 +1,172 @@
+"""Puts names, wavelengths and provenance on a cube: what it is, by what, from what."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hsi_xr._version import __version__
+from hsi_xr.io.georef import coordinates, crs_of
+
+if TYPE_CHECKING:
+    from hsi_xr.pipeline.plan import Plan
+
+ESTIMATE = "model estimate, not a measurement"
+UNTRAINED = "output of random weights: neither a measurement nor an estimate"
+TITLE = "Hyperspectral reflectance estimated from RGB"
+_REFLECTANCE = {
+    "standard_name": "surface_bidirectional_reflectance",
+    "long_name": "reconstructed surface reflectance",
+}
+_RELATIVE = {"long_name": "relative spectral reflectance"}
+"""A display-referred picture does not tell how bright its ground is; the level is a guess."""
+
+
+_DRAWN = {
+    "long_name": "standard deviation of sampled reflectance",
+    "cell_methods": "realization: standard_deviation",
+    "comment": "spread of samples, not calibrated",
+}
+_MODEL_UNCERTAINTY = {
+    "long_name": "standard deviation of reflectance about its estimate",
+    "comment": "told by the model; calibrated so that the estimate and 1.645 deviations on either "
+    "side hold 90 % of values on ground that it learned from; its card tells what share they hold "
+    "of each held-out set",
+}
+
+NOVELTY = (
+    "how unlike the colour is to all spectra that the model learned from; 1 is not to be trusted"
+)
+
+RESIDUAL = (
+    "root mean square over red, green and blue of what the camera sees of the estimate, less the "
+    "image"
+)
+
+
+def labelled(plan: "Plan", cube: da.Array) -> xr.Dataset:
+    """(answers of the job, y, x) as the Dataset that `reconstruct` promises."""
+    bands = plan.card.bands
+    coords = _coordinates(plan)
+    dims = ("band", "y", "x")
+    about = {**(_REFLECTANCE if plan.job.level_known else _RELATIVE), "units": "1"}
+    comment = ESTIMATE if plan.card.trained else UNTRAINED
+    mean = xr.Variable(dims, cube[: len(bands)], {**about, "comment": comment})
+    variables = {"reflectance": mean}
+    if plan.job.samples > 1:
+        variables["reflectance_std"] = xr.Variable(
+            dims,
+            cube[len(bands) : 2 * len(bands)],
+            {**about, **(_MODEL_UNCERTAINTY if plan.card.has_uncertainty else _DRAWN)}
+            | ({} if plan.card.trained else {"comment": UNTRAINED}),
+        )
+    if plan.job.novelty:
+        place = len(bands) * (2 if plan.job.samples > 1 else 1)
+        variables["out_of_domain"] = xr.Variable(
+            dims[1:], cube[place], {"long_name": NOVELTY, "units": "1"}
+        )
+    if plan.job.compares:
+        variables["rgb_residual"] = xr.Variable(
+            dims[1:], _root_mean_square(cube[-3:]), {"long_name": RESIDUAL, "units": "1"}
+        )
+    if len(variables) > 1:
+        mean.attrs["ancillary_variables"] = " ".join([*variables][1:])
+    dataset = xr.Dataset(variables, coords, _provenance(plan))
+    for variable in dataset.data_vars.values():
+        variable.attrs["hsi_xr_model"] = plan.card.name
+        variable.attrs["hsi_xr_model_sha256"] = _sha256(plan)
+        variable.encoding["grid_mapping"] = "spatial_ref"
+    return dataset
+
+
+def _root_mean_square(differences: da.Array) -> da.Array:
+    """(channels, y, x), in one chunk along the channels -> (y, x)."""
+    empty = np.empty((0, 0), dtype="float32")
+    return da.map_blocks(_of_block, differences, drop_axis=0, meta=empty)
+
+
+def _of_block(block: NDArray[Any]) -> NDArray[np.float32]:
+    return np.sqrt(np.square(block).mean(axis=0), dtype="float32")
+
+
+def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
+    scene, bands = plan.scene.rgb, plan.card.bands
+    kept = {
+        str(name): coordinate.variable
+        for name, coordinate in scene.coords.items()
+        if coordinate.dims and "band" not in coordinate.dims
+    }
+    if plan.scene.transform is not None:
+        shape = (scene.sizes["y"], scene.sizes["x"])
+        stated = coordinates(plan.scene.transform, crs_of(scene), shape)
+        kept["spatial_ref"] = stated["spatial_ref"]
+    numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
+    centre = {
+        "standard_name": "radiation_wavelength",
+        "long_name": "band centre wavelength",
+        "units": "nm",
+    }
+    kept |= {
+        "band": numbers,
+        "wavelength": xr.Variable("band", [float(nm) for nm in bands.centres], centre),
+    }
+    if bands.widths is not None:
+        about = {"long_name": "full width at half maximum", "units": "nm"}
+        kept["fwhm"] = xr.Variable("band", list(bands.widths), about)
+    return kept
+
+
+def _provenance(plan: "Plan") -> dict[str, str | int | float]:
+    """Flat text and numbers, so that every format can carry them."""
+    card, job, tiling, scene = plan.card, plan.job, plan.tiling, plan.scene
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    facts: dict[str, str | int | float] = {
+        "Conventions": "CF-1.12",
+        "title": TITLE if card.trained else UNTRAINED,
+        "source": f"hsi-xr {__version__}; model {card}",
+        "history": f"{now} hsi-xr {__version__} reconstruct",
+        "hsi_xr_version": __version__,
+        "hsi_xr_reconstructed": "YES",
+        "hsi_xr_model": card.name,
+        "hsi_xr_model_version": str(card.data["version"]),
+        "hsi_xr_model_sha256": _sha256(plan),
+        "hsi_xr_weights": "trained" if card.trained else "random",
+        "hsi_xr_seed": job.seed,
+        "hsi_xr_samples": job.samples,
+        "hsi_xr_steps": card.steps if job.steps is None else job.steps,
+        "hsi_xr_radiometry": scene.radiometry.kind,
+        "hsi_xr_scale": scene.radiometry.scale,
+        "hsi_xr_level": "known" if job.level_known else "estimated",
+        "hsi_xr_tile": tiling.tile,
+        "hsi_xr_halo": tiling.halo,
+        "hsi_xr_survey": _survey(plan),
+        "hsi_xr_device": job.device,
+        "hsi_xr_precision": "float32",
+        "hsi_xr_source": scene.source,
+        "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
+    }
+    if plan.response is not None:
+        facts["hsi_xr_camera"] = plan.response.name
+        facts["hsi_xr_camera_sha256"] = plan.response.sha256
+    if job.measurement is not None and job.measurement.consistency is not None:
+        facts["hsi_xr_consistency"] = job.measurement.consistency
+    if tiling.blend:
+        facts["hsi_xr_blend"] = tiling.blend
+    if scene.file is not None and scene.file.nodata is not None:
+        facts["hsi_xr_source_nodata"] = scene.file.nodata
+    if taken := scene.rgb.attrs.get("datetime"):
+        facts["datetime"] = str(taken)
+    return facts
+
+
+def _sha256(plan: "Plan") -> str:
+    return plan.card.sha256 if plan.card.trained else "none: random weights"
+
+
+def _survey(plan: "Plan") -> str:
+    if plan.survey is not None:
+        return f"given {plan.survey.sha256[:16]}"
+    return "whole scene" if plan.whole else "windows"

@@ -1,0 +1,20 @@
+from functools import partial
+
+import pytest
+from tests.conversion.tiles import TAKEN, cut
+
+import hsi_xr
+from tests.scenes import picture
+
+
+@pytest.fixture
+def tiles(tmp_path):
+    """Six tiles of uneven sizes in a folder, and nothing else in it."""
+    cut(tmp_path / "tiles", picture(150, 203), [0, 47], [0, 64, 131])
+    return tmp_path / "tiles"
+
+
+@pytest.fixture
+def instant():
+    """A conversion with a model that costs next to nothing."""
+    return partial(hsi_xr.Conversion, model="root-polynomial", datetime=TAKEN)

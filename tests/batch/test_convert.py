@@ -1,0 +1,525 @@
+"""Conversions of small tiles, with models that cost next to nothing."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+from rasterio.enums import ColorInterp
+from tests.conversion.tiles import TAKEN, cut, digests, stored
+
+import hsi_xr
+from hsi_xr.batch.config import Picture
+from hsi_xr.batch.inspect import inspected
+from hsi_xr.batch.manifest import NAME, source_of
+from hsi_xr.errors import (
+    DestinationExists,
+    Incomplete,
+    InvalidData,
+    MissingFact,
+    NotGeoreferenced,
+    UnknownName,
+    UsageError,
+)
+from hsi_xr.io.disk import alone
+from tests.scenes import picture, save
+from tests.stac_validation import SCHEMAS, validate
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "cubes"
+
+
+@pytest.fixture
+def convert(tiles, out, instant):
+    """Converts the six tiles into `out`."""
+
+    def convert_(**given):
+        calls = {"resume", "overwrite", "fail_fast", "dry_run", "progress"} & given.keys()
+        call = {name: given.pop(name) for name in calls}
+        return hsi_xr.convert([tiles], out, instant(**given), **call)
+
+    return convert_
+
+
+def notes(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / NAME).read_text().splitlines()[1:]]
+
+
+def test_each_picture_becomes_what_reconstruct_makes_of_it(convert, tiles, out):
+    outcome = convert()
+    assert (len(outcome.done), outcome.failures) == (6, [])
+    for path in tiles.iterdir():
+        expected = hsi_xr.reconstruct(hsi_xr.open(path), "root-polynomial").reflectance
+        with hsi_xr.open(out / path.stem / path.name) as made:
+            np.testing.assert_allclose(made, expected.clip(max=3.2767), atol=5.1e-5)
+            assert made.attrs["hsi_xr_source"] == path.name
+            assert made.attrs["hsi_xr_source_bands"] == "1,2,3"
+        assert {each.name for each in (out / path.stem).iterdir()} == {
+            f"{path.stem}.{ending}" for ending in ("tif", "qml", "png", "json")
+        }
+    model = {path.name for path in out.glob("models/*/*")}
+    assert model == {"model.safetensors", "card.json", "mlm-item.json"}
+
+
+@pytest.mark.parametrize("folder", [None, SCHEMAS])
+def test_collection_items_and_model_are_valid_and_linked(convert, out, folder):
+    if folder is not None and not folder.is_dir():
+        pytest.skip(f"no STAC extension schemas in {folder}; set HSI_XR_STAC_SCHEMAS")
+    above = convert(licence="CC-BY-4.0", title="Fields").collection
+    collection = pystac.Collection.from_file(str(above))
+    skipped = validate(json.loads(above.read_text()), folder)
+    assert (collection.id, collection.license, collection.title) == ("cubes", "CC-BY-4.0", "Fields")
+    items = list(collection.get_items())
+    assert sorted(item.id for item in items) == sorted(path.stem for path in out.glob("tile*"))
+    for item in items:
+        skipped += validate(item.to_dict(), folder)
+        assert item.get_collection().id == "cubes"
+        assert set(item.assets) == {"reflectance", "thumbnail"}
+        (rgb,), (model,) = item.get_links("via"), item.get_links("derived_from")
+        assert Path(rgb.get_absolute_href()).name == f"{item.id}.tif"
+        about = json.loads(Path(model.get_absolute_href()).read_text())
+        assert item.properties["processing:expression"] == {
+            "format": "stac-mlm",
+            "expression": model.href,
+        }
+        skipped += validate(about, folder)
+        sha256 = item.properties["hsi_xr:model_sha256"]
+        assert about["assets"]["weights"]["file:checksum"] == f"1220{sha256}"
+    assert bool(skipped) == (folder is None)
+    west, south, east, north = collection.extent.spatial.bboxes[0]
+    boxes = np.array([item.bbox for item in items])
+    assert (west, south) == tuple(boxes[:, :2].min(0)) and (east, north) == tuple(
+        boxes[:, 2:].max(0)
+    )
+    assert hsi_xr.validate(out, schemas=folder).findings == []
+
+
+def test_jobs_devices_and_order_do_not_change_a_product(tiles, tmp_path, instant, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1780000000")
+    paths = sorted(tiles.iterdir(), reverse=True)
+    hsi_xr.convert([tiles], tmp_path / "a/cubes", instant(jobs=3))
+    hsi_xr.convert(paths, tmp_path / "b/cubes", instant(jobs=1))
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    hsi_xr.convert([tiles], tmp_path / "c/cubes", instant(devices=("cpu", "auto")))
+    for name in (path.stem for path in paths):
+        a, c = (stored(tmp_path / each / f"cubes/{name}/{name}.tif") for each in "ac")
+        np.testing.assert_array_equal(a, c)
+
+
+def test_progress_ends_with_all_pixels(convert):
+    told = []
+    convert(progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (150 * 203, 150 * 203)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+# going on
+
+
+def test_a_finished_conversion_that_goes_on_does_nothing(convert, out):
+    convert()
+    before = digests(out)
+    outcome = convert(resume=True)
+    assert (len(outcome.done), len(outcome.before)) == (0, 6)
+    assert digests(out) == before
+
+
+def test_what_is_there_is_not_replaced_unless_that_was_asked_for(convert, tiles, out):
+    convert()
+    before = digests(out)
+    with pytest.raises(DestinationExists, match="--resume"):
+        convert()
+    (tiles / "tile_0_0.tif").unlink()
+    assert digests(out) == before
+    (out / "tile_0_0/tile_0_0.tif.aux.xml").write_text("<PAMDataset/>")  # of somebody's QGIS
+    outcome = convert(overwrite=True)
+    assert len(outcome.done) == 5
+    assert not (out / "tile_0_0").exists()
+    assert hsi_xr.validate(out).findings == []
+
+
+def test_files_of_others_are_not_replaced(convert, out):
+    (out / "tile_1_1").mkdir(parents=True)
+    (out / "tile_1_1/mine.txt").write_text("mine")
+    with pytest.raises(DestinationExists, match="tile_1_1"):
+        convert()
+    assert [path.name for path in out.iterdir()] == ["tile_1_1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"options": {"seed": 3}}, r"options\.seed was .* and is"),
+        ({"model": "default"}, "model was .*root-polynomial-visible.* and is .*guided-posterior"),
+        ({"storage": {"dtype": "float32"}}, r"storage\.dtype was .* and is .*float32"),
+        ({"as_mosaic": True}, "as_mosaic was false and is true"),
+    ],
+)
+def test_another_configuration_is_refused_with_the_difference(convert, out, given, words):
+    convert()
+    before = digests(out)
+    with pytest.raises(UsageError, match=words):
+        convert(resume=True, **given)
+    assert digests(out) == before
+
+
+def test_a_picture_that_changed_is_refused_by_name(convert, tiles):
+    convert()
+    with rasterio.open(tiles / "tile_0_1.tif", "r+") as dst:
+        dst.write(255 - dst.read())
+    with pytest.raises(UsageError, match=r"1 pictures are not those.*tile_0_1\.tif"):
+        convert(resume=True)
+
+
+@pytest.mark.parametrize(("source", "folder"), [("", "."), ("", ".."), ("**/*.tif", ".")])
+def test_products_among_the_pictures_are_none(tiles, instant, source, folder):
+    """Folders in each other, whichever way, and again when the products lie there."""
+    source, out = tiles / source, (tiles / folder).resolve()
+    first = hsi_xr.convert([source], out, instant(vrt=True))
+    assert (len(first.done), first.failures) == (6, [])
+    (out / "tile_0_0/tile_0_0.tif").write_bytes(b"damaged")
+    again = hsi_xr.convert([source], out, instant(vrt=True), resume=True)
+    assert ([tile.picture.id for tile in again.done], len(again.before)) == (["tile_0_0"], 5)
+
+
+def test_a_picture_where_its_product_would_go_is_never_replaced(tiles, instant):
+    (tiles / "tile_0_0").mkdir()
+    inside = (tiles / "tile_0_0.tif").rename(tiles / "tile_0_0/tile_0_0.tif")
+    before = inside.read_bytes()
+    for source in (inside, tiles / "**/*.tif"):
+        with pytest.raises(UsageError, match="lies where its product would go"):
+            hsi_xr.convert([source], tiles, instant(), overwrite=True)
+    assert inside.read_bytes() == before
+
+
+def test_more_pictures_can_be_added(convert, tiles, out):
+    convert()
+    save(tiles / "z.tif", picture(33, 21, seed=4))
+    outcome = convert(resume=True)
+    assert (len(outcome.done), len(outcome.before)) == (1, 6)
+    links = json.loads(outcome.collection.read_text())["links"]
+    assert sum(link["rel"] == "item" for link in links) == 7
+    assert hsi_xr.validate(out).findings == []
+
+
+def test_a_line_that_was_cut_short_is_no_line(convert, out):
+    convert()
+    whole = (out / NAME).read_bytes()
+    (out / NAME).write_bytes(whole[:-7])
+    outcome = convert(resume=True)
+    assert (len(outcome.done), len(outcome.before)) == (1, 5)
+    assert len(notes(out)) == 6
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no json", '{"format": "of somebody else"}\n', "[1, 2]\n", "\0\0\0\n"]
+)
+def test_a_manifest_that_is_none_is_refused_or_replaced(tiles, out, instant, text):
+    one = [tiles / "tile_1_2.tif"]
+    hsi_xr.convert(one, out, instant())
+    (out / NAME).write_text(text)
+    with pytest.raises(InvalidData, match=r"is not what a conversion has noted.*--overwrite"):
+        hsi_xr.convert(one, out, instant(), resume=True)
+    assert len(hsi_xr.convert(one, out, instant(), overwrite=True).done) == 1
+
+
+@pytest.mark.parametrize("line", ["{", "3", '{"id": "tile_0_1"}', "\0\0\0"])
+def test_what_a_damaged_line_was_about_is_made_again(convert, out, line):
+    convert()
+    lines = (out / NAME).read_text().splitlines()
+    (out / NAME).write_text("\n".join([*lines[:3], line, *lines[4:], ""]))
+    with pytest.warns(UserWarning, match="1 of 6 lines of .* cannot be read"):
+        outcome = convert(resume=True)
+    assert (len(outcome.done), len(outcome.before)) == (1, 5)
+    assert len(notes(out)) == 6
+
+
+def test_a_product_that_is_not_whole_any_more_is_made_again(convert, out):
+    convert()
+    before = digests(out)
+    (out / "tile_0_1/tile_0_1.png").unlink()
+    (out / "tile_1_0/tile_1_0.tif").write_bytes(b"")
+    outcome = convert(resume=True)
+    assert {tile.picture.id for tile in outcome.done} == {"tile_0_1", "tile_1_0"}
+    assert digests(out).keys() == before.keys()
+    assert hsi_xr.validate(out).findings == []
+
+
+def test_a_killed_replacement_that_goes_on_leaves_nothing_of_what_was_replaced(convert, tiles, out):
+    convert()
+    (tiles / "tile_0_0.tif").unlink()
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(overwrite=True, options={"seed": 3}, progress=interrupt)
+    assert (out / "tile_0_0").exists()
+    assert len(convert(resume=True, options={"seed": 3}).done) == 5
+    assert not (out / "tile_0_0").exists()
+
+
+def test_going_on_and_beginning_anew_exclude_each_other(convert, out):
+    with pytest.raises(UsageError, match="not both"):
+        convert(resume=True, overwrite=True)
+    assert not out.exists()
+
+
+def test_a_dry_run_tells_what_there_is_and_writes_nothing(convert, tiles, out):
+    spoil(tiles)
+    outcome = convert(dry_run=True)
+    assert (len(outcome.planned), len(outcome.done), outcome.collection) == (7, 0, None)
+    assert {failure.id for failure in outcome.failures} == {"broken", "grey"}
+    assert "PLANNED" in outcome.table() and "BEFORE" not in outcome.table()
+    assert not out.exists()
+
+
+def test_every_device_is_looked_for_before_any_work(convert, out):
+    for wrong in ("cuda:7", "tpu", ""):
+        with pytest.raises(UnknownName, match="device"):
+            convert(devices=("cpu", wrong))
+    assert not out.exists()
+
+
+def test_two_conversions_into_one_folder_are_refused(convert, out):
+    out.mkdir()
+    with alone(out, "held by the test"), pytest.raises(UsageError, match="is running"):
+        convert()
+    assert list(out.iterdir()) == []
+
+
+# what fails
+
+
+def spoil(tiles: Path) -> None:
+    """Three pictures more, none of which can be converted."""
+    (tiles / "broken.tif").write_bytes((tiles / "tile_0_0.tif").read_bytes()[:3000])
+    save(tiles / "grey.tif", picture(20, 30)[:1])
+    save(tiles / "empty.tif", np.zeros((3, 20, 30), "uint8"), nodata=0)
+
+
+def test_failures_are_listed_with_their_reasons_and_the_rest_goes_on(convert, tiles, out):
+    spoil(tiles)
+    outcome = convert()
+    assert len(outcome.done) == 6
+    reasons = {failure.id: failure.reason for failure in outcome.failures}
+    assert reasons.keys() == {"broken", "grey", "empty"}
+    assert "truncated" in reasons["broken"]
+    assert "1 band" in reasons["grey"]
+    assert "nodata" in reasons["empty"]
+    table = outcome.table()
+    assert all(f"- {name}: " in table for name in reasons)
+    (failed,) = (note for note in notes(out) if note["state"] == "failed")
+    assert (failed["id"], failed["reason"]) == ("empty", reasons["empty"])
+    assert not list((out / "empty").glob("*"))
+    assert hsi_xr.validate(out).findings == []
+    save(tiles / "empty.tif", picture(20, 30))
+    again = convert(resume=True)
+    assert [tile.picture.id for tile in again.done] == ["empty"]
+
+
+@pytest.mark.parametrize("bad", ["grey", "empty"])
+def test_fail_fast_stops_at_the_first(convert, tiles, out, bad):
+    """What can be known before any work stops it before any work."""
+    spoil(tiles)
+    for other in {"broken", "grey", "empty"} - {bad}:
+        (tiles / f"{other}.tif").unlink()
+    with pytest.raises(Incomplete, match=f"'{bad}' failed"):
+        convert(fail_fast=True)
+    assert out.exists() == (bad == "empty")
+    assert not (out / "collection.json").exists()
+
+
+def test_nothing_that_is_left_tells_of_what_was_replaced(convert, out):
+    convert(vrt=True)
+    with pytest.warns(UserWarning, match="removed"):
+        convert(overwrite=True, stac=False)
+    assert sorted(path.name for path in out.iterdir() if path.is_file()) == [NAME]
+    assert not list(out.glob("tile*/*.json"))
+
+
+def test_a_mosaic_is_over_all_products_or_not_there(convert, tiles, out):
+    convert(vrt=True)
+    save(tiles / "far.tif", picture(33, 21, seed=4), crs="EPSG:32634")
+    with pytest.warns(UserWarning, match=r"'mosaic.vrt' is not about all.*removed"):
+        convert(resume=True)
+    (tiles / "far.tif").unlink()
+    with pytest.raises(UsageError, match=r"far.tif' of an earlier run has EPSG:32634"):
+        convert(resume=True, vrt=True)
+    assert not (out / "mosaic.vrt").exists()
+
+
+def test_what_is_wrong_with_the_request_is_one_error_and_no_list(convert, out):
+    with pytest.raises(UsageError, match="consistency and residual are about"):
+        convert(options={"residual": True})
+    assert not out.exists()
+
+
+def test_times_are_never_invented(convert, tiles, out):
+    with pytest.raises(MissingFact, match=r"6 of 6 pictures do not tell.*--datetime"):
+        convert(datetime=None)
+    assert not out.exists()
+    outcome = convert(datetime=None, stac=False)
+    assert (len(outcome.done), outcome.collection) == (6, None)
+    assert not list(out.rglob("*_*.json"))
+
+
+# sets that are mixed
+
+
+def swapped(path: Path, pixels: np.ndarray) -> None:
+    """Blue, green, red, and a fourth band that is no colour, as the file says."""
+    save(path, np.concatenate([pixels[::-1], pixels[:1]]))
+    with rasterio.open(path, "r+") as dst:
+        kinds = (ColorInterp.blue, ColorInterp.green, ColorInterp.red, ColorInterp.undefined)
+        dst.colorinterp = kinds
+
+
+def test_mixed_pictures_are_handled_one_by_one_and_the_collection_says_so(tmp_path, out, instant):
+    pixels = picture(40, 61)
+    (tmp_path / "mixed").mkdir()
+    save(tmp_path / "mixed/plain.tif", pixels)
+    swapped(tmp_path / "mixed/swapped.tif", pixels)
+    save(tmp_path / "mixed/south.tif", pixels, crs="EPSG:32733")
+    save(tmp_path / "mixed/deep.tif", 257 * pixels.astype("uint16"))
+    how = instant(radiometry="srgb", input_scale={"uint16": 1 / 65535})
+    outcome = hsi_xr.convert([tmp_path / "mixed"], out, how)
+    assert (len(outcome.done), outcome.failures) == (4, [])
+    plain = stored(out / "plain/plain.tif")
+    for name in ("swapped", "south", "deep"):
+        np.testing.assert_allclose(stored(out / name / f"{name}.tif"), plain, atol=1)
+    collection = json.loads(outcome.collection.read_text())
+    assert collection["summaries"]["proj:code"] == ["EPSG:32633", "EPSG:32733"]
+    assert collection["summaries"]["hsi_xr:source_dtype"] == ["uint16", "uint8"]
+    assert collection["summaries"]["hsi_xr:source_bands"] == ["1,2,3", "3,2,1"]
+    for words in (
+        "coordinate reference systems: EPSG:32633 (3), EPSG:32733 (1)",
+        "data types of the images: uint16 (1), uint8 (3)",
+        "orders of their bands: 1,2,3 (3), 3,2,1 (1)",
+    ):
+        assert words in collection["description"]
+    assert "uint16" in outcome.table()
+
+
+def test_one_factor_for_numbers_of_two_types_is_refused(tmp_path, out, instant):
+    save(tmp_path / "a.tif", picture(20, 30))
+    save(tmp_path / "b.tif", 257 * picture(20, 30).astype("uint16"))
+    how = instant(radiometry="linear", input_scale=1 / 255)
+    with pytest.raises(UsageError, match=r"uint8 \(1\), uint16 \(1\).*uint16="):
+        hsi_xr.convert([tmp_path / "a.tif", tmp_path / "b.tif"], out, how)
+
+
+def test_what_numbers_mean_is_told_by_their_type(tmp_path, out, instant):
+    """Pictures of the others mean what they meant before."""
+    pixels = picture(20, 31)
+    paths = [
+        save(tmp_path / "bytes.tif", pixels),
+        save(tmp_path / "deep.tif", 40 * pixels.astype("uint16")),
+    ]
+    outcome = hsi_xr.convert(paths, out, instant())
+    ((name, reason),) = ((failure.id, failure.reason) for failure in outcome.failures)
+    assert name == "deep" and "--radiometry uint16=reflectance" in reason
+    told = {"radiometry": {"uint16": "reflectance"}, "input_scale": {"uint16": 1e-4}}
+    outcome = hsi_xr.convert(paths, out, instant(**told), overwrite=True)
+    assert outcome.failures == []
+    for path, how in (paths[0], {}), (paths[1], {"radiometry": "reflectance", "scale": 1e-4}):
+        alone = hsi_xr.reconstruct(hsi_xr.open(path), "root-polynomial", **how).reflectance
+        made = hsi_xr.open(out / path.stem / path.name)
+        np.testing.assert_allclose(made, alone.clip(max=3.2767), atol=5.1e-5)
+        assert made.attrs["hsi_xr_radiometry"] == how.get("radiometry", "srgb")
+    with pytest.raises(UsageError, match="no data type is called 'byte'"):
+        instant(radiometry={"byte": "srgb"})
+
+
+@pytest.mark.parametrize("given", [{}, {"vrt": True}, {"as_mosaic": True}])
+def test_pictures_that_all_fail_for_reasons_of_their_own_are_listed(tmp_path, out, instant, given):
+    paths = [
+        save(tmp_path / "a.tif", picture(20, 30), crs=None),
+        save(tmp_path / "b.tif", picture(20, 30)[:1]),
+    ]
+    outcome = hsi_xr.convert(paths, out, instant(**given))
+    assert [failure.id for failure in outcome.failures] == ["a", "b"]
+    assert not out.exists()
+
+
+def test_failures_of_one_reason_are_one_line(tmp_path, out, instant):
+    paths = [save(tmp_path / f"{name}.tif", picture(20, 30), crs=None) for name in "abc"]
+    paths.append(save(tmp_path / "d.tif", picture(20, 30)))
+    table = hsi_xr.convert(paths, out, instant()).table()
+    assert table.count("coordinate reference system") == 1 and "- a, b, c: the scene" in table
+
+
+def test_one_reason_of_a_single_picture_is_its_own_error(tmp_path, out, instant):
+    path = save(tmp_path / "a.tif", picture(20, 30), crs=None)
+    with pytest.raises(NotGeoreferenced):
+        hsi_xr.convert([path], out, instant())
+
+
+# STAC in
+
+
+def test_items_give_picture_time_and_link(tiles, tmp_path, out, instant):
+    """An item's own time is kept where another was given for those without."""
+    item = {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "id": "field 7",
+        "properties": {"datetime": "2025-07-01T09:00:00Z"},
+        "links": [],
+        "assets": {"visual": {"href": "./tiles/tile_1_1.tif", "type": "image/tiff"}},
+    }
+    path = tmp_path / "field.json"
+    path.write_text(json.dumps(item))
+    assert hsi_xr.convert([path], out, instant()).failures == []
+    made = json.loads((out / "field_7/field_7.json").read_text())
+    assert made["properties"]["datetime"] == "2025-07-01T09:00:00Z"
+    assert made["properties"]["hsi_xr:source"] == "tile_1_1.tif"
+    assert made["links"][0]["href"] == "../../field.json"
+
+
+def test_the_key_of_a_signed_url_is_noted_nowhere(tiles, instant):
+    (local,), _ = inspected([Picture(id="a", href=str(tiles / "tile_0_0.tif"))], instant())
+    picture = Picture(id="a", href="https://example.com/x/a.tif?sig=secret")
+    signed = replace(local, picture=picture, stamp=(0, 0))
+    assert signed.name == "a.tif"
+    assert source_of(signed) == {"href": "https://example.com/x/a.tif", "size": 0, "changed": 0}
+
+
+def test_a_conversion_is_a_source_of_none(convert, tiles, out):
+    """Products are no RGB pictures, and say so."""
+    convert()
+    with pytest.raises(InvalidData, match="an estimate itself"):
+        hsi_xr.convert([out / "collection.json"], out.parent / "again", hsi_xr.Conversion(
+            model="root-polynomial"))  # fmt: skip
+
+
+def test_untrained_systems_have_no_item_to_link(tmp_path, tiles, out):
+    how = hsi_xr.Conversion(
+        model="srcgan", datetime=TAKEN, options={"untrained": True}, storage={"format": "geotiff"}
+    )
+    one = cut(tmp_path / "one", picture(64, 64), [0], [0])
+    outcome = hsi_xr.convert(one, out, how)
+    assert outcome.failures == []
+    item = json.loads((out / "tile_0_0/tile_0_0.json").read_text())
+    assert "processing:expression" not in item["properties"]
+    assert "random" in item["properties"]["processing:lineage"]
+    assert not (out / "models").exists()
+
+
+@pytest.mark.parametrize("vrt", [False, True])
+def test_a_product_of_an_earlier_run_that_is_gone_is_left_out(tiles, tmp_path, instant, vrt):
+    folder = tmp_path / "cubes"
+    hsi_xr.convert([tiles], folder, instant(vrt=vrt))
+    shutil.rmtree(folder / "tile_0_1")
+    with pytest.warns(UserWarning, match="'tile_0_1'.*not there any more"):
+        hsi_xr.convert([tiles / "tile_0_0.tif"], folder, instant(vrt=vrt), resume=True)
+    assert hsi_xr.validate(folder).findings == []
+    assert len(json.loads((folder / "collection.json").read_text())["links"]) == 1 + 5
+    if vrt:
+        assert "tile_0_1" not in (folder / "mosaic.vrt").read_text()

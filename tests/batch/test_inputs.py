@@ -1,0 +1,212 @@
+"""What sources mean, and what is said of those that mean nothing."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsi_xr.batch.config import Failure, Picture
+from hsi_xr.batch.inputs import pictures
+from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
+
+TAKEN = "2026-05-04T10:30:00Z"
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def item(name: str, assets: dict, **properties) -> dict:
+    told = {"type": "Feature", "stac_version": "1.1.0", "id": name, "assets": assets, "links": []}
+    return {**told, "properties": {"datetime": TAKEN, **properties}}
+
+
+def save(path: Path, stac: dict) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(stac))
+    return path
+
+
+def found(*sources: object, **options) -> list[Picture]:
+    good, bad = pictures([str(source) for source in sources], **options)
+    assert bad == []
+    return good
+
+
+def test_folders_files_patterns_and_lists_mean_the_rasters_in_them(tmp_path):
+    touch(*(tmp_path / name for name in ("b.TIF", "a.tif", "notes.md", "deep/er/c.tiff")))
+    assert [each.id for each in found(tmp_path)] == ["a", "b"]
+    assert [each.id for each in found(tmp_path / "**" / "*.tif*")] == ["a", "c"]
+    assert [each.id for each in found(tmp_path / "deep/er/c.tiff", tmp_path / "a.tif")] == [
+        "c",
+        "a",
+    ]
+    (tmp_path / "list.txt").write_text(
+        "# of mine\ndeep/er/c.tiff\n\nhttps://example.com/d.tif?k=1\n"
+    )
+    listed = found(tmp_path / "list.txt")
+    assert [each.id for each in listed] == ["c", "d"]
+    assert listed[1].href == "https://example.com/d.tif?k=1"
+
+
+def test_what_is_named_twice_is_one_picture(tmp_path, monkeypatch):
+    touch(tmp_path / "a.tif", tmp_path / "b.tif")
+    (tmp_path / "link.tif").symlink_to(tmp_path / "b.tif")
+    monkeypatch.chdir(tmp_path)
+    twice = found(tmp_path / "b.tif", ".", "a.tif", tmp_path / "*.tif")
+    assert [each.id for each in twice] == ["b", "a", "link"]
+
+
+def test_a_name_that_meets_another_is_refused(tmp_path):
+    touch(tmp_path / "x/a.tif", tmp_path / "y/A.tif")
+    with pytest.raises(UsageError, match=r"would become 'a'.*x/a\.tif.*y/A\.tif"):
+        pictures([str(tmp_path / "x"), str(tmp_path / "y")])
+
+
+@pytest.mark.parametrize("name", ["models", "collection.json", "Mosaic.vrt", "manifest.jsonl"])
+def test_a_name_that_a_conversion_wants_itself_is_refused(tmp_path, name):
+    touch(tmp_path / f"{name}.tif")
+    with pytest.raises(UsageError, match="rename it"):
+        pictures([str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("empty", "has no .tif"),
+        ("*.tif", "nothing is called"),
+        ("absent.json", "cannot be read as JSON"),
+        ("absent.txt", "list"),
+        ("nothing.txt", "names no picture"),
+        ("nothing.json", "names no picture"),
+    ],
+)
+def test_a_source_of_nothing_is_refused(tmp_path, source, words):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "nothing.txt").write_text("# nothing\n")
+    save(tmp_path / "nothing.json", {"type": "FeatureCollection", "features": []})
+    with pytest.raises(UnreadableFile, match=words):
+        pictures([str(tmp_path / source)])
+
+
+def test_json_that_is_no_stac_is_refused(tmp_path):
+    with pytest.raises(InvalidData, match="no STAC"):
+        pictures([str(save(tmp_path / "a.json", {"type": "Topology"}))])
+
+
+def asset(name: str, *roles: str, bands: list | None = None, kind: str = COG) -> dict:
+    return {
+        "href": f"./{name}",
+        "type": kind,
+        "roles": [*roles],
+        **({"bands": bands} if bands else {}),
+    }
+
+
+COLOURS = [{"name": str(n), "eo:common_name": c} for n, c in enumerate(("blue", "green", "red"))]
+
+
+@pytest.mark.parametrize(
+    ("assets", "chosen", "rgb"),
+    [
+        ({"B4": asset("4.tif"), "visual": asset("v.tif")}, "v.tif", None),
+        ({"rgb": asset("r.tif"), "dsm": asset("d.tif")}, "r.tif", None),
+        ({"a": asset("a.tif", "data"), "b": asset("b.tif", "visual")}, "b.tif", None),
+        ({"ms": asset("m.tif", bands=COLOURS), "dsm": asset("d.tif")}, "m.tif", (3, 2, 1)),
+        ({"image": asset("i.tif"), "preview": asset("p.tif", "overview")}, "i.tif", None),
+        ({"i": asset("i.jp2", kind="image/jp2"), "m": asset("m", kind="text/xml")}, "i.jp2", None),
+    ],
+)  # fmt: skip
+def test_the_asset_that_is_a_picture_is_taken(tmp_path, assets, chosen, rgb):
+    (one,) = found(save(tmp_path / "deep/item.json", item("x/ 1", assets)))
+    assert one == Picture(
+        id="x_1",
+        href=str(tmp_path / "deep" / chosen),
+        item=str(tmp_path / "deep/item.json"),
+        taken=TAKEN,
+        rgb=rgb,
+    )
+
+
+def test_an_asset_is_taken_by_its_key_or_asked_for(tmp_path):
+    path = save(tmp_path / "i.json", item("i", {"east": asset("e.tif"), "west": asset("w.tif")}))
+    assert found(path, asset="west")[0].href == str(tmp_path / "w.tif")
+    for options, words in (({}, "--asset"), ({"asset": "north"}, "has no asset 'north'")):
+        good, (bad,) = pictures([str(path)], **options)
+        assert (good, bad.id) == ([], "i")
+        assert words in bad.reason and "east, west" in bad.reason
+
+
+def test_collections_and_catalogues_are_walked_and_broken_links_named(tmp_path):
+    save(tmp_path / "a/a.json", item("a", {"visual": asset("a.tif")}))
+    links = [{"rel": "item", "href": "./a/a.json"}, {"rel": "item", "href": "./b/b.json"}]
+    more = [{"rel": "self", "href": "./c.json"}, {"rel": "root", "href": "../gone.json"}]
+    save(tmp_path / "c.json", {"type": "Collection", "links": links + more})
+    save(tmp_path / "top.json", {"type": "Catalog", "links": [{"rel": "child", "href": "c.json"}]})
+    good, (bad,) = pictures([str(tmp_path / "top.json")])
+    assert [(each.id, each.href) for each in good] == [("a", str(tmp_path / "a/a.tif"))]
+    assert isinstance(bad, Failure)
+    assert "'./b/b.json'" in bad.reason and "c.json" in bad.reason and "broken" in bad.reason
+
+
+def test_a_list_of_items_has_their_hrefs(tmp_path):
+    first = item("a", {"visual": asset("a.tif")})
+    second = item("b", {"visual": {**asset("b.tif"), "href": "https://example.com/b.tif?sig=s"}})
+    second["links"] = [{"rel": "self", "href": "https://example.com/items/b.json"}]
+    path = save(tmp_path / "list.json", {"type": "FeatureCollection", "features": [first, second]})
+    one, two = found(path)
+    assert (one.href, one.item) == (str(tmp_path / "a.tif"), None)
+    assert (two.href, two.item) == (
+        "https://example.com/b.tif?sig=s",
+        "https://example.com/items/b.json",
+    )
+
+
+def test_no_source_is_a_wrong_request():
+    with pytest.raises(UsageError, match="no pictures are named"):
+        pictures([])
+
+
+def test_links_are_relative_to_the_file_wherever_one_stands(tmp_path, monkeypatch):
+    save(tmp_path / "a.json", item("a", {"visual": {"href": "s/a.tif", "type": COG}}))
+    links = [{"rel": "item", "href": "a.json"}]
+    save(tmp_path / "all.json", {"type": "Collection", "id": "all", "links": links})
+    monkeypatch.chdir(tmp_path)
+    for source in ("a.json", "all.json", tmp_path / "all.json"):
+        (picture,) = found(source)
+        assert Path(picture.href) == tmp_path / "s/a.tif"
+
+
+def test_catalogues_that_lead_back_end(tmp_path):
+    back = {"rel": "child", "href": "./one.json"}
+    save(
+        tmp_path / "one.json", {"type": "Catalog", "links": [{"rel": "child", "href": "two.json"}]}
+    )
+    save(tmp_path / "two.json", {"type": "Catalog", "links": [back]})
+    good, (bad,) = pictures([str(tmp_path / "one.json")])
+    assert good == [] and "leads back" in bad.reason
+
+
+LINKS = [[{}], [{"rel": "item"}], [{"rel": "child", "href": 4}], [{"rel": "self", "href": []}]]
+ASSETS = [{"x": None}, {"x": {"href": 3, "type": 4}}, {"x": {"href": "a.tif", "roles": {}}}]
+ODD = st.sampled_from(
+    [None, True, 3, "x", [], [3], [None, {}], {}, {"datetime": 4}, *LINKS, *ASSETS]
+)
+KEYS = ["id", "links", "assets", "features", "properties"]
+
+
+@given(
+    kind=st.sampled_from(["Feature", "FeatureCollection", "Collection"]),
+    told=st.dictionaries(st.sampled_from(KEYS), ODD),
+)
+def test_whatever_calls_itself_stac_is_pictures_and_reasons(tmp_path_factory, kind, told):
+    path = save(tmp_path_factory.mktemp("stac") / "odd.json", {**told, "type": kind})
+    with suppress(UnreadableFile, UsageError):
+        good, bad = pictures([str(path)])
+        assert all(isinstance(each, Picture) for each in good) and all(each.reason for each in bad)

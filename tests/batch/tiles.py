@@ -1,0 +1,47 @@
+"""Scenes cut into files, and folders of products held against each other."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+from hsi_xr.batch.manifest import NAME
+from tests.scenes import GRID, UTM, save
+
+TAKEN = "2026-05-04T10:30:00+00:00"
+
+
+def cut(
+    folder: Path, pixels: np.ndarray, rows: list[int], columns: list[int], **profile: object
+) -> list[Path]:
+    """(bands, rows, columns) as tiles between the given first rows and columns, in one grid."""
+    folder.mkdir(exist_ok=True)
+    ends = [*rows[1:], pixels.shape[1]], [*columns[1:], pixels.shape[2]]
+    return [
+        save(
+            folder / f"tile_{i}_{j}.tif",
+            pixels[:, top:bottom, left:right],
+            transform=GRID @ Affine.translation(left, top),
+            crs=UTM,
+            **profile,
+        )
+        for i, (top, bottom) in enumerate(zip(rows, ends[0]))
+        for j, (left, right) in enumerate(zip(columns, ends[1]))
+    ]
+
+
+def stored(path: Path) -> np.ndarray:
+    """The numbers of a product."""
+    with rasterio.open(path) as src:
+        return src.read()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Relative name -> sha256 of all files, but for what a conversion notes as it goes."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != NAME
+    }

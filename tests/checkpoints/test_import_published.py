@@ -1,0 +1,176 @@
+"""Published checkpoints become models: only tensors are read, and only those that fit."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import hsi_xr
+from hsi_xr.checkpoints import import_published, published
+from hsi_xr.checkpoints.card import read
+from hsi_xr.checkpoints.weights import load_model
+from hsi_xr.errors import DestinationExists, InvalidCheckpoint, UnknownName, UsageError
+from hsi_xr.networks.hscnn_plus import HSCNNPlus
+from hsi_xr.networks.mst import MST, SnapshotMST
+from hsi_xr.reconstructors.awan import Config
+from tests.command_line import run
+from tests.scenes import scene
+from tests.stac_validation import SCHEMAS, validate
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return HSCNNPlus(31, blocks=2).eval()
+
+
+@pytest.fixture
+def checkpoint(network, tmp_path):
+    """As the authors save it: with what training wrote beside the tensors."""
+    path = tmp_path / "hscnn.pth"
+    state = {f"module.{key}": tensor for key, tensor in network.state_dict().items()}
+    torch.save({"epoch": 3, "iter": 4, "state_dict": state, "optimizer": {}}, path)
+    return path
+
+
+def test_a_checkpoint_becomes_a_folder_that_runs(network, checkpoint, tmp_path):
+    folder = tmp_path / "hscnn"
+    done = run("models", "import", "hscnn-plus", checkpoint, folder, "--licence", "MIT")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("card.json", "mlm-item.json", "model.safetensors")
+    ]
+    card = read(folder)
+    assert card.config["blocks"] == 2 and card.data["licence"] == "MIT"
+    rgb = torch.rand(1, 3, 9, 14)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_model(card).network(rgb), network(rgb), atol=0, rtol=0)
+    image = scene(33, 31)
+    cube = hsi_xr.reconstruct(image, folder)
+    assert np.isfinite(cube["reflectance"].values).all()
+    assert cube.attrs["hsi_xr_model_sha256"] == card.sha256
+    tiled = hsi_xr.reconstruct(image, folder, tile=16, survey=hsi_xr.survey(image, folder))
+    np.testing.assert_allclose(tiled["reflectance"], cube["reflectance"], atol=1e-4)
+
+
+def test_its_mlm_item_is_valid_and_true(checkpoint, tmp_path):
+    card = import_published("hscnn-plus", checkpoint, tmp_path / "m")
+    item = json.loads((tmp_path / "m/mlm-item.json").read_text())
+    folder = SCHEMAS if SCHEMAS.is_dir() else None
+    assert not (validate(item, folder) and folder)
+    asked, told = item["properties"], item["assets"]["weights"]
+    assert asked["mlm:total_parameters"] == card.data["parameters"]
+    assert told["file:checksum"] == f"1220{card.sha256}"
+    assert told["file:size"] == card.weights.stat().st_size
+    names = {band["name"] for band in asked["bands"]}
+    used = [*asked["mlm:input"][0]["bands"], *asked["mlm:output"][0]["bands"]]
+    assert names == set(used) and len(used) == 34
+    assert asked["bands"][3]["eo:center_wavelength"] == 0.4
+    assert asked["license"] == "other"
+
+
+def test_what_is_there_is_kept(checkpoint, tmp_path):
+    (tmp_path / "m").mkdir()
+    with pytest.raises(DestinationExists):
+        import_published("hscnn-plus", checkpoint, tmp_path / "m")
+    import_published("hscnn-plus", checkpoint, tmp_path / "m", overwrite=True)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_folder_with_anything_else_in_it_is_never_replaced(checkpoint, tmp_path):
+    with pytest.raises(DestinationExists, match=r"hscnn\.pth' is not of a model"):
+        import_published("hscnn-plus", checkpoint, tmp_path, overwrite=True)
+    with pytest.raises(DestinationExists, match="not of a model"):
+        import_published("hscnn-plus", checkpoint, checkpoint, overwrite=True)
+    assert checkpoint.is_file()
+
+
+def test_weights_that_are_not_finite_are_refused(network, tmp_path):
+    state = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    state["conv_out.weight"][0] = torch.nan
+    torch.save(state, tmp_path / "nan.pth")
+    with pytest.raises(InvalidCheckpoint, match=r"'conv_out\.weight' holds numbers that are not"):
+        import_published("hscnn-plus", tmp_path / "nan.pth", tmp_path / "m")
+
+
+def test_another_number_of_bands_is_refused_before_any_measuring(tmp_path):
+    torch.save(HSCNNPlus(28, blocks=2).state_dict(), tmp_path / "c.pth")
+    with pytest.raises(InvalidCheckpoint, match=r"answer 28 bands.*described for 31"):
+        import_published("hscnn-plus", tmp_path / "c.pth", tmp_path / "m")
+
+
+@pytest.mark.parametrize(("width", "level"), [(96, "min-max"), (200, "as-is")])
+def test_weights_of_awan_are_shown_what_they_learned_from(width, level):
+    """The paper's were shown pictures over 255, the benchmark's pictures spread over [0, 1]."""
+    assert Config.of_published(bands=31, width=width, blocks=8).level == level
+
+
+class _Code:
+    def __reduce__(self):
+        return (print, ("this ran",))
+
+
+def test_a_pickle_is_refused_and_nothing_of_it_runs(tmp_path, capsys):
+    path = tmp_path / "whole.pth"
+    torch.save(_Code(), path)
+    with pytest.raises(InvalidCheckpoint, match=r"run any code.*state_dict"):
+        import_published("hscnn-plus", path, tmp_path / "m")
+    path.write_bytes(pickle.dumps(_Code()))
+    done = run("models", "import", "awan", path, tmp_path / "m")
+    assert done.exit_code == 3 and "Traceback" not in done.stderr
+    assert "this ran" not in capsys.readouterr().out
+    assert not (tmp_path / "m").exists()
+
+
+def test_files_that_are_no_checkpoints_are_named(tmp_path):
+    for name, content in {
+        **{"page.pth": b"<!DOCTYPE html>", "empty.pth": b"", "cut.pth": b"PK\x03\x04" + bytes(40)},
+        **{"short.pth": b"\x80\x02.", "odd.safetensors": b"\xff" * 40},
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InvalidCheckpoint, match=name):
+            import_published("awan", tmp_path / name, tmp_path / "m")
+    with pytest.raises(InvalidCheckpoint, match="check the path"):
+        import_published("awan", tmp_path / "no.pth", tmp_path / "m")
+
+
+def test_another_network_is_told_apart(checkpoint, tmp_path):
+    with pytest.raises(InvalidCheckpoint, match="hscnn_plus"):
+        import_published("awan", checkpoint, tmp_path / "m")
+    assert not list(tmp_path.glob("m*"))
+
+
+def test_systems_without_published_weights_say_so(checkpoint, tmp_path):
+    with pytest.raises(UsageError, match="no weights of 'srcgan' were published"):
+        import_published("srcgan", checkpoint, tmp_path / "m")
+    with pytest.raises(UnknownName, match="did you mean 'awan'"):
+        import_published("awann", checkpoint, tmp_path / "m")
+    with pytest.raises(UsageError, match=r"snapshots.*published\.load\('bisrnet'"):
+        import_published("bisrnet", checkpoint, tmp_path / "m")
+
+
+@pytest.mark.parametrize("name", ["hscnn_plus", "hscnn-plus"])
+def test_names_of_weights_and_of_systems_both_serve(checkpoint, tmp_path, name):
+    assert import_published(name, checkpoint, tmp_path / "m").reconstructor == "hscnn-plus"
+
+
+def test_rgb_weights_are_no_snapshot_weights(tmp_path):
+    """`mst-l` is the system for RGB, and `mst_l` the weights for snapshots."""
+    torch.save(MST(31).state_dict(), tmp_path / "rgb.pth")
+    torch.save(SnapshotMST().state_dict(), tmp_path / "cassi.pth")
+    with pytest.raises(InvalidCheckpoint, match="these are the tensors of mst_l"):
+        import_published("mst-l", tmp_path / "cassi.pth", tmp_path / "m")
+    with pytest.raises(UsageError, match="snapshots"):
+        import_published("mst_l", tmp_path / "cassi.pth", tmp_path / "m")
+    assert published.sizes("mst_l_rgb", torch.load(tmp_path / "rgb.pth", weights_only=True)) == {
+        "bands": 31
+    }
+
+
+def test_a_folder_without_its_card_is_refused(checkpoint, tmp_path):
+    import_published("hscnn-plus", checkpoint, tmp_path / "m")
+    (tmp_path / "m/card.json").unlink()
+    done = run("models", "show", tmp_path / "m")
+    assert done.exit_code == 3 and "has no card" in done.stderr

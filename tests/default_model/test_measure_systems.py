@@ -1,0 +1,45 @@
+"""The cards of systems say what is so: sizes by the literature, and those of what is built."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from hsi_xr.checkpoints import registry
+from hsi_xr.checkpoints.card import read_untrained
+from hsi_xr.checkpoints.weights import load_model, parameters
+
+PUBLISHED = {
+    "awan": (4_039_425, 270.614),
+    "ddpm": (8.03e6, 50 * 44.1),
+    "hscnn-plus": (4_645_504, 304.448),
+    "mst-l": (2_450_978, 32.07),
+    "mst-plus-plus": (1_619_625, 23.05),
+}
+"""Parameters, and multiply-accumulates at 256 x 256 in 10^9, by the papers' tables (the U-Net's by
+its design); see the tests of each network for the exact ones."""
+
+
+@pytest.mark.parametrize("name", registry.ours())
+def test_a_card_says_what_its_system_builds(name):
+    card = read_untrained(registry.card_of(name))
+    module = registry.load(name)
+    assert card.reconstructor == card.name == name
+    assert card.config == json.loads(json.dumps(asdict(module.Config())))
+    assert card.data["parameters"] == parameters(load_model(card))
+    assert card.halo % 8 == 0 and card.data["memory_bytes_per_pixel"] > 0
+    assert {"citation", "ours", "paper", "published"} <= card.data.keys()
+    assert card.data["reach"]["context"] in (None, "tile")
+
+
+@pytest.mark.parametrize(("name", "of"), PUBLISHED.items())
+def test_sizes_and_costs_are_those_of_the_literature(name, of):
+    card = read_untrained(registry.card_of(name))
+    assert card.data["parameters"] == pytest.approx(of[0], rel=0.002)
+    assert card.data["gmac_per_pixel"] * 256**2 == pytest.approx(of[1], rel=0.05)
+
+
+def test_untrained_weights_are_always_the_same():
+    card = read_untrained(registry.card_of("srcgan"))
+    first, again = (load_model(card).state_dict() for _ in range(2))
+    assert all(first[key].equal(again[key]) for key in first)

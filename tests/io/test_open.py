@@ -1,0 +1,335 @@
+import pickle
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
+
+import hsi_xr
+from hsi_xr.errors import BandMismatch, InvalidData, NotGeoreferenced, UnreadableFile, UsageError
+from hsi_xr.io.georef import coordinates
+from hsi_xr.io.open import crs_of, read_window, source_of, transform_of
+
+TURNED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
+
+
+@pytest.fixture(autouse=True)
+def no_warnings():
+    """What a file lacks is told by attributes and errors, never by a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def moved(transform: Affine, column: int, row: int) -> Affine:
+    x, y = transform @ (column, row)
+    return Affine(*transform[:2], x, *transform[3:5], y)
+
+
+def damaged(path, start: float, stop: float):
+    """Overwrite a share of the file's bytes, as a failing disk does."""
+    content = bytearray(path.read_bytes())
+    at, end = int(start * len(content)), int(stop * len(content))
+    content[at:end] = b"\xff" * (end - at)
+    path.write_bytes(content)
+
+
+def test_real_scenes_keep_grid_and_mask(real_scenes):
+    for path in real_scenes:
+        scene = hsi_xr.open(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with rasterio.open(path) as src:
+                assert transform_of(scene) == src.transform
+                assert crs_of(scene) == src.crs
+                assert scene.rio.crs == src.crs
+                invalid = src.dataset_mask() == 0
+        np.testing.assert_array_equal(np.isnan(scene.values).all(axis=0), invalid)
+        assert not np.isnan(scene.values[:, ~invalid]).any()
+
+
+def test_planning_reads_no_pixel(save, picture):
+    """The pixels are beyond reading, and only computing them finds that out."""
+    path = save(picture(), compress="deflate", tiled=True, blockxsize=128, blockysize=128)
+    damaged(path, 0.05, 0.95)
+    scene = hsi_xr.open(path, chunks=200)
+    assert scene.shape == (3, 300, 517)
+    with pytest.raises(UnreadableFile, match=r"scene\.tif.*damaged or truncated"):
+        scene.compute()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.999])
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_truncated_files_are_refused(save, picture, kept, interleave):
+    path = save(picture(), interleave=interleave)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(UnreadableFile, match=r"scene\.tif") as refused:
+        hsi_xr.open(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_changed_since_is_refused_at_reading(save, picture):
+    scene = hsi_xr.open(save(picture()))
+    save(picture(301, 517))
+    with pytest.raises(UnreadableFile, match="changed since"):
+        scene.compute()
+
+
+def test_what_is_no_raster_is_refused(tmp_path):
+    with pytest.raises(UnreadableFile, match="does not exist"):
+        hsi_xr.open(tmp_path / "none.tif")
+    for content in (b"", b"not a picture"):
+        (tmp_path / "text.tif").write_bytes(content)
+        with pytest.raises(UnreadableFile, match=r"text\.tif"):
+            hsi_xr.open(tmp_path / "text.tif")
+
+
+def test_complex_numbers_are_refused(save):
+    with pytest.raises(InvalidData, match="complex64"):
+        hsi_xr.open(save(np.ones((3, 5, 7), dtype="complex64")))
+
+
+def test_bands_are_chosen_by_number_in_order(save, picture):
+    path = save(picture(bands=5))
+    np.testing.assert_array_equal(hsi_xr.open(path, rgb=(4, 2, 1)), picture(bands=5)[[3, 1, 0]])
+    assert hsi_xr.open(path).name == "image"
+    for wrong in ((0, 1, 2), (1, 2, 6), ()):
+        with pytest.raises(BandMismatch, match="1, 2, 3, 4, 5"):
+            hsi_xr.open(path, rgb=wrong)
+
+
+@pytest.mark.parametrize("chunks", [None, 512, 97, (64, 200), 10_000])
+def test_chunks_do_not_change_pixels(save, picture, chunks):
+    path = save(picture(), nodata=255)
+    scene = hsi_xr.open(path, chunks=chunks)
+    assert scene.dtype == "float32"
+    assert (scene.chunks is None) == (chunks is None)
+    np.testing.assert_array_equal(scene.values, picture())
+
+
+@pytest.mark.parametrize("chunks", [0, -5, (3, 0), (1, 2, 3)])
+def test_impossible_chunks_are_refused(save, picture, chunks):
+    with pytest.raises(UsageError, match="chunks"):
+        hsi_xr.open(save(picture()), chunks=chunks)
+
+
+def test_a_nodata_value_that_can_be_a_colour_must_be_in_all_bands(save, picture):
+    pixels = picture()
+    pixels[:, 10:20, 30:50] = 0
+    pixels[2, 100:120, 200:260] = 0  # a shadow without blue
+    values = hsi_xr.open(save(pixels, nodata=0)).values
+    assert np.isnan(values[:, 10:20, 30:50]).all()
+    assert np.isnan(values).sum() == 3 * 10 * 20
+
+
+def test_a_nodata_value_that_is_no_colour_rules_out_the_pixel(save, picture):
+    pixels = picture().astype("int16")
+    pixels[1, 10:20, 30:50] = -9999
+    values = hsi_xr.open(save(pixels, nodata=-9999)).values
+    assert np.isnan(values[:, 10:20, 30:50]).all()
+    assert np.isnan(values).sum() == 3 * 10 * 20
+
+
+def test_a_nodata_value_that_is_told_means_stored_numbers(save, picture):
+    """And is ruled by what rules the file's own, in whose place it stands."""
+    pixels = picture().astype("uint16")
+    pixels[:, 10:20, 30:50] = 7
+    pixels[2, 100:120, 200:260] = 7  # a shade of one colour
+    path = save(pixels, nodata=300)
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = (1e-4,) * 3, (-0.1,) * 3
+    told, own = hsi_xr.open(path, nodata=7), hsi_xr.open(path)
+    assert np.argwhere(np.isnan(told.values).all(0)).tolist() == [
+        [row, column] for row in range(10, 20) for column in range(30, 50)
+    ]
+    assert not np.isnan(own.values).any()
+    assert told.name == own.name and told.data.name != own.data.name
+    source = source_of(told)
+    np.testing.assert_array_equal(
+        read_window(source, slice(5, 60), slice(7, 90)), told[:, 5:60, 7:90]
+    )
+    np.testing.assert_array_equal(hsi_xr.open(path, nodata=7, chunks=None), told)
+
+
+def test_a_told_nodata_value_that_is_no_colour_rules_out_the_pixel(save, picture):
+    pixels = picture().astype("float32")
+    pixels[1, 10:20, 30:50] = -9999
+    values = hsi_xr.open(save(pixels), nodata=-9999).values
+    assert np.isnan(values[:, 10:20, 30:50]).all()
+    assert np.isnan(values).sum() == 3 * 10 * 20
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -3.4028234663852886e38])
+def test_float_speckle_is_invalid_in_every_band(save, picture, bad):
+    pixels = picture().astype("float32")
+    pixels[0, 7, 9] = pixels[2, 299, 516] = bad
+    values = hsi_xr.open(save(pixels, nodata=-3.4028234663852886e38)).values
+    assert np.argwhere(np.isnan(values[1])).tolist() == [[7, 9], [299, 516]]
+    np.testing.assert_array_equal(np.isnan(values[0]), np.isnan(values[1]))
+
+
+def test_transparent_pixels_are_invalid_and_alpha_is_no_band(save, picture):
+    pixels = picture(bands=4)
+    pixels[3, 50:60] = 0
+    path = save(pixels, photometric="rgb", alpha="yes")
+    scene = hsi_xr.open(path, chunks=128)
+    assert scene.sizes["band"] == 3
+    assert np.isnan(scene.values[:, 50:60]).all()
+    np.testing.assert_array_equal(scene.values[:, :50], pixels[:3, :50])
+    with pytest.raises(BandMismatch, match="alpha"):
+        hsi_xr.open(path, rgb=(1, 2, 4))
+
+
+def test_an_alpha_band_is_known_by_its_colour_interpretation_only(save, picture):
+    path = save(picture(bands=4))
+    with rasterio.open(path, "r+") as file:
+        kinds = [ColorInterp.red, ColorInterp.alpha, ColorInterp.green, ColorInterp.blue]
+        file.colorinterp = kinds
+    np.testing.assert_array_equal(hsi_xr.open(path).values, picture(bands=4)[[0, 2, 3]])
+
+
+def test_masked_pixels_are_invalid(save, picture):
+    path = save(picture())
+    mask = np.full((300, 517), 255, "uint8")
+    mask[:, :33] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
+        file.write_mask(mask)
+    values = hsi_xr.open(path, chunks=64).values
+    np.testing.assert_array_equal(np.isnan(values), np.broadcast_to(mask == 0, values.shape))
+
+
+def test_scale_and_offset_are_applied_and_mean_reflectance(save, picture):
+    path = save(picture().astype("uint16") * 40, nodata=0)
+    assert "radiometry" not in hsi_xr.open(path).encoding
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = [1e-4, 2e-4, 1e-4], [0, 0, -0.01]
+    scene = hsi_xr.open(path)
+    expected = picture() * 40.0 * np.array([1e-4, 2e-4, 1e-4])[:, None, None]
+    expected[2] -= 0.01
+    np.testing.assert_allclose(scene, expected, rtol=1e-6, atol=1e-7)
+    assert scene.encoding["radiometry"] == "reflectance"
+    assert scene.encoding["dtype"] == "uint16"
+    assert "radiometry" not in (scene * 2).encoding  # changed numbers must be declared anew
+
+
+def test_any_number_of_threads_reads_the_same(save, picture):
+    pixels = picture(700, 900)
+    path = save(pixels, compress="deflate", tiled=True, blockxsize=64, blockysize=64)
+    source = source_of(hsi_xr.open(path))
+    corners = np.random.default_rng(1).integers(0, 600, (200, 2))
+
+    def agrees(corner):
+        window = slice(corner[0], corner[0] + 77), slice(corner[1], corner[1] + 99)
+        return np.array_equal(read_window(source, *window), pixels[:, *window])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(agrees, corners))
+
+
+def test_a_window_is_cut_to_the_file(save, picture):
+    source = source_of(hsi_xr.open(save(picture())))
+    window = read_window(source, slice(290, 400), slice(500, 9999))
+    np.testing.assert_array_equal(window, picture()[:, 290:, 500:])
+
+
+def test_only_an_untouched_array_is_its_files(save, picture):
+    scene = hsi_xr.open(save(picture()))
+    assert source_of(scene).bands == (1, 2, 3)
+    assert source_of(scene.assign_attrs(place="here")) == source_of(scene)
+    for touched in (scene + 1, scene.isel(y=slice(9)), scene.isel(band=[2, 1, 0]), scene.load()):
+        assert source_of(touched) is None
+
+
+def test_graphs_are_reproducible_and_hold_no_file(save, picture):
+    path = save(picture())
+    first, second = hsi_xr.open(path, chunks=100), hsi_xr.open(path, chunks=100)
+    assert first.data.name == second.data.name != hsi_xr.open(path, chunks=99).data.name
+    graph = first.__dask_graph__()
+    assert len(graph) == 3 * 6
+    assert len(pickle.dumps(dict(graph))) < 20_000
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 517), (300, 1), (1, 1), (33, 31)])
+@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), TURNED])
+def test_thin_scenes_keep_their_transform(save, picture, rows, columns, transform):
+    scene = hsi_xr.open(save(picture(rows, columns), transform=transform))
+    assert transform_of(scene) == transform
+    assert scene.shape == (3, rows, columns)
+
+
+@pytest.mark.parametrize("window", [(0, 300, 0, 517), (13, 14, 400, 517), (299, 300, 516, 517)])
+@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), TURNED])
+def test_a_slice_lies_where_its_pixels_lay(save, picture, window, transform):
+    top, bottom, left, right = window
+    scene = hsi_xr.open(save(picture(), transform=transform))
+    part = scene.isel(y=slice(top, bottom), x=slice(left, right))
+    assert transform_of(part) == moved(transform, left, top)
+    again = part.isel(y=slice(0, 1), x=slice(0, None))
+    assert transform_of(again) == moved(transform, left, top)
+    assert transform_of(part.to_dataset(name="rgb")) == transform_of(part)
+
+
+def test_a_turned_slice_that_was_given_its_own_transform_lies_there(save, picture):
+    scene = hsi_xr.open(save(picture(), transform=TURNED))
+    part = scene.isel(y=slice(40, 90), x=slice(7, 99))
+    stated = part.rio.write_transform(moved(TURNED, 7, 40))
+    assert transform_of(stated) == moved(TURNED, 7, 40)
+    elsewhere = Affine(2, 1, 0, 1, -2, 0)
+    assert transform_of(part.rio.write_transform(elsewhere)) == elsewhere
+
+
+def test_thinned_flipped_and_coarsened_pixels_tell_their_own_size(save, picture):
+    scene = hsi_xr.open(save(picture(300, 516), transform=Affine(0.5, 0, 100, 0, -0.5, 900)))
+    expected = {
+        Affine(1.5, 0, 99.5, 0, -1, 900.25): scene[:, ::2, ::3],
+        Affine(0.5, 0, 100, 0, 0.5, 750): scene[:, ::-1],
+        Affine(1, 0, 100, 0, -1, 900): scene.coarsen(y=2, x=2).mean(),
+    }
+    for transform, array in expected.items():
+        assert transform_of(array).almost_equals(transform, 1e-9)
+
+
+def test_uneven_coordinates_have_no_transform(save, picture):
+    scene = hsi_xr.open(save(picture()))
+    with pytest.raises(InvalidData, match="'y' is not evenly spaced"):
+        transform_of(scene.isel(y=[0, 1, 2, 7]))
+
+
+def test_coordinates_alone_tell_a_transform_of_more_than_one_pixel():
+    places = coordinates(Affine(2, 0, 10, 0, -3, 50), None, (4, 5))
+    array = xr.DataArray(np.zeros((4, 5)), dims=("y", "x"), coords={**places})
+    bare = array.drop_vars("spatial_ref")
+    assert transform_of(bare) == Affine(2, 0, 10, 0, -3, 50)
+    assert transform_of(bare[:1]) is None
+    assert crs_of(bare) is None
+
+
+def test_a_scene_that_lies_nowhere_opens(save, picture):
+    scene = hsi_xr.open(save(picture(), crs=None, transform=None))
+    assert crs_of(scene) is None
+    assert transform_of(scene) == Affine.identity()
+    assert transform_of(scene[:, 5:, 7:]) == Affine.translation(7, 5)
+
+
+def test_what_points_alone_place_must_be_warped_first(save, picture):
+    path = save(picture(40, 50), crs=None, transform=None)
+    corners = [(0, 0, 5e5, 5e6), (0, 50, 5.1e5, 5e6), (40, 0, 5e5, 4.99e6), (40, 50, 5.1e5, 4.99e6)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "r+") as file:
+            file.gcps = [GroundControlPoint(*corner) for corner in corners], CRS.from_epsg(32633)
+    with pytest.raises(NotGeoreferenced, match=r"4 ground control points.*gdalwarp"):
+        hsi_xr.reconstruct(path, "root-polynomial")
+
+
+@pytest.mark.parametrize("bands", [1, 2])
+def test_a_scene_of_fewer_bands_is_not_told_to_choose_three(save, picture, bands):
+    with pytest.raises(BandMismatch, match="in colour"):
+        hsi_xr.reconstruct(save(picture(40, 50, bands)), "root-polynomial")

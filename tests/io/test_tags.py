@@ -1,0 +1,163 @@
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+import hsi_xr
+from hsi_xr.errors import MissingFact, UsageError
+from hsi_xr.io import tags as labels
+from hsi_xr.io import wavelengths
+from hsi_xr.times import acquisition
+
+CENTRES = [383.88449, 400.0, 410.0, 503.25, 1241.7]
+WIDTHS = [5.5, 10.0, math.nan, 9.123456, 12.0]
+WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def told(*bands, descriptions=None, envi=()):
+    return wavelengths.spectrum(bands, descriptions or [None] * len(bands), envi)
+
+
+def made(attrs, **variable_attrs):
+    return labels.scene_domains(
+        attrs, variable="reflectance", variable_attrs=variable_attrs, written=WRITTEN
+    )
+
+
+def test_bands_tell_the_wavelengths_they_were_given():
+    bands = [wavelengths.band_domains(*band) for band in zip(CENTRES, WIDTHS)]
+    centres, widths = told(*bands)
+    assert centres == CENTRES
+    np.testing.assert_array_equal(widths, WIDTHS)
+
+
+@pytest.mark.parametrize("kept", ["", "IMAGERY"])
+def test_each_band_domain_alone_tells_it_all(kept):
+    bands = [{kept: wavelengths.band_domains(*band)[kept]} for band in zip(CENTRES, WIDTHS)]
+    assert told(*bands)[0] == CENTRES
+
+
+def test_the_tags_of_a_band_are_those_that_others_read():
+    assert wavelengths.band_domains(410.0, 10.0) == {
+        "": {"wavelength": "410", "wavelength_units": "Nanometers", "fwhm": "10"},
+        "IMAGERY": {"CENTRAL_WAVELENGTH_UM": "0.41", "FWHM_UM": "0.01"},
+    }
+    assert wavelengths.band_description(410.0) == "410 nm"
+
+
+def test_envi_tags_tell_the_wavelengths_they_were_given():
+    tags = wavelengths.envi_tags([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
+    assert tags["wavelength"] == "{450.5, 550, 650.25}"
+    assert tags["default_bands"] == "{3, 2, 1}"
+    envi = wavelengths.envi_readings(tags, 3)
+    assert told({}, {}, {}, envi=envi) == ([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
+    assert wavelengths.envi_readings(tags, 4) == []
+
+
+def test_the_better_place_is_believed():
+    band = {"IMAGERY": {"CENTRAL_WAVELENGTH_UM": "0.5"}, "": {"wavelength": "600"}}
+    unit = {"": {"Wavelength": "0.6", "Wavelength_Units": "Micrometers", "FWHM": "0.02"}}
+    assert told(band, descriptions=["700 nm"]) == ([500.0], None)
+    assert told(unit, descriptions=["700 nm"]) == ([600.0], [20.0])
+
+
+@pytest.mark.parametrize(
+    ("description", "centre"),
+    [
+        ("400 nm", 400.0),
+        ("Band 12 (0.4425 µm)", 442.5),
+        ("0.65um", 650.0),
+        ("550.5 Nanometers", 550.5),
+        ("Band_503", 503.0),
+        ("Band_1", None),  # a number, no wavelength
+        ("Band 503", None),
+        ("red", None),
+        (None, None),
+    ],
+)
+def test_descriptions_tell_a_wavelength_only_with_its_unit(description, centre):
+    assert told({}, descriptions=[description])[0] == (None if centre is None else [centre])
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"wavelength": "500"},
+        {"wavelength": "500", "wavelength_units": "Index"},
+        {"wavelength": "-500", "wavelength_units": "nm"},
+        {"wavelength": "nan", "wavelength_units": "nm"},
+        {"wavelength": "blue", "wavelength_units": "nm"},
+    ],
+)
+def test_a_wavelength_is_never_guessed(tags):
+    assert told({"": tags}) == (None, None)
+
+
+def test_a_place_that_knows_some_bands_only_is_passed_over():
+    some = [{"IMAGERY": {"CENTRAL_WAVELENGTH_UM": "0.5"}}, {}]
+    assert told(*some) == (None, None)
+    assert told(*some, descriptions=["510 nm", "520 nm"])[0] == [510.0, 520.0]
+
+
+def test_bands_are_shown_in_colours_that_they_have():
+    assert wavelengths.default_bands(np.arange(400.0, 701.0, 10.0).tolist()) == (26, 16, 6)
+    assert wavelengths.default_bands([450.0, 550.0]) is None
+    assert wavelengths.default_bands([800.0, 900.0, 1000.0]) is None
+    assert wavelengths.default_bands([]) is None
+
+
+def test_provenance_returns_with_its_types():
+    attrs = {
+        "hsi_xr_seed": np.int64(7),
+        "hsi_xr_scale": 1.25,
+        "hsi_xr_source": 'a "scene" & <field>.tif',
+        "hsi_xr_reconstructed": "YES",
+        "datetime": "2026-01-02T03:04:05+01:00",
+    }
+    tags = made({**attrs, "history": "long"}, units="1", grid_mapping="spatial_ref")
+    assert labels.attributes(tags) == {
+        "units": "1",
+        **attrs,
+        "hsi_xr_seed": 7,
+        "datetime": "2026-01-02T02:04:05Z",
+    }
+    assert labels.is_product(tags["HSI_XR"])
+    assert all(isinstance(value, str) for domain in tags.values() for value in domain.values())
+
+
+def test_provenance_is_readable_without_hsi_xr():
+    tags = made({"hsi_xr_seed": 7, "hsi_xr_scale": 1.25, "hsi_xr_model_sha256": "ab"})
+    assert tags["HSI_XR"] == {
+        "SEED": "7",
+        "SCALE_IN": "1.25",
+        "MODEL_SHA256": "ab",
+        "CONFIG": '{"seed":7,"scale":1.25,"model_sha256":"ab"}',
+    }
+    assert tags[""] == {
+        "AREA_OR_POINT": "Area",
+        "TIFFTAG_SOFTWARE": f"hsi-xr {hsi_xr.__version__}",
+        "TIFFTAG_DATETIME": "2026:01:02 03:04:05",
+    }
+
+
+def test_times_are_never_invented():
+    assert "IMAGERY" not in made({})
+    assert acquisition({}, {}) is None
+    assert acquisition({"ACQUISITIONDATETIME": "last summer"}, {}) is None
+    with pytest.raises(UsageError, match="'last summer'"):
+        made({"datetime": "last summer"})
+
+
+@pytest.mark.parametrize("day", ["2026-01-02", "20260102", "2026-W01-5", " 2026-01-02 "])
+def test_a_day_is_not_taken_for_its_midnight(day):
+    assert acquisition({"ACQUISITIONDATETIME": day}, {}) is None
+    with pytest.raises(MissingFact, match="2026-01-02T10:30:00Z"):
+        made({"datetime": day})
+    midnight = made({"datetime": "2026-01-02T00:00"})["IMAGERY"]
+    assert midnight == {"ACQUISITIONDATETIME": "2026-01-02 00:00:00.000000"}
+
+
+def test_tags_that_another_tool_has_broken_are_left_out():
+    assert labels.attributes({"HSI_XR": {"CONFIG": "{cut of", "SEED": "7"}}) == {}
+    assert labels.attributes({"HSI_XR": {"CONFIG": "[1, 2]"}}) == {}

@@ -1,0 +1,115 @@
+"""A mixture of spectra seen by a camera: Gaussian conditioning, and what must hold of it."""
+
+import math
+
+import pytest
+import torch
+
+from hsi_xr.networks.gaussian_mixture import SpectralMixture
+
+BANDS, COUNT = 9, 5
+SURE = torch.tensor(0.0)
+
+
+def _mixture(count=COUNT, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    mixture = SpectralMixture(BANDS, count)
+    shapes = (0.3 * torch.randn(count, BANDS, generator=rng)).exp()
+    mixture.shape.data = shapes / shapes.mean(1, keepdim=True)
+    mixture.factor.data = 0.05 * torch.randn(count, BANDS, BANDS, generator=rng).tril()
+    mixture.share.data = torch.rand(count, generator=rng).log()
+    mixture.level.data = torch.randn(count, generator=rng) - 2
+    return mixture
+
+
+def _camera(seed=1):
+    curves = torch.rand(3, BANDS, generator=torch.Generator().manual_seed(seed)) ** 2
+    return curves / curves.sum(1, keepdim=True)
+
+
+def _rgb(rows=7, columns=5, seed=2):
+    rng = torch.Generator().manual_seed(seed)
+    grey = torch.rand(2, 1, rows, columns, generator=rng) * 0.4 + 0.02
+    return grey * (0.2 * torch.randn(2, 3, rows, columns, generator=rng)).exp()
+
+
+def test_one_gaussian_is_conditioned_as_the_textbook_does():
+    mixture, camera = _mixture(1), _camera()
+    rgb = 0.2 + 0.02 * _rgb(1, 1)[:1]
+    found = mixture.seen_by(camera, noise=torch.tensor(0.01)).believe(rgb, SURE)
+    # shapes over the camera's brightness, to first order: mean m and covariance J C J^T
+    shape, factor = mixture.shape[0].double(), mixture.factor[0].double()
+    through = camera.double().mean(0)
+    m = shape / (shape @ through)
+    turn = (torch.eye(BANDS) - torch.outer(m, through)) / (shape @ through)
+    cov = turn @ factor @ factor.T @ turn.T
+    two = camera.double()[[0, 2]]
+    scatter = two @ cov @ two.T + 0.01**2 * torch.eye(2)
+    pixel = rgb[0, :, 0, 0].double()
+    level = pixel.mean()
+    gain = cov @ two.T @ torch.linalg.inv(scatter)
+    mean = m + gain @ (pixel[[0, 2]] / level - two @ m)
+    variance = (cov - gain @ two @ cov).diagonal()
+    torch.testing.assert_close(found.mean[0, :, 0, 0], (level * mean).float())
+    torch.testing.assert_close(found.deviation[0, :, 0, 0], (level * variance.sqrt()).float())
+
+
+def test_without_noise_the_camera_sees_the_image_in_the_mean():
+    camera, rgb = _camera(), 0.1 + 0.02 * _rgb()  # colours that spectra of the mixture can have
+    found = _mixture().seen_by(camera, noise=torch.tensor(1e-6)).believe(rgb, SURE)
+    seen = torch.einsum("cb,nbhw->nchw", camera, found.mean)
+    torch.testing.assert_close(seen, rgb, rtol=2e-4, atol=1e-5)
+
+
+def test_where_brightness_tells_nothing_twice_the_light_is_twice_the_spectrum():
+    seen = _mixture().seen_by(_camera(), noise=torch.tensor(0.01))
+    one, two = (seen.believe(k * _rgb(), torch.tensor(math.inf)) for k in (1, 2))
+    torch.testing.assert_close(two.mean, 2 * one.mean)
+    torch.testing.assert_close(two.deviation, 2 * one.deviation)
+
+
+def test_the_mean_alone_is_that_of_the_belief():
+    seen, rgb = _mixture().seen_by(_camera(), noise=torch.tensor(0.01)), _rgb()
+    torch.testing.assert_close(seen.expect(rgb, SURE), seen.believe(rgb, SURE).mean)
+
+
+def test_a_pixel_depends_on_itself_alone(monkeypatch):
+    seen, rgb = _mixture().seen_by(_camera(), noise=torch.tensor(0.01)), _rgb(13, 11)
+    whole = seen.believe(rgb, SURE)
+    monkeypatch.setattr("hsi_xr.networks.gaussian_mixture.SLAB", 20)
+    for name, part in vars(seen.believe(rgb[:, :, 2:9, 3:10], SURE)).items():
+        own = getattr(whole, name)[:, :, 2:9, 3:10]
+        torch.testing.assert_close(part, own, rtol=1e-3, atol=1e-4)
+
+
+def test_doubt_about_the_camera_makes_spectra_less_sure():
+    rgb, noise = _rgb(), torch.tensor(0.004)
+    doubt = (0.1**2 * torch.eye(2)).expand(COUNT, 2, 2)
+    mixture = _mixture(1)
+    sure = mixture.seen_by(_camera(), noise=noise).believe(rgb, SURE)
+    unsure = mixture.seen_by(_camera(), noise=noise, doubt=doubt[:1]).believe(rgb, SURE)
+    assert (unsure.deviation > sure.deviation).all()
+
+
+def test_colours_that_no_spectrum_has_are_strange():
+    mixture, camera = _mixture(), _camera()
+    mixture.factor.data[0] *= 20
+    mixture.share.data[0] -= 3
+    seen = mixture.seen_by(camera, noise=torch.tensor(0.004))
+    own = 0.1 * torch.einsum("cb,b->c", camera, mixture.shape[2]).view(1, 3, 1, 1)
+    green = torch.tensor([0.02, 0.5, 0.02]).view(1, 3, 1, 1)
+    usual, odd = (float(seen.believe(rgb, SURE).novelty) for rgb in (own, green))
+    assert usual < 0.2 and odd > 0.99
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_a_colour_matrix_keeps_white_white(strength):
+    mixture, observer = _mixture(), _camera(5)
+    cameras = torch.stack([_camera(), _camera(7)])
+    found = mixture.developed(cameras, observer, torch.tensor([strength]))
+    torch.testing.assert_close(found.sum(-1), torch.ones(2, 3), rtol=1e-4, atol=1e-4)
+    if not strength:
+        torch.testing.assert_close(found, cameras)
+    else:
+        apart = [(each - observer).norm() for each in (found[0], cameras[0])]
+        assert apart[0] < apart[1]

@@ -1,0 +1,48 @@
+"""Holes are filled from around them, the same for every tile."""
+
+import numpy as np
+
+from hsi_xr.pipeline.fill import filled
+
+REST = np.array([0.1, 0.2, 0.3], dtype="float32")
+
+
+def _image(seed=0):
+    rng = np.random.default_rng(seed)
+    image = rng.random((3, 137, 153), dtype="float32") * np.linspace(0.2, 1, 153, dtype="float32")
+    valid = rng.random((137, 153)) > 0.4
+    valid[10:90, 30:105] = False
+    return np.where(valid, image, np.nan).astype("float32"), valid
+
+
+def test_valid_pixels_are_kept_and_no_hole_is_left():
+    image, valid = _image()
+    found = filled(image, valid, corner=(5, -3), rest=REST)
+    assert np.isfinite(found).all()
+    assert (found[:, valid] == image[:, valid]).all()
+
+
+def test_what_fills_a_hole_does_not_depend_on_the_view():
+    """Wherever the view reaches a square of 32 px around, as a halo does."""
+    image, valid = _image()
+    whole = filled(image, valid, corner=(1005, -7), rest=REST)
+    part = (slice(20, 130), slice(11, 140))
+    found = filled(image[:, *part], valid[part], corner=(1025, 4), rest=REST)
+    inner = (slice(None), slice(32, -32), slice(32, -32))
+    np.testing.assert_array_equal(found[inner], whole[:, *part][inner])
+
+
+def test_a_single_hole_takes_the_mean_of_its_square_on_the_ground():
+    image = np.arange(3 * 4 * 6, dtype="float32").reshape(3, 4, 6)
+    valid = np.ones((4, 6), dtype=bool)
+    valid[1, 3] = False
+    holed = np.where(valid, image, np.nan)
+    square = image[:, 0:2, 2:4].reshape(3, 4)[:, :3]
+    found = filled(holed, valid, corner=(64, 2), rest=REST)
+    np.testing.assert_allclose(found[:, 1, 3], square.mean(1))
+
+
+def test_far_from_everything_there_is_the_scenes_colour():
+    empty = np.full((3, 5, 4), np.nan, dtype="float32")
+    found = filled(empty, np.zeros((5, 4), dtype=bool), corner=(0, 0), rest=REST)
+    np.testing.assert_array_equal(found, np.broadcast_to(REST[:, None, None], (3, 5, 4)))

@@ -1,0 +1,62 @@
+"""A system without weights says so; asked to, it runs on random ones, and the product says that."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+
+import hsi_xr
+from hsi_xr.checkpoints import registry
+from hsi_xr.errors import MissingWeights, UnknownName
+from tests.command_line import run, write_scene
+from tests.scenes import scene
+
+
+@pytest.mark.parametrize("name", [c.call for c in hsi_xr.models() if not c.trained])
+def test_it_is_refused_with_a_way_out(name):
+    with pytest.raises(MissingWeights, match=f"no weights of '{name}'.*untrained"):
+        hsi_xr.plan(scene(32, 40), name)
+
+
+def test_import_is_offered_only_where_weights_were_published():
+    with pytest.raises(MissingWeights, match="models import awan FILE"):
+        registry.find("awan")
+    with pytest.raises(MissingWeights) as refused:
+        registry.find("srcgan")
+    assert "import" not in str(refused.value)
+
+
+def test_a_name_that_is_no_system_has_no_untrained_form():
+    with pytest.raises(UnknownName, match="did you mean 'awan'"):
+        hsi_xr.plan(scene(32, 40), "awann", untrained=True)
+    with pytest.raises(UnknownName, match="no system is called 'default'"):
+        hsi_xr.plan(scene(32, 40), "default", untrained=True)
+
+
+def test_the_cube_says_that_its_numbers_mean_nothing():
+    image = scene(33, 31)
+    cube = hsi_xr.reconstruct(image, "mst-plus-plus", untrained=True)
+    assert cube.attrs["hsi_xr_weights"] == "random"
+    assert "random weights" in cube.attrs["title"]
+    assert "neither" in cube["reflectance"].attrs["comment"]
+    again = hsi_xr.reconstruct(image, "mst-plus-plus", untrained=True)
+    np.testing.assert_array_equal(cube["reflectance"].values, again["reflectance"].values)
+
+
+def test_shipped_weights_do_not_answer_for_an_untrained_system():
+    cube = hsi_xr.reconstruct(scene(32, 40), "r2h-diff", untrained=True)
+    assert cube.attrs["hsi_xr_weights"] == "random"
+    assert hsi_xr.reconstruct(scene(32, 40), "r2h-diff").attrs["hsi_xr_weights"] == "trained"
+
+
+def test_file_and_item_say_it_too(tmp_path):
+    rgb, out = write_scene(tmp_path / "rgb.tif"), tmp_path / "cube.tif"
+    asked = ("reconstruct", rgb, out, "--model", "srcgan", "--datetime", "2026-05-04T10:30:00Z")
+    refused = run(*asked)
+    assert refused.exit_code == 2 and "--untrained" in refused.stderr and not out.exists()
+    assert run(*asked, "--untrained").exit_code == 0
+    with rasterio.open(out) as file:
+        assert file.tags(ns="HSI_XR")["WEIGHTS"] == "random"
+    item = json.loads(out.with_suffix(".json").read_text())
+    assert "weights were random" in item["properties"]["processing:lineage"]
