@@ -7,7 +7,7 @@ imported on first use.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import hsi_xr.accessor
+import hsi_xr.accessor  # noqa: F401  # registers `.hsi`
 from hsi_xr._version import __version__
 
 if TYPE_CHECKING:
