@@ -80,8 +80,7 @@ def believed(model: GuidedPosterior, shot: Shot, cube: Tensor, slip: float) -> B
     """What the mixture says of a picture whose level is right but for a slip; one image."""
     rgb = shot.rgb[None]
     with torch.no_grad():
-        model.sense(shot.camera)
-        facts = model.survey(SceneWindows.entire(rgb, _means(shot)))
+        facts = model.survey(SceneWindows.entire(rgb, _means(shot), response=shot.camera))
         if not shot.level_known:
             bright = model.believe(rgb, {**facts, "gain": 0 * facts["gain"] + 1}).mean
             facts = {**facts, "gain": facts["gain"] * 0 + slip * bright.mean() / cube.mean()}
