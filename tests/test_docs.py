@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from affine import Affine
 
 import hsi_xr
@@ -35,11 +36,7 @@ WITH_CUBE = {"calibration", "cubes", "qgis", "stac", "validation"}
 TAKEN = "2026-05-04T10:30:00Z"
 GRID = Affine(0.5, 0, 500_000, 0, -0.5, 4_650_000)
 UTM = "EPSG:32633"
-PANELS = """\
-name,x,y,size,450,550,650
-grey panel,500012.5,4649990.0,1.2,0.21,0.22,0.22
-lawn,500031.0,4649972.5,,0.03,0.08,0.04
-"""
+PANELS = {"grey panel": (500012.5, 4649990.0, 1.2), "lawn": (500031.0, 4649972.5, None)}
 LIBRARY = """\
 wavelength,grass,soil,asphalt
 400,0.03,0.06,0.07
@@ -81,7 +78,6 @@ def inputs(tmp_path_factory) -> Path:
         for path in (f"tiles/{number}.tif", f"flight/north/{number}.tif"):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             save(folder / path, tile, transform=GRID @ Affine.translation(columns, rows), crs=UTM)
-    (folder / "panels.csv").write_text(PANELS)
     (folder / "library.csv").write_text(LIBRARY)
     (folder / "responses.csv").write_text(RESPONSES)
     _save_sentinel(folder / "sentinel2.tif")
@@ -106,7 +102,18 @@ def cube(inputs, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("cube")
     estimate = hsi_xr.open(inputs / "scene.tif").hsi.reconstruct(samples=2, out_of_domain=True)
     hsi_xr.write(estimate.assign_attrs(datetime=TAKEN), folder / "cube.tif")
+    (folder / "panels.csv").write_text(_panels(hsi_xr.open(folder / "cube.tif")))
     return folder
+
+
+def _panels(cube: xr.DataArray) -> str:
+    """A table of spectra three times as bright as the estimate."""
+    lines = ["name,x,y,size,450,550,650"]
+    for name, (x, y, size) in PANELS.items():
+        spectrum = 3 * cube.hsi.spectrum(x, y, size=size).sel(wavelength=[450, 550, 650])
+        values = ",".join(f"{value:.4f}" for value in spectrum.values)
+        lines.append(f"{name},{x},{y},{size or ''},{values}")
+    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture
