@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -230,6 +231,12 @@ def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
     words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {word.strip().replace(" ", "-") for word in words}
+
+
+def test_the_picture_of_the_structure_shows_the_import_contract():
+    drawn = runpy.run_path(str(ROOT / "docs/images/structure.py"))["draw"]()
+    current = (ROOT / "docs/images/structure.svg").read_text("utf-8")
+    assert current == drawn, "run `python docs/images/structure.py`"
 
 
 def test_the_readme_is_short():
