@@ -110,7 +110,8 @@ def survey(
     """Learns now what every tile of a scene shares, to hand it to later calls as `survey=`.
 
     Args:
-        obj, model: As in `reconstruct`.
+        obj: As in `reconstruct`.
+        model: As in `reconstruct`.
         exact: Take the whole scene at once instead of windows; needs the memory for it.
         reading: `rgb`, `radiometry`, `scale`, `camera`, `steps`, `seed`, `device`, `untrained` and
             `allow_ungeoreferenced`, as in `reconstruct`.

@@ -4,7 +4,6 @@ Bands and the fields of the EO, raster, projection and file extensions are writt
 classes for them still write the fields of STAC 1.0.
 """
 
-import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import Product
 from hsi_xr.io.preview import TITLE, thumbnail_of
 from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
+from hsi_xr.stac.checksums import multihash
 from hsi_xr.stac.footprint import ground_resolution
 
 CHANGING = ".aux.xml"
@@ -101,7 +101,7 @@ def file_facts(path: Path) -> Asset:
     """Size and checksum of a file, which is read for it; of a folder nothing."""
     if not path.is_file() or path.name.endswith(CHANGING):
         return {}
-    return {"file:size": path.stat().st_size, "file:checksum": checksum(path)}
+    return {"file:size": path.stat().st_size, "file:checksum": multihash(path)}
 
 
 def _projection(product: Product) -> Asset:
@@ -150,9 +150,3 @@ def _nodata(value: float | None) -> float | int | str | None:
     if value is None or math.isfinite(value):
         return int(value) if value is not None and value == int(value) else value
     return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-
-
-def checksum(path: Path) -> str:
-    """Multihash: the code of SHA-256 (0x12), its length (0x20 bytes), the digest."""
-    with path.open("rb") as file:
-        return "1220" + hashlib.file_digest(file, "sha256").hexdigest()
