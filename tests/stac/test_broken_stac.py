@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.conversion.tiles import TAKEN, cut
+from tests.batch.tiles import TAKEN, cut
 
 import hsi_xr
 from tests.scenes import picture

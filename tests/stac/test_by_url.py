@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.conversion.tiles import TAKEN, cut, stored
+from tests.batch.tiles import TAKEN, cut, stored
 
 import hsi_xr
 from hsi_xr.batch.inputs import pictures

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conversion.tiles import TAKEN
+from tests.batch.tiles import TAKEN
 
 import hsi_xr
 from hsi_xr.io.preview import thumbnail

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.conversion.tiles import TAKEN, cut, stored
+from tests.batch.tiles import TAKEN, cut, stored
 
 import hsi_xr
 from hsi_xr.errors import BandMismatch

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from tests.conversion.tiles import TAKEN, cut
+from tests.batch.tiles import TAKEN, cut
 
 import hsi_xr
 from hsi_xr.errors import UnreadableFile
