@@ -18,6 +18,7 @@ from hsi_xr.io.upload import appearing
 from hsi_xr.io.wavelengths import default_bands, spectrum_in
 from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
+from hsi_xr.times import now
 
 _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
 
@@ -114,9 +115,7 @@ def _common_tags(made: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str,
     """How all products came about, as far as that is one way."""
     alike = reduce(lambda a, b: {k: v for k, v in a.items() if b.get(k) == v}, made)
     attrs: Mapping[Hashable, Any] = dict(alike.items())
-    return labels.scene_domains(
-        attrs, variable="reflectance", variable_attrs={}, written=labels.now()
-    )
+    return labels.scene_domains(attrs, variable="reflectance", variable_attrs={}, written=now())
 
 
 def remove(making: ConversionContext, ids: Sequence[str]) -> None:

@@ -99,7 +99,7 @@ class Manifest:
         Raises:
             UsageError: Naming what differs.
         """
-        if differing := differences(_flat(self.config), _flat(config)):
+        if differing := differences(self.config, config):
             raise UsageError(
                 f"the products in the folder were made otherwise: {'; '.join(differing)}. Repeat "
                 "the call as it was, choose another folder, or begin anew with --overwrite"
@@ -125,17 +125,6 @@ def _told(line: bytes, *keys: str) -> Entry | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and found.keys() >= {*keys} else None
-
-
-def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested tables with their keys joined by dots, so that a difference is told alone."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{above}{key}.")
-        else:
-            found[f"{above}{key}"] = value
-    return found
 
 
 def opened(

@@ -1,6 +1,5 @@
 """A cube before and after its calibration, and how it is labelled."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from hsi_xr.calibration.gains import Gains
 from hsi_xr.io.cube import Cube, making
 from hsi_xr.io.cube_file import Product
 from hsi_xr.io.open import open as open_raster
+from hsi_xr.times import now, utc_text
 
 LABELS = {
     "standard_name": "surface_bidirectional_reflectance",
@@ -63,9 +63,8 @@ def multiplied(dataset: xr.Dataset, factors: NDArray[np.float32]) -> xr.Dataset:
 
 
 def labelled(dataset: xr.Dataset, found: Gains) -> xr.Dataset:
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     past = [str(dataset.attrs["history"])] if "history" in dataset.attrs else []
-    history = "\n".join([*past, f"{now} hsi-xr {__version__} calibrate"])
+    history = "\n".join([*past, f"{utc_text(now())} hsi-xr {__version__} calibrate"])
     about = {**dataset["reflectance"].attrs, **LABELS}
     beside = [name for name in about.pop("ancillary_variables", "").split() if name in dataset]
     if beside:

@@ -1,7 +1,7 @@
 """What a run has written already, kept beside its unfinished files so that it can be resumed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,32 @@ class Journal:
             )
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What two configurations do not have in common, in words, each by its name."""
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, ignore: Collection[str] = ()
+) -> list[str]:
+    """Describe how two configurations differ, one entry per setting.
+
+    Args:
+        before: Plain values by name; the names of nested settings are joined by dots.
+        now: The same.
+        ignore: Names of settings that may differ.
+    """
+    old, new = _flatten(before), _flatten(now)
     return [
-        f"{name} was {_short(before.get(name))} and is {_short(now.get(name))}"
-        for name in sorted({*before, *now})
-        if compact(before.get(name)) != compact(now.get(name))
+        f"{name} was {_short(old.get(name))} and is {_short(new.get(name))}"
+        for name in sorted({*old, *new} - {*ignore})
+        if compact(old.get(name)) != compact(new.get(name))
     ]
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def _short(value: Any) -> str:

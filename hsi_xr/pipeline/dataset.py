@@ -1,6 +1,5 @@
 """Puts names, wavelengths and provenance on a cube: what it is, by what, from what."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from hsi_xr._version import __version__
 from hsi_xr.io.georef import coordinates, crs_of
+from hsi_xr.times import now, utc_text
 
 if TYPE_CHECKING:
     from hsi_xr.pipeline.plan import Plan
@@ -122,12 +122,11 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
 def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     """Flat text and numbers, so that every format can carry them."""
     card, job, tiling, scene = plan.card, plan.job, plan.tiling, plan.scene
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     facts: dict[str, str | int | float] = {
         "Conventions": "CF-1.12",
         "title": TITLE if card.trained else UNTRAINED,
         "source": f"hsi-xr {__version__}; model {card}",
-        "history": f"{now} hsi-xr {__version__} reconstruct",
+        "history": f"{utc_text(now())} hsi-xr {__version__} reconstruct",
         "hsi_xr_version": __version__,
         "hsi_xr_reconstructed": "YES",
         "hsi_xr_model": card.name,

@@ -1,9 +1,9 @@
 from functools import partial
 
 import pytest
-from tests.conversion.tiles import TAKEN, cut
 
 import hsi_xr
+from tests.batch.tiles import TAKEN, cut
 from tests.scenes import picture
 
 

@@ -10,9 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.conversion.tiles import TAKEN, cut
-
 from hsi_xr.batch.manifest import NAME
+from tests.batch.tiles import TAKEN, cut
 from tests.scenes import picture
 
 ENVIRONMENT = {**os.environ, "SOURCE_DATE_EPOCH": "1780000000"}

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pystac
 import pytest
-from tests.conversion.tiles import digests
 
 import hsi_xr
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
+from tests.batch.tiles import digests
 from tests.object_storage import BUCKET, empty_bucket, serving
 from tests.scenes import picture, save
 

@@ -10,7 +10,6 @@ import pystac
 import pytest
 import rasterio
 from rasterio.enums import ColorInterp
-from tests.conversion.tiles import TAKEN, cut, digests, stored
 
 import hsi_xr
 from hsi_xr.batch.config import Picture
@@ -26,6 +25,7 @@ from hsi_xr.errors import (
     UsageError,
 )
 from hsi_xr.io.disk import alone
+from tests.batch.tiles import TAKEN, cut, digests, stored
 from tests.scenes import picture, save
 from tests.stac_validation import SCHEMAS, validate
 

@@ -4,8 +4,9 @@ import random
 import signal
 
 import pytest
-from tests.conversion.killing import finish, killed, notes, tiles
-from tests.conversion.tiles import digests
+
+from tests.batch.killing import finish, killed, notes, tiles
+from tests.batch.tiles import digests
 
 KILL = signal.SIGKILL
 """A process cannot notice it."""

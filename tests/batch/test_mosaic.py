@@ -7,10 +7,10 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
-from tests.conversion.tiles import TAKEN, cut, stored
 
 import hsi_xr
 from hsi_xr.errors import UsageError
+from tests.batch.tiles import TAKEN, cut, stored
 from tests.scenes import GRID, picture, save
 
 CLOSE = 1.5e-4

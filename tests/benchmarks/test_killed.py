@@ -5,8 +5,9 @@ import signal
 import time
 
 import pytest
-from tests.conversion.killing import finish, killed, notes, tiles
-from tests.conversion.tiles import digests
+
+from tests.batch.killing import finish, killed, notes, tiles
+from tests.batch.tiles import digests
 
 
 @pytest.mark.parametrize("how", [(), ("--as-mosaic", "--vrt")], ids=["apart", "mosaic"])

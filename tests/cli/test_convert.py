@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from tests.conversion.tiles import stored
 
 import hsi_xr
 from hsi_xr.stac.odc import odc_config
+from tests.batch.tiles import stored
 from tests.command_line import run, write_scene
 from tests.scenes import DATA, real
 from tests.stac_validation import SCHEMAS

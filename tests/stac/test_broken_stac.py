@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.batch.tiles import TAKEN, cut
 
 import hsi_xr
+from tests.batch.tiles import TAKEN, cut
 from tests.scenes import picture
 
 anything = st.recursive(

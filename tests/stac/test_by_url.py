@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.batch.tiles import TAKEN, cut, stored
 
 import hsi_xr
 from hsi_xr.batch.inputs import pictures
 from hsi_xr.errors import HsiError, UnreadableFile
+from tests.batch.tiles import TAKEN, cut, stored
 from tests.scenes import picture
 from tests.stac.serving import serving
 

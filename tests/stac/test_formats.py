@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.batch.tiles import TAKEN
 
 import hsi_xr
 from hsi_xr.io.preview import thumbnail
 from hsi_xr.stac.files import save
+from tests.batch.tiles import TAKEN
 from tests.scenes import CAMERA, scene
 
 SUFFIXES = (".tif", ".zarr", ".nc", ".img")

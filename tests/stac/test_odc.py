@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.batch.tiles import TAKEN, cut, stored
 
 import hsi_xr
 from hsi_xr.errors import BandMismatch
 from hsi_xr.stac.odc import odc_config
+from tests.batch.tiles import TAKEN, cut, stored
 from tests.scenes import picture
 
 odc = pytest.importorskip("odc.stac")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from tests.batch.tiles import TAKEN, cut
 
 import hsi_xr
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.stac.validate.band_checks import implausible
+from tests.batch.tiles import TAKEN, cut
 from tests.scenes import picture, scene
 
 NAME = "tile_0_1"

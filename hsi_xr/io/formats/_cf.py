@@ -22,7 +22,7 @@ from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import Image
-from hsi_xr.times import utc_text
+from hsi_xr.times import now, utc_text
 
 CONVENTIONS = "CF-1.12"
 GRID_MAPPING = "spatial_ref"
@@ -193,7 +193,7 @@ def _attributes(image: Image) -> dict[str, Any]:
     found = {
         "Conventions": CONVENTIONS,
         **{key: _storable(image.attrs[key]) for key in _ABOUT if key in image.attrs},
-        "date_created": f"{tags.now():%Y-%m-%dT%H:%M:%SZ}",
+        "date_created": utc_text(now()),
         **{f"hsi_xr_{key}": _storable(value) for key, value in stated.items()},
         "hsi_xr_config": tags.compact(stated),
     }
