@@ -23,7 +23,6 @@ from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.pipeline.job import Job
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays
 from hsi_xr.reconstructors._base import (
-    CameraAware,
     Noise,
     ProbabilisticReconstructor,
     Reconstructor,
@@ -32,7 +31,7 @@ from hsi_xr.reconstructors._base import (
 )
 
 KEPT = 8
-"""Models that a device holds at once: a batch of scenes may have a camera each."""
+"""Number of models that a device keeps loaded."""
 
 Array = NDArray[np.float32]
 Lines = NDArray[np.int64]
@@ -93,7 +92,14 @@ class Models:
         palette = None if colours is None else torch.from_numpy(colours)[None].to(self.device)
         span = torch.from_numpy(windows.extremes).to(self.device)
         with single_precision():
-            scene = SceneWindows(seen, self._tensor(windows.weights), palette, span)
+            response = None if job.response is None else torch.tensor(job.response.curves)
+            scene = SceneWindows(
+                seen,
+                self._tensor(windows.weights),
+                palette,
+                span,
+                response=None if response is None else response.to(self.device),
+            )
             cube, facts = self._model(job).whole(scene, noise(0))
             sampled = job.samples > 1 or job.novelty
             cube = self._sampled(job, seen, noise, facts) if sampled else _held(job, cube, seen)
@@ -143,17 +149,14 @@ class Models:
     def _model(self, job: Job) -> Reconstructor:
         """Loaded once per process and device: only this owner asks, one call at a time."""
         # a card may run the same weights in another way
-        key = (job.model, job.sha256, job.steps, job.response)
+        key = (job.model, job.sha256, job.steps)
         if key not in self._models:
             card = registry.find(job.model, untrained=not job.trained)
             if card.sha256 != job.sha256:
                 raise InvalidCheckpoint(
                     f"{job.model!r} changed after the work was planned; plan it again"
                 )
-            model = load_model(card, steps=job.steps)
-            if isinstance(model, CameraAware) and job.response is not None:
-                model.sense(torch.tensor(job.response.curves))
-            model = model.to(self.device)
+            model = load_model(card, steps=job.steps).to(self.device)
             while len(self._models) >= KEPT:
                 del self._models[next(iter(self._models))]
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs

@@ -8,9 +8,7 @@ from typing import Any
 
 from hsi_xr.io.upload import appearing
 
-SHA256 = "1220"
-"""Prefix of multihashes made with SHA-256."""
-_ALGORITHMS = {"1114": "sha1", SHA256: "sha256", "1340": "sha512", "d50110": "md5"}
+_ALGORITHMS = {"1114": "sha1", "1220": "sha256", "1340": "sha512", "d50110": "md5"}
 """Prefix of a multihash (code and digest length in bytes) -> name of the algorithm in hashlib.
 
 Source: https://github.com/multiformats/multicodec
@@ -29,10 +27,15 @@ def save(stac: Mapping[str, Any], path: Path) -> Path:
 
 
 def multihash(path: Path, algorithm: str = "sha256") -> str:
-    """Returns the checksum of a file in the form of the file extension: prefix, then digest."""
-    (prefix,) = (prefix for prefix, name in _ALGORITHMS.items() if name == algorithm)
+    """Returns the checksum of a file as the file extension writes it."""
     with path.open("rb") as file:
-        return prefix + hashlib.file_digest(file, algorithm).hexdigest()
+        return as_multihash(hashlib.file_digest(file, algorithm).hexdigest(), algorithm)
+
+
+def as_multihash(digest: str, algorithm: str = "sha256") -> str:
+    """Returns the multihash of a hexadecimal digest."""
+    (prefix,) = (prefix for prefix, name in _ALGORITHMS.items() if name == algorithm)
+    return prefix + digest
 
 
 def algorithm_of(checksum: object) -> str | None:

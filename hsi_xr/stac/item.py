@@ -13,7 +13,7 @@ from hsi_xr.io.formats._tiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.io.georef import code_of
 from hsi_xr.io.remote import file_of, is_remote, without_query
 from hsi_xr.stac.document import Document
-from hsi_xr.stac.files import SHA256
+from hsi_xr.stac.files import as_multihash
 from hsi_xr.stac.footprint import footprint
 from hsi_xr.stac.item_assets import assets
 from hsi_xr.times import period
@@ -228,8 +228,7 @@ def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> Non
 
     href, weights = str(model), product.config.get("model_sha256")
     if Path(model).exists():
-        described = Document.read(Path(model)).checksums
-        if f"{SHA256}{weights}" not in described:
+        if as_multihash(str(weights)) not in Document.read(Path(model)).checksums:
             raise InvalidData(
                 f"{href!r} does not describe the weights of {product.path.name!r} (sha256 "
                 f"{weights}); give the item of the model that computed it"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hsi_xr.errors import InvalidData
 from hsi_xr.stac.document import Document, bands_of, mapping, sequence
-from hsi_xr.stac.files import SHA256
+from hsi_xr.stac.files import as_multihash
 from hsi_xr.stac.validate.asset_checks import REDESCRIBE, check_asset
 from hsi_xr.stac.validate.findings import Inspection
 from hsi_xr.stac.validate.object_checks import FIX_LINK, check_object, follow, read, time_faults
@@ -46,7 +46,7 @@ def _check_expression(item: Document, inspection: Inspection) -> None:
     if model is None:
         return
     weights = item.properties.get("hsi_xr:model_sha256")
-    if weights and f"{SHA256}{weights}" not in model.checksums:
+    if weights and as_multihash(str(weights)) not in model.checksums:
         name = os.path.normpath(model.path)
         what = f"its model has the sha256 {weights}, but {name!r} describes another model"
         inspection.add(item.path, what, "link the item of the model that computed it")
