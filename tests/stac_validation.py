@@ -1,4 +1,4 @@
-"""Where the schemas of STAC extensions lie, and items held against them."""
+"""The folder with schemas of STAC extensions, and validation of items against them."""
 
 import os
 from pathlib import Path
@@ -11,6 +11,6 @@ SCHEMAS = Path(os.environ.get("HSI_XR_STAC_SCHEMAS", ROOT.parent / "shared" / "s
 
 
 def validate(item: dict[str, Any], folder: Path | None = None) -> list[str]:
-    """The extensions that were not looked at; what is invalid fails."""
+    """Fail if an object is invalid; returns the extensions that were not checked."""
     assert violations(item, folder) == []
     return unchecked(item, folder)
