@@ -116,7 +116,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(estimate, panels, tmp_path, 
     scene = write_scene(tmp_path / "scene.tif")
     refused(3, "does not say that hsi_xr made it", scene, panels, dst)
     refused(3, "no table can be read", estimate, tmp_path / "none.csv", dst)
-    refused(2, "the file that is read", estimate, panels, estimate, "--overwrite")
+    refused(2, "the file that is being read", estimate, panels, estimate, "--overwrite")
     refused(2, "--known-bands", estimate, scene, dst)
     refused(3, "has 3 bands", estimate, scene, dst, "--known-bands", "450,550")
     refused(3, "no wavelength", estimate, scene, dst, "--known-bands", "B2,B3,B4")
