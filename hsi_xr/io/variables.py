@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from rasterio.crs import CRS
 
 DTYPES = ("int16", "float32")
-PLAIN = {"rgb_residual": "_residual", "out_of_domain": "_domain"}
+DEFAULT_DTYPE: Final = "int16"
+DEFAULT_SCALE: Final = 1e-4
+"""Reflectance of one stored step."""
+FLOAT_COMPANIONS = {"rgb_residual": "_residual", "out_of_domain": "_domain"}
 """Single bands of small numbers, which are never stored in steps."""
-_COMPANION_SUFFIX = {"reflectance_std": "_std", **PLAIN}
+_COMPANION_SUFFIX = {"reflectance_std": "_std", **FLOAT_COMPANIONS}
 """Variables beside the reflectance, and what their files' names add."""
 
 
@@ -46,7 +49,7 @@ class Storage:
             raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {dtype!r}")
         if not 0 < scale < np.inf:
             raise UsageError(f"scale is the positive size of a stored step; got {scale!r}")
-        if dtype == "float32" or variable in PLAIN:
+        if dtype == "float32" or variable in FLOAT_COMPANIONS:
             return cls("float32", np.nan)
         if variable == "reflectance_std":  # never negative
             return cls("uint16", 65535, scale, (0, 65534))
@@ -74,7 +77,7 @@ class Storage:
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
+class OutputVariable:
     """What is to be stored: pixels still to be computed, and all that is said about them."""
 
     array: xr.DataArray
@@ -130,7 +133,7 @@ class Image:
 
 def images_of(
     obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: float, *, together: bool
-) -> list[Image]:
+) -> list[OutputVariable]:
     """The images of a cube, the main one first; in one file all `together`, or each in its own.
 
     Raises:
@@ -152,10 +155,10 @@ def images_of(
         transform = None  # numbers of pixels are no place
     attrs = {**arrays[name].attrs, **obj.attrs, "hsi_xr_georeferenced": "yes" if crs else "no"}
     return [
-        Image(
+        OutputVariable(
             array=array,
             name=variable,
-            path=sibling_paths(path)[variable] if at and not together else path,
+            path=companion_paths(path)[variable] if at and not together else path,
             storage=Storage.of(variable, dtype, scale),
             transform=transform,
             crs=crs,
@@ -165,7 +168,7 @@ def images_of(
     ]
 
 
-def sibling_paths(main: Path) -> dict[str, Path]:
+def companion_paths(main: Path) -> dict[str, Path]:
     """Variables beside the reflectance -> their files."""
     sides = _COMPANION_SUFFIX.items()
     return {name: main.with_name(f"{main.stem}{ending}{main.suffix}") for name, ending in sides}

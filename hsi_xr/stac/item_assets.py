@@ -10,7 +10,7 @@ from typing import Any
 
 from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import Product
-from hsi_xr.io.preview import TITLE, thumbnail_of
+from hsi_xr.io.preview import TITLE, find_thumbnail
 from hsi_xr.stac.checksums import multihash
 from hsi_xr.stac.footprint import ground_resolution
 
@@ -50,7 +50,7 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
             where = href if product.is_shared else folder + other.path.name
             found[role] = _raster(other, where, about)
             found |= {} if product.is_shared else _beside(other, folder, role)
-    if (preview := thumbnail_of(product)) is not None:
+    if (preview := find_thumbnail(product)) is not None:
         found["thumbnail"] = {
             "href": folder + preview.name,
             "type": "image/png",
@@ -70,8 +70,8 @@ def roles(product: Product) -> list[str]:
 
 def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
     """Files without which that of a product cannot be read."""
-    laid_out = formats.of_driver(product.driver)
-    beside = {} if laid_out is None else laid_out.beside(product.path)
+    laid_out = formats.by_driver(product.driver)
+    beside = {} if laid_out is None else laid_out.sidecars(product.path)
     return {
         f"{role}-{kind}": {
             "href": folder + path.name,
@@ -94,7 +94,7 @@ def _raster(product: Product, href: str, title: str) -> Asset:
 
 def facts(product: Product) -> Asset:
     """What an asset says of its pixels, and their file of itself."""
-    laid_out = formats.of_driver(product.driver)
+    laid_out = formats.by_driver(product.driver)
     found: Asset = {
         "type": None if laid_out is None else laid_out.media_type(product.path),
         "data_type": product.dtype,
