@@ -26,7 +26,7 @@ from hsi_xr.io.reader import open_raster
 from hsi_xr.io.remote import file_of, is_remote
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.upload import staging_folder
-from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, OutputVariable, images_of
+from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, StoredVariable, stored_variables
 from hsi_xr.io.write_plan import Run, begun, check_destination, discard, earlier, planned
 
 Progress = Callable[[int, int], None]
@@ -147,7 +147,7 @@ def write_files(
     name = formats.resolve(path, options.format)
     together = formats.by_name(name).MULTI_VARIABLE
     with _place(path, options.tmp) as (local, remote):
-        images = images_of(obj, local, options.dtype, options.scale, together=together)
+        images = stored_variables(obj, local, options.dtype, options.scale, together=together)
         run = planned(name, images, options.creation_options, remote)
         check_destination(run, overwrite=options.overwrite, resume=options.resume)
         final = run.final(images[0].path)
@@ -241,7 +241,7 @@ def _put(target: StagingFile, file: Any, block: Block, numbers: NDArray[Any]) ->
         draft.put(file, block, numbers)
 
 
-def _warn_of_cut(image: OutputVariable) -> None:
+def _warn_of_cut(image: StoredVariable) -> None:
     most = image.storage.limits[1] * image.storage.scale
     warnings.warn(
         f"{image.name!r} of {image.path.name!r} has values that {image.storage.dtype} in steps of "

@@ -22,7 +22,7 @@ from hsi_xr.io.remote import reaching
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.stores import metadata_of
 from hsi_xr.io.upload import check_writable
-from hsi_xr.io.variables import OutputVariable
+from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import utc_text
 
 _SAME = 1e-4
@@ -43,7 +43,7 @@ class Run:
     """What one call of `write` has to do; it has checked that it may and can."""
 
     format: Format
-    images: list[OutputVariable]
+    images: list[StoredVariable]
     options: list[dict[str, str]]
     blocks: list[Block]
     read: Read
@@ -88,7 +88,7 @@ class Run:
 
 
 def planned(
-    name: str, images: list[OutputVariable], given: Mapping[str, Any], remote: Path | None = None
+    name: str, images: list[StoredVariable], given: Mapping[str, Any], remote: Path | None = None
 ) -> Run:
     main, arrays = images[0], [image.array for image in images]
     laid_out = formats.by_name(name)

@@ -16,7 +16,7 @@ from hsi_xr.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from hsi_xr.io.staging import StagingFile
-    from hsi_xr.io.variables import OutputVariable
+    from hsi_xr.io.variables import StoredVariable
 
 
 class Format(Protocol):
@@ -29,7 +29,7 @@ class Format(Protocol):
     MULTI_VARIABLE: bool
     """Whether one file holds all variables of a cube, or each has a file of its own."""
 
-    def creation_options(self, image: "OutputVariable", given: Mapping[str, Any]) -> dict[str, str]:
+    def creation_options(self, image: "StoredVariable", given: Mapping[str, Any]) -> dict[str, str]:
         """How the file will be laid out, with what the user wants otherwise.
 
         Raises:

@@ -12,7 +12,7 @@ from hsi_xr.io.cog_layout import is_cog
 from hsi_xr.io.reader import open_raster
 from hsi_xr.io.staging import TILE, StagingFile, block_of
 from hsi_xr.io.tiff_directories import release
-from hsi_xr.io.variables import OutputVariable
+from hsi_xr.io.variables import StoredVariable
 
 SUFFIXES = (".tif", ".tiff")
 MEDIA_TYPE = "image/tiff; application=geotiff"
@@ -50,7 +50,7 @@ _CODECS = {
 Options = Mapping[str, str]
 
 
-def creation_options(image: OutputVariable, given: Mapping[str, Any]) -> dict[str, str]:
+def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
     """How the finished file is laid out, with what the user wants otherwise.
 
     Raises:

@@ -16,7 +16,7 @@ from hsi_xr.io import tags as labels
 from hsi_xr.io.reader import open_raster
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.tagging import label
-from hsi_xr.io.variables import OutputVariable
+from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _NEAR = 1e-6
 _PLACE = re.compile(r"^(map info = \{[^,}]*, 1, 1)(?:, [^,}]*){4}", re.MULTILINE)
 
 
-def creation_options(image: OutputVariable, given: Mapping[str, Any]) -> dict[str, str]:
+def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
     options = {"INTERLEAVE": "BIL"} | {
         key.upper(): str(value).upper() for key, value in given.items()
     }
@@ -101,7 +101,7 @@ class _Place:
     transform: "Affine"
 
 
-def _is_placed(image: OutputVariable) -> bool:
+def _is_placed(image: StoredVariable) -> bool:
     """Whether a header tells where the pixels lie, as GDAL and ENVI understand it.
 
     To GDAL a grid turned by 180 degrees is one whose rows run north, to ENVI it is not.
@@ -133,7 +133,7 @@ def _read_back(crs: "CRS", transform: "Affine | None") -> _Place:
             return _Place(file.crs, file.transform)
 
 
-def _header_tags(image: OutputVariable) -> dict[str, str]:
+def _header_tags(image: StoredVariable) -> dict[str, str]:
     """Lines of the header besides those of `label`; theirs is also what makes it a product.
 
     Source: the fields of ENVI header files as documented with ENVI; `hsi_xr_...` are ours.
@@ -149,7 +149,7 @@ def _header_tags(image: OutputVariable) -> dict[str, str]:
     return tags
 
 
-def _mended(header: str, image: OutputVariable) -> str:
+def _mended(header: str, image: StoredVariable) -> str:
     """A header without the path of the passing file, and with its place to the last digit."""
     about = str(
         image.array.attrs.get("comment") or image.array.attrs.get("long_name") or image.name

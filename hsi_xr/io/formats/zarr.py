@@ -13,7 +13,7 @@ from hsi_xr.io import grid
 from hsi_xr.io.formats import _cf
 from hsi_xr.io.georef import code_of
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.variables import OutputVariable
+from hsi_xr.io.variables import StoredVariable
 
 SUFFIXES = (".zarr",)
 DRIVER = "Zarr"
@@ -37,7 +37,7 @@ _SPATIAL = {
 }
 
 
-def creation_options(image: OutputVariable, given: Mapping[str, Any]) -> dict[str, str]:
+def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
     _cf.need("zarr", "zarr")
     _cf.check_name(image)
     options = _cf.one_side(given, "CHUNK", 256, known=_KNOWN)
@@ -88,7 +88,7 @@ def media_type(path: Path) -> str:
     return "application/vnd.zarr; version=3"
 
 
-def _conventions(image: OutputVariable) -> dict[str, Any]:
+def _conventions(image: StoredVariable) -> dict[str, Any]:
     """Where the arrays of the group lie, as of the Zarr conventions `proj:` and `spatial:`."""
     transform, shape = image.transform, image.shape
     if transform is None:
@@ -105,7 +105,7 @@ def _conventions(image: OutputVariable) -> dict[str, Any]:
     return {"zarr_conventions": [_PROJ, _SPATIAL], **_projection(image), **spatial}
 
 
-def _projection(image: OutputVariable) -> dict[str, str]:
+def _projection(image: StoredVariable) -> dict[str, str]:
     from pyproj import CRS
 
     crs = CRS.from_wkt(image.crs.to_wkt()) if image.crs is not None else None
