@@ -16,10 +16,10 @@ from hsi_xr.checkpoints.model_folder import linked_item
 from hsi_xr.checkpoints.registry import find, shipped
 from hsi_xr.errors import DestinationExists, HsiError, MissingFact, UsageError
 from hsi_xr.io import formats
-from hsi_xr.io.journal import journal_of
-from hsi_xr.io.preview import thumbnail
+from hsi_xr.io.journal import journal_path
+from hsi_xr.io.preview import write_thumbnail
 from hsi_xr.io.remote import file_of, is_remote, reaching, url_of
-from hsi_xr.io.variables import sibling_paths
+from hsi_xr.io.variables import companion_paths
 from hsi_xr.io.write import Progress, write
 from hsi_xr.stac.files import save
 from hsi_xr.stac.item import describe
@@ -195,7 +195,7 @@ def check_product(
     Raises:
         HsiError: As `write_product` raises.
     """
-    formats.chosen(path, format)
+    formats.resolve(path, format)
     time = datetime or obj.attrs.get("datetime")
     origin = source if source is not None else _opened_from(obj)
     plan = ProductPlan(
@@ -244,7 +244,7 @@ def describe_product(
         model = None  # an item in object storage links no local file
         source = None if source is None or Path(source).exists() else source
     try:
-        preview = thumbnail(path)
+        preview = write_thumbnail(path)
         linked = linked_item(model, path.parent) if isinstance(model, Card) else model
         item = describe(
             path,
@@ -276,7 +276,7 @@ def _refuse_replacing_source(plan: ProductPlan) -> None:
     if plan.source is None:
         return
     read, written = _comparable(plan.source), _comparable(str(plan.path))
-    for file in (written, *sibling_paths(written).values()):
+    for file in (written, *companion_paths(written).values()):
         if file == read or (read.exists() and file.exists() and file.samefile(read)):
             what = "is" if file == written else f"would get a companion {file.name!r}, which is"
             raise UsageError(
@@ -297,7 +297,7 @@ def _comparable(path: str) -> Path:
 def _refuse_existing(plan: ProductPlan, *, replace: bool) -> None:
     with reaching(plan.path, "look for"):
         existing = [path for path in (plan.item, plan.preview) if path.exists()]
-        others = [path for path in formats.namesakes(plan.path) if path.exists()]
+        others = [path for path in formats.same_stem_paths(plan.path) if path.exists()]
     if others:
         raise DestinationExists(
             f"{others[0].name!r} exists and would share {plan.item.name!r} with "
@@ -353,15 +353,15 @@ def _resumable(path: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        if is_remote(str(path)) or journal_of(path).exists():
+        if is_remote(str(path)) or journal_path(path).exists():
             interrupt.add_note(_RESUME)
         raise
 
 
 def _written(cube: xr.Dataset | xr.DataArray, path: Path, format: str | None) -> Product:
-    if formats.by_name(formats.chosen(path, format)).MULTI_VARIABLE:
+    if formats.by_name(formats.resolve(path, format)).MULTI_VARIABLE:
         return Product(cube=path)
-    siblings = sibling_paths(path).items() if isinstance(cube, xr.Dataset) else ()
+    siblings = companion_paths(path).items() if isinstance(cube, xr.Dataset) else ()
     style = path.with_suffix(".qml")
     return Product(
         cube=path,

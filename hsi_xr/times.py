@@ -1,5 +1,6 @@
 """When a scene was taken: an instant, or from when to when, as ISO 8601 in UTC."""
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
@@ -7,6 +8,25 @@ from hsi_xr.errors import MissingFact, UsageError
 
 _A_TIME = "a date with a time of day in ISO 8601, e.g. 2026-01-02T10:30:00Z"
 _A_RANGE = "2026-01-02T00:00:00Z/2026-01-02T23:59:59Z"
+
+
+def now() -> datetime:
+    """Return the time that files record as the time of writing, in UTC, in whole seconds.
+
+    The environment variable SOURCE_DATE_EPOCH, in seconds since 1970, replaces the clock, so that
+    two runs write the same bytes (https://reproducible-builds.org/specs/source-date-epoch/).
+
+    Raises:
+        UsageError: SOURCE_DATE_EPOCH is not a whole number.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    if not epoch.isdecimal():
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH must be a whole number of seconds since 1970; got {epoch!r}"
+        )
+    return datetime.fromtimestamp(int(epoch), UTC)
 
 
 def utc_text(time: datetime | str) -> str:

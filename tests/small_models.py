@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from examples.default_model.measure_systems import stirred
+from examples.default_model.measure_systems import perturb
 from hsi_xr.checkpoints import measure, registry
 from hsi_xr.checkpoints.card import read_untrained
 from hsi_xr.checkpoints.weights import parameters, save_model
@@ -22,10 +22,10 @@ def model_of(name: str, folder: Path, **changes: object) -> Path:
     """A model of a system, its card measured as of any other; the path of its weights."""
     system = read_untrained(registry.card_of(name))
     config = {**system.config, **SMALL.get(name, {}), **changes}
-    model = stirred(registry.load(name).build(config).eval())
+    model = perturb(registry.load(name).build(config).eval())
     card = {**system.data, "name": f"small {name}", "version": "0", "config": config}
     card |= {"parameters": parameters(model), "steps": config.get("steps", card["steps"])}
-    reach = measure.Probe(model, card).reach({"quilt": measure.quilt()})
+    reach = measure.Probe(model, card).reach({"random patches": measure.random_patches()})
     weights = folder / f"{name}.safetensors"
     save_model(model, weights, {**card, "reach": reach})
     return weights

@@ -107,12 +107,12 @@ class Source:
     def _mosaic(self, size: int, rng: Generator) -> tuple[Tensor, Tensor]:
         """Sixteen neighbours side by side at the metre grid."""
         near = self._near(16, rng)
-        cube = _quilt([plot.coarse_cube for plot in near])
-        rgb = _quilt([plot.coarse_rgb for plot in near])
+        cube = _tile([plot.coarse_cube for plot in near])
+        rgb = _tile([plot.coarse_rgb for plot in near])
         return _turn([cube[..., :size, :size], rgb[..., :size, :size]], rng)
 
 
-def _quilt(tiles: list[Tensor]) -> Tensor:
+def _tile(tiles: list[Tensor]) -> Tensor:
     return torch.cat([torch.cat(tiles[i : i + 4], dim=2) for i in range(0, 16, 4)], dim=1)
 
 

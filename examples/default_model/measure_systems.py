@@ -25,9 +25,12 @@ def measured(card: Card) -> dict[str, Any]:
     """The card of a system, with its numbers as they are now."""
     model: Any = load_model(card)
     data = {**card.data, "config": asdict(model.config)}
-    probe, pictures = measure.Probe(stirred(model), data), {"quilt": measure.quilt()}
+    probe, pictures = (
+        measure.Probe(perturb(model), data),
+        {"random patches": measure.random_patches()},
+    )
     found = (
-        measure.reaches(lambda n: stirred(load_model(card, steps=n)), data, pictures)
+        measure.reaches(lambda n: perturb(load_model(card, steps=n)), data, pictures)
         if "step_choices" in data
         else probe.reach(pictures)
     )
@@ -42,7 +45,7 @@ def measured(card: Card) -> dict[str, Any]:
     }
 
 
-def stirred(model: Reconstructor) -> Reconstructor:
+def perturb(model: Reconstructor) -> Reconstructor:
     """With a little noise on every weight: layers that begin at zero would hide what they do."""
     numbers = torch.Generator().manual_seed(0)
     with torch.no_grad():

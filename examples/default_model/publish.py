@@ -22,7 +22,7 @@ from examples.default_model.simulate import Shot, spectra
 from examples.default_model.train import HELD_OUT_CAMERAS, material
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.operator import srgb_decode
-from hsi_xr.checkpoints.measure import TOLERANCE, Probe, memory, quilt, reaches
+from hsi_xr.checkpoints.measure import TOLERANCE, Probe, memory, random_patches, reaches
 from hsi_xr.checkpoints.weights import parameters, save_model
 from hsi_xr.networks import root_polynomial
 from hsi_xr.reconstructors._base import Estimate
@@ -177,7 +177,7 @@ def card_of(
     model: GuidedPosterior, folder: Path, source: Source, bands: Bands, *, trained: bool
 ) -> dict[str, Any]:
     """Everything that a card says, measured now."""
-    pictures = {"a NEON plot": _plot(folder, bands), "a quilt of random colours": quilt()}
+    pictures = {"a NEON plot": _plot(folder, bands), "random patches": random_patches()}
     card = {
         **ABOUT,
         "name": "guided-posterior-visible" if bands.centres[-1] <= 700 else "guided-posterior",

@@ -59,7 +59,7 @@ def main() -> None:
             },
         },
     }
-    card["reach"] = measure.Probe(model, card).reach({"quilt": measure.quilt()})
+    card["reach"] = measure.Probe(model, card).reach({"random patches": measure.random_patches()})
     save_model(model, options.out, card)
 
 

@@ -1,6 +1,5 @@
 """Spectral indices of a cube, by the formulas of spyndex (Awesome Spectral Indices)."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from hsi_xr.band_grid import Bands
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.extras import require
 from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation
+from hsi_xr.suggestions import did_you_mean
 
 _LEAST = 2
 """Bands of a cube that must lie in the range of a letter: indices are of broad bands."""
@@ -93,10 +93,9 @@ class _Had:
 
 def _check(spyndex: Any, name: str, bands: _Had) -> None:
     if name not in spyndex.indices:
-        close = difflib.get_close_matches(name.upper(), spyndex.indices)
-        asked = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
         raise UnknownName(
-            f"no index is called {name!r}{asked} This cube has the bands of "
+            f"no index is called {name!r}; {did_you_mean(name, spyndex.indices, closest=3)}this "
+            "cube has the bands of "
             f"{', '.join(_possible(spyndex, bands)) or 'none'}"
         )
     lacking = _lacking(spyndex, name, bands)

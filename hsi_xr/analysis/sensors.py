@@ -1,6 +1,5 @@
 """What a satellite or a multispectral camera would see of a cube."""
 
-import difflib
 import os
 from typing import Any
 
@@ -15,6 +14,7 @@ from hsi_xr.band_grid import Bands, nearest
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation
 from hsi_xr.io.wavelengths import COORDINATE_ATTRS
+from hsi_xr.suggestions import did_you_mean
 
 Sensor = str | os.PathLike[str] | xr.DataArray
 """A name of `sensors()`, or responses as a file or as an array (spectrum, wavelength)."""
@@ -163,12 +163,9 @@ def _responses(sensor: Sensor) -> tuple[str, Bandpass]:
         )
     if sensor in published():
         return sensor, published()[sensor]
-    plain = sensor.lower().replace(" ", "-").replace("_", "-")
-    close = difflib.get_close_matches(plain, sensors())
-    asked = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
     raise UnknownName(
-        f"no sensor is called {sensor!r}{asked} Known: {', '.join(sensors())}; the path of a CSV "
-        "file with responses is taken, too"
+        f"no sensor is called {sensor!r}; {did_you_mean(sensor, sensors(), closest=3)}known: "
+        f"{', '.join(sensors())}; the path of a CSV file of responses is accepted, too"
     )
 
 

@@ -10,9 +10,9 @@ from hsi_xr.batch.config import Conversion
 from hsi_xr.batch.inputs import COLLECTION
 from hsi_xr.batch.inspect import ImageInfo
 from hsi_xr.batch.mosaic import Mosaic
-from hsi_xr.io.preview import thumbnail
+from hsi_xr.io.preview import write_thumbnail
 from hsi_xr.io.remote import is_remote
-from hsi_xr.io.variables import sibling_paths
+from hsi_xr.io.variables import companion_paths
 from hsi_xr.io.write import Progress
 from hsi_xr.pipeline.reconstruct import reconstruct
 from hsi_xr.product import ItemFields, write_product
@@ -76,7 +76,7 @@ class ConversionContext:
 def files_of(main: Path) -> list[Path]:
     """All that a product can consist of: what it cannot do without, then its item, last."""
     beside = [main.with_suffix(ending) for ending in (".qml", ".png", ".json")]
-    return [*sibling_paths(main).values(), beside[0], main, *beside[1:]]
+    return [*companion_paths(main).values(), beside[0], main, *beside[1:]]
 
 
 def make(
@@ -104,7 +104,7 @@ def make(
         progress=progress,
     )
     if not making.how.stac:
-        thumbnail(path)
+        write_thumbnail(path)
     files = [each for each in files_of(path) if each.exists()]
     sizes = {each.name: each.stat().st_size for each in files}
     if making.bucket is not None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from hsi_xr.batch.inspect import ImageInfo
 from hsi_xr.errors import DestinationExists, InvalidData, UsageError
-from hsi_xr.io.disk import sync, writing
+from hsi_xr.io import atomic
+from hsi_xr.io.disk import writing
 from hsi_xr.io.journal import differences
 
 NAME = "manifest.jsonl"
@@ -66,11 +67,8 @@ class Manifest:
         """Write all of it anew, complete or not at all."""
         head = {"format": _FORMAT, "config": self.config, "replaced": self.replaced}
         lines = [json.dumps(each, ensure_ascii=False) for each in (head, *self.entries.values())]
-        beside = self.path.with_name(f"{self.path.name}.new")
         with writing(self.path):
-            beside.write_text("\n".join(lines) + "\n", "utf-8")
-            sync(beside)
-            beside.replace(self.path)
+            atomic.write_text(self.path, "\n".join(lines) + "\n")
 
     def note(self, entry: Entry) -> None:
         """Add a line; when this returns it is on disk."""
@@ -99,7 +97,7 @@ class Manifest:
         Raises:
             UsageError: Naming what differs.
         """
-        if differing := differences(_flat(self.config), _flat(config)):
+        if differing := differences(self.config, config):
             raise UsageError(
                 f"the products in the folder were made otherwise: {'; '.join(differing)}. Repeat "
                 "the call as it was, choose another folder, or begin anew with --overwrite"
@@ -125,17 +123,6 @@ def _told(line: bytes, *keys: str) -> Entry | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and found.keys() >= {*keys} else None
-
-
-def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested tables with their keys joined by dots, so that a difference is told alone."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{above}{key}.")
-        else:
-            found[f"{above}{key}"] = value
-    return found
 
 
 def opened(

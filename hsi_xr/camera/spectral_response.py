@@ -5,7 +5,6 @@ taken as equal in all bands: of another light, give (3, bands) sensitivity times
 """
 
 import csv
-import difflib
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import InvalidData, UnknownName, UnreadableFile, UsageError
+from hsi_xr.suggestions import did_you_mean
 
 Array = NDArray[np.float32]
 
@@ -83,7 +83,7 @@ def sensitivities(camera: Sensitivity, bands: Bands) -> Array:
     if isinstance(camera, str):
         at, table = _table()
         if camera not in table:
-            raise UnknownName(f"no camera is called {camera!r}{_hint(camera)}")
+            raise UnknownName(f"no camera is called {camera!r}; {_known_cameras(camera)}")
         return _over(at, table[camera], bands, camera)
     try:
         return _curves(camera, len(bands))
@@ -168,12 +168,11 @@ def _table() -> tuple[NDArray[np.float64], dict[str, Array]]:
     return np.array(head[2:], dtype="float64"), dict(zip((row[0] for row in rows[::3]), numbers))
 
 
-def _hint(name: str) -> str:
-    close = difflib.get_close_matches(name.lower().replace(" ", "-").replace("_", "-"), cameras())
-    asked = f"; did you mean {' or '.join(map(repr, close))}?" if close else ";"
+def _known_cameras(name: str) -> str:
     return (
-        f"{asked} `hsi-xr cameras` and `hsi_xr.cameras()` list the {len(cameras())} known, and the "
-        "path of a JSON file as of rawtoaces-data is taken, too"
+        f"{did_you_mean(name, cameras(), closest=3)}`hsi-xr cameras` and `hsi_xr.cameras()` list "
+        f"the {len(cameras())} known cameras; the path of a JSON file in the format of "
+        "rawtoaces-data is accepted, too"
     )
 
 

@@ -142,13 +142,13 @@ def measured(model: Reconstructor, card: Mapping[str, Any]) -> dict[str, Any]:
     """What the card of a model with weights says of its halo, cost and memory."""
     probe = Probe(model, card)
     return {
-        "reach": probe.reach({"a quilt of random colours": quilt()}),
+        "reach": probe.reach({"random patches": random_patches()}),
         "gmac_per_pixel": probe.cost(),
         "memory_bytes_per_pixel": memory(card),
     }
 
 
-def quilt(side: int = 320) -> Tensor:
+def random_patches(side: int = 320) -> Tensor:
     """Squares of any colour with grain, (1, 3, side, side): harder on a network than any ground."""
     rng = torch.Generator().manual_seed(0)
     colours = 0.1 + 0.7 * torch.rand(1, 3, side // 23, side // 23, generator=rng)

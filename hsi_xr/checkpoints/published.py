@@ -4,7 +4,6 @@ They take what the authors' code takes, coded and scaled as there, and answer wh
 reconstructor is the same network with statistics, levels and guides that suit whole scenes.
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,15 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from hsi_xr.checkpoints.layout import differences
-from hsi_xr.errors import InvalidCheckpoint, UnknownName
+from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.networks._ladder import Ladder
 from hsi_xr.networks._prior import Prior
-from hsi_xr.networks.attention import Statistics
+from hsi_xr.networks.attention import AttentionStatistics
 from hsi_xr.networks.awan import AWAN
 from hsi_xr.networks.bisrnet import BiSRNet
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
+from hsi_xr.suggestions import unknown_name
 
 CONTAINERS = ("state_dict", "params_ema", "params")
 """Entries under which training code keeps the weights; the first that is there is taken."""
@@ -83,11 +83,7 @@ def key_of(name: str) -> str:
     key = name.replace("-", "_")
     if key in NETWORKS:
         return key
-    close = difflib.get_close_matches(key, NETWORKS, n=1)
-    asked = f"did you mean {close[0]!r}? " if close else ""
-    raise UnknownName(
-        f"no published network is called {name!r}; {asked}known: {', '.join(NETWORKS)}"
-    )
+    raise unknown_name("published network", name, NETWORKS)
 
 
 def sizes(name: str, state: Mapping[str, Any]) -> dict[str, int]:
@@ -137,9 +133,13 @@ class GuidedByFirst(Ladder):
     """The mask of the first image guides a whole batch, as in published code."""
 
     def climb(
-        self, h: Tensor, statistics: Statistics, prior: Prior | None, mask: Tensor | None = None
+        self,
+        h: Tensor,
+        attention: AttentionStatistics,
+        prior: Prior | None,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        return super().climb(h, statistics, prior, None if mask is None else mask[:1])
+        return super().climb(h, attention, prior, None if mask is None else mask[:1])
 
 
 class PublishedMST(GuidedByFirst, MST):

@@ -1,6 +1,5 @@
 """Names of systems and models: this folder, then entry points. Imports a system only to run it."""
 
-import difflib
 import importlib.util
 import os
 import pkgutil
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from hsi_xr.checkpoints.card import WEIGHTS, Card, read, read_untrained
 from hsi_xr.errors import InvalidCheckpoint, MissingWeights, UnknownName
+from hsi_xr.suggestions import did_you_mean, unknown_name
 
 GROUP = "hsi_xr.reconstructors"
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -44,7 +44,7 @@ def load(name: str) -> System:
         return importlib.import_module(module)
     if found := _theirs().get(name):
         return found.load()
-    raise UnknownName(f"no reconstructor is called {name!r}{_hint(name, systems())}")
+    raise unknown_name("reconstructor", name, systems())
 
 
 def shipped() -> dict[str, Card]:
@@ -60,7 +60,7 @@ def card_of(system: str) -> Path:
     """
     known = _bare()
     if system not in known:
-        raise UnknownName(f"no system is called {system!r}{_hint(system, [*known])}")
+        raise unknown_name("system", system, known)
     return known[system]
 
 
@@ -112,7 +112,9 @@ def find(model: str | os.PathLike[str], *, untrained: bool = False) -> Card:
         )
     names = [*known, *by_system, *bare]
     raise UnknownName(
-        f"no model is called {name!r}{_hint(name, names)}, or a .safetensors file, or its folder"
+        f"no model is called {name!r}; {did_you_mean(name, names)}known: "
+        f"{', '.join(sorted({*names}))}; the path of a .safetensors file or of its folder is "
+        "accepted, too"
     )
 
 
@@ -164,9 +166,3 @@ def _card_beside(module: str) -> Path | None:
 
 def _theirs() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
-
-
-def _hint(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    asked = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"{asked} known: {', '.join(sorted(set(known)))}"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr.datasets._base import DataSet
-from hsi_xr.datasets._scenes import unknown
 from hsi_xr.errors import InvalidData, UsageError
+from hsi_xr.suggestions import unknown_name
 
 SHOWN = 20
 """Problems that an error lists; of a truncated download there may be hundreds."""
@@ -36,7 +36,7 @@ def load(name: str, folder: str | os.PathLike[str], **options: Any) -> DataSet:
         UnreadableFile: There is no such folder.
     """
     if name not in names():
-        raise unknown("data set", name, names())
+        raise unknown_name("data set", name, names())
     build = importlib.import_module(f"{__package__}.{name}").build
     known = inspect.signature(build).parameters
     if odd := [option for option in options if option not in known or option == "folder"]:

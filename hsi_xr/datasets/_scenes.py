@@ -1,26 +1,15 @@
 """Scenes by name, and what is wrong with their files."""
 
-import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
 from hsi_xr.datasets._base import Pair, Splits
-from hsi_xr.errors import InvalidData, UnknownName, UnreadableFile
+from hsi_xr.errors import InvalidData, UnreadableFile
+from hsi_xr.suggestions import unknown_name
 
 Shape = tuple[int | None, ...]
 """What a header must say; None where any length will do."""
-
-_FEW = 12
-"""Names that an error can list."""
-
-
-def unknown(kind: str, name: str, known: Collection[str]) -> UnknownName:
-    """The error that no such thing is called so, with what may have been meant."""
-    close = difflib.get_close_matches(name, known, n=1)
-    asked = f"; did you mean {close[0]!r}?" if close else ";"
-    listed = ", ".join(sorted(known)[:_FEW]) + (", ..." if len(known) > _FEW else "")
-    return UnknownName(f"no {kind} is called {name!r}{asked} known: {listed}")
 
 
 def known(name: str, splits: Splits) -> str:
@@ -31,7 +20,7 @@ def known(name: str, splits: Splits) -> str:
     """
     scenes = every(splits)
     if name not in scenes:
-        raise unknown("scene", name, scenes)
+        raise unknown_name("scene", name, scenes)
     return name
 
 

@@ -1,7 +1,6 @@
 """From a rendered scene to a cube, its STAC item, a picture and scores: the whole way, once."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from hsi_xr.demo.report import Files, Report
 from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.extras import require
+from hsi_xr.io import atomic
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -139,7 +139,7 @@ def _write_rgb(shown: render.Scene, path: Path) -> None:
         "tiled": True, "blockxsize": 512, "blockysize": 512, "interleave": "pixel",
         "compress": "deflate", "predictor": 2, "photometric": "rgb",
     }  # fmt: skip
-    with _complete(path) as part, rasterio.open(part, "w", **profile) as target:
+    with atomic.replacing(path) as part, rasterio.open(part, "w", **profile) as target:
         target.write(shown.rgb)
         target.update_tags(TIFFTAG_IMAGEDESCRIPTION=f"{TITLE}. {DESCRIPTION}")
 
@@ -195,7 +195,7 @@ def _view(
 
 
 def _draw(files: Files, view: figure.View) -> None:
-    with _complete(files.preview) as part:
+    with atomic.replacing(files.preview) as part:
         figure.draw(view, part)
 
 
@@ -211,14 +211,3 @@ def _describe(product: "Product", files: Files) -> None:
         model=find(DEFAULT),
         item_fields={"properties": {"title": TITLE, "description": DESCRIPTION}},
     )
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[Path]:
-    """A path to write to, renamed to the wanted one when the block ends well, else removed."""
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

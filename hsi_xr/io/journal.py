@@ -1,27 +1,27 @@
 """What a run has written already, kept beside its unfinished files so that it can be resumed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hsi_xr.errors import UsageError
-from hsi_xr.io.disk import sync
+from hsi_xr.io import atomic
 from hsi_xr.io.tags import compact
 
 _LONGEST = 60
 """Characters of a value that an error message shows."""
 
 
-def folder_of(main: Path) -> Path:
+def part_folder(main: Path) -> Path:
     """Where all lies that a run has not finished: `cube.tif` -> the folder `cube.tif.part`."""
     return main.with_name(f"{main.name}.part")
 
 
-def journal_of(main: Path) -> Path:
+def journal_path(main: Path) -> Path:
     """Where the ledger of an unfinished file lies."""
-    return folder_of(main) / "ledger.json"
+    return part_folder(main) / "ledger.json"
 
 
 @dataclass
@@ -44,11 +44,8 @@ class Journal:
 
     def save(self) -> None:
         """Replace the stored ledger; a crash leaves the old one or the new one."""
-        text = json.dumps({"config": self.config, "done": self.done}, ensure_ascii=False)
-        beside = self.path.with_name(self.path.name + ".new")
-        beside.write_text(text, encoding="utf-8")
-        sync(beside)
-        beside.replace(self.path)
+        content = {"config": self.config, "done": self.done}
+        atomic.write_text(self.path, json.dumps(content, ensure_ascii=False))
 
     def refuse_other(self, config: dict[str, Any]) -> None:
         """Refuse to go on under another configuration than this run was begun with.
@@ -63,13 +60,32 @@ class Journal:
             )
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What two configurations do not have in common, in words, each by its name."""
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, ignore: Collection[str] = ()
+) -> list[str]:
+    """Describe how two configurations differ, one entry per setting.
+
+    Args:
+        before: Plain values by name; the names of nested settings are joined by dots.
+        now: The same.
+        ignore: Names of settings that may differ.
+    """
+    old, new = _flatten(before), _flatten(now)
     return [
-        f"{name} was {_short(before.get(name))} and is {_short(now.get(name))}"
-        for name in sorted({*before, *now})
-        if compact(before.get(name)) != compact(now.get(name))
+        f"{name} was {_short(old.get(name))} and is {_short(new.get(name))}"
+        for name in sorted({*old, *new} - {*ignore})
+        if compact(old.get(name)) != compact(new.get(name))
     ]
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def _short(value: Any) -> str:

@@ -6,7 +6,6 @@ an array says of itself (units, standard_name, ...) is kept in domain XARRAY.
 """
 
 import json
-import os
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from hsi_xr._version import __version__
-from hsi_xr.errors import UsageError
 from hsi_xr.times import acquisition, acquisition_tags, instant
 
 Domains = Mapping[str, Mapping[str, str]]
@@ -115,25 +113,6 @@ def provenance(tags: Mapping[str, str]) -> dict[str, Any]:
 def is_product(tags: Mapping[str, str]) -> bool:
     """Whether the HSI_XR tags of a dataset say that its pixels are a reconstruction."""
     return tags.get("RECONSTRUCTED") == "YES"
-
-
-def now() -> datetime:
-    """When files say that they were written, in UTC.
-
-    SOURCE_DATE_EPOCH, in seconds since 1970, takes the place of the clock: two runs then write the
-    same bytes (https://reproducible-builds.org/specs/source-date-epoch/).
-
-    Raises:
-        UsageError: It is set to something else.
-    """
-    told = os.environ.get("SOURCE_DATE_EPOCH")
-    if told is None:
-        return datetime.now(UTC)
-    if not told.isdecimal():
-        raise UsageError(
-            f"SOURCE_DATE_EPOCH is a whole number of seconds since 1970; it is {told!r}"
-        )
-    return datetime.fromtimestamp(int(told), UTC)
 
 
 def stated(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:

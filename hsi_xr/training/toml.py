@@ -1,6 +1,5 @@
 """Reads a training run from TOML; a key that is not known is refused."""
 
-import difflib
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from types import UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from hsi_xr.errors import UsageError
+from hsi_xr.suggestions import did_you_mean
 from hsi_xr.training.config import KINDS, Objective, Run
 
 
@@ -50,7 +50,10 @@ def _made(kind: Any, table: Any, where: str) -> Any:
     known = {each.name: each for each in fields(kind)}
     for key in table:
         if key not in known:
-            raise UsageError(f"no key {_at(where, key)!r}; {_hint(key, [*known])}")
+            raise UsageError(
+                f"no key {_at(where, key)!r}; {did_you_mean(key, known)}known: "
+                f"{', '.join(sorted(known))}"
+            )
     for name, each in known.items():
         if each.default is each.default_factory is MISSING and name not in table:
             raise UsageError(f"the key {_at(where, name)!r} is missing")
@@ -110,9 +113,3 @@ def _plain(kind: Any, value: Any, where: str) -> Any:
 
 def _at(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
-
-
-def _hint(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    asked = f"did you mean {close[0]!r}? " if close else ""
-    return f"{asked}known: {', '.join(sorted(known))}"

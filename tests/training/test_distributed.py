@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 CODE = """
 import sys
 from pathlib import Path
-from tests.training.test_ranks import train
+from tests.training.test_distributed import train
 train(Path(sys.argv[1]), accumulate=1)
 """
 
