@@ -10,9 +10,9 @@ from hsi_xr.batch.config import Conversion
 from hsi_xr.batch.inputs import COLLECTION
 from hsi_xr.batch.inspect import ImageInfo
 from hsi_xr.batch.mosaic import Mosaic
-from hsi_xr.io.preview import thumbnail
+from hsi_xr.io.preview import write_thumbnail
 from hsi_xr.io.remote import is_remote
-from hsi_xr.io.variables import sibling_paths
+from hsi_xr.io.variables import companion_paths
 from hsi_xr.io.write import Progress, write
 from hsi_xr.pipeline.reconstruct import reconstruct
 from hsi_xr.stac.files import save
@@ -77,7 +77,7 @@ class ConversionContext:
 def files_of(main: Path) -> list[Path]:
     """All that a product can consist of: what it cannot do without, then its item, last."""
     beside = [main.with_suffix(ending) for ending in (".qml", ".png", ".json")]
-    return [*sibling_paths(main).values(), beside[0], main, *beside[1:]]
+    return [*companion_paths(main).values(), beside[0], main, *beside[1:]]
 
 
 def make(
@@ -92,7 +92,7 @@ def make(
     path.parent.mkdir(exist_ok=True)
     cube = _cube(making, tile, device)
     write(cube, path, **making.how.storage, overwrite=True, resume=True, progress=progress)
-    thumbnail(path)
+    write_thumbnail(path)
     if making.how.stac:
         save(_item(making, tile), path.with_suffix(".json"))
     else:

@@ -11,15 +11,17 @@ from hsi_xr.calibration.gains import Gains
 from hsi_xr.io.cube import Cube, making
 from hsi_xr.io.cube_file import Product
 from hsi_xr.io.open import open as open_raster
+from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.times import now, utc_text
 
 CALIBRATED = {
     "standard_name": "surface_bidirectional_reflectance",
     "long_name": "calibrated surface reflectance",
 }
-_MULTIPLIED = ("reflectance", "reflectance_std")
-_OUTDATED = ("rgb_residual", "hsi_xr_consistency")
-"""Variables and attributes that describe the values before calibration."""
+_MULTIPLIED = [name for name, v in OUTPUT_VARIABLES.items() if v.is_reflectance]
+_OUTDATED = [name for name, v in OUTPUT_VARIABLES.items() if not v.survives_calibration]
+_OUTDATED_ATTRIBUTES = ["hsi_xr_consistency"]
+"""Attributes that describe the values before calibration."""
 
 
 def open_product(path: Path) -> xr.Dataset:
@@ -68,7 +70,7 @@ def multiply(dataset: xr.Dataset, factors: NDArray[np.float32]) -> xr.Dataset:
 def record(dataset: xr.Dataset, gains: Gains) -> xr.Dataset:
     """Returns the dataset with attributes that state its calibration."""
     past = [str(dataset.attrs["history"])] if "history" in dataset.attrs else []
-    attrs = {key: value for key, value in dataset.attrs.items() if key not in _OUTDATED}
+    attrs = {key: value for key, value in dataset.attrs.items() if key not in _OUTDATED_ATTRIBUTES}
     attrs |= {
         "hsi_xr_level": "calibrated",
         **gains.attributes,

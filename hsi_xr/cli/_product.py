@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def acquisition(src: str, dst: Path, output: _options.Output, known: str | None) -> str | None:
     """Time of acquisition in ISO 8601; all that can be said against the item, before any work."""
     from hsi_xr.errors import DestinationExists, MissingFact
-    from hsi_xr.io.formats import namesakes
+    from hsi_xr.io.formats import same_stem_paths
     from hsi_xr.io.remote import reaching
     from hsi_xr.times import utc_text
 
     beside = (_item_path(dst), dst.with_suffix(".png"))
     with reaching(dst, "look for"):
         there = [path for path in beside if path.exists()]
-        others = [path for path in namesakes(dst) if path.exists()]
+        others = [path for path in same_stem_paths(dst) if path.exists()]
     given = output.datetime or known
     acquired = utc_text(given) if given else None
     _refuse_name_of_source(src, dst)
@@ -48,10 +48,10 @@ def acquisition(src: str, dst: Path, output: _options.Output, known: str | None)
 def _refuse_name_of_source(src: str, dst: Path) -> None:
     """What is written beside a product bears its name, and must not meet what is read."""
     from hsi_xr.errors import UsageError
-    from hsi_xr.io.variables import sibling_paths
+    from hsi_xr.io.variables import companion_paths
 
     read, written = _placed(src), _placed(str(dst))
-    for each in (written, *sibling_paths(written).values()):
+    for each in (written, *companion_paths(written).values()):
         if read == each or (read.exists() and each.exists() and each.samefile(read)):
             beside = "" if each == written else f" would have {each.name!r} beside it, which"
             raise UsageError(
@@ -90,7 +90,7 @@ def write(
     cube: "xr.Dataset", dst: Path, output: _options.Output, mode: str, tmp: Path | None
 ) -> None:
     import hsi_xr
-    from hsi_xr.io.journal import journal_of
+    from hsi_xr.io.journal import journal_path
     from hsi_xr.io.remote import is_remote
 
     try:
@@ -108,7 +108,7 @@ def write(
                 progress=report,
             )
     except KeyboardInterrupt:
-        if is_remote(str(dst)) or journal_of(dst).exists():
+        if is_remote(str(dst)) or journal_path(dst).exists():
             raise KeyboardInterrupt("What is done is kept: --resume goes on from there.") from None
         raise
 
@@ -125,12 +125,12 @@ def describe(dst: Path, src: str, acquired: str, model: "Card | None" = None) ->
     """
     import hsi_xr
     from hsi_xr.errors import HsiError
-    from hsi_xr.io.preview import thumbnail
+    from hsi_xr.io.preview import write_thumbnail
     from hsi_xr.io.remote import is_remote
     from hsi_xr.stac.files import save
 
     try:
-        thumbnail(dst)
+        write_thumbnail(dst)
         # what is in object storage cannot be linked to what is here
         linked = None if is_remote(str(dst)) and Path(src).exists() else src
         about = None if model is None or is_remote(str(dst)) else _model_item(model, dst.parent)

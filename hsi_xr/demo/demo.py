@@ -15,7 +15,7 @@ from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.extras import require
 from hsi_xr.io import atomic
-from hsi_xr.io.preview import thumbnail
+from hsi_xr.io.preview import write_thumbnail
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -202,7 +202,7 @@ def _view(
 def _draw(files: Files, view: figure.View) -> None:
     with atomic.replacing(files.preview) as part:
         figure.draw(view, part)
-    thumbnail(files.cube)
+    write_thumbnail(files.cube)
 
 
 def _describe(files: Files) -> None:

@@ -10,23 +10,11 @@ from typing import Any
 
 from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import Product
-from hsi_xr.io.preview import TITLE, thumbnail_of
+from hsi_xr.io.preview import TITLE, find_thumbnail
+from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
 from hsi_xr.stac.checksums import multihash
 from hsi_xr.stac.footprint import ground_resolution
 
-_COMPANIONS = {
-    "reflectance_std": ("uncertainty", "Standard deviation of the estimate, per band"),
-    "rgb_residual": (
-        "residual",
-        "What the camera would see of the estimate, less the image: root mean square over red, "
-        "green and blue",
-    ),
-    "out_of_domain": (
-        "quality",
-        "How unlike the colour is to all spectra that the model learned from, from 0 to 1",
-    ),
-}
-"""Variable -> key and role of its asset, and its title."""
 CHANGING = ".aux.xml"
 """GDAL, and so QGIS, adds statistics to such a file when somebody looks at the picture."""
 _TYPES = {".hdr": "text/plain", ".xml": "application/xml"}
@@ -45,12 +33,12 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
     for band, name in _common_names(product).items():
         found["reflectance"]["bands"][band]["eo:common_name"] = name
     found |= _beside(product, folder, "reflectance")
-    for variable, (role, about) in _COMPANIONS.items():
-        if (other := product.companion(variable)) is not None:
+    for name, variable in COMPANIONS.items():
+        if (other := product.companion(name)) is not None:
             where = href if product.is_shared else folder + other.path.name
-            found[role] = _raster(other, where, about)
-            found |= {} if product.is_shared else _beside(other, folder, role)
-    if (preview := thumbnail_of(product)) is not None:
+            found[variable.asset] = _raster(other, where, variable.title)
+            found |= {} if product.is_shared else _beside(other, folder, variable.asset)
+    if (preview := find_thumbnail(product)) is not None:
         found["thumbnail"] = {
             "href": folder + preview.name,
             "type": "image/png",
@@ -64,14 +52,14 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
 
 def roles(product: Product) -> list[str]:
     """Of the asset that a product is; the last is its own, and a companion's name."""
-    role, _ = _COMPANIONS.get(product.variable, ("reflectance", ""))
-    return ["data", role]
+    variable = OUTPUT_VARIABLES.get(product.variable, OUTPUT_VARIABLES["reflectance"])
+    return ["data", variable.asset]
 
 
 def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
     """Files without which that of a product cannot be read."""
-    laid_out = formats.of_driver(product.driver)
-    beside = {} if laid_out is None else laid_out.beside(product.path)
+    laid_out = formats.by_driver(product.driver)
+    beside = {} if laid_out is None else laid_out.sidecars(product.path)
     return {
         f"{role}-{kind}": {
             "href": folder + path.name,
@@ -94,7 +82,7 @@ def _raster(product: Product, href: str, title: str) -> Asset:
 
 def facts(product: Product) -> Asset:
     """What an asset says of its pixels, and their file of itself."""
-    laid_out = formats.of_driver(product.driver)
+    laid_out = formats.by_driver(product.driver)
     found: Asset = {
         "type": None if laid_out is None else laid_out.media_type(product.path),
         "data_type": product.dtype,

@@ -15,8 +15,9 @@ from hsi_xr.io.reader import Scene, open_scene
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import driver_of
 from hsi_xr.io.tags import is_product
-from hsi_xr.io.variables import PLAIN, sibling_paths
+from hsi_xr.io.variables import companion_paths
 from hsi_xr.io.wavelengths import envi_readings
+from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.stac.validate.band_checks import implausible, nm
 from hsi_xr.stac.validate.findings import Fault, fault_of
 
@@ -42,7 +43,7 @@ def variables_of(path: Path) -> list[str | None]:
     if driver_of(str(path)) is None:
         return [None]
     with open_scene(str(path)) as src:
-        ours = {"reflectance", *sibling_paths(path)}
+        ours = {"reflectance", *companion_paths(path)}
         return [name for name in src.variables if name in ours] or [None]
 
 
@@ -72,7 +73,8 @@ def wrong_with(path: Path, variable: str | None = None, *, pixels: bool = True) 
             yield from _layout(src, path)
             yield from _storage(src)
             yield from _place(product)
-            if src.tags(ns="XARRAY").get("NAME") not in PLAIN:  # those are of no wavelength
+            known = OUTPUT_VARIABLES.get(src.tags(ns="XARRAY").get("NAME", ""))
+            if known is None or known.per_band:
                 yield from _spectrum(src, product)
             yield from _unreadable(src) if pixels else ()
     except (InvalidData, UnknownName) as error:
@@ -86,8 +88,8 @@ def _layout(src: Scene, path: Path) -> Iterator[Fault]:
             "it has overviews, and is not laid out as a cloud-optimised GeoTIFF",
             f"{_CHANGED}, or write it anew: `hsi_xr.write(hsi_xr.open({path.name!r}), 'new.tif')`",
         )
-    laid_out = formats.of_driver(src.driver)
-    for what, file in {} if laid_out is None else laid_out.beside(path).items():
+    laid_out = formats.by_driver(src.driver)
+    for what, file in {} if laid_out is None else laid_out.sidecars(path).items():
         if not file.exists():
             yield Fault(f"{file.name!r}, its {what}, is not beside it", "put it there")
     if src.driver == "ENVI":
