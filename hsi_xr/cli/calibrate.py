@@ -39,10 +39,10 @@ def command(
     by one gain; a deviation beside it as well.
     """
     import hsi_xr
-    from hsi_xr.calibration.apply import opened
+    from hsi_xr.calibration.apply import open_product
     from hsi_xr.io.remote import file_of
 
-    dataset = opened(file_of(cube))
+    dataset = open_product(file_of(cube))
     acquired = _product.acquisition(cube, dst, output, dataset.attrs.get("datetime"))
     gains = hsi_xr.gains(
         dataset,
