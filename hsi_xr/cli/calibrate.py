@@ -40,11 +40,11 @@ def command(
     by one gain; a deviation beside it as well.
     """
     import hsi_xr
-    from hsi_xr.calibration.apply import opened
+    from hsi_xr.calibration.apply import open_product
     from hsi_xr.io.remote import file_of
     from hsi_xr.product import check_product
 
-    dataset = opened(file_of(cube))
+    dataset = open_product(file_of(cube))
     check_product(dataset, dst, source=cube, **output.checked)
     gains = hsi_xr.gains(
         dataset,
