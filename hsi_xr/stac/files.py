@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.io.upload import appearing
+from hsi_xr.io.upload import stage_file
 
 _ALGORITHMS = {"1114": "sha1", "1220": "sha256", "1340": "sha512", "d50110": "md5"}
 """Prefix of a multihash (code and digest length in bytes) -> name of the algorithm in hashlib.
@@ -21,7 +21,7 @@ def save(stac: Mapping[str, Any], path: Path) -> Path:
     Raises:
         DestinationUnwritable: The disk is full, the folder is read-only, or the store refuses.
     """
-    with appearing(path) as part:
+    with stage_file(path) as part:
         part.write_text(json.dumps(stac, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return path
 

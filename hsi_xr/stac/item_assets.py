@@ -10,23 +10,11 @@ from typing import Any
 
 from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import Product
-from hsi_xr.io.preview import TITLE, thumbnail_of
+from hsi_xr.io.preview import TITLE, find_thumbnail
+from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
 from hsi_xr.stac.files import multihash
 from hsi_xr.stac.footprint import ground_resolution
 
-_COMPANIONS = {
-    "reflectance_std": ("uncertainty", "Standard deviation of the estimate, per band"),
-    "rgb_residual": (
-        "residual",
-        "Difference between the image and the estimate as the camera would measure it: root mean "
-        "square over red, green and blue",
-    ),
-    "out_of_domain": (
-        "quality",
-        "Out-of-distribution score: how unlike the training spectra the colour is, from 0 to 1",
-    ),
-}
-"""Variable -> key and role of its asset, and its title."""
 VOLATILE = ".aux.xml"
 """Suffix of files to which GDAL, and so QGIS, adds statistics when an image is displayed."""
 _MEDIA_TYPES = {".hdr": "text/plain", ".xml": "application/xml"}
@@ -45,12 +33,12 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
     for band, name in _common_names(product).items():
         by_key["reflectance"]["bands"][band]["eo:common_name"] = name
     by_key |= _sidecars(product, folder, "reflectance")
-    for variable, (role, title) in _COMPANIONS.items():
-        if (companion := product.companion(variable)) is not None:
-            where = href if product.is_shared else folder + companion.path.name
-            by_key[role] = _raster(companion, where, title)
-            by_key |= {} if product.is_shared else _sidecars(companion, folder, role)
-    if (preview := thumbnail_of(product)) is not None:
+    for name, variable in COMPANIONS.items():
+        if (companion := product.companion(name)) is not None:
+            target = href if product.is_shared else folder + companion.path.name
+            by_key[variable.asset] = _raster(companion, target, variable.title)
+            by_key |= {} if product.is_shared else _sidecars(companion, folder, variable.asset)
+    if (preview := find_thumbnail(product)) is not None:
         by_key["thumbnail"] = {
             "href": folder + preview.name,
             "type": "image/png",
@@ -64,14 +52,14 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
 
 def roles(product: Product) -> list[str]:
     """Returns the roles of the asset of a variable. The last one is also a companion's key."""
-    role, _ = _COMPANIONS.get(product.variable, ("reflectance", ""))
-    return ["data", role]
+    variable = OUTPUT_VARIABLES.get(product.variable, OUTPUT_VARIABLES["reflectance"])
+    return ["data", variable.asset]
 
 
 def _sidecars(product: Product, folder: str, role: str) -> dict[str, Asset]:
     """Returns the files that are needed to read a product, such as the header of ENVI."""
-    layout = formats.of_driver(product.driver)
-    sidecars = {} if layout is None else layout.beside(product.path)
+    layout = formats.by_driver(product.driver)
+    sidecars = {} if layout is None else layout.sidecars(product.path)
     return {
         f"{role}-{kind}": {
             "href": folder + path.name,
@@ -94,7 +82,7 @@ def _raster(product: Product, href: str, title: str) -> Asset:
 
 def raster_fields(product: Product) -> Asset:
     """Returns the fields that describe the pixels of an asset, as its file states them."""
-    layout = formats.of_driver(product.driver)
+    layout = formats.by_driver(product.driver)
     fields: Asset = {
         "type": None if layout is None else layout.media_type(product.path),
         "data_type": product.dtype,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hsi_xr
-from hsi_xr.io.preview import thumbnail
+from hsi_xr.io.preview import write_thumbnail
 from hsi_xr.stac.files import save
 from tests.batch.tiles import TAKEN
 from tests.scenes import CAMERA, scene
@@ -35,7 +35,7 @@ def made(tmp_path_factory) -> Path:
     for suffix in SUFFIXES:
         (folder / suffix[1:]).mkdir()
         path = hsi_xr.write(cube, folder / suffix[1:] / f"cube{suffix}")
-        thumbnail(path)
+        write_thumbnail(path)
         save(hsi_xr.describe(path).to_dict(include_self_link=False), path.with_suffix(".json"))
     return folder
 

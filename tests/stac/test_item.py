@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 import hsi_xr
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.io import georef
-from hsi_xr.io.preview import thumbnail
+from hsi_xr.io.preview import write_thumbnail
 from hsi_xr.stac.item import SCHEMAS
 from hsi_xr.times import instant, period, utc_text
 from tests.stac_validation import SCHEMAS as SCHEMA_FOLDER
@@ -171,7 +171,7 @@ def test_companions_of_the_same_run_become_assets(tmp_path):
     sampled = cube(hsi_xr_samples=4, datetime=TAKEN)
     sampled["reflectance_std"] = sampled["reflectance"] / 10
     product = hsi_xr.write(sampled, tmp_path / "cube.tif")
-    thumbnail(product)
+    write_thumbnail(product)
     assets = hsi_xr.describe(product, href="https://example.com/a/cube.tif").to_dict()["assets"]
     assert set(assets) == {"reflectance", "uncertainty", "thumbnail"}
     assert assets["uncertainty"]["href"] == "https://example.com/a/cube_std.tif"
@@ -187,7 +187,7 @@ def test_companions_of_the_same_run_become_assets(tmp_path):
 def test_a_companion_of_another_run_is_left_out(tmp_path, product):
     other = hsi_xr.write(cube(hsi_xr_seed=8), tmp_path / "other.tif")
     shutil.copy(other, tmp_path / "cube_std.tif")
-    thumbnail(other)
+    write_thumbnail(other)
     shutil.copy(other.with_suffix(".png"), tmp_path / "cube.png")
     assert set(hsi_xr.describe(product).assets) == {"reflectance"}
     (tmp_path / "cube.png").write_bytes(b"an image from elsewhere")

@@ -15,7 +15,8 @@ from hsi_xr.io.reader import Scene, open_scene
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import driver_of
 from hsi_xr.io.tags import is_product
-from hsi_xr.io.variables import PLAIN, sibling_paths
+from hsi_xr.io.variables import companion_paths
+from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.stac.validate.band_checks import RESTORE, raster_band_faults
 from hsi_xr.stac.validate.findings import Fault, fault_of
 
@@ -38,7 +39,7 @@ def variables_of(path: Path) -> list[str | None]:
     if driver_of(str(path)) is None:
         return [None]
     with open_scene(str(path)) as src:
-        ours = {"reflectance", *sibling_paths(path)}
+        ours = {"reflectance", *companion_paths(path)}
         return [name for name in src.variables if name in ours] or [None]
 
 
@@ -70,7 +71,8 @@ def product_faults(
             yield from _layout(src, path)
             yield from _storage(src)
             yield from _georeference(product)
-            if src.tags(ns="XARRAY").get("NAME") not in PLAIN:  # those have no wavelengths
+            output = OUTPUT_VARIABLES.get(src.tags(ns="XARRAY").get("NAME", ""))
+            if output is None or output.per_band:
                 yield from raster_band_faults(src, product)
             yield from _unreadable(src) if pixels else ()
     except (InvalidData, UnknownName) as error:
@@ -84,8 +86,8 @@ def _layout(src: Scene, path: Path) -> Iterator[Fault]:
             "it has overviews, but not the layout of a cloud-optimised GeoTIFF",
             f"{RESTORE}, or write it again: `hsi_xr.write(hsi_xr.open({path.name!r}), 'new.tif')`",
         )
-    layout = formats.of_driver(src.driver)
-    for kind, file in {} if layout is None else layout.beside(path).items():
+    layout = formats.by_driver(src.driver)
+    for kind, file in {} if layout is None else layout.sidecars(path).items():
         if not file.exists():
             yield Fault(f"its {kind} {file.name!r} is missing", "put it next to the file")
     if src.driver == "ENVI":
