@@ -230,7 +230,7 @@ def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> Non
     if Path(model).exists():
         if as_multihash(str(weights)) not in Document.read(Path(model)).checksums:
             raise InvalidData(
-                f"{href!r} does not describe the weights of {product.path.name!r} (sha256 "
+                f"{href!r} describes other weights than those of {product.path.name!r} (sha256 "
                 f"{weights}); give the item of the model that computed it"
             )
         href = Path(relpath(Path(model).resolve(), product.path.parent.resolve())).as_posix()
