@@ -138,6 +138,21 @@ def test_code_runs(workspace, capsys):
         run_block(block, namespace)
 
 
+def test_the_example_scripts_run(inputs, cube, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    scripts = {path.stem: runpy.run_path(str(path)) for path in (ROOT / "examples").glob("*.py")}
+    written = tmp_path / "orthomosaic.tif"
+    scripts["orthomosaic"]["main"](str(inputs / "scene.tif"), str(written), TAKEN)
+    assert written.exists() and written.with_suffix(".json").exists()
+    assert capsys.readouterr().out.startswith("400 nm")
+    place = ("500031.0", "4649972.5")
+    scripts["analysis"]["main"](
+        str(cube / "cube.tif"), *place, str(inputs / "library.csv"), str(tmp_path / "analysis")
+    )
+    assert "degrees from" in capsys.readouterr().out
+    assert len(list((tmp_path / "analysis").glob("*.png"))) == 4
+
+
 @pytest.fixture
 def bucket(inputs, monkeypatch):
     """An object store on this machine that holds `s3://bucket/scene.tif`."""
