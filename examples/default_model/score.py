@@ -14,7 +14,7 @@ from examples.default_model.batches import as_tensor
 from examples.default_model.simulate import Shot, colour_matrix, display
 from examples.default_model.train import BANDS, HELD_OUT_CAMERAS, held_out
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.operator import srgb_decode, srgb_encode
+from hsi_xr.camera.srgb import srgb_decode, srgb_encode
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.evaluation.metrics import Tally, mrae
 from hsi_xr.networks.chromaticity import chromaticity_histogram
@@ -91,7 +91,6 @@ def cases(folder: Path, bands: Bands = BANDS) -> list[Case]:
 def reconstruct(model: GuidedPosterior, shot: Shot) -> Estimate:
     """The whole image at once; one image."""
     rows, columns = shot.rgb.shape[-2:]
-    model.sense(shot.camera)
     seen = None if shot.level_known else chromaticity_histogram(shot.rgb[None])
     padding = (0, -columns % model.stride, 0, -rows % model.stride)
     rgb = F.pad(shot.rgb[None], padding, mode="reflect")
@@ -101,7 +100,7 @@ def reconstruct(model: GuidedPosterior, shot: Shot) -> Estimate:
     def noise(step: int) -> Tensor:
         return field.read(r, c, channels=bands, step=step)
 
-    _, facts = model.whole(SceneWindows.entire(rgb, seen), noise)
+    _, facts = model.whole(SceneWindows.entire(rgb, seen, response=shot.camera), noise)
     found = model.estimate(rgb, noise, facts)
     return Estimate(*(each[..., :rows, :columns] for each in vars(found).values()))
 

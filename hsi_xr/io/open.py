@@ -17,7 +17,7 @@ from hsi_xr.io.reader import Scene, Source, alpha_bands, crs_in, open_scene, rea
 from hsi_xr.io.remote import file_of
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import driver_of
-from hsi_xr.io.variables import sibling_paths
+from hsi_xr.io.variables import companion_paths
 
 __all__ = ["Source", "crs_of", "open", "read_window", "source_of", "transform_of"]
 
@@ -97,7 +97,7 @@ def _file_of(path: str, variable: str) -> str:
         held = tags.domains_of(src)["XARRAY"].get("NAME")
     if held == variable:
         return path
-    other = sibling_paths(file_of(path)).get(variable)
+    other = companion_paths(file_of(path)).get(variable)
     if other is None or not other.exists():
         raise UnknownName(
             f"{path!r} holds {held or 'no named variable'}, and no {variable!r} lies beside it"

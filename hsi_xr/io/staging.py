@@ -19,7 +19,7 @@ from hsi_xr.io.blocks import Block
 from hsi_xr.io.reader import open_raster, open_scene
 from hsi_xr.io.tagging import label
 from hsi_xr.io.tiff_directories import HELD, ROOM
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 
 TILE = 512
 _CACHE = 64 * 2**20
@@ -30,7 +30,7 @@ _CACHE = 64 * 2**20
 class StagingFile:
     """An image and the file that collects its numbers."""
 
-    image: Image
+    image: StoredVariable
     path: Path
 
     def create(self) -> None:

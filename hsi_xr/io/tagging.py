@@ -4,11 +4,11 @@ from typing import Any
 
 from hsi_xr.io import tags as labels
 from hsi_xr.io import wavelengths
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import now
 
 
-def label(file: Any, image: Image, default: str = "") -> None:
+def label(file: Any, image: StoredVariable, default: str = "") -> None:
     """Write all that is said about an image into a file that has no pixels yet.
 
     Later would break a COG, whose directories come first.

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr.errors import DestinationUnwritable
-from hsi_xr.io.disk import sync, writing
+from hsi_xr.io import atomic
+from hsi_xr.io.disk import writing
 from hsi_xr.io.remote import failures, is_remote, reaching
 
 _WAITS = (0.5, 2.0, 8.0)
@@ -21,7 +22,7 @@ _WAITS = (0.5, 2.0, 8.0)
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def stage_file(path: Path) -> Iterator[Path]:
     """A file to write that then is at `path`, complete or not at all.
 
     Raises:
@@ -34,17 +35,11 @@ def appearing(path: Path) -> Iterator[Path]:
             with reaching(path, "write"):
                 upload(part, path)
         return
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with writing(path):
-            yield part
-            sync(part)
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(path), atomic.replacing(path) as part:
+        yield part
 
 
-def staging(url: str, tmp: Path | None) -> Path:
+def staging_folder(url: str, tmp: Path | None) -> Path:
     """The folder here where a product collects before it is sent; of one object always the same.
 
     Raises:

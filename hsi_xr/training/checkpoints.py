@@ -1,6 +1,5 @@
 """Checkpoints of a run. A file always is one complete state, the new one or the one before."""
 
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 
 from hsi_xr.errors import DestinationExists, Incomplete, InvalidCheckpoint, UsageError
+from hsi_xr.io import atomic
 from hsi_xr.io.journal import differences
 from hsi_xr.training.settings import MAY_CHANGE, Settings, as_plain
 
@@ -23,21 +23,16 @@ State = Mapping[str, Any]
 
 
 def write(state: State, path: Path) -> None:
-    """Write a checkpoint, then rename it into place.
+    """Write a checkpoint, complete or not at all.
 
     Raises:
         Incomplete: The disk is full or the folder is not writable.
     """
-    staging = path.with_suffix(".part")
     try:
-        with staging.open("wb") as file:
+        with atomic.replacing(path) as staging, staging.open("wb") as file:
             torch.save({**state, "format": FORMAT}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(staging, path)
     # torch reports a failed write as a RuntimeError of its own
     except (OSError, RuntimeError) as error:
-        staging.unlink(missing_ok=True)
         kept = "the previous one is kept" if path.is_file() else "there is no previous one"
         resumable = any(path.parent.glob("*.pt"))
         repair = "continue with --resume" if resumable else "start again"

@@ -10,7 +10,7 @@ import torch
 from msgspec import field
 from torch import Tensor
 
-from hsi_xr.camera.operator import srgb_decode
+from hsi_xr.camera.srgb import srgb_decode
 from hsi_xr.datasets import checked, load
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidData, UsageError

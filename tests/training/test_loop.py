@@ -167,7 +167,7 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(tmp_path):
     training = training_of(run_of("regression", tmp_path), Slopes())
     with pytest.raises(Killed):
         training.finish(killed_after(5))
-    (tmp_path / "last.part").symlink_to("/dev/full")
+    (tmp_path / "last.pt.part").symlink_to("/dev/full")
     before = (tmp_path / LAST).read_bytes()
     with pytest.raises(Incomplete, match="the previous one is kept"):
         training_of(training.settings, Slopes(), resume=True).finish()
@@ -191,7 +191,7 @@ def test_without_a_checkpoint_nothing_is_resumed(tmp_path):
     """The first checkpoint does not fit: there is nothing to resume."""
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no device that is always full")
-    (tmp_path / "last.part").symlink_to("/dev/full")
+    (tmp_path / "last.pt.part").symlink_to("/dev/full")
     with pytest.raises(
         Incomplete, match=r"there is no previous one\. Make room on the disk and start again"
     ):

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, nn
 
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.spectral_response import sensitivity
+from hsi_xr.camera.spectral_response import sensitivities
 from hsi_xr.errors import UsageError
 from hsi_xr.networks.sdp import SpectralPrior
 from hsi_xr.reconstructors._base import Diffusing, Reconstructor
@@ -38,7 +38,7 @@ class Regression(ObjectiveSettings, frozen=True, kw_only=True, tag="regression")
         adapter, network = feedforward_parts(model, "regression")
         _check(model, network)
         distance = losses.distance_of(self.loss, dark=self.dark)
-        camera = None if self.camera is None else sensitivity(self.camera, bands)
+        camera = None if self.camera is None else sensitivities(self.camera, bands)
 
         def loss(batch: PatchBatch, rng: Generator) -> Losses:
             estimate = network(adapter(batch.rgb, batch.statistics))
