@@ -117,7 +117,7 @@ class Models:
         model = self._model(job)
         if isinstance(model, ProbabilisticReconstructor) and (job.samples > 1 or job.novelty):
             found = model.estimate(rgb, noise(0), facts)
-            beside = [found.deviation] * (job.samples > 1) + [found.novelty] * job.novelty
+            beside = [found.std] * (job.samples > 1) + [found.novelty] * job.novelty
             return torch.cat([_held(job, found.cube, rgb), *beside], dim=1)
         if job.samples == 1:
             return _held(job, model(rgb, noise(0), facts, stochastic=False), rgb)
