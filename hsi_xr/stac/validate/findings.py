@@ -54,7 +54,7 @@ class Inspection:
     _parts: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, path: Path, what: str, repair: str = "") -> None:
-        finding = Finding(without_query(str(path)), what, repair)
+        finding = Finding(display_name(path), what, repair)
         self.findings.append(finding)
         if self.report is not None:
             self.report(finding)
@@ -66,11 +66,19 @@ class Inspection:
         """Note that a file, or a variable of a store, is being checked. False if it was before."""
         name = _identity(path)
         if name not in self.looked:
-            _log.info("checking %s", without_query(str(path)))
+            _log.info("checking %s", display_name(path))
         is_first = (name, part) not in self._parts
         self.looked.add(name)
         self._parts.add((name, part))
         return is_first
+
+
+def display_name(path: Path) -> str:
+    """Returns a path without ".." where possible, and a URL without the key of its signature."""
+    if is_remote(str(path)):
+        return without_query(str(path))
+    tidy = os.path.normpath(path)  # leads elsewhere after a symbolic link
+    return tidy if os.path.realpath(tidy) == os.path.realpath(path) else str(path)
 
 
 def fault_of(error: HsiError, path: Path) -> Fault:
