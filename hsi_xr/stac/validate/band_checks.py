@@ -104,9 +104,11 @@ def _first(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values[:5]) + ", ..." * (len(values) > 5)
 
 
-def _nm(micrometres: float | None) -> float | None:
-    """Rounds, since 0.41 * 1000 is not 410."""
-    return None if micrometres is None or math.isnan(micrometres) else round(1000 * micrometres, 6)
+def _nm(micrometres: object) -> float | None:
+    """Rounds, since 0.41 * 1000 is not 410. None for NaN and for what is not a number."""
+    if not isinstance(micrometres, int | float) or math.isnan(micrometres):
+        return None
+    return round(1000 * micrometres, 6)
 
 
 def _number(text: str | None) -> float | None:
