@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.band_grid import Bands, resampled
+from hsi_xr.band_grid import Bands, resample
 from hsi_xr.errors import BandMismatch, InvalidData
 from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation, sorted_bands
 
@@ -83,7 +83,7 @@ def _resample(spectra: Any, bands: Bands) -> tuple[NDArray[np.float64], dict[str
         )
     own, order = sorted_bands(spectra, "the spectra")
     values = spectra.transpose(axis, ...).values[order].astype("float32")
-    table = resampled(values.reshape(len(own), -1), own, bands).T.astype("float64")
+    table = resample(values.reshape(len(own), -1), own, bands).T.astype("float64")
     labels = {
         str(name): xr.Variable("spectrum", coord.variable)
         for name, coord in spectra.coords.items()
