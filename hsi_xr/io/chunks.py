@@ -60,15 +60,18 @@ def _by_dimension(chunks: Chunks) -> tuple[Length, ...]:
 
 
 def _check_lengths(lengths: tuple[Length, ...]) -> None:
-    """dask takes 0 and False for chunks of no pixels, and True for chunks of one.
+    """Refuse what dask takes for chunks without pixels.
 
     Raises:
         ValueError: A length is not positive, and not -1.
     """
     for length in lengths:
-        sizes = length if isinstance(length, tuple | list) else (length,)
-        for size in sizes:
-            if isinstance(size, bool) or (isinstance(size, int | np.integer) and size < -1) or (
-                size == 0
-            ):
+        for size in length if isinstance(length, tuple | list) else (length,):
+            if _is_impossible(size):
                 raise ValueError(f"{size!r} is not a positive number of pixels")
+
+
+def _is_impossible(size: object) -> bool:
+    if isinstance(size, int | np.integer):
+        return isinstance(size, bool) or bool(size < 1 and size != -1)
+    return False

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.remote import gdal_environment
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def small(path: Path, bands: tuple[int, int, int]) -> "np.ma.MaskedArray[Any, An
     """Stored numbers of three bands of a raster, (3, rows, columns), averaged to a few pixels."""
     from rasterio.enums import Resampling
 
-    with gdal_environment(str(path)), open_raster(str(path)) as src:
+    with gdal_environment(str(path)), rasterio_open(str(path)) as src:
         read = {"indexes": list(bands), "out_shape": (3, *_shape(src))}
         found: np.ma.MaskedArray[Any, Any] = src.read(
             **read, masked=True, resampling=Resampling.average

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import dask.array
 import numpy as np
 import xarray as xr
 from dask.base import tokenize
+from numpy.typing import NDArray
 
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile
 from hsi_xr.io import georef, raster_source, tags, wavelengths
@@ -26,6 +27,9 @@ from hsi_xr.io.remote import file_of
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import driver_of
 from hsi_xr.io.variables import sibling_paths
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
 
 Sizes = tuple[tuple[int, ...], ...]
 """Chunk sizes along band, y and x."""
@@ -73,32 +77,33 @@ def open(
         UsageError: `chunks` is invalid.
     """
     name = str(path) if variable is None else _file_with(str(path), variable)
-    mtime_ns, size = file_version(name)
+    version = file_version(name)
     with open_raster_dataset(name, variable) as raster:
         _check_pixels(raster, name)
-        _check_length(raster, name, size)
+        _check_length(raster, name, version[1])
         bands = _bands(raster, name, rgb)
         sizes = _sizes(chunks, (len(bands), raster.height, raster.width))
+        domains = tags.read_domains(raster)
         inner = raster.name if isinstance(raster, StoredArray) else None
-        token = tokenize(name, mtime_ns, size, bands, sizes and sizes[1:], nodata, inner)
+        token = tokenize(name, *version, bands, sizes and sizes[1:], nodata, inner)
         source = RasterSource(
             path=name,
             bands=bands,
-            mtime_ns=mtime_ns,
-            size=size,
+            mtime_ns=version[0],
+            size=version[1],
             array_name=f"hsi-open-{token}",
             dtype=raster.dtypes[bands[0] - 1],
             variable=inner,
             nodata=nodata,
-            radiometry=_radiometry(raster, bands),
+            radiometry=_radiometry(raster, bands, domains),
             ground_control_points=len(raster.gcps[0]),
         )
         array = xr.DataArray(
-            read_window(source, slice(None), slice(None)) if sizes is None else _lazy(source, sizes),
-            name=_variable_name(raster, bands),
+            _pixels(source, sizes),
+            name=_variable_name(bands, domains),
             dims=("band", "y", "x"),
             coords=_coordinates(raster, bands),
-            attrs=_attributes(raster, bands),
+            attrs=_attributes(raster, bands, domains),
         )
     raster_source.attach(array, source)
     return array
@@ -113,7 +118,7 @@ def _file_with(path: str, variable: str) -> str:
     if driver_of(path):
         return path
     with open_raster_dataset(path) as raster:
-        name = tags.domains_of(raster)["XARRAY"].get("NAME")
+        name = tags.read_domains(raster)["XARRAY"].get("NAME")
     if name == variable:
         return path
     companion = sibling_paths(file_of(path)).get(variable)
@@ -177,8 +182,10 @@ def _sizes(chunks: Chunks, shape: tuple[int, int, int]) -> Sizes | None:
     return None if chunks is None else chunk_sizes(chunks, shape)
 
 
-def _lazy(source: RasterSource, sizes: Sizes) -> dask.array.Array:
+def _pixels(source: RasterSource, sizes: Sizes | None) -> dask.array.Array | NDArray[np.float32]:
     """One task per window, made of names and numbers only: no file handle, no lock, no pixel."""
+    if sizes is None:
+        return read_window(source, slice(None), slice(None))
     edges = [[0, *np.cumsum(lengths).tolist()] for lengths in sizes[1:]]
     graph = {
         (source.array_name, 0, i, j): (read_window, source, slice(*rows), slice(*columns))
@@ -193,16 +200,16 @@ def _lazy(source: RasterSource, sizes: Sizes) -> dask.array.Array:
 def _coordinates(raster: RasterDataset, bands: tuple[int, ...]) -> dict[str, xr.Variable]:
     shape = (raster.height, raster.width)
     coords = {"band": xr.Variable("band", np.arange(1, len(bands) + 1))}
+    coords |= georef.coordinates(raster.transform, stated_crs(raster), shape)
     centres, widths = wavelengths.spectrum_in(raster, bands)
     for name, values in {"wavelength": centres, "fwhm": widths}.items():
         if values is not None:
             attrs = wavelengths.COORDINATE_ATTRS[name]
             coords[name] = xr.Variable("band", np.array(values), attrs)
-    return coords | georef.coordinates(raster.transform, stated_crs(raster), shape)
+    return coords
 
 
-def _variable_name(raster: RasterDataset, bands: tuple[int, ...]) -> str:
-    domains = tags.domains_of(raster)
+def _variable_name(bands: tuple[int, ...], domains: tags.Domains) -> str:
     if name := domains["XARRAY"].get("NAME"):
         return name
     if tags.is_product(domains["HSI_XR"]):
@@ -210,17 +217,18 @@ def _variable_name(raster: RasterDataset, bands: tuple[int, ...]) -> str:
     return "rgb" if len(bands) == 3 else "image"
 
 
-def _attributes(raster: RasterDataset, bands: tuple[int, ...]) -> dict[str, object]:
-    domains = tags.domains_of(raster)
-    attrs: dict[str, object] = tags.attributes(domains)
-    descriptions = [raster.descriptions[band - 1] for band in bands]
+def _attributes(
+    raster: RasterDataset, bands: tuple[int, ...], domains: tags.Domains
+) -> dict[str, Any]:
+    attrs = tags.attributes(domains)
+    stated = raster.descriptions
+    descriptions = [stated[band - 1] for band in bands]
     if any(descriptions) and not tags.is_product(domains["HSI_XR"]):
         attrs["long_name"] = tuple(text or "" for text in descriptions)
     return attrs
 
 
-def _radiometry(raster: RasterDataset, bands: tuple[int, ...]) -> str | None:
+def _radiometry(raster: RasterDataset, bands: tuple[int, ...], domains: tags.Domains) -> str | None:
     scales, offsets = raster.scales, raster.offsets
     is_scaled = any(scales[band - 1] != 1 or offsets[band - 1] != 0 for band in bands)
-    is_product = tags.is_product(tags.domains_of(raster)["HSI_XR"])
-    return "reflectance" if is_scaled or is_product else None
+    return "reflectance" if is_scaled or tags.is_product(domains["HSI_XR"]) else None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.cube_file import Product
 from hsi_xr.io.natural_colour import SHARE, SIDE, small, white
-from hsi_xr.io.reader import open_raster, open_scene
+from hsi_xr.io.raster_dataset import open_raster_dataset, rasterio_open
 from hsi_xr.io.upload import appearing
 
 TITLE = "Estimated spectra in natural colour"
@@ -52,7 +52,7 @@ def thumbnail_of(product: Product) -> Path | None:
 
     path = product.path.with_suffix(".png")
     try:
-        with open_raster(str(path)) as src:
+        with rasterio_open(str(path)) as src:
             return path if src.tags().get(_RUN) == _run(product) else None
     except RasterioIOError:
         return None
@@ -60,7 +60,7 @@ def thumbnail_of(product: Product) -> Path | None:
 
 def _run(product: Product) -> str:
     """What all files of one run have in common, in short."""
-    return hashlib.sha256(tags.compact(dict(product.config)).encode()).hexdigest()
+    return hashlib.sha256(tags.compact_json(dict(product.config)).encode()).hexdigest()
 
 
 def _natural_colour(product: Product, bands: tuple[int, int, int]) -> NDArray[Any] | None:
@@ -81,7 +81,7 @@ def _of_store(product: Product, bands: tuple[int, int, int]) -> "np.ma.MaskedArr
     """Means of squares of pixels, a row of them at a time."""
     from rasterio.windows import Window
 
-    with open_scene(str(product.path)) as src:
+    with open_raster_dataset(str(product.path)) as src:
         rows, columns = src.shape
         side = -(-max(rows, columns) // SIDE)
         lines = []
@@ -104,7 +104,7 @@ def _save(picture: NDArray[Any], path: Path, told: dict[str, str]) -> Path:
     layout = {"driver": "GTiff", "dtype": "uint8", "photometric": "rgb", "alpha": "yes"}
     count, rows, columns = picture.shape
     with appearing(path) as part, MemoryFile() as memory:
-        with open_raster(
+        with rasterio_open(
             memory.name, "w", count=count, height=rows, width=columns, **layout
         ) as file:
             file.write(picture)

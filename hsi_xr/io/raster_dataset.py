@@ -1,4 +1,4 @@
-"""Open rasters: files that GDAL reads, and arrays of Zarr and NetCDF stores, behind one interface."""
+"""Open rasters behind one interface: files that GDAL reads, arrays of Zarr and NetCDF stores."""
 
 import threading
 import warnings

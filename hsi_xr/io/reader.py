@@ -121,12 +121,12 @@ def _is_nodata(
     A value that can be a colour (0, 255) counts only if every band has it: a blue of 0 alone is a
     shadow, and a red of 255 a roof. A value that cannot be one (-9999) counts in any band.
     """
-    of_file = raster.nodatavals
-    nodata = [of_file[band - 1] if source.nodata is None else source.nodata for band in source.bands]
+    stated, own = raster.nodatavals, source.nodata
+    nodata = [stated[band - 1] if own is None else own for band in source.bands]
     values = [value for value in nodata if value is not None]
     if len(values) < len(nodata):
         return np.zeros(stored.shape[1:], dtype=bool)
-    is_product = tags.is_product(tags.domains_of(raster)["HSI_XR"])
+    is_product = tags.is_product(tags.read_domains(raster)["HSI_XR"])
     unsigned = stored.dtype.kind == "u" and not is_product
     can_be_colour = all(value == 0 or (unsigned and value > 0) for value in values)
     equal = np.stack([_equals(plane, value) for plane, value in zip(stored, values)])

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import formats
 from hsi_xr.io.cog_layout import is_cog
 from hsi_xr.io.cube_file import Product
-from hsi_xr.io.reader import Scene, open_scene
+from hsi_xr.io.raster_dataset import RasterDataset, open_raster_dataset
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import driver_of
 from hsi_xr.io.tags import is_product
@@ -19,6 +19,9 @@ from hsi_xr.io.variables import PLAIN, sibling_paths
 from hsi_xr.io.wavelengths import envi_readings
 from hsi_xr.stac.validate.band_checks import implausible, nm
 from hsi_xr.stac.validate.findings import Fault, fault_of
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
 
 RASTERS = (".tif", ".tiff", ".img", ".nc", ".nc4", ".zarr")
 """What products end in."""
@@ -41,15 +44,16 @@ def variables_of(path: Path) -> list[str | None]:
     """
     if driver_of(str(path)) is None:
         return [None]
-    with open_scene(str(path)) as src:
+    with open_raster_dataset(str(path)) as src:
         ours = {"reflectance", *sibling_paths(path)}
-        return [name for name in src.variables if name in ours] or [None]
+        variables = src.variables if isinstance(src, StoredArray) else []
+        return [name for name in variables if name in ours] or [None]
 
 
 def is_of_others(path: Path) -> bool:
     """Whether it is a raster that does not say that it was made here."""
     try:
-        with open_scene(str(path)) as src:
+        with open_raster_dataset(str(path)) as src:
             return not is_product(src.tags(ns="HSI_XR"))
     except InvalidData:
         return False  # what it is cannot be told, since it is damaged
@@ -68,7 +72,7 @@ def wrong_with(path: Path, variable: str | None = None, *, pixels: bool = True) 
     """
     try:
         product = Product.read(path, variable)
-        with open_scene(str(path), variable) as src:
+        with open_raster_dataset(str(path), variable) as src:
             yield from _layout(src, path)
             yield from _storage(src)
             yield from _place(product)
@@ -79,9 +83,9 @@ def wrong_with(path: Path, variable: str | None = None, *, pixels: bool = True) 
         yield fault_of(error, path)
 
 
-def _layout(src: Scene, path: Path) -> Iterator[Fault]:
+def _layout(src: RasterDataset, path: Path) -> Iterator[Fault]:
     """A GeoTIFF with overviews was a COG; one without is a plain one, which is in order."""
-    if src.driver == "GTiff" and src.overviews(1) and not is_cog(path):
+    if src.driver == "GTiff" and cast("DatasetReader", src).overviews(1) and not is_cog(path):
         yield Fault(
             "it has overviews, and is not laid out as a cloud-optimised GeoTIFF",
             f"{_CHANGED}, or write it anew: `hsi_xr.write(hsi_xr.open({path.name!r}), 'new.tif')`",
@@ -97,7 +101,7 @@ def _layout(src: Scene, path: Path) -> Iterator[Fault]:
             yield Fault(f"it has {size} bytes, and its header tells of {wanted}", _DAMAGED)
 
 
-def _storage(src: Scene) -> Iterator[Fault]:
+def _storage(src: RasterDataset) -> Iterator[Fault]:
     """Numbers and what they stand for."""
     stored = {*src.dtypes}
     if len(stored) > 1:
@@ -131,7 +135,7 @@ def _place(product: Product) -> Iterator[Fault]:
         yield Fault("it has a CRS, and no transform that tells where in it", _CHANGED)
 
 
-def _spectrum(src: Scene, product: Product) -> Iterator[Fault]:
+def _spectrum(src: RasterDataset, product: Product) -> Iterator[Fault]:
     centres, widths = ([nm(um) for um in told] for told in (product.centres, product.widths))
     for wrong in implausible(centres, widths):
         yield Fault(wrong, _CHANGED)
@@ -158,7 +162,7 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def _unreadable(src: Scene) -> Iterator[Fault]:
+def _unreadable(src: RasterDataset) -> Iterator[Fault]:
     """Decodes block by block; the first that cannot be is enough."""
     from rasterio.errors import RasterioIOError
 
@@ -174,13 +178,14 @@ def _unreadable(src: Scene) -> Iterator[Fault]:
             return
 
 
-def _windows(src: Scene) -> Iterator[tuple[list[int], Any]]:
+def _windows(src: RasterDataset) -> Iterator[tuple[list[int], Any]]:
     """Bands and window of all there is to decode: by a file's own blocks, or squares of a store."""
     from rasterio.windows import Window
 
     if not isinstance(src, StoredArray):
-        for band in src.indexes:
-            yield from (([band], window) for _, window in src.block_windows(band))
+        file = cast("DatasetReader", src)
+        for band in file.indexes:
+            yield from (([band], window) for _, window in file.block_windows(band))
         return
     rows, columns = src.shape
     for top in range(0, rows, _SIDE):
