@@ -22,12 +22,12 @@ class Slope(Reconstructor):
         self.slope = torch.nn.Parameter(torch.linspace(0.5, 1.5, bands))
         self.limit, self.pull = limit, pull
 
-    def forward(self, rgb, noise, facts, *, stochastic):
+    def forward(self, rgb, noise, statistics, *, stochastic):
         BATCHES.append(len(rgb))
         ROUNDED.append(torch.backends.cudnn.allow_tf32)
         if len(rgb) > self.limit:
             raise torch.OutOfMemoryError(f"a batch of {len(rgb)} does not fit")
-        grey = rgb.mean(1, keepdim=True) / facts["mean"]
+        grey = rgb.mean(1, keepdim=True) / statistics["mean"]
         if self.pull:
             grey = grey + self.pull * grey.mean((2, 3), keepdim=True)
         return grey * self.slope[None, :, None, None]
@@ -35,8 +35,9 @@ class Slope(Reconstructor):
     def whole(self, scene, noise):
         rgb = scene.rgb
         mean = (rgb.mean(1, keepdim=True) * scene.weights).sum() / scene.weights.sum()
-        facts = {"mean": mean.reshape(1)}
-        return torch.cat([self(each[None], noise, facts, stochastic=False) for each in rgb]), facts
+        statistics = {"mean": mean.reshape(1)}
+        cubes = [self(each[None], noise, statistics, stochastic=False) for each in rgb]
+        return torch.cat(cubes), statistics
 
 
 def build(config):

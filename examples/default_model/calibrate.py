@@ -59,6 +59,5 @@ def _shots(source: Source, rng: Generator) -> Iterator[list[tuple[Shot, Tensor]]
 def surveyed(model: GuidedPosterior, shot: Shot) -> SceneStatistics:
     """What the model takes a picture for, but for attention."""
     rgb = shot.rgb[None]
-    model.sense(shot.camera)
     seen = None if shot.level_known else chromaticity_histogram(rgb)
-    return model.survey(SceneWindows.entire(rgb, seen))
+    return model.survey(SceneWindows.entire(rgb, seen, response=shot.camera))

@@ -91,7 +91,6 @@ def cases(folder: Path, bands: Bands = BANDS) -> list[Case]:
 def reconstruct(model: GuidedPosterior, shot: Shot) -> Estimate:
     """The whole image at once; one image."""
     rows, columns = shot.rgb.shape[-2:]
-    model.sense(shot.camera)
     seen = None if shot.level_known else chromaticity_histogram(shot.rgb[None])
     padding = (0, -columns % model.stride, 0, -rows % model.stride)
     rgb = F.pad(shot.rgb[None], padding, mode="reflect")
@@ -101,7 +100,7 @@ def reconstruct(model: GuidedPosterior, shot: Shot) -> Estimate:
     def noise(step: int) -> Tensor:
         return field.read(r, c, channels=bands, step=step)
 
-    _, facts = model.whole(SceneWindows.entire(rgb, seen), noise)
+    _, facts = model.whole(SceneWindows.entire(rgb, seen, response=shot.camera), noise)
     found = model.estimate(rgb, noise, facts)
     return Estimate(*(each[..., :rows, :columns] for each in vars(found).values()))
 

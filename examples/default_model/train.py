@@ -7,7 +7,6 @@ a network.
 
 import argparse
 import logging
-import os
 import time
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from examples.default_model import fit_mixture, sources
 from examples.default_model.batches import OWN, Batch, Source, as_tensor, texture
 from examples.default_model.simulate import Shot, Studio, display, invented, spectra, weathered
 from hsi_xr.band_grid import Bands
+from hsi_xr.io import atomic
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.networks.gaussian_mixture import Belief
 from hsi_xr.reconstructors._base import SceneWindows
@@ -80,8 +80,7 @@ def believed(model: GuidedPosterior, shot: Shot, cube: Tensor, slip: float) -> B
     """What the mixture says of a picture whose level is right but for a slip; one image."""
     rgb = shot.rgb[None]
     with torch.no_grad():
-        model.sense(shot.camera)
-        facts = model.survey(SceneWindows.entire(rgb, _means(shot)))
+        facts = model.survey(SceneWindows.entire(rgb, _means(shot), response=shot.camera))
         if not shot.level_known:
             bright = model.believe(rgb, {**facts, "gain": 0 * facts["gain"] + 1}).mean
             facts = {**facts, "gain": facts["gain"] * 0 + slip * bright.mean() / cube.mean()}
@@ -181,9 +180,8 @@ class Training:
             "rng": self.rng.get_state(),
             "done": self.done,
         }
-        beside = self.checkpoint.with_suffix(".part")
-        torch.save(state, beside)
-        os.replace(beside, self.checkpoint)
+        with atomic.replacing(self.checkpoint) as part:
+            torch.save(state, part)
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from hsi_xr.batch.inspect import ImageInfo
 from hsi_xr.errors import DestinationExists, InvalidData, UsageError
-from hsi_xr.io.disk import sync, writing
+from hsi_xr.io import atomic
+from hsi_xr.io.disk import writing
 from hsi_xr.io.journal import differences
 
 NAME = "manifest.jsonl"
@@ -66,11 +67,8 @@ class Manifest:
         """Write all of it anew, complete or not at all."""
         head = {"format": _FORMAT, "config": self.config, "replaced": self.replaced}
         lines = [json.dumps(each, ensure_ascii=False) for each in (head, *self.entries.values())]
-        beside = self.path.with_name(f"{self.path.name}.new")
         with writing(self.path):
-            beside.write_text("\n".join(lines) + "\n", "utf-8")
-            sync(beside)
-            beside.replace(self.path)
+            atomic.write_text(self.path, "\n".join(lines) + "\n")
 
     def note(self, entry: Entry) -> None:
         """Add a line; when this returns it is on disk."""

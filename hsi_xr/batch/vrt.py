@@ -14,6 +14,7 @@ from xml.etree import ElementTree as Xml
 import numpy as np
 from affine import Affine
 
+from hsi_xr.io import atomic
 from hsi_xr.io.grid import points
 from hsi_xr.io.remote import gdal_name
 
@@ -116,9 +117,8 @@ def write_vrt(
         _describe(band, layer)
         for part, source in zip(parts, layer.sources):
             _put_source(band, part, source, layer, place(part, on), path.parent)
-    beside = path.with_name(f"{path.name}.part")
-    Xml.ElementTree(root).write(beside, encoding="utf-8")
-    beside.replace(path)
+    with atomic.replacing(path) as temporary:
+        Xml.ElementTree(root).write(temporary, encoding="utf-8")
     return path
 
 

@@ -11,15 +11,16 @@ from hsi_xr.calibration.gains import Gains
 from hsi_xr.io.cube import Cube, making
 from hsi_xr.io.cube_file import Product
 from hsi_xr.io.open import open as open_raster
+from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.times import now, utc_text
 
 LABELS = {
     "standard_name": "surface_bidirectional_reflectance",
     "long_name": "calibrated surface reflectance",
 }
-_MULTIPLIED = ("reflectance", "reflectance_std")
-_PAST = ("rgb_residual", "hsi_xr_consistency")
-"""Variables and attributes that are about the numbers before."""
+_SCALED = [name for name, v in OUTPUT_VARIABLES.items() if v.is_reflectance]
+_OUTDATED = [name for name, v in OUTPUT_VARIABLES.items() if not v.survives_calibration]
+_OUTDATED_ATTRIBUTES = ["hsi_xr_consistency"]
 
 
 def opened(path: Path) -> xr.Dataset:
@@ -39,7 +40,7 @@ def opened(path: Path) -> xr.Dataset:
 def dataset_of(obj: Cube) -> xr.Dataset:
     """A cube with what tells of the making among its own attributes."""
     if isinstance(obj, xr.Dataset):
-        return obj.drop_vars(_PAST, errors="ignore")
+        return obj.drop_vars(_OUTDATED, errors="ignore")
     made = making(obj)
     own = {key: value for key, value in obj.attrs.items() if key not in made}
     dataset = obj.assign_attrs().to_dataset(name="reflectance")
@@ -52,7 +53,7 @@ def multiplied(dataset: xr.Dataset, factors: NDArray[np.float32]) -> xr.Dataset:
     by_band = xr.Variable("band", factors)
     found = dataset.copy()
     found.encoding = {}
-    for name in _MULTIPLIED:
+    for name in _SCALED:
         if name in dataset:
             before = dataset[name].variable
             after = (before * by_band).transpose(*before.dims)
@@ -70,7 +71,7 @@ def labelled(dataset: xr.Dataset, found: Gains) -> xr.Dataset:
     if beside:
         about["ancillary_variables"] = " ".join(beside)
     dataset["reflectance"].attrs = about
-    kept = {key: value for key, value in dataset.attrs.items() if key not in _PAST}
+    kept = {key: value for key, value in dataset.attrs.items() if key not in _OUTDATED_ATTRIBUTES}
     dataset.attrs = {
         **kept,
         "hsi_xr_level": "calibrated",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from hsi_xr.checkpoints.card import Card, checksum
+from hsi_xr.checkpoints.card import Card
+from hsi_xr.stac.checksums import multihash, with_code
 from hsi_xr.times import utc_text
 
 SCHEMAS = tuple(
@@ -47,7 +48,7 @@ def mlm_item(card: Card) -> dict[str, Any]:
                 "roles": ["mlm:model", "mlm:weights", "model", "weights", "data"],
                 "mlm:artifact_type": "safetensors.torch.save_file",
                 "file:size": file.st_size,
-                "file:checksum": f"1220{card.sha256}",
+                "file:checksum": with_code(card.sha256),
                 "bands": bands,
             },
             "card": {
@@ -56,7 +57,7 @@ def mlm_item(card: Card) -> dict[str, Any]:
                 "title": "Model card",
                 "roles": ["metadata"],
                 "file:size": card.path.stat().st_size,
-                "file:checksum": f"1220{checksum(card.path)}",
+                "file:checksum": multihash(card.path),
             },
         },
         "links": [],

@@ -18,7 +18,7 @@ def model_item(card: Card, folder: Path) -> Path | None:
     """
     if card.weights is None:
         return None
-    from hsi_xr.checkpoints.export import export
+    from hsi_xr.checkpoints.export_model import export
 
     return export(card, folder / MODELS / file_name(f"{card.name}-{card.sha256[:8]}"))
 

@@ -16,7 +16,7 @@ from hsi_xr.checkpoints.layout import differences
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.networks._ladder import Ladder
 from hsi_xr.networks._prior import Prior
-from hsi_xr.networks.attention import Statistics
+from hsi_xr.networks.attention import AttentionStatistics
 from hsi_xr.networks.awan import AWAN
 from hsi_xr.networks.bisrnet import BiSRNet
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
@@ -133,9 +133,13 @@ class GuidedByFirst(Ladder):
     """The mask of the first image guides a whole batch, as in published code."""
 
     def climb(
-        self, h: Tensor, statistics: Statistics, prior: Prior | None, mask: Tensor | None = None
+        self,
+        h: Tensor,
+        attention: AttentionStatistics,
+        prior: Prior | None,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        return super().climb(h, statistics, prior, None if mask is None else mask[:1])
+        return super().climb(h, attention, prior, None if mask is None else mask[:1])
 
 
 class PublishedMST(GuidedByFirst, MST):

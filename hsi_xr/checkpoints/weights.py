@@ -1,6 +1,5 @@
 """Weights files: safetensors, never pickles; checked against their card before use."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hsi_xr.checkpoints import registry
 from hsi_xr.checkpoints.card import Card, as_json, checksum
 from hsi_xr.checkpoints.layout import differences
 from hsi_xr.errors import InvalidCheckpoint
+from hsi_xr.io import atomic
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.times import now, utc_text
 
@@ -93,12 +93,11 @@ def save_model(model: Reconstructor, weights: Path, card: Mapping[str, Any]) -> 
     Returns:
         The card's path: beside the weights, of their name.
     """
-    part, beside = weights.with_suffix(".part"), weights.with_suffix(".json")
+    path = weights.with_suffix(".json")
     state = {key: tensor.float().contiguous() for key, tensor in model.state_dict().items()}
-    save_file(state, part, metadata={"model": f"{card['name']} {card['version']}"})
-    part.chmod(0o644)
-    os.replace(part, weights)
+    with atomic.replacing(weights) as part:
+        save_file(state, part, metadata={"model": f"{card['name']} {card['version']}"})
+        part.chmod(0o644)
     saved = {"saved": utc_text(now())}
-    part.write_text(as_json({**card, **saved, "sha256": checksum(weights)}), encoding="utf-8")
-    os.replace(part, beside)
-    return beside
+    atomic.write_text(path, as_json({**card, **saved, "sha256": checksum(weights)}))
+    return path

@@ -67,7 +67,7 @@ def command(
     data = Kaist(folder, test_size=size)
     target = report_files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
     with target as part:
-        result = evaluate(network, weights, data, device=device, seen=tell)
+        result = evaluate(network, weights, data, device=device, on_scene=tell)
         if part is not None:
             report_files.write(result, part)
     click.echo(result.markdown(), nl=False)

@@ -89,17 +89,17 @@ def _plan(
     import hsi_xr
     from hsi_xr.io.variables import Storage
 
-    dtype = Storage.of("reflectance", output.dtype, output.scale).dtype
     plan = hsi_xr.plan(image, **how)
+    outputs, dtype = plan.job.outputs, output.dtype
+    bytes_per_pixel = sum(
+        variable.values_per_pixel(outputs.bands)
+        * np.dtype(Storage.of(variable.name, dtype, output.scale).dtype).itemsize
+        for variable in outputs.variables
+    )
     if part is None:
         return str(plan)
-    (rows, columns), pixels = part.shape, image.sizes["y"] * image.sizes["x"]
-    float32, size = (np.dtype(name).itemsize for name in ("float32", dtype))
-    others = (
-        how["residual"] + how["out_of_domain"]
-    )  # numbers of a pixel that are float32 in any case
-    bands = plan.output_bytes // (float32 * pixels) - others
-    stored = rows * columns * (bands * size + others * float32)
+    rows, columns = part.shape
+    stored = rows * columns * bytes_per_pixel
     return (
         f"{plan}\n{'area':<8} {rows} x {columns} px from row {part.rows.start}, column "
         f"{part.columns.start}; {stored:,} bytes as {dtype}, "

@@ -1,8 +1,8 @@
-"""Scores published networks on simulated snapshots of a coded aperture, as their tables do.
+"""Scores published networks on simulated coded-aperture snapshots, by the published protocol.
 
-Each of the ten scenes of KAIST is measured through the mask, without noise, with bands `STEP`
-pixels apart; the network is shown what its authors show it, and what it answers is scored in 256
-levels. One scene at a time: the published code gives all ten at once, with equal answers.
+Each of the ten KAIST scenes is measured through the mask without noise, with neighbouring bands
+`STEP` pixels apart. The network receives the inputs that its authors use; its output is scored on
+256 levels. Scenes run one at a time; the published code runs all ten at once, with equal results.
 
 Source: Meng, Ma, Yuan 2020, TSA-Net (ECCV); Cai et al. 2022, MST (arXiv:2111.07910).
 """
@@ -23,7 +23,7 @@ from torch import nn
 from hsi_xr._version import __version__
 from hsi_xr.checkpoints import published
 from hsi_xr.checkpoints.card import checksum
-from hsi_xr.checkpoints.import_published import read_checkpoint
+from hsi_xr.checkpoints.import_checkpoint import read_checkpoint
 from hsi_xr.coded_aperture.forward import INPUTS, STEP, measure
 from hsi_xr.coded_aperture.scores import COLUMNS, scores
 from hsi_xr.datasets._base import Array
@@ -36,105 +36,105 @@ from hsi_xr.pipeline.devices import resolve_device
 
 SPLIT: Final = "test"
 FAR: Final = 1.0
-"""How far from [0, 1] a number may be that scores cut to it; a camera's counts are farther."""
+"""Largest distance from [0, 1] of a value that is clipped; camera counts are farther away."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotProtocol:
-    """All that the scores depend on."""
+    """Everything that the scores depend on."""
 
     network: str
-    """As `hsi_xr.checkpoints.published` has it."""
+    """Name in `hsi_xr.checkpoints.published`."""
     inputs: Sequence[str]
-    """What it is shown, by the names of `hsi_xr.coded_aperture.forward.INPUTS`."""
+    """Names of its inputs; see `hsi_xr.coded_aperture.forward.INPUTS`."""
     weights: str
-    """Name of their file."""
+    """File name of the weights."""
     weights_sha256: str
     mask: str
+    """Path of the mask within the data set."""
     mask_sha256: str
-    """Of the file."""
     bands: Sequence[float]
-    """Centres in nm."""
+    """Band centres in nm."""
     size: tuple[int, int]
     """(rows, columns) of a scene and of the mask."""
     device: str
     step: int = STEP
-    """Pixels from a band to the next."""
+    """Dispersion between neighbouring bands, in pixels."""
     noise: str = "none"
     version: str = field(default=__version__)
-    """Of hsi_xr."""
+    """Version of hsi_xr."""
 
     def as_json(self) -> dict[str, Any]:
-        whole = asdict(self)
-        return {"hsi_xr": whole.pop("version"), **whole}
+        fields = asdict(self)
+        return {"hsi_xr": fields.pop("version"), **fields}
 
     def lines(self) -> list[str]:
-        """For people, a fact a line."""
+        """Returns the protocol as lines of text."""
         rows, columns = self.size
         count, first, last = len(self.bands), self.bands[0], self.bands[-1]
         return [
-            f"network {self.network}, weights {self.weights}, sha256 {self.weights_sha256}; it is "
-            f"shown {' and '.join(self.inputs)}, H the snapshot times 2/{count}",
+            f"network {self.network}, weights {self.weights}, sha256 {self.weights_sha256}; inputs "
+            f"{' and '.join(self.inputs)}, where H is the snapshot times 2/{count}",
             f"mask {self.mask}, sha256 {self.mask_sha256}",
             f"hsi-xr {self.version}; ten scenes of KAIST, {rows} x {columns} px, {count} bands, "
             f"{first:g}-{last:g} nm, {self.step} px apart, noise {self.noise}, device "
-            f"{self.device}; scores of both cubes cut to [0, 1] and rounded to 256 levels, mean "
-            "over scenes",
+            f"{self.device}; both cubes clipped to [0, 1] and rounded to 256 levels, scores "
+            "averaged over scenes",
             *(f"{column.title}: {column.meaning}" for column in COLUMNS.values()),
         ]
 
 
 @dataclass(frozen=True)
 class SnapshotScores:
-    """Of a scene."""
+    """Scores of one scene."""
 
     scene: str
     scores: Mapping[str, float]
-    """By the names of `evaluation.coded_aperture.COLUMNS`."""
+    """Score by name; see `hsi_xr.coded_aperture.scores.COLUMNS`."""
 
 
 @dataclass(frozen=True)
 class SnapshotEvaluation:
-    """A network on every scene, never without the protocol."""
+    """Scores of a network on every scene, with the protocol that produced them."""
 
     protocol: SnapshotProtocol
     scenes: tuple[SnapshotScores, ...]
 
     @cached_property
     def mean(self) -> dict[str, float]:
-        """Over the scenes that have the score."""
+        """Mean of each score over the scenes where it is defined."""
         return {name: average([scene.scores[name] for scene in self.scenes]) for name in COLUMNS}
 
     def markdown(self) -> str:
-        """A row for every scene, one for their mean, and below them the protocol."""
+        """Returns a table with a row per scene and one for the mean, followed by the protocol."""
         head = ["scene", *(column.title for column in COLUMNS.values())]
-        rows = [[name, *cells(found, COLUMNS)] for name, found in self._rows()]
-        about = [f"- {line}" for line in self.protocol.lines()]
-        return "\n".join([*aligned([head, *rows], left=1), "", *about, ""])
+        rows = [[name, *cells(values, COLUMNS)] for name, values in self._rows()]
+        protocol = [f"- {line}" for line in self.protocol.lines()]
+        return "\n".join([*aligned([head, *rows], left=1), "", *protocol, ""])
 
     def csv(self) -> str:
-        """The table for programs: every row has its protocol beside its numbers."""
-        about = self.protocol.as_json()
-        about |= {key: " ".join(map(str, about[key])) for key in ("inputs", "bands", "size")}
+        """Returns the table as CSV; every row repeats the protocol."""
+        protocol = self.protocol.as_json()
+        protocol |= {key: " ".join(map(str, protocol[key])) for key in ("inputs", "bands", "size")}
         text = StringIO()
-        table = csv.DictWriter(text, ["scene", *COLUMNS, *about], lineterminator="\n")
+        table = csv.DictWriter(text, ["scene", *COLUMNS, *protocol], lineterminator="\n")
         table.writeheader()
-        table.writerows({"scene": name, **found, **about} for name, found in self._rows())
+        table.writerows({"scene": name, **values, **protocol} for name, values in self._rows())
         return text.getvalue()
 
     def json(self) -> str:
-        """Protocol, definitions, mean, and the scores of every scene."""
+        """Returns protocol, score definitions, means, and the scores of every scene as JSON."""
         return as_json(
             {
                 "protocol": self.protocol.as_json(),
                 "scores": {name: column.meaning for name, column in COLUMNS.items()},
                 "mean": plain(self.mean),
-                "scenes": [{"scene": each.scene, **plain(each.scores)} for each in self.scenes],
+                "scenes": [{"scene": scene.scene, **plain(scene.scores)} for scene in self.scenes],
             }
         )
 
     def _rows(self) -> Iterator[tuple[str, Mapping[str, float]]]:
-        yield from ((each.scene, each.scores) for each in self.scenes)
+        yield from ((scene.scene, scene.scores) for scene in self.scenes)
         yield "mean", self.mean
 
 
@@ -144,24 +144,27 @@ def evaluate(
     data: Kaist,
     *,
     device: str = "auto",
-    seen: Callable[[SnapshotScores], None] | None = None,
+    on_scene: Callable[[SnapshotScores], None] | None = None,
 ) -> SnapshotEvaluation:
-    """Reconstructs the ten scenes of KAIST from their simulated snapshots and scores them.
+    """Reconstructs the ten KAIST scenes from simulated snapshots and scores them.
 
-    All is read and looked at before the first snapshot is reconstructed.
+    All files are read and checked before the first snapshot is reconstructed.
 
     Args:
-        network: One of `hsi_xr.checkpoints.published.SNAPSHOT_NETWORKS`; hyphens count as
+        network: One of `hsi_xr.checkpoints.published.SNAPSHOT_NETWORKS`, with hyphens or
             underscores.
-        weights: Its checkpoint as the authors saved it, or a safetensors file.
-        data: The scenes and the mask.
+        weights: Checkpoint as published, or a safetensors file.
+        data: Scenes and mask.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        seen: Called with the scores of every scene when they are there.
+        on_scene: Called with the scores of each scene as soon as they are computed.
+
+    Returns:
+        The scores of every scene, with the protocol.
 
     Raises:
         UnknownName: No such network or device.
-        UsageError: The network reads RGB, or the scenes are smaller than a window of SSIM.
-        InvalidCheckpoint: Weights that are missing, damaged, of another network, or of another
+        UsageError: The network reads RGB, or the scenes are smaller than an SSIM window.
+        InvalidCheckpoint: The weights are missing, damaged, of another network, or of another
             number of bands.
         InvalidData: Scenes or mask are missing, truncated, of another shape, or far from [0, 1].
     """
@@ -170,8 +173,8 @@ def evaluate(
     checked(data, SPLIT)
     path = Path(weights)
     model = _loaded(key, path, len(data.bands)).to(device)
-    mask = _plausible(data.mask(), str(data.mask_path))
-    cubes = {name: _plausible(data.cube(name), name) for name in data.splits[SPLIT]}
+    mask = _check_values(data.mask(), str(data.mask_path))
+    cubes = {name: _check_values(data.cube(name), name) for name in data.splits[SPLIT]}
     protocol = SnapshotProtocol(
         network=key,
         inputs=published.NETWORKS[key].inputs,
@@ -183,47 +186,47 @@ def evaluate(
         size=data.sizes[SPLIT],
         device=device,
     )
-    found = []
+    scored = []
     for name, cube in cubes.items():
         estimate = reconstruct(model, protocol.inputs, cube, mask)
         if not np.isfinite(estimate).all():
             raise InvalidData(
-                f"{key} answers numbers that are not finite for {name!r}; are its weights "
-                f"{path.name!r} from a training that diverged?"
+                f"{key} returns values that are not finite for {name!r}; check that the training "
+                f"of {path.name!r} did not diverge"
             )
-        found.append(SnapshotScores(PurePosixPath(name).name, scores(estimate, cube)))
-        if seen is not None:
-            seen(found[-1])
-    return SnapshotEvaluation(protocol, tuple(found))
+        scored.append(SnapshotScores(PurePosixPath(name).name, scores(estimate, cube)))
+        if on_scene is not None:
+            on_scene(scored[-1])
+    return SnapshotEvaluation(protocol, tuple(scored))
 
 
 @torch.inference_mode()
 def reconstruct(network: nn.Module, inputs: Sequence[str], cube: Array, mask: Array) -> Array:
-    """What a network makes of the snapshot of a cube.
+    """Reconstructs a cube from its simulated snapshot.
 
     Args:
-        network: On any device.
-        inputs: What it is shown, in order, by the names of `hsi_xr.coded_aperture.forward.INPUTS`.
-        cube: (bands, rows, columns).
-        mask: (rows, columns).
+        network: Network on any device.
+        inputs: Names of its inputs, in order; see `hsi_xr.coded_aperture.forward.INPUTS`.
+        cube: (bands, rows, columns) in [0, 1].
+        mask: (rows, columns) in [0, 1].
 
     Returns:
-        (bands, rows, columns), as the network answers it.
+        (bands, rows, columns), the output of the network.
     """
     device = next(network.parameters()).device
-    scene, aperture = (torch.from_numpy(each).to(device) for each in (cube[None], mask))
+    scene, aperture = (torch.from_numpy(array).to(device) for array in (cube[None], mask))
     snapshot = measure(scene, aperture)
     images = [INPUTS[name](snapshot, aperture, len(cube)) for name in inputs]
-    answer: Array = network(*images)[0].cpu().numpy()
-    return answer
+    output: Array = network(*images)[0].cpu().numpy()
+    return output
 
 
 def _key(network: str) -> str:
     key = published.key_of(network)
     if key not in published.SNAPSHOT_NETWORKS:
         raise UsageError(
-            f"{network!r} reads RGB and no snapshots, which are for "
-            f"{', '.join(published.SNAPSHOT_NETWORKS)}; score it by `hsi-xr evaluate`"
+            f"{network!r} reads RGB images, not snapshots; score it with `hsi-xr evaluate`. "
+            f"Networks for snapshots: {', '.join(published.SNAPSHOT_NETWORKS)}"
         )
     return key
 
@@ -236,8 +239,8 @@ def _loaded(key: str, path: Path, bands: int) -> nn.Module:
         raise InvalidCheckpoint(f"{str(path)!r}: {error}") from error
     if (found := published.sizes(key, state)["bands"]) != bands:
         raise InvalidCheckpoint(
-            f"{str(path)!r} holds weights of {key} for {found} bands, and the scenes have {bands}; "
-            "give those of the simulation on KAIST"
+            f"{str(path)!r} contains weights of {key} for {found} bands, but the scenes have "
+            f"{bands}; give weights trained for the KAIST simulation"
         )
     return model
 
@@ -245,17 +248,17 @@ def _loaded(key: str, path: Path, bands: int) -> nn.Module:
 def _check_size(size: tuple[int, int]) -> None:
     if min(size) <= 2 * RADIUS:
         raise UsageError(
-            f"scenes of {size[0]} x {size[1]} px are smaller than the windows of SSIM, "
-            f"{2 * RADIUS + 1} x {2 * RADIUS + 1}; give larger ones"
+            f"scenes of {size[0]} x {size[1]} px are smaller than an SSIM window of "
+            f"{2 * RADIUS + 1} x {2 * RADIUS + 1} px; give larger scenes"
         )
 
 
-def _plausible(values: Array, source: str) -> Array:
-    """The numbers, contiguous, if they can be shares of light."""
+def _check_values(values: Array, source: str) -> Array:
+    """Returns the values as a contiguous array if they are finite and close to [0, 1]."""
     least, most = float(values.min()), float(values.max())
     if not (np.isfinite([least, most]).all() and least >= -FAR and 0 < most <= 1 + FAR):
         raise InvalidData(
-            f"{source!r} holds numbers from {least:g} to {most:g}, and must be in [0, 1]; "
-            "get it anew"
+            f"{source!r} has values from {least:g} to {most:g}, but must be in [0, 1]; "
+            "download it again"
         )
     return np.ascontiguousarray(values)

@@ -1,5 +1,5 @@
-"""What a coded-aperture camera with one disperser (SD-CASSI) measures of a cube, and what of it
-networks are shown. Bands lie 2 pixels apart on the detector; there is no noise.
+"""Forward model of a coded-aperture snapshot camera with one disperser (SD-CASSI), without noise,
+and the inputs that published networks derive from its snapshots.
 
 Source: Wagadarikar et al. 2008, "Single disperser design for coded aperture snapshot spectral
 imaging" (Applied Optics 47:10); discrete form and names of the inputs as in the simulation of
@@ -13,57 +13,57 @@ import torch
 from torch import Tensor
 
 STEP = 2
-"""Pixels to the right from a band to the next."""
+"""Dispersion between neighbouring bands, in pixels to the right."""
 
 
 def disperse(cube: Tensor, *, step: int = STEP) -> Tensor:
-    """Moves band i to the right by i steps; zeros come in.
+    """Shifts band i to the right by i steps and pads with zeros.
 
     Args:
         cube: (batch, bands, rows, columns).
-        step: In pixels.
+        step: Dispersion between neighbouring bands, in pixels.
 
     Returns:
         (batch, bands, rows, columns + (bands - 1) step).
     """
     batch, bands, rows, columns = cube.shape
-    moved = cube.new_zeros(batch, bands, rows, columns + (bands - 1) * step)
+    shifted = cube.new_zeros(batch, bands, rows, columns + (bands - 1) * step)
     for band in range(bands):
-        moved[:, band, :, band * step : band * step + columns] = cube[:, band]
-    return moved
+        shifted[:, band, :, band * step : band * step + columns] = cube[:, band]
+    return shifted
 
 
 def gather(measured: Tensor, bands: int, *, step: int = STEP) -> Tensor:
-    """Cuts every band's part out of the detector; the adjoint of `disperse` and sum.
+    """Shifts the snapshot back for each band; the adjoint of `disperse` followed by a sum.
 
     Args:
         measured: (batch, rows, columns + (bands - 1) step).
-        bands: How many.
-        step: In pixels.
+        bands: Number of bands.
+        step: Dispersion between neighbouring bands, in pixels.
 
     Returns:
         (batch, bands, rows, columns).
 
     Raises:
-        ValueError: The detector is too narrow for these bands.
+        ValueError: The snapshot is too narrow for that many bands.
     """
     columns = measured.shape[-1] - (bands - 1) * step
     if columns < 1:
         raise ValueError(
-            f"{bands} bands {step} pixels apart need more than {(bands - 1) * step} columns; "
-            f"got {measured.shape[-1]}"
+            f"{bands} bands {step} pixels apart need a snapshot of more than "
+            f"{(bands - 1) * step} columns; got {measured.shape[-1]}"
         )
     starts = range(0, bands * step, step) if step else [0] * bands
     return torch.stack([measured[..., start : start + columns] for start in starts], dim=1)
 
 
 def measure(cube: Tensor, mask: Tensor, *, step: int = STEP) -> Tensor:
-    """The snapshot of a cube, Y: the masked bands, dispersed and summed.
+    """Returns the snapshot of a cube, Y: masked, dispersed and summed over bands.
 
     Args:
         cube: (batch, bands, rows, columns).
-        mask: (rows, columns), the light that the aperture lets through.
-        step: In pixels.
+        mask: (rows, columns) transmittance of the coded aperture, in [0, 1].
+        step: Dispersion between neighbouring bands, in pixels.
 
     Returns:
         (batch, rows, columns + (bands - 1) step).
@@ -71,47 +71,49 @@ def measure(cube: Tensor, mask: Tensor, *, step: int = STEP) -> Tensor:
     return disperse(cube * mask, step=step).sum(1)
 
 
-def shown(measured: Tensor, bands: int, *, step: int = STEP) -> Tensor:
-    """The input H: the snapshot times 2 / bands, every band's part; shapes as of `gather`."""
+def initial_estimate(measured: Tensor, bands: int, *, step: int = STEP) -> Tensor:
+    """Returns the input H: the snapshot times 2 / bands, shifted back; shapes as in `gather`."""
     return gather(measured * (2 / bands), bands, step=step)
 
 
-def masked(measured: Tensor, mask: Tensor, bands: int, *, step: int = STEP) -> Tensor:
-    """The input HM: H times the mask (rows, columns)."""
-    return shown(measured, bands, step=step) * mask
+def masked_estimate(measured: Tensor, mask: Tensor, bands: int, *, step: int = STEP) -> Tensor:
+    """Returns the input HM: H times the mask of (rows, columns)."""
+    return initial_estimate(measured, bands, step=step) * mask
 
 
-def tiled(mask: Tensor, bands: int) -> Tensor:
-    """The input Mask: (rows, columns) -> (bands, rows, columns), alike in every band."""
+def repeat_mask(mask: Tensor, bands: int) -> Tensor:
+    """Returns the input Mask: (rows, columns) repeated to (bands, rows, columns)."""
     return mask.expand(bands, *mask.shape)
 
 
-def dispersed(mask: Tensor, bands: int, *, step: int = STEP) -> Tensor:
-    """The input Phi: the mask as every band throws it on the detector.
+def phi(mask: Tensor, bands: int, *, step: int = STEP) -> Tensor:
+    """Returns the input Phi: the mask as each band projects it onto the detector.
 
-    (rows, columns) -> (bands, rows, columns + (bands - 1) step). The published file of it,
-    `mask_3d_shift.mat`, is padded in another way that nobody explains; this is the formula.
+    (rows, columns) -> (bands, rows, columns + (bands - 1) step). The published file
+    `mask_3d_shift.mat` pads Phi differently without an explanation; this is the formula.
     """
-    return disperse(tiled(mask, bands)[None], step=step)[0]
+    return disperse(repeat_mask(mask, bands)[None], step=step)[0]
 
 
-def energy(phi: Tensor) -> Tensor:
-    """The diagonal of Phi Phi', 1 where no light falls: (bands, rows, columns) -> (rows, columns).
+def energy(operator: Tensor) -> Tensor:
+    """Returns the diagonal of Phi Phi^T, the divisor of a projection step; 1 where it would be 0.
 
-    What a step of projection divides by.
+    (bands, rows, columns) -> (rows, columns).
     """
-    total = phi.square().sum(0)
+    total = operator.square().sum(0)
     return torch.where(total == 0, torch.ones_like(total), total)
 
 
 Input = Callable[[Tensor, Tensor, int], Tensor]
-"""(snapshots as of `measure`, mask (rows, columns), bands) -> what a network is shown of them,
+"""(snapshots as `measure` returns them, mask (rows, columns), number of bands) -> network input
 (batch, bands, rows, columns or wider)."""
 
 INPUTS: Final[Mapping[str, Input]] = {
-    "H": lambda measured, mask, bands: shown(measured, bands),
-    "HM": lambda measured, mask, bands: masked(measured, mask, bands),
-    "Mask": lambda measured, mask, bands: tiled(mask, bands).expand(len(measured), -1, -1, -1),
-    "Phi": lambda measured, mask, bands: dispersed(mask, bands).expand(len(measured), -1, -1, -1),
+    "H": lambda measured, mask, bands: initial_estimate(measured, bands),
+    "HM": lambda measured, mask, bands: masked_estimate(measured, mask, bands),
+    "Mask": lambda measured, mask, bands: repeat_mask(mask, bands).expand(
+        len(measured), -1, -1, -1
+    ),
+    "Phi": lambda measured, mask, bands: phi(mask, bands).expand(len(measured), -1, -1, -1),
 }
-"""By the names of published code; bands lie `STEP` pixels apart."""
+"""Input name in published code -> function; neighbouring bands are `STEP` pixels apart."""

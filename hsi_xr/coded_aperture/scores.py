@@ -1,8 +1,8 @@
-"""Scores as the tables of coded-aperture work give them: of cubes in 256 levels.
+"""Scores as published for coded-aperture reconstruction, computed on 256 levels.
 
-Both cubes are cut to [0, 1], scaled by 255 and rounded, as the MATLAB scripts that made the
-published numbers do; the scores of the Python code that trained the same networks differ in the
-second decimal. Cubes and missing values are as in `hsi_xr.evaluation.metrics`.
+Both cubes are clipped to [0, 1], scaled by 255 and rounded, as the MATLAB scripts behind the
+published tables do. The Python code that trained the same networks skips this step; its scores
+differ in the second decimal. Cubes and missing values are as in `hsi_xr.evaluation.metrics`.
 
 Source: Cai et al. 2022, MST (arXiv:2111.07910), quality metrics of the simulation.
 """
@@ -27,7 +27,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
 
 
 def scores(estimate: ArrayLike, truth: ArrayLike) -> dict[str, float]:
-    """The scores of `COLUMNS`, by name."""
+    """Returns every score of `COLUMNS` by name."""
     return {
         "psnr": psnr(estimate, truth),
         "ssim": ssim(estimate, truth),
@@ -36,21 +36,21 @@ def scores(estimate: ArrayLike, truth: ArrayLike) -> dict[str, float]:
 
 
 def psnr(estimate: ArrayLike, truth: ArrayLike) -> float:
-    """Mean over bands of the peak signal-to-noise ratio in dB, peak 255."""
+    """Returns the peak signal-to-noise ratio in dB, peak 255, averaged over bands."""
     return by_band.psnr_by_band(*_levels(estimate, truth), peak=PEAK)
 
 
 def ssim(estimate: ArrayLike, truth: ArrayLike) -> float:
-    """Mean over bands of the structural similarity on [0, 255]; see `by_band.ssim`."""
+    """Returns the structural similarity on [0, 255], averaged over bands; see `by_band.ssim`."""
     return by_band.ssim(*_levels(estimate, truth), peak=PEAK)
 
 
 def sam(estimate: ArrayLike, truth: ArrayLike) -> float:
-    """Mean spectral angle in degrees; see `metrics.sam`."""
+    """Returns the mean spectral angle in degrees; see `metrics.sam`."""
     return metrics.sam(*_levels(estimate, truth))
 
 
 def _levels(estimate: ArrayLike, truth: ArrayLike) -> tuple[Values, Values]:
-    """Halves go up, as in MATLAB: numpy would round 0.5 to 0 and 1.5 to 2."""
-    guess, true = (np.floor(np.clip(c, 0, 1) * PEAK + 0.5) for c in pair(estimate, truth))
-    return guess, true
+    """Quantise to 256 levels, rounding halves up as MATLAB does; numpy rounds them to even."""
+    first, second = (np.floor(np.clip(c, 0, 1) * PEAK + 0.5) for c in pair(estimate, truth))
+    return first, second

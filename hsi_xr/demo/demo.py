@@ -1,8 +1,7 @@
 """From a rendered scene to a cube, its STAC item, a picture and scores: the whole way, once."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from hsi_xr.demo.report import Files, Report
 from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.extras import require
+from hsi_xr.io import atomic
 from hsi_xr.io.preview import thumbnail
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _write_rgb(shown: render.Scene, path: Path) -> None:
         "tiled": True, "blockxsize": 512, "blockysize": 512, "interleave": "pixel",
         "compress": "deflate", "predictor": 2, "photometric": "rgb",
     }  # fmt: skip
-    with _complete(path) as part, rasterio.open(part, "w", **profile) as target:
+    with atomic.replacing(path) as part, rasterio.open(part, "w", **profile) as target:
         target.write(shown.rgb)
         target.update_tags(TIFFTAG_IMAGEDESCRIPTION=f"{TITLE}. {DESCRIPTION}")
 
@@ -200,7 +200,7 @@ def _view(
 
 
 def _draw(files: Files, view: figure.View) -> None:
-    with _complete(files.preview) as part:
+    with atomic.replacing(files.preview) as part:
         figure.draw(view, part)
     thumbnail(files.cube)
 
@@ -214,16 +214,5 @@ def _describe(files: Files) -> None:
     model = model_item(find(DEFAULT), files.cube.parent)
     item = hsi_xr.describe(files.cube, datetime=render.INSTANT, derived_from=files.rgb, model=model)
     item.properties |= {"title": TITLE, "description": DESCRIPTION}
-    with _complete(files.item) as part:
-        part.write_text(json.dumps(item.to_dict(include_self_link=False), indent=2) + "\n", "utf-8")
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[Path]:
-    """A path to write to, renamed to the wanted one when the block ends well, else removed."""
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    text = json.dumps(item.to_dict(include_self_link=False), indent=2)
+    atomic.write_text(files.item, f"{text}\n")

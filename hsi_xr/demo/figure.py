@@ -69,7 +69,7 @@ def draw(view: View, path: Path) -> None:
         f"Spectra from an RGB picture · reconstructed, model estimate ({view.model})",
         fontsize=15, fontweight="bold", color=_INK,
     )  # fmt: skip
-    figure.savefig(path, dpi=100, metadata={"Software": "hsi-xr"})
+    figure.savefig(path, format="png", dpi=100, metadata={"Software": "hsi-xr"})
 
 
 def false_colour(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr.errors import UsageError
-from hsi_xr.io.disk import sync
+from hsi_xr.io import atomic
 from hsi_xr.io.tags import compact_json
 
 _LONGEST = 60
@@ -44,11 +44,8 @@ class Journal:
 
     def save(self) -> None:
         """Replace the stored ledger; a crash leaves the old one or the new one."""
-        text = json.dumps({"config": self.config, "done": self.done}, ensure_ascii=False)
-        beside = self.path.with_name(self.path.name + ".new")
-        beside.write_text(text, encoding="utf-8")
-        sync(beside)
-        beside.replace(self.path)
+        content = {"config": self.config, "done": self.done}
+        atomic.write_text(self.path, json.dumps(content, ensure_ascii=False))
 
     def refuse_other(self, config: dict[str, Any]) -> None:
         """Refuse to go on under another configuration than this run was begun with.

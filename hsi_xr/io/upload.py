@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr.errors import DestinationUnwritable
-from hsi_xr.io.disk import sync, writing
+from hsi_xr.io import atomic
+from hsi_xr.io.disk import writing
 from hsi_xr.io.remote import failures, is_remote, reaching
 
 _WAITS = (0.5, 2.0, 8.0)
@@ -34,14 +35,8 @@ def appearing(path: Path) -> Iterator[Path]:
             with reaching(path, "write"):
                 upload(part, path)
         return
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with writing(path):
-            yield part
-            sync(part)
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(path), atomic.replacing(path) as part:
+        yield part
 
 
 def staging(url: str, tmp: Path | None) -> Path:

@@ -13,16 +13,13 @@ from numpy.typing import NDArray
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.io import wavelengths
 from hsi_xr.io.georef import crs_of, transform_of
+from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
 
 if TYPE_CHECKING:
     from affine import Affine
     from rasterio.crs import CRS
 
 DTYPES = ("int16", "float32")
-PLAIN = {"rgb_residual": "_residual", "out_of_domain": "_domain"}
-"""Single bands of small numbers, which are never stored in steps."""
-_COMPANION_SUFFIX = {"reflectance_std": "_std", **PLAIN}
-"""Variables beside the reflectance, and what their files' names add."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,11 @@ class Storage:
             raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {dtype!r}")
         if not 0 < scale < np.inf:
             raise UsageError(f"scale is the positive size of a stored step; got {scale!r}")
-        if dtype == "float32" or variable in PLAIN:
+        known = OUTPUT_VARIABLES.get(variable)
+        integer = "int16" if known is None else known.integer
+        if dtype == "float32" or integer is None:
             return cls("float32", np.nan)
-        if variable == "reflectance_std":  # never negative
+        if integer == "uint16":
             return cls("uint16", 65535, scale, (0, 65534))
         return cls("int16", -32768, scale, (-32767, 32767))
 
@@ -167,8 +166,10 @@ def images_of(
 
 def sibling_paths(main: Path) -> dict[str, Path]:
     """Variables beside the reflectance -> their files."""
-    sides = _COMPANION_SUFFIX.items()
-    return {name: main.with_name(f"{main.stem}{ending}{main.suffix}") for name, ending in sides}
+    return {
+        name: main.with_name(f"{main.stem}{variable.suffix}{main.suffix}")
+        for name, variable in COMPANIONS.items()
+    }
 
 
 def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
@@ -180,7 +181,7 @@ def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
             f"{', '.join(map(str, obj.data_vars)) or 'none'}. "
             "Pick one, e.g. `hsi_xr.write(ds['radiance'], path)`"
         )
-    names = ["reflectance", *(name for name in _COMPANION_SUFFIX if name in obj)]
+    names = ["reflectance", *(name for name in COMPANIONS if name in obj)]
     return {name: _ordered(obj[name]) for name in names}
 
 

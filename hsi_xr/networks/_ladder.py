@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hsi_xr.networks._msa import GELU, LANES, Conv, MaskGuide, SpectralAttention, by_channel, conv
 from hsi_xr.networks._prior import Prior
-from hsi_xr.networks.attention import Statistics
+from hsi_xr.networks.attention import AttentionStatistics
 
 STRIP = 2**20
 """Values of the widened features of a feed-forward that a CPU holds at once: a tile needs a
@@ -64,10 +64,10 @@ class Block(nn.ModuleList):
     """SAB, with a guide MSAB: attention, then feed-forward."""
 
     def forward(
-        self, x: Tensor, statistics: Statistics, prior: Prior | None, mask: Tensor | None
+        self, x: Tensor, attention: AttentionStatistics, prior: Prior | None, mask: Tensor | None
     ) -> Tensor:
         attend, feed = self
-        x = attend(x, statistics, mask).add_(x)  # into what is new: one image less to write
+        x = attend(x, attention, mask).add_(x)  # into what is new: one image less to write
         return feed(x, prior).add_(x)
 
 
@@ -82,14 +82,14 @@ class Blocks(nn.Module):
         self.blocks = nn.ModuleList()
         for index in range(first, first + count):
             guide = None if mask_shift is None else MaskGuide(width, mask_shift)
-            attend = SpectralAttention(width, heads, guide=guide)
+            attend = SpectralAttention(width, heads, index, guide=guide)
             self.blocks.append(Block([attend, PreNorm(width, index)]))
 
     def forward(
-        self, x: Tensor, statistics: Statistics, prior: Prior | None, mask: Tensor | None
+        self, x: Tensor, attention: AttentionStatistics, prior: Prior | None, mask: Tensor | None
     ) -> Tensor:
         for block in self.blocks:
-            x = block(x, statistics, prior, mask)
+            x = block(x, attention, prior, mask)
         return x
 
 
@@ -102,10 +102,10 @@ class Descent(nn.ModuleList):
         super().__init__([blocks, *down[: 1 + masked]])
 
     def forward(
-        self, h: Tensor, statistics: Statistics, prior: Prior | None, mask: Tensor | None
+        self, h: Tensor, attention: AttentionStatistics, prior: Prior | None, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         blocks, down, *mask_down = self
-        kept = blocks(h, statistics, prior, mask)
+        kept = blocks(h, attention, prior, mask)
         return kept, down(kept), mask_down[0](mask) if mask_down else None
 
 
@@ -121,7 +121,7 @@ class Ascent(nn.ModuleList):
         self,
         h: Tensor,
         skip: Tensor,
-        statistics: Statistics,
+        attention: AttentionStatistics,
         prior: Prior | None,
         mask: Tensor | None,
     ) -> Tensor:
@@ -129,7 +129,7 @@ class Ascent(nn.ModuleList):
         of_grown, of_skip = fuse.get_parameter("weight").chunk(2, dim=1)
         weight, bias = up.get_parameter("weight"), up.get_parameter("bias")
         grown = self._grown(h, weight, bias, of_grown[..., 0, 0])
-        return blocks(grown.add_(conv(skip, of_skip)), statistics, prior, mask)
+        return blocks(grown.add_(conv(skip, of_skip)), attention, prior, mask)
 
     @staticmethod
     def _grown(h: Tensor, weight: Tensor, bias: Tensor, then: Tensor) -> Tensor:
@@ -179,20 +179,20 @@ class Ladder(nn.Module):
     def climb(
         self,
         h: Tensor,
-        statistics: Statistics,
+        attention: AttentionStatistics,
         prior: Prior | None,
         mask: Tensor | None = None,
     ) -> Tensor:
         """Embedded features -> mapped ones, (batch, width, rows, columns), with spare channels."""
         kept = []
         for down in self.encoder_layers:
-            skip, below, mask_below = down(h, statistics, prior, mask)
+            skip, below, mask_below = down(h, attention, prior, mask)
             kept.append((skip, mask))
             h, mask = below, mask_below
-        h = self.bottleneck(h, statistics, prior, mask)
+        h = self.bottleneck(h, attention, prior, mask)
         for up in self.decoder_layers:
             skip, mask = kept.pop()
-            h = up(h, skip, statistics, prior, mask)
+            h = up(h, skip, attention, prior, mask)
         return self.mapping(h)
 
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsi_xr.networks.attention import Moments, Statistics
+from hsi_xr.networks.attention import AttentionStatistics, Moments
 
 LANES = 8
 """Channels per vector register. Measured with AVX2: a convolution that answers 32 channels takes
@@ -77,9 +77,11 @@ class SpectralAttention(nn.Module):
     A = softmax(rescale * K Q^T), with queries and keys normalised over the pixels.
     """
 
-    def __init__(self, width: int, heads: int, *, guide: "MaskGuide | None" = None) -> None:
+    def __init__(
+        self, width: int, heads: int, index: int = 0, *, guide: "MaskGuide | None" = None
+    ) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.index = heads, index
         self.to_q, self.to_k, self.to_v = (nn.Linear(width, width, bias=False) for _ in range(3))
         self.rescale = nn.Parameter(torch.ones(heads, 1, 1))
         self.proj = nn.Linear(width, width)
@@ -90,22 +92,24 @@ class SpectralAttention(nn.Module):
             nn.init.trunc_normal_(linear.weight, std=0.02)
         nn.init.zeros_(self.proj.bias)
 
-    def forward(self, x: Tensor, statistics: Statistics, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, attention: AttentionStatistics, mask: Tensor | None = None
+    ) -> Tensor:
         """(batch, width, rows, columns) -> the same."""
-        if statistics.known:
-            matrices = statistics.matrices()
+        if attention.known:
+            matrices = attention.matrices(self.index)
         else:
-            matrices = statistics.matrices(self._rule, self._moments(x, statistics))
+            matrices = attention.matrices(self.index, self._rule, self._moments(x, attention))
         value = conv(x, self.to_v.weight[..., None, None])
         seen = value if mask is None else value * self.mm(mask, x.shape[-1])
         return self._local(value).add_(self._mix(seen, matrices))
 
-    def _moments(self, x: Tensor, statistics: Statistics) -> Moments:
+    def _moments(self, x: Tensor, attention: AttentionStatistics) -> Moments:
         each = torch.stack([self.to_q.weight, self.to_k.weight]).unflatten(1, (self.heads, -1))
         size = each.shape[2]
         weight = F.pad(each, (0, 0, 0, -size % LANES))  # whole lanes per head
         both = conv(x, weight.flatten(0, 2)[..., None, None])
-        weights = statistics.weights(x.shape[-2:])
+        weights = attention.weights(x.shape[-2:])
         weighted = both if weights is None else both * weights
         query, key = self._by_head(weighted)[0], self._by_head(both)[1]
         energy = (weighted * both).sum((2, 3)).unflatten(1, (2, self.heads, -1))[..., :size]

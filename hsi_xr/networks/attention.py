@@ -1,9 +1,10 @@
-"""Where the statistics of attention come from: the image, a batch of windows, or a survey.
+"""Statistics for channel attention: of one image, of all windows of a scene, or from a survey.
 
-Spectral ("transposed") attention compares channels, not pixels: its matrices follow from a few
-sums over pixels, as the weights of channel attention do. Taken from a tile, these sums make a
-pixel's answer depend on the tile; taken from the scene they do not. A layer therefore never decides
-whose pixels count: it hands its sums to a `Statistics` and applies the matrices that come back.
+Spectral ("transposed") attention compares channels instead of pixels. Its matrices follow from a
+few sums over pixels, as the weights of channel attention do. If these sums are taken over a tile,
+the output at a pixel depends on the tile; if they are taken over the scene, it does not. A layer
+therefore never decides which pixels count: it passes its sums to an `AttentionStatistics` and
+applies the matrices that it gets back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,55 +14,83 @@ from typing import Protocol, Self, TypeVar
 import torch.nn.functional as F
 from torch import Tensor
 
+ATTENTION = "attention"
+"""Prefix of the names of attention matrices among the statistics of a scene."""
+
 
 class Sums(Protocol):
-    """What a layer sums over the pixels of each image; sums of several images pool their pixels."""
+    """Sums over the pixels of each image of a batch."""
 
     def pooled(self) -> Self:
-        """The sums of the whole batch seen as one image."""
+        """Returns the sums over all images of the batch, as one image."""
 
 
 AnySums = TypeVar("AnySums", bound=Sums)
 
 Rule = Callable[[AnySums], Tensor]
-"""A layer's way from its sums to the matrices that it applies, those of each image."""
+"""Computes the matrices of a layer from its sums, for each image of the batch."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """The sums of spectral attention.
-
-    A rule makes matrices of them, (batch, heads, d, d), with rows summing to one.
-    """
+    """The sums of spectral attention, from which a rule computes (batch, heads, d, d) matrices."""
 
     gram: Tensor
-    """Query-key products, (batch, heads, d, d)."""
+    """Sums of query-key products, (batch, heads, d, d)."""
     query_energy: Tensor
-    """Squared queries, (batch, heads, d)."""
+    """Sums of squared queries, (batch, heads, d)."""
     key_energy: Tensor
+    """Sums of squared keys, (batch, heads, d)."""
     value: Tensor
+    """Sums of values, (batch, heads, d); empty if the rule does not use them."""
     pixels: Tensor
-    """Weight of the pixels that were summed, (batch, 1, 1)."""
+    """Sum of the weights of the pixels, (batch, 1, 1)."""
 
     def pooled(self) -> "Moments":
         return Moments(*(getattr(self, each.name).sum(0, keepdim=True) for each in fields(self)))
 
 
-class Statistics(Protocol):
-    """Answers, layer by layer, with the attention matrices to apply."""
+class AttentionStatistics(Protocol):
+    """Provides the matrices that each attention layer of a network applies."""
 
     known: bool
-    """True when matrices need no sums, so that queries and keys need not be computed."""
+    """True if the matrices need no sums, so that a layer can skip queries and keys."""
 
     def weights(self, size: Sequence[int]) -> Tensor | None:
-        """Weights of the pixels of a size, (batch, 1, rows, columns); None counts all alike."""
+        """Returns the weights of pixels at a resolution, or None if all count alike.
 
-    def matrices(self, rule: Rule[AnySums] | None = None, sums: AnySums | None = None) -> Tensor:
-        """The matrices of the next layer."""
+        Args:
+            size: Rows and columns of the features.
+
+        Returns:
+            (batch, 1, rows, columns).
+        """
+
+    def matrices(
+        self, layer: int, rule: Rule[AnySums] | None = None, sums: AnySums | None = None
+    ) -> Tensor:
+        """Returns the matrices that a layer applies.
+
+        Args:
+            layer: Index of the layer in its network.
+            rule: Computes the matrices from sums; not needed if they are `known`.
+            sums: The sums over the pixels of each image; not needed if `known`.
+        """
 
 
-class OwnStatistics:
-    """Every image for itself, as published; what training uses."""
+class StepStatistics(Protocol):
+    """Provides attention statistics for each step of a diffusion chain."""
+
+    def of_step(self, step: int) -> AttentionStatistics:
+        """Returns the statistics of a step, counted from 1."""
+
+
+class ImageStatistics:
+    """Computes the matrices of each image from its own pixels, as published; used in training.
+
+    Args:
+        weights: (batch, 1, rows, columns) weights of the pixels; None counts all alike.
+    """
 
     known = False
 
@@ -73,42 +102,72 @@ class OwnStatistics:
             return self._weights
         return F.adaptive_avg_pool2d(self._weights, (size[0], size[1]))
 
-    def matrices(self, rule: Rule[AnySums] | None = None, sums: AnySums | None = None) -> Tensor:
+    def matrices(
+        self, layer: int, rule: Rule[AnySums] | None = None, sums: AnySums | None = None
+    ) -> Tensor:
         if rule is None or sums is None:
-            raise ValueError("statistics that are not known beforehand need a rule and sums")
+            raise ValueError("the matrices of an image are computed from a rule and sums")
         return rule(sums)
 
 
-class PooledStatistics(OwnStatistics):
-    """All images of the batch are windows of one scene; writes down what it answers.
+class PooledStatistics(ImageStatistics):
+    """Computes one set of matrices from all images of the batch: the windows of one scene.
 
-    The windows advance together, layer by layer, so that each layer sees inputs which already
-    carry the scene's statistics: one sweep is consistent.
+    The windows run through the network together, layer by layer. Each layer reads features that
+    already depend on the statistics of the scene, so one pass is consistent.
+
+    Args:
+        weights: (batch, 1, rows, columns) weights of the pixels; None counts all alike.
+        name: Prefix of the names in `collected`.
+
+    Attributes:
+        collected: The matrices of the layers that ran, by name; `GivenStatistics` reads them.
     """
 
-    def __init__(self, weights: Tensor | None, *, into: dict[str, Tensor], name: str) -> None:
+    def __init__(self, weights: Tensor | None, name: str = ATTENTION) -> None:
         super().__init__(weights)
-        self._into, self._name, self._layer = into, name, 0
+        self._name = name
+        self.collected: dict[str, Tensor] = {}
 
-    def matrices(self, rule: Rule[AnySums] | None = None, sums: AnySums | None = None) -> Tensor:
-        found = super().matrices(rule, None if sums is None else sums.pooled())
-        self._into[f"{self._name}/{self._layer:02d}"] = found
-        self._layer += 1
+    def of_step(self, step: int) -> "PooledStatistics":
+        """Returns statistics of a step, counted from 1, that are collected here, too."""
+        found = PooledStatistics(self._weights, f"{self._name}/{step}")
+        found.collected = self.collected
+        return found
+
+    def matrices(
+        self, layer: int, rule: Rule[AnySums] | None = None, sums: AnySums | None = None
+    ) -> Tensor:
+        found = super().matrices(layer, rule, None if sums is None else sums.pooled())
+        self.collected[_key(self._name, layer)] = found
         return found
 
 
 class GivenStatistics:
-    """The matrices of a survey, applied to any pixels of its scene."""
+    """Provides the matrices that a survey collected, for any pixels of its scene.
+
+    Args:
+        statistics: The statistics of the scene; see `PooledStatistics.collected`.
+        name: Prefix of the names in `statistics`.
+    """
 
     known = True
 
-    def __init__(self, facts: Mapping[str, Tensor], name: str) -> None:
-        self._facts, self._name, self._layer = facts, name, 0
+    def __init__(self, statistics: Mapping[str, Tensor], name: str = ATTENTION) -> None:
+        self._statistics, self._name = statistics, name
+
+    def of_step(self, step: int) -> "GivenStatistics":
+        """Returns the statistics of a step, counted from 1."""
+        return GivenStatistics(self._statistics, f"{self._name}/{step}")
 
     def weights(self, size: Sequence[int]) -> Tensor | None:
         return None
 
-    def matrices(self, rule: Rule[AnySums] | None = None, sums: AnySums | None = None) -> Tensor:
-        found = self._facts[f"{self._name}/{self._layer:02d}"]
-        self._layer += 1
-        return found
+    def matrices(
+        self, layer: int, rule: Rule[AnySums] | None = None, sums: AnySums | None = None
+    ) -> Tensor:
+        return self._statistics[_key(self._name, layer)]
+
+
+def _key(name: str, layer: int) -> str:
+    return f"{name}/{layer:02d}"

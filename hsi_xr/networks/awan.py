@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsi_xr.networks._toom_cook import convolve_by_rows
-from hsi_xr.networks.attention import OwnStatistics, Statistics
+from hsi_xr.networks.attention import AttentionStatistics, ImageStatistics
 
 
 class AWAN(nn.Module):
@@ -29,19 +29,19 @@ class AWAN(nn.Module):
         self.input_conv2D = Convolution(3, width, 3)
         self.input_prelu2D = nn.PReLU()
         self.head_conv2D = Convolution(width, width, 3)
-        self.backbone = nn.ModuleList([DRAB(width) for _ in range(blocks)])
+        self.backbone = nn.ModuleList([DRAB(width, index) for index in range(blocks)])
         self.tail_conv2D = Convolution(width, width, 3)
         self.output_prelu2D = nn.PReLU()
         self.output_conv2D = Convolution(width, bands, 3)
         self.tail_nonlocal = PSNL(bands)
 
-    def forward(self, rgb: Tensor, *, statistics: Statistics | None = None) -> Tensor:
+    def forward(self, rgb: Tensor, *, attention: AttentionStatistics | None = None) -> Tensor:
         """(batch, 3, rows, columns) -> (batch, bands, rows, columns); any size from 3 x 3."""
-        statistics = statistics or OwnStatistics()
+        attention = attention or ImageStatistics()
         first = self.head_conv2D(self.input_prelu2D(self.input_conv2D(rgb)))
         x = rest = first
         for block in self.backbone:
-            x, rest = block(x, rest, statistics)
+            x, rest = block(x, rest, attention)
         x = self.output_prelu2D(self.tail_conv2D(x).add_(first))
         return self.tail_nonlocal(self.output_conv2D(x))
 
@@ -52,18 +52,20 @@ class DRAB(nn.Module):
     Source: arXiv:2005.09305.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, index: int) -> None:
         super().__init__()
         self.conv1, self.relu1 = Convolution(width, width, 3), nn.PReLU()
         self.conv2, self.relu2 = Convolution(width, width, 3), nn.PReLU()
         self.up_conv, self.up_relu = Convolution(width, width, 5), nn.PReLU()
-        self.se = AWCA(width)
+        self.se = AWCA(width, index)
         self.down_conv, self.down_relu = Convolution(width, width, 3), nn.PReLU()
 
-    def forward(self, x: Tensor, rest: Tensor, statistics: Statistics) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, rest: Tensor, attention: AttentionStatistics
+    ) -> tuple[Tensor, Tensor]:
         y = self.relu2(self.conv2(self.relu1(self.conv1(x))).add_(x))
         rest = self.up_relu(self.up_conv(y).add_(rest))
-        x = self.down_relu(self.down_conv(self.se(rest, statistics)).add_(x))
+        x = self.down_relu(self.down_conv(self.se(rest, attention)).add_(x))
         return x, rest
 
 
@@ -94,24 +96,25 @@ class Pooling:
 class AWCA(nn.Module):
     """Adaptive Weighted Channel Attention: scales channels by a mean whose weights are learned.
 
-    The mean runs over all pixels; `statistics` decides whose. (batch, width, rows, columns) in
+    The mean runs over all pixels; `attention` decides whose. (batch, width, rows, columns) in
     and out. Source: arXiv:2005.09305.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, index: int = 0) -> None:
         super().__init__()
+        self.index = index
         narrow = width // 16
         self.conv = nn.Conv2d(width, 1, 1, bias=False)
         self.fc = nn.Sequential(
             nn.Linear(width, narrow, bias=False), nn.PReLU(), nn.Linear(narrow, width, bias=False)
         )
 
-    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
-        if statistics.known:
-            pooled = statistics.matrices()
+    def forward(self, x: Tensor, attention: AttentionStatistics) -> Tensor:
+        if attention.known:
+            pooled = attention.matrices(self.index)
         else:
-            sums = self._pooling(x, statistics.weights(x.shape[-2:]))
-            pooled = statistics.matrices(Pooling.mean, sums)
+            sums = self._pooling(x, attention.weights(x.shape[-2:]))
+            pooled = attention.matrices(self.index, Pooling.mean, sums)
         return x * self.fc(pooled).sigmoid()[..., None, None]
 
     def _pooling(self, x: Tensor, weights: Tensor | None) -> Pooling:

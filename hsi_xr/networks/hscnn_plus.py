@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsi_xr.networks.attention import Statistics
+from hsi_xr.networks.attention import AttentionStatistics
 
 GROWTH = 32
 """Channels that a block adds to all before it."""
@@ -33,10 +33,10 @@ class HSCNNPlus(nn.Module):
         self.ddfn = DDFN(blocks)
         self.conv_out = nn.Conv2d(INNER + GROWTH * blocks, bands, 1, bias=False)
 
-    def forward(self, rgb: Tensor, *, statistics: Statistics | None = None) -> Tensor:
+    def forward(self, rgb: Tensor, *, attention: AttentionStatistics | None = None) -> Tensor:
         """(batch, 3, rows, columns) -> (batch, bands, rows, columns); any size.
 
-        It is local, with a reach of one pixel by block and one more: `statistics` go unused.
+        It is local, with a reach of one pixel by block and one more: `attention` goes unused.
         """
         return self.conv_out(self.ddfn(rgb))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from hsi_xr.networks._ladder import Ladder
 from hsi_xr.networks._msa import Conv, padded
 from hsi_xr.networks._prior import Prior
-from hsi_xr.networks.attention import OwnStatistics, Statistics
+from hsi_xr.networks.attention import AttentionStatistics, ImageStatistics
 
 Counts = tuple[int, int, int]
 """Blocks at full, half and quarter resolution."""
@@ -44,7 +44,7 @@ class SnapshotMST(Ladder):
         measurement: Tensor,
         mask: Tensor,
         *,
-        statistics: Statistics | None = None,
+        attention: AttentionStatistics | None = None,
         prior: Prior | None = None,
     ) -> Tensor:
         """(batch, bands, rows, columns), (batch or 1, bands, rows, wider) -> as the first.
@@ -53,7 +53,7 @@ class SnapshotMST(Ladder):
             measurement: The snapshot, shifted back to each band's place ("H").
             mask: The aperture's transmission where each band is seen through it ("Phi"): wider by
                 `SHIFT * (bands - 1)` columns.
-            statistics: None takes those of each image.
+            attention: None takes those of each image.
             prior: Modulates each block; None leaves the published network.
 
         Raises:
@@ -69,7 +69,7 @@ class SnapshotMST(Ladder):
         more = (0, seen.shape[3] - columns, 0, seen.shape[2] - rows)
         mask = F.pad(mask, more, mode="reflect").contiguous(memory_format=torch.channels_last)
         h = F.leaky_relu(self.embedding(seen), LEAK)
-        h = self.climb(h, statistics or OwnStatistics(), prior, mask)
+        h = self.climb(h, attention or ImageStatistics(), prior, mask)
         return h[:, : seen.shape[1], :rows, :columns] + measurement
 
 
@@ -86,12 +86,16 @@ class MST(Ladder):
         self.embedding_2 = Conv(3, bands, 3, padding=1, bias=False)
 
     def forward(
-        self, rgb: Tensor, *, statistics: Statistics | None = None, prior: Prior | None = None
+        self,
+        rgb: Tensor,
+        *,
+        attention: AttentionStatistics | None = None,
+        prior: Prior | None = None,
     ) -> Tensor:
         """(batch, 3, rows, columns) -> (batch, bands, rows, columns), of any size from 8 on."""
         rows, columns = rgb.shape[-2:]
         seen = padded(rgb)
         mask, h = (F.leaky_relu(each(seen), LEAK) for each in (self.embedding_1, self.embedding_2))
-        cube = self.climb(h, statistics or OwnStatistics(), prior, mask) + h
+        cube = self.climb(h, attention or ImageStatistics(), prior, mask) + h
         cube = cube[:, : len(self.embedding_2.weight), :rows, :columns]
         return cube.contiguous(memory_format=torch.channels_last)

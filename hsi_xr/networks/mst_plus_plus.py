@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hsi_xr.networks._ladder import Ladder
 from hsi_xr.networks._msa import Conv, padded
 from hsi_xr.networks._prior import Prior
-from hsi_xr.networks.attention import OwnStatistics, Statistics
+from hsi_xr.networks.attention import AttentionStatistics, ImageStatistics
 
 BLOCKS = 5
 """Blocks of a stage: one per resolution, down and up again."""
@@ -24,8 +24,8 @@ class Stage(Ladder):
         super().__init__(width, (1, 1, 1), first=first)
         self.embedding = Conv(width, width, 3, padding=1, bias=False)
 
-    def forward(self, x: Tensor, statistics: Statistics, prior: Prior | None) -> Tensor:
-        return self.climb(self.embedding(x), statistics, prior) + x
+    def forward(self, x: Tensor, attention: AttentionStatistics, prior: Prior | None) -> Tensor:
+        return self.climb(self.embedding(x), attention, prior) + x
 
 
 class MSTPlusPlus(nn.Module):
@@ -44,14 +44,18 @@ class MSTPlusPlus(nn.Module):
         self.conv_out = Conv(bands, bands, 3, padding=1, bias=False)
 
     def forward(
-        self, rgb: Tensor, *, statistics: Statistics | None = None, prior: Prior | None = None
+        self,
+        rgb: Tensor,
+        *,
+        attention: AttentionStatistics | None = None,
+        prior: Prior | None = None,
     ) -> Tensor:
         """(batch, seen, rows, columns) -> (batch, bands, rows, columns), of any size from 8 on."""
-        statistics = statistics or OwnStatistics()
+        attention = attention or ImageStatistics()
         rows, columns = rgb.shape[-2:]
         h = first = self.conv_in(padded(rgb))
         for stage in self.body:
-            h = stage(h, statistics, prior)
+            h = stage(h, attention, prior)
         cube = (self.conv_out(h) + first)[:, : len(self.conv_out.weight)]
         return cube[..., :rows, :columns].contiguous(memory_format=torch.channels_last)
 
@@ -68,7 +72,7 @@ class SnapshotMSTPlusPlus(MSTPlusPlus):
         measurement: Tensor,
         mask: Tensor,
         *,
-        statistics: Statistics | None = None,
+        attention: AttentionStatistics | None = None,
         prior: Prior | None = None,
     ) -> Tensor:
         """Both (batch, bands, rows, columns), the mask also of batch 1 -> the same.
@@ -78,4 +82,4 @@ class SnapshotMSTPlusPlus(MSTPlusPlus):
             mask: The aperture's transmission at each band's place.
         """
         both = torch.cat([measurement, mask.expand_as(measurement)], dim=1)
-        return super().forward(self.fution(both), statistics=statistics, prior=prior)
+        return super().forward(self.fution(both), attention=attention, prior=prior)

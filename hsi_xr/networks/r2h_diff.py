@@ -9,13 +9,13 @@ widths and the inside of the modules are not public and are a design of ours wit
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsi_xr.networks.attention import Moments, OwnStatistics, Statistics
+from hsi_xr.networks.attention import AttentionStatistics, ImageStatistics, Moments
 
 GATE = 50.0
 """Bound of a gate's product. Without normalisation, products of products could otherwise grow
@@ -73,18 +73,19 @@ class R2HDiff(nn.Module):
         size = size or Size()
         fine, widths = size.widths[0], size.widths
         block = {"head": size.head, "step": size.step}
+        blocks = _counted([*size.blocks, *size.blocks[-2::-1]])
         self.stem = nn.Conv2d(bands + 3, fine, 3, padding=1)
         self.step = nn.Sequential(
             nn.Linear(STEP_CODE, size.step), nn.SiLU(), nn.Linear(size.step, size.step)
         )
         self.guide = Guide(size.guide, len(widths))
         self.down = nn.ModuleList(
-            [Level(w, n, guide=size.guide, **block) for w, n in zip(widths, size.blocks)]
+            [Level(w, n, guide=size.guide, **block) for w, n in zip(widths, blocks)]
         )
         self.up = nn.ModuleList(
             [
                 Level(w, n, guide=size.guide, **block)
-                for w, n in zip(widths[-2::-1], size.blocks[-2::-1])
+                for w, n in zip(widths[-2::-1], blocks[len(widths) :])
             ]
         )
         self.shrink = nn.ModuleList(
@@ -112,23 +113,29 @@ class R2HDiff(nn.Module):
         step: Tensor,
         *,
         guide: Sequence[Tensor] | None = None,
-        statistics: Statistics | None = None,
+        attention: AttentionStatistics | None = None,
     ) -> Tensor:
         """(batch, bands, rows, columns) noisy, (batch, 3, rows, columns), (batch,) -> clean."""
         guide = self.guide(rgb) if guide is None else guide
-        statistics = statistics or OwnStatistics()
+        attention = attention or ImageStatistics()
         code = self.step(sinusoid(step))
         h = self.stem(torch.cat([x, rgb], dim=1))
         skips = []
         for level, (blocks, g) in enumerate(zip(self.down, guide)):
-            h = blocks(h, g, code, statistics)
+            h = blocks(h, g, code, attention)
             if level < len(self.shrink):
                 skips.append(h)
                 h = self.shrink[level](h)
         for blocks, g, grow, fuse in zip(self.up, guide[-2::-1], self.grow, self.fuse):
             h = fuse(torch.cat([grow(h), skips.pop()], dim=1))
-            h = blocks(h, g, code, statistics)
+            h = blocks(h, g, code, attention)
         return self.head(h) + self.base(rgb)
+
+
+def _counted(blocks: Sequence[int]) -> list[range]:
+    """Returns the indices of the blocks of each level, in the order they run."""
+    ends = list(accumulate(blocks))
+    return [range(end - count, end) for count, end in zip(blocks, ends)]
 
 
 class Guide(nn.Module):
@@ -153,15 +160,19 @@ class Guide(nn.Module):
 class Level(nn.Module):
     """Blocks at one resolution, after the guide has had its word."""
 
-    def __init__(self, width: int, blocks: int, *, guide: int, head: int, step: int) -> None:
+    def __init__(self, width: int, blocks: range, *, guide: int, head: int, step: int) -> None:
         super().__init__()
         self.refine = GSRM(width, guide)
-        self.blocks = nn.ModuleList([Block(width, head=head, step=step) for _ in range(blocks)])
+        self.blocks = nn.ModuleList(
+            [Block(width, head=head, step=step, index=index) for index in blocks]
+        )
 
-    def forward(self, h: Tensor, guide: Tensor, code: Tensor, statistics: Statistics) -> Tensor:
+    def forward(
+        self, h: Tensor, guide: Tensor, code: Tensor, attention: AttentionStatistics
+    ) -> Tensor:
         h = self.refine(h, guide)
         for block in self.blocks:
-            h = block(h, code, statistics)
+            h = block(h, code, attention)
         return h
 
 
@@ -184,17 +195,17 @@ class GSRM(nn.Module):
 class Block(nn.Module):
     """Attention, then a gated feed-forward; small learned gains stand in for normalisation."""
 
-    def __init__(self, width: int, *, head: int, step: int) -> None:
+    def __init__(self, width: int, *, head: int, step: int, index: int) -> None:
         super().__init__()
         self.shift = nn.Linear(step, width)
-        self.attend = HATA(width, head)
+        self.attend = HATA(width, head, index)
         self.feed = GatedFeed(width)
         self.attend_gain = nn.Parameter(torch.full((width, 1, 1), 0.1))
         self.feed_gain = nn.Parameter(torch.full((width, 1, 1), 0.1))
 
-    def forward(self, h: Tensor, code: Tensor, statistics: Statistics) -> Tensor:
+    def forward(self, h: Tensor, code: Tensor, attention: AttentionStatistics) -> Tensor:
         h = h + self.shift(code)[:, :, None, None]
-        h = torch.addcmul(h, self.attend_gain, self.attend(h, statistics))
+        h = torch.addcmul(h, self.attend_gain, self.attend(h, attention))
         return torch.addcmul(h, self.feed_gain, self.feed(h))
 
 
@@ -220,8 +231,9 @@ class HATA(nn.Module):
     A positional branch on the values keeps spatial detail.
     """
 
-    def __init__(self, width: int, head: int) -> None:
+    def __init__(self, width: int, head: int, index: int = 0) -> None:
         super().__init__()
+        self.index = index
         if width % head:
             raise ValueError(f"heads of {head} channels do not divide {width} channels")
         self.heads = width // head
@@ -237,14 +249,14 @@ class HATA(nn.Module):
         self.sharpness = nn.Parameter(torch.full((self.heads,), 0.54))
         self.sharpness_of_value = nn.Parameter(torch.zeros(self.heads, head))
 
-    def forward(self, h: Tensor, statistics: Statistics) -> Tensor:
-        if statistics.known:
+    def forward(self, h: Tensor, attention: AttentionStatistics) -> Tensor:
+        if attention.known:
             value = self._value(h)
-            mixed = self._mix_known(value, statistics.matrices())
+            mixed = self._mix_known(value, attention.matrices(self.index))
         else:
             query, key, value = self.near_qkv(self.to_qkv(h)).chunk(3, dim=1)
-            moments = self._moments(query, key, value, statistics.weights(h.shape[-2:]))
-            mixed = self._mix(value, statistics.matrices(self._rule, moments))
+            moments = self._moments(query, key, value, attention.weights(h.shape[-2:]))
+            mixed = self._mix(value, attention.matrices(self.index, self._rule, moments))
         return mixed + self.local(value)
 
     def _value(self, h: Tensor) -> Tensor:

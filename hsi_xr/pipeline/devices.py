@@ -34,7 +34,7 @@ class Request:
     columns: Lines
     facts: StatisticsArrays
     answer: "Future[Array]" = field(default_factory=Future)
-    """(answers of the job, h, w)."""
+    """(channels of the job's outputs, h, w)."""
 
     def runs_with(self, other: "Request") -> bool:
         """Whether both may share a batch."""

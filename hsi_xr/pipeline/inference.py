@@ -23,7 +23,6 @@ from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.pipeline.job import Job
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays
 from hsi_xr.reconstructors._base import (
-    CameraAware,
     Noise,
     ProbabilisticReconstructor,
     Reconstructor,
@@ -32,7 +31,7 @@ from hsi_xr.reconstructors._base import (
 )
 
 KEPT = 8
-"""Models that a device holds at once: a batch of scenes may have a camera each."""
+"""Number of models that a device keeps loaded."""
 
 Array = NDArray[np.float32]
 Lines = NDArray[np.int64]
@@ -74,54 +73,67 @@ class Models:
             facts: The scene's; the same object for all of its images.
 
         Returns:
-            (images, answers of the job, h, w).
+            (images, channels of the job's outputs, h, w).
         """
         seen = self._tensor(rgb)
         with single_precision():
-            found = self._sampled(job, seen, self._noise(job, *lines), self._on_device(facts))
-            found = _compared(job, found, seen)
-        return _numbers(job, found, seen)
+            outputs = self._sample(job, seen, self._noise(job, *lines), self._on_device(facts))
+        return _stack(job, outputs, seen)
 
     def run_whole(self, job: Job, windows: Windows) -> tuple[Array, StatisticsArrays]:
         """Runs all windows of a scene in step and surveys it.
 
         Returns:
-            (windows, answers of the job, h, w), and the scene's facts.
+            (windows, channels of the job's outputs, h, w), and the scene's facts.
         """
         seen, noise = self._tensor(windows.rgb), self._noise(job, *windows.lines)
         colours = windows.chromaticity
         palette = None if colours is None else torch.from_numpy(colours)[None].to(self.device)
         span = torch.from_numpy(windows.extremes).to(self.device)
         with single_precision():
-            scene = SceneWindows(seen, self._tensor(windows.weights), palette, span)
+            response = None if job.response is None else torch.tensor(job.response.curves)
+            scene = SceneWindows(
+                seen,
+                self._tensor(windows.weights),
+                palette,
+                span,
+                response=None if response is None else response.to(self.device),
+            )
             cube, facts = self._model(job).whole(scene, noise(0))
-            sampled = job.samples > 1 or job.novelty
-            cube = self._sampled(job, seen, noise, facts) if sampled else _held(job, cube, seen)
-            cube = _compared(job, cube, seen)
-        told = {key: tensor.float().cpu().numpy() for key, tensor in facts.items()}
-        return _numbers(job, cube, seen), told
+            if job.needs_uncertainty:
+                outputs = self._sample(job, seen, noise, facts)
+            else:
+                outputs = _measured(job, _held(job, cube, seen), seen)
+        statistics = {key: tensor.float().cpu().numpy() for key, tensor in facts.items()}
+        return _stack(job, outputs, seen), statistics
 
-    def _sampled(
+    def _sample(
         self, job: Job, rgb: Tensor, noise: Callable[[int], Noise], facts: SceneStatistics
-    ) -> Tensor:
-        """The mean chain; or mean and deviation, as the model tells them or of stochastic chains.
+    ) -> dict[str, Tensor]:
+        """Runs the model of a job on images of a surveyed scene.
 
-        Those are streamed (Welford 1962).
+        Returns:
+            Output variables by name, each (images, channels, h, w): the job's, or more.
         """
         model = self._model(job)
-        if isinstance(model, ProbabilisticReconstructor) and (job.samples > 1 or job.novelty):
-            found = model.estimate(rgb, noise(0), facts)
-            beside = [found.deviation] * (job.samples > 1) + [found.novelty] * job.novelty
-            return torch.cat([_held(job, found.cube, rgb), *beside], dim=1)
+        if isinstance(model, ProbabilisticReconstructor) and job.needs_uncertainty:
+            estimate = model.estimate(rgb, noise(0), facts)
+            outputs = _measured(job, _held(job, estimate.cube, rgb), rgb)
+            return outputs | {
+                "reflectance_std": estimate.deviation,
+                "out_of_domain": estimate.novelty,
+            }
         if job.samples == 1:
-            return _held(job, model(rgb, noise(0), facts, stochastic=False), rgb)
+            cube = model(rgb, noise(0), facts, stochastic=False)
+            return _measured(job, _held(job, cube, rgb), rgb)
         mean = spread = torch.zeros((), device=self.device)
-        for k in range(job.samples):
+        for k in range(job.samples):  # streamed (Welford 1962)
             draw = _held(job, model(rgb, noise(k), facts, stochastic=True), rgb).float()
             step = draw - mean
             mean = mean + step / (k + 1)
             spread = spread + step * (draw - mean)
-        return torch.cat([mean, (spread / (job.samples - 1)).sqrt()], dim=1)
+        deviation = (spread / (job.samples - 1)).sqrt()
+        return _measured(job, mean, rgb) | {"reflectance_std": deviation}
 
     def _noise(self, job: Job, rows: Lines, columns: Lines) -> Callable[[int], Noise]:
         """Sample -> step -> noise at these rows and columns."""
@@ -143,17 +155,14 @@ class Models:
     def _model(self, job: Job) -> Reconstructor:
         """Loaded once per process and device: only this owner asks, one call at a time."""
         # a card may run the same weights in another way
-        key = (job.model, job.sha256, job.steps, job.response)
+        key = (job.model, job.sha256, job.steps)
         if key not in self._models:
             card = registry.find(job.model, untrained=not job.trained)
             if card.sha256 != job.sha256:
                 raise InvalidCheckpoint(
                     f"{job.model!r} changed after the work was planned; plan it again"
                 )
-            model = load_model(card, steps=job.steps)
-            if isinstance(model, CameraAware) and job.response is not None:
-                model.sense(torch.tensor(job.response.curves))
-            model = model.to(self.device)
+            model = load_model(card, steps=job.steps).to(self.device)
             while len(self._models) >= KEPT:
                 del self._models[next(iter(self._models))]
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
@@ -196,35 +205,42 @@ single_precision = _SinglePrecision()
 
 def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:
     """A model's answer, moved to what the camera saw where that was asked for."""
-    asked, response = job.measurement, job.response
-    if asked is None or asked.consistency is None or response is None:
+    if job.consistency is None or job.response is None:
         return cube
-    noise = HALF_STEP if asked.consistency == "soft" else 0.0
-    return consistent(cube.float(), rgb, _camera(response, rgb), response.centres, noise=noise)
+    noise = HALF_STEP if job.consistency == "soft" else 0.0
+    camera = _camera(job.response, rgb)
+    return consistent(cube.float(), rgb, camera, job.response.centres, noise=noise)
 
 
-def _compared(job: Job, found: Tensor, rgb: Tensor) -> Tensor:
-    """And, where that was asked for, what the camera sees of the mean, less the image."""
-    if not job.compares or job.response is None:
-        return found
-    seen = _camera(job.response, rgb).project(found[:, : job.bands].float())
-    return torch.cat([found, seen - rgb], dim=1)
+def _measured(job: Job, cube: Tensor, rgb: Tensor) -> dict[str, Tensor]:
+    """The reflectance and, where that is an output, its difference from the image."""
+    if "rgb_residual" not in job.outputs or job.response is None:
+        return {"reflectance": cube}
+    projected = _camera(job.response, rgb).project(cube.float())
+    return {"reflectance": cube, "rgb_residual": projected - rgb}
 
 
 def _camera(response: Response, rgb: Tensor) -> Camera:
     return Camera(torch.tensor(response.curves).to(rgb))
 
 
-def _numbers(job: Job, found: Tensor, rgb: Tensor) -> Array:
-    """A model's answer to images, if it is one."""
-    wanted = (len(rgb), job.answers, *rgb.shape[2:])
-    if found.shape != wanted:
+def _stack(job: Job, outputs: dict[str, Tensor], rgb: Tensor) -> Array:
+    """The outputs of a job along one axis, in its order.
+
+    Raises:
+        InvalidCheckpoint: The model yields other shapes, or values that are not finite.
+    """
+    for name, channels in job.outputs.slices.items():
+        expected = (len(rgb), channels.stop - channels.start, *rgb.shape[2:])
+        shape = tuple(outputs[name].shape) if name in outputs else None
+        if shape != expected:
+            raise InvalidCheckpoint(
+                f"{job.model!r} computes {name} of shape {shape}; expected {expected}"
+            )
+    stack = torch.cat([outputs[name] for name in job.outputs.names], dim=1)
+    if not stack.isfinite().all():
         raise InvalidCheckpoint(
-            f"{job.model!r} answers {tuple(found.shape)} where {wanted} was asked for"
+            f"{job.model!r} computes values that are not finite; its weights are damaged, or the "
+            "scene is unlike anything it was trained on"
         )
-    if not found.isfinite().all():
-        raise InvalidCheckpoint(
-            f"{job.model!r} answers numbers that are not finite; its weights are damaged, or the "
-            "scene is unlike all that it was made for"
-        )
-    return found.float().cpu().numpy()
+    return stack.float().cpu().numpy()

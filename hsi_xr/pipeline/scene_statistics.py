@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
+from hsi_xr.io import atomic
 
 StatisticsArrays = Mapping[str, NDArray[np.float32]]
 """What belongs to a scene and not to a tile: gains, attention matrices, its mean colour."""
@@ -49,7 +50,6 @@ class Survey:
         from safetensors.numpy import save_file
 
         path = Path(path)
-        beside = path.with_name(path.name + ".part")
         about = {
             "format": _FORMAT,
             "model_sha256": self.model_sha256,
@@ -59,8 +59,8 @@ class Survey:
         # one entry: the library writes several in any order, and the same survey is the same bytes
         metadata = {"survey": json.dumps(about, sort_keys=True)}
         arrays = {name: np.ascontiguousarray(array) for name, array in self.facts.items()}
-        save_file(arrays, beside, metadata=metadata)
-        os.replace(beside, path)
+        with atomic.replacing(path) as part:
+            save_file(arrays, part, metadata=metadata)
         return path
 
     @classmethod

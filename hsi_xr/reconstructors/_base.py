@@ -29,11 +29,15 @@ class SceneWindows:
     `networks.chromaticity`); None where a white reflector is known to be 1 in `rgb`."""
     extremes: Tensor | None = None
     """(2,) lowest and highest number of linear RGB in the scene; None takes the windows'."""
+    response: Tensor | None = None
+    """(3, bands) spectral response of the camera, with rows of any scale; None if unknown."""
 
     @classmethod
-    def entire(cls, rgb: Tensor, palette: Tensor | None = None) -> "SceneWindows":
-        """Of images that are all of a scene, every pixel of which counts."""
-        return cls(rgb, torch.ones_like(rgb[:, :1]), palette)
+    def entire(
+        cls, rgb: Tensor, chromaticity: Tensor | None = None, *, response: Tensor | None = None
+    ) -> "SceneWindows":
+        """Returns images that cover a whole scene, every pixel of which counts."""
+        return cls(rgb, torch.ones_like(rgb[:, :1]), chromaticity, response=response)
 
 
 class Reconstructor(nn.Module, ABC):
@@ -53,7 +57,7 @@ class Reconstructor(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool
+        self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool
     ) -> Tensor:
         """(batch, 3, rows, columns) of a surveyed scene -> (batch, bands, rows, columns)."""
 
@@ -74,16 +78,8 @@ class Estimate:
 class ProbabilisticReconstructor(Protocol):
     """A system that tells its own doubt, and needs no samples for it."""
 
-    def estimate(self, rgb: Tensor, noise: Noise, facts: SceneStatistics) -> Estimate:
+    def estimate(self, rgb: Tensor, noise: Noise, statistics: SceneStatistics) -> Estimate:
         """Of a surveyed scene; the cube is that of `forward`."""
-
-
-@runtime_checkable
-class CameraAware(Protocol):
-    """A system to which it matters which camera took the scene."""
-
-    def sense(self, response: Tensor | None) -> None:
-        """(3, bands) sensitivity of the camera that takes all further scenes; None: unknown."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ class DenoisingTarget:
 class Fitted(Protocol):
     """A system with a part that is fitted before training, and not by gradients."""
 
-    def seen(self, rgb: Tensor, facts: SceneStatistics) -> Tensor:
+    def seen(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
         """What that part sees of linear RGB, (batch, 3, rows, columns); `facts` as for training."""
 
     def fit(self, rgb: Tensor, spectra: Tensor) -> None:
@@ -118,6 +114,6 @@ class Diffusing(Protocol):
     predicts: Literal["epsilon", "x0"]
 
     def denoising_target(
-        self, rgb: Tensor, cube: Tensor, facts: SceneStatistics
+        self, rgb: Tensor, cube: Tensor, statistics: SceneStatistics
     ) -> DenoisingTarget:
         """Of linear RGB and true reflectance; `facts` have one row for each image."""

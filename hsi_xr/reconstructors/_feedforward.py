@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hsi_xr.camera.operator import srgb_encode
-from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
+from hsi_xr.networks.attention import AttentionStatistics, GivenStatistics, PooledStatistics
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneStatistics, SceneWindows
 from hsi_xr.reconstructors._scene_gain import SceneGain
 
@@ -87,13 +87,13 @@ class InputAdapter(nn.Module):
             return {"low": low.reshape(1), "high": torch.maximum(high, low + 1e-6).reshape(1)}
         return {}
 
-    def forward(self, rgb: Tensor, facts: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, rgb: Tensor, statistics: Mapping[str, Tensor]) -> Tensor:
         """(batch, 3, rows, columns) linear -> the same, as the network wants it."""
         if self.shown.level == "gain":
-            return self._coded(rgb / facts["gain"][..., None, None])
+            return self._coded(rgb / statistics["gain"][..., None, None])
         coded = self._coded(rgb)
         if self.shown.level == "min-max":
-            low, high = (facts[key][:, None, None, None] for key in ("low", "high"))
+            low, high = (statistics[key][:, None, None, None] for key in ("low", "high"))
             return (coded - low) / (high - low)
         return coded
 
@@ -104,7 +104,7 @@ class InputAdapter(nn.Module):
 class FeedForwardNetwork(Protocol):
     """A network whose scene statistics come from outside; it may have none and ignore them."""
 
-    def __call__(self, rgb: Tensor, *, statistics: Statistics) -> Tensor: ...
+    def __call__(self, rgb: Tensor, *, attention: AttentionStatistics) -> Tensor: ...
 
 
 class FeedForwardReconstructor(Reconstructor):
@@ -121,12 +121,13 @@ class FeedForwardReconstructor(Reconstructor):
         self.network, self.front = network, InputAdapter(shown)
 
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        facts = self.front.survey(scene)
-        statistics = PooledStatistics(scene.weights, into=facts, name="attention")
-        return self.network(self.front(scene.rgb, facts), statistics=statistics), facts
+        statistics = self.front.survey(scene)
+        attention = PooledStatistics(scene.weights)
+        cube = self.network(self.front(scene.rgb, statistics), attention=attention)
+        return cube, {**statistics, **attention.collected}
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
-        statistics = GivenStatistics(facts, "attention")
-        return self.network(self.front(rgb, facts), statistics=statistics)
+        attention = GivenStatistics(statistics)
+        return self.network(self.front(rgb, statistics), attention=attention)

@@ -99,21 +99,25 @@ class Photofinishing(nn.Module):
         chance, strengths = torch.stack(chances).softmax(0), one.new_tensor(STRENGTHS)
         mean = chance @ strengths
         spread = (chance @ (strengths - mean).square()).sqrt()
-        facts = _as_seen(mixture, cameras, full, mean.reshape(1), spread.reshape(1))
-        facts["doubt"] = facts["doubt"] + torch.diag_embed(TINT**2 * facts["colour"].square())
-        looked = mixture.seen_by(facts["response"], noise=noise, doubt=facts["doubt"])
+        statistics = _as_seen(mixture, cameras, full, mean.reshape(1), spread.reshape(1))
+        statistics["doubt"] = statistics["doubt"] + torch.diag_embed(
+            TINT**2 * statistics["colour"].square()
+        )
+        looked = mixture.seen_by(statistics["response"], noise=noise, doubt=statistics["doubt"])
         gain, doubt = _level(looked, share, rgb)
         return {
-            **facts,
+            **statistics,
             "noise": noise,
             "gain": gain.exp().expand(1, 3).clone(),
             "level_doubt": doubt.reshape(1),
         }
 
 
-def seen(mixture: SpectralMixture, facts: SceneStatistics) -> Seen:
+def seen(mixture: SpectralMixture, statistics: SceneStatistics) -> Seen:
     """The mixture as the camera of a scene sees it."""
-    return mixture.seen_by(facts["response"], noise=facts["noise"], doubt=facts["doubt"])
+    return mixture.seen_by(
+        statistics["response"], noise=statistics["noise"], doubt=statistics["doubt"]
+    )
 
 
 def _as_seen(

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
@@ -17,6 +16,7 @@ from hsi_xr.reconstructors._base import (
     SceneWindows,
 )
 from hsi_xr.reconstructors._feedforward import DisplayReferred, InputAdapter
+from hsi_xr.reconstructors._guided_denoiser import guided_denoiser
 
 LIMIT = 1.0
 """Largest number of the chain: reflectance in [0, 1] is diffused as 2 x - 1."""
@@ -70,13 +70,15 @@ class DDPMReconstructor(Reconstructor):
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
 
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        facts = self.front.survey(scene)
-        return self(scene.rgb, noise, facts, stochastic=False), facts
+        statistics = self.front.survey(scene)
+        return self(scene.rgb, noise, statistics, stochastic=False), statistics
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
-        denoise = samplers.of_noise(self._noise_seen(self.front(rgb, facts)), self.keep)
+        denoise = samplers.of_noise(
+            guided_denoiser(self.network, self.front(rgb, statistics)), self.keep
+        )
         if self.config.sampler == "ancestral":
             x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=LIMIT)
         else:
@@ -91,19 +93,13 @@ class DDPMReconstructor(Reconstructor):
         return (x + 1) / 2
 
     def denoising_target(
-        self, rgb: Tensor, cube: Tensor, facts: SceneStatistics
+        self, rgb: Tensor, cube: Tensor, statistics: SceneStatistics
     ) -> DenoisingTarget:
         """See `Diffusing`."""
-        seen = self.front(rgb, facts)
+        seen = self.front(rgb, statistics)
         return DenoisingTarget(
             2 * cube - 1, lambda x, step: self.network(x, seen, step), self.decode
         )
-
-    def _noise_seen(self, rgb: Tensor) -> samplers.Denoise:
-        def predict(x: Tensor, t: int) -> Tensor:
-            return self.network(x, rgb, torch.full((len(x),), t, device=x.device))
-
-        return predict
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:

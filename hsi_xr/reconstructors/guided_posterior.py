@@ -1,6 +1,6 @@
 """What spectra have the colours of a scene, by Bayes' rule; and R2H-Diff for what pixels lack."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
-from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
+from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, StepStatistics
 from hsi_xr.networks.gaussian_mixture import Belief, SpectralMixture
 from hsi_xr.networks.r2h_diff import R2HDiff
 from hsi_xr.reconstructors._base import (
@@ -19,6 +19,7 @@ from hsi_xr.reconstructors._base import (
     SceneStatistics,
     SceneWindows,
 )
+from hsi_xr.reconstructors._guided_denoiser import guided_denoiser
 from hsi_xr.reconstructors._photofinishing import Photofinishing, seen
 from hsi_xr.reconstructors.r2h_diff import SIZES
 
@@ -82,82 +83,74 @@ class GuidedPosterior(Reconstructor):
         self.tempers = torch.nn.Parameter(torch.ones(3, config.bands), requires_grad=False)
         """What deviations are multiplied by: of a known camera, an unknown one, a picture."""
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
-        self.camera: Tensor | None
-        self.register_buffer("camera", None, persistent=False)  # goes where the model goes
 
     @property
     def stride(self) -> int:
         """Rows and columns must be multiples of this."""
         return SIZES[self.config.size].stride
 
-    def sense(self, response: Tensor | None) -> None:
-        """From now on scenes are taken by this camera, (3, bands); None is an unknown one."""
-        self.camera = None if response is None else response / response.sum(1, keepdim=True)
-
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        facts = self.survey(scene)
-
-        def statistics(t: int) -> Statistics:
-            return PooledStatistics(scene.weights, into=facts, name=f"attention/{t}")
-
-        return self._answer(scene.rgb, noise, facts, statistics), facts
+        statistics = self.survey(scene)
+        attention = PooledStatistics(scene.weights)
+        cube = self._answer(scene.rgb, noise, statistics, attention)
+        return cube, {**statistics, **attention.collected}
 
     def survey(self, scene: SceneWindows) -> dict[str, Tensor]:
         """How the scene's picture was made; the facts of attention follow from a pass."""
-        palette = scene.chromaticity
-        facts = self.development(self.mixture, None if palette is None else palette[0], self.camera)
-        kind = 2 if palette is not None else 1 if self.camera is None else 0
+        palette, response = scene.chromaticity, scene.response
+        camera = None if response is None else response / response.sum(1, keepdim=True)
+        statistics = self.development(self.mixture, None if palette is None else palette[0], camera)
+        kind = 2 if palette is not None else 1 if camera is None else 0
         strength = scene.rgb.new_tensor([self.config.strengths[kind]])
-        return {**facts, "temper": self.tempers[kind], "strength": strength}
+        return {**statistics, "temper": self.tempers[kind], "strength": strength}
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
-        return self._answer(rgb, noise, facts, _given(facts))
+        return self._answer(rgb, noise, statistics, GivenStatistics(statistics))
 
     def _answer(
         self,
         rgb: Tensor,
         noise: Noise,
-        facts: SceneStatistics,
-        statistics: Callable[[int], Statistics],
+        statistics: SceneStatistics,
+        attention: StepStatistics,
     ) -> Tensor:
-        if not self._refines(facts):
-            return seen(self.mixture, facts).expect(*_calibrated(rgb, facts))
-        return self._refined(self.believe(rgb, facts), noise, facts, statistics)
+        if not self._refines(statistics):
+            return seen(self.mixture, statistics).expect(*_calibrated(rgb, statistics))
+        return self._refined(self.believe(rgb, statistics), noise, statistics, attention)
 
-    def _refines(self, facts: SceneStatistics) -> bool:
-        return self.config.steps > 0 and bool(facts["strength"] > 0)
+    def _refines(self, statistics: SceneStatistics) -> bool:
+        return self.config.steps > 0 and bool(statistics["strength"] > 0)
 
-    def estimate(self, rgb: Tensor, noise: Noise, facts: SceneStatistics) -> Estimate:
+    def estimate(self, rgb: Tensor, noise: Noise, statistics: SceneStatistics) -> Estimate:
         """See `ProbabilisticReconstructor`."""
-        belief = self.believe(rgb, facts)
+        belief = self.believe(rgb, statistics)
         cube = belief.mean
-        if self._refines(facts):
-            cube = self._refined(belief, noise, facts, _given(facts))
-        own = belief.deviation / (belief.mean + FLOOR) * facts["temper"][:, None, None]
+        if self._refines(statistics):
+            cube = self._refined(belief, noise, statistics, GivenStatistics(statistics))
+        own = belief.deviation / (belief.mean + FLOOR) * statistics["temper"][:, None, None]
         return Estimate(
-            cube, (cube + FLOOR) * (own.square() + facts["level_doubt"] ** 2).sqrt(), belief.novelty
+            cube,
+            (cube + FLOOR) * (own.square() + statistics["level_doubt"] ** 2).sqrt(),
+            belief.novelty,
         )
 
-    def believe(self, rgb: Tensor, facts: SceneStatistics) -> Belief:
+    def believe(self, rgb: Tensor, statistics: SceneStatistics) -> Belief:
         """What the mixture says of the pixels of a surveyed scene."""
-        return seen(self.mixture, facts).believe(*_calibrated(rgb, facts))
+        return seen(self.mixture, statistics).believe(*_calibrated(rgb, statistics))
 
     def _refined(
         self,
         belief: Belief,
         noise: Noise,
-        facts: SceneStatistics,
-        statistics: Callable[[int], Statistics],
+        statistics: SceneStatistics,
+        attention: StepStatistics,
     ) -> Tensor:
         shown = self.guide_of(belief.mean)
-        guide = self.network.guide(shown)
-
-        def denoise(x: Tensor, t: int) -> Tensor:
-            step = torch.full((len(x),), t, device=x.device)
-            return self.network(x, shown, step, guide=guide, statistics=statistics(t))
-
+        denoise = guided_denoiser(
+            self.network, shown, attention=attention, guide=self.network.guide(shown)
+        )
         x = samplers.ddim(
             denoise,
             lambda t: noise(t)[:, : self.config.shapes],
@@ -166,7 +159,7 @@ class GuidedPosterior(Reconstructor):
             limit=self.config.limit,
         )
         return self.decode(
-            facts["strength"] * x.clamp(-self.config.limit, self.config.limit), belief
+            statistics["strength"] * x.clamp(-self.config.limit, self.config.limit), belief
         )
 
     def guide_of(self, cube: Tensor) -> Tensor:
@@ -197,13 +190,9 @@ class GuidedPosterior(Reconstructor):
         return (belief.deviation / (belief.mean + FLOOR)).clamp(TIGHTEST, 0.5)
 
 
-def _calibrated(rgb: Tensor, facts: SceneStatistics) -> tuple[Tensor, Tensor]:
+def _calibrated(rgb: Tensor, statistics: SceneStatistics) -> tuple[Tensor, Tensor]:
     """On the scale of reflectance as far as that is known, and how unsure that is."""
-    return rgb / facts["gain"][..., None, None], facts["level_doubt"]
-
-
-def _given(facts: SceneStatistics) -> Callable[[int], Statistics]:
-    return lambda t: GivenStatistics(facts, f"attention/{t}")
+    return rgb / statistics["gain"][..., None, None], statistics["level_doubt"]
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:

@@ -1,7 +1,7 @@
 """R2H-Diff as a whole system: scene gain, classical base, guided five-step refinement."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
-from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, Statistics
+from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, StepStatistics
 from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
 from hsi_xr.networks.root_polynomial import TERMS, fit, predict
 from hsi_xr.reconstructors._base import (
@@ -20,6 +20,7 @@ from hsi_xr.reconstructors._base import (
     SceneStatistics,
     SceneWindows,
 )
+from hsi_xr.reconstructors._guided_denoiser import guided_denoiser
 from hsi_xr.reconstructors._scene_gain import SceneGain
 
 SIZES = {"base": Size(), "thin": THIN}
@@ -81,49 +82,37 @@ class R2HDiffReconstructor(Reconstructor):
         return SIZES[self.config.size].stride
 
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        facts = self.survey(scene)
-
-        def statistics(t: int) -> Statistics:
-            return PooledStatistics(scene.weights, into=facts, name=f"attention/{t}")
-
-        return self._chain(self.seen(scene.rgb, facts), noise, statistics), facts
+        statistics = self.survey(scene)
+        attention = PooledStatistics(scene.weights)
+        cube = self._chain(self.seen(scene.rgb, statistics), noise, attention)
+        return cube, {**statistics, **attention.collected}
 
     def survey(self, scene: SceneWindows) -> dict[str, Tensor]:
         """The scene's gain; the facts of attention follow from a pass. See `whole`."""
         return {"gain": self.gain.of(scene)}
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
-        def statistics(t: int) -> Statistics:
-            return GivenStatistics(facts, f"attention/{t}")
-
-        return self._chain(self.seen(rgb, facts), noise, statistics, stochastic=stochastic)
+        attention = GivenStatistics(statistics)
+        return self._chain(self.seen(rgb, statistics), noise, attention, stochastic=stochastic)
 
     def _chain(
-        self,
-        rgb: Tensor,
-        noise: Noise,
-        statistics: Callable[[int], Statistics],
-        *,
-        stochastic: bool = False,
+        self, rgb: Tensor, noise: Noise, attention: StepStatistics, *, stochastic: bool = False
     ) -> Tensor:
         base, seen = self.classical(rgb), self.guide_of(rgb)
-        guide = self.network.guide(seen)
-
-        def denoise(x: Tensor, t: int) -> Tensor:
-            step = torch.full((len(x),), t, device=x.device)
-            return self.network(x, seen, step, guide=guide, statistics=statistics(t))
-
+        denoise = guided_denoiser(
+            self.network, seen, attention=attention, guide=self.network.guide(seen)
+        )
         limit = self.config.limit
         x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=limit)
         return self.decode(self.config.strength * x, base)
 
     def denoising_target(
-        self, rgb: Tensor, cube: Tensor, facts: SceneStatistics
+        self, rgb: Tensor, cube: Tensor, statistics: SceneStatistics
     ) -> DenoisingTarget:
         """See `Diffusing`. The whole refinement is learned, whatever share of it is applied."""
-        calibrated = self.seen(rgb, facts)
+        calibrated = self.seen(rgb, statistics)
         base, seen = self.classical(calibrated), self.guide_of(calibrated)
         return DenoisingTarget(
             self.encode(cube.clamp(min=0), base),
@@ -131,9 +120,9 @@ class R2HDiffReconstructor(Reconstructor):
             lambda x: self.decode(x, base),
         )
 
-    def seen(self, rgb: Tensor, facts: SceneStatistics) -> Tensor:
+    def seen(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
         """Calibrated RGB: over the scene's gain. See `Fitted`."""
-        return rgb / facts["gain"][..., None, None]
+        return rgb / statistics["gain"][..., None, None]
 
     def fit(self, rgb: Tensor, spectra: Tensor) -> None:
         """Fits the base. See `Fitted`."""

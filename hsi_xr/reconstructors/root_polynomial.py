@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hsi_xr.networks import root_polynomial
-from hsi_xr.networks.attention import Statistics
+from hsi_xr.networks.attention import AttentionStatistics
 from hsi_xr.reconstructors._base import Reconstructor, SceneStatistics
 from hsi_xr.reconstructors._feedforward import FeedForwardReconstructor, InputEncoding
 
@@ -29,7 +29,7 @@ class Regression(nn.Module):
             torch.zeros(bands, root_polynomial.TERMS), requires_grad=False
         )
 
-    def forward(self, rgb: Tensor, *, statistics: Statistics | None = None) -> Tensor:
+    def forward(self, rgb: Tensor, *, attention: AttentionStatistics | None = None) -> Tensor:
         """(batch, 3, rows, columns) -> (batch, bands, rows, columns); it needs no statistics."""
         return root_polynomial.predict(rgb, self.coefficients)
 
@@ -37,9 +37,9 @@ class Regression(nn.Module):
 class RootPolynomial(FeedForwardReconstructor):
     """The regression, and how it is fitted."""
 
-    def seen(self, rgb: Tensor, facts: SceneStatistics) -> Tensor:
+    def seen(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
         """See `Fitted`."""
-        return self.front(rgb, facts)
+        return self.front(rgb, statistics)
 
     def fit(self, rgb: Tensor, spectra: Tensor) -> None:
         """See `Fitted`."""

@@ -49,19 +49,20 @@ class SDPMSTPlusPlus(Reconstructor):
         )
 
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        facts = self.front.survey(scene)
-        seen = self.front(scene.rgb, facts)
-        facts["prior"] = self.prior.of_scene(seen, scene.weights)
-        statistics = PooledStatistics(scene.weights, into=facts, name="attention")
-        prior = self.prior.inject(facts["prior"])
-        return self.network(seen, statistics=statistics, prior=prior), facts
+        statistics = self.front.survey(scene)
+        seen = self.front(scene.rgb, statistics)
+        statistics["prior"] = self.prior.of_scene(seen, scene.weights)
+        attention = PooledStatistics(scene.weights)
+        prior = self.prior.inject(statistics["prior"])
+        cube = self.network(seen, attention=attention, prior=prior)
+        return cube, {**statistics, **attention.collected}
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
-        statistics = GivenStatistics(facts, "attention")
-        prior = self.prior.inject(facts["prior"])
-        return self.network(self.front(rgb, facts), statistics=statistics, prior=prior)
+        prior = self.prior.inject(statistics["prior"])
+        attention = GivenStatistics(statistics)
+        return self.network(self.front(rgb, statistics), attention=attention, prior=prior)
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:

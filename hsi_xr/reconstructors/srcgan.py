@@ -38,14 +38,14 @@ class SRCGANReconstructor(Reconstructor):
         self.front = InputAdapter(config)
 
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        facts = self.front.survey(scene)
-        return self(scene.rgb, noise, facts, stochastic=False), facts
+        statistics = self.front.survey(scene)
+        return self(scene.rgb, noise, statistics, stochastic=False), statistics
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool = False
+        self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         drop = dropped_by(noise) if stochastic else None
-        return self.network(self.front(rgb, facts), drop=drop).clamp(0, 1)
+        return self.network(self.front(rgb, statistics), drop=drop).clamp(0, 1)
 
 
 def dropped_by(noise: Noise) -> Drop:

@@ -20,8 +20,13 @@ def _fits(multihash: str, code: str) -> bool:
     return len(multihash) == len(code) + 2 * int(code[-2:], 16)
 
 
-def multihash(path: Path, name: str) -> str:
-    """Of a file's bytes."""
-    (code,) = (code for code, known in _ALGORITHMS.items() if known == name)
+def multihash(path: Path, name: str = "sha256") -> str:
+    """Returns the multihash of a file's bytes."""
     with path.open("rb") as file:
-        return code + hashlib.file_digest(file, name).hexdigest()
+        return with_code(hashlib.file_digest(file, name).hexdigest(), name)
+
+
+def with_code(digest: str, name: str = "sha256") -> str:
+    """Returns the multihash of a digest in hexadecimal."""
+    (code,) = (code for code, known in _ALGORITHMS.items() if known == name)
+    return code + digest

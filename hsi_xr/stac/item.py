@@ -13,6 +13,7 @@ from hsi_xr.io.cube_file import Product
 from hsi_xr.io.formats._tiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.io.georef import code_of
 from hsi_xr.io.remote import file_of, is_remote, without_query
+from hsi_xr.stac.checksums import with_code
 from hsi_xr.stac.footprint import footprint
 from hsi_xr.stac.item_assets import assets
 from hsi_xr.times import period
@@ -209,7 +210,7 @@ def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> Non
     if Path(model).exists():
         about = json.loads(Path(model).read_text("utf-8"))
         told = [asset.get("file:checksum") for asset in about.get("assets", {}).values()]
-        if f"1220{weights}" not in told:
+        if with_code(str(weights)) not in told:
             raise InvalidData(
                 f"{href!r} describes other weights than those of {product.path.name!r} (sha256 "
                 f"{weights}); give the item of the model that made it"

@@ -4,7 +4,6 @@ Bands and the fields of the EO, raster, projection and file extensions are writt
 classes for them still write the fields of STAC 1.0.
 """
 
-import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,10 @@ from typing import Any
 from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import Product
 from hsi_xr.io.preview import TITLE, thumbnail_of
+from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
+from hsi_xr.stac.checksums import multihash
 from hsi_xr.stac.footprint import ground_resolution
 
-_COMPANIONS = {
-    "reflectance_std": ("uncertainty", "Standard deviation of the estimate, per band"),
-    "rgb_residual": (
-        "residual",
-        "What the camera would see of the estimate, less the image: root mean square over red, "
-        "green and blue",
-    ),
-    "out_of_domain": (
-        "quality",
-        "How unlike the colour is to all spectra that the model learned from, from 0 to 1",
-    ),
-}
-"""Variable -> key and role of its asset, and its title."""
 CHANGING = ".aux.xml"
 """GDAL, and so QGIS, adds statistics to such a file when somebody looks at the picture."""
 _TYPES = {".hdr": "text/plain", ".xml": "application/xml"}
@@ -45,11 +33,11 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
     for band, name in _common_names(product).items():
         found["reflectance"]["bands"][band]["eo:common_name"] = name
     found |= _beside(product, folder, "reflectance")
-    for variable, (role, about) in _COMPANIONS.items():
-        if (other := product.companion(variable)) is not None:
+    for name, variable in COMPANIONS.items():
+        if (other := product.companion(name)) is not None:
             where = href if product.is_shared else folder + other.path.name
-            found[role] = _raster(other, where, about)
-            found |= {} if product.is_shared else _beside(other, folder, role)
+            found[variable.asset] = _raster(other, where, variable.title)
+            found |= {} if product.is_shared else _beside(other, folder, variable.asset)
     if (preview := thumbnail_of(product)) is not None:
         found["thumbnail"] = {
             "href": folder + preview.name,
@@ -64,8 +52,8 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
 
 def roles(product: Product) -> list[str]:
     """Of the asset that a product is; the last is its own, and a companion's name."""
-    role, _ = _COMPANIONS.get(product.variable, ("reflectance", ""))
-    return ["data", role]
+    variable = OUTPUT_VARIABLES.get(product.variable, OUTPUT_VARIABLES["reflectance"])
+    return ["data", variable.asset]
 
 
 def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
@@ -113,7 +101,7 @@ def file_facts(path: Path) -> Asset:
     """Size and checksum of a file, which is read for it; of a folder nothing."""
     if not path.is_file() or path.name.endswith(CHANGING):
         return {}
-    return {"file:size": path.stat().st_size, "file:checksum": checksum(path)}
+    return {"file:size": path.stat().st_size, "file:checksum": multihash(path)}
 
 
 def _projection(product: Product) -> Asset:
@@ -162,9 +150,3 @@ def _nodata(value: float | None) -> float | int | str | None:
     if value is None or math.isfinite(value):
         return int(value) if value is not None and value == int(value) else value
     return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-
-
-def checksum(path: Path) -> str:
-    """Multihash: the code of SHA-256 (0x12), its length (0x20 bytes), the digest."""
-    with path.open("rb") as file:
-        return "1220" + hashlib.file_digest(file, "sha256").hexdigest()

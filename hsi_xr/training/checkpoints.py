@@ -1,6 +1,5 @@
 """States on disk: each is whole under its name, or the one before it is."""
 
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,27 +8,23 @@ from typing import Any
 import torch
 
 from hsi_xr.errors import Incomplete, InvalidCheckpoint
+from hsi_xr.io import atomic
 
 State = Mapping[str, Any]
 """Tensors, numbers and words, in mappings and lists."""
 
 
 def write(state: State, path: Path) -> None:
-    """Written beside, brought to the disk, then renamed.
+    """Write a checkpoint, complete or not at all.
 
     Raises:
         Incomplete: The disk is full or the folder is not to be written to.
     """
-    part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
+        with atomic.replacing(path) as part, part.open("wb") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    # torch answers a failed write with a RuntimeError of its own
+    # torch raises a RuntimeError where a write fails
     except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
         kept = "the one before it is kept" if path.is_file() else "there is none before it"
         then = "go on with --resume" if any(path.parent.glob("*.pt")) else "begin anew"
         raise Incomplete(

@@ -47,7 +47,7 @@ class SmoothInverse(Reconstructor):
         return self(scene.rgb, noise, {}, stochastic=False), {}  # a pixel's answer needs no scene
 
     def forward(
-        self, rgb: Tensor, noise: Noise, facts: SceneStatistics, *, stochastic: bool
+        self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool
     ) -> Tensor:
         seen = Camera(self.response.double()).response
         curve = torch.eye(seen.shape[1]).to(seen).diff(n=2, dim=0)

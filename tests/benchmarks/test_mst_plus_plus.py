@@ -31,12 +31,12 @@ def pair():
 def test_it_beats_its_plain_forward(pair, capsys):
     """Alone, and as tiles of a surveyed scene run it; the numbers are the same."""
     plain, ours = pair
-    rgb, facts = torch.rand(1, 3, SIDE, SIDE), {}
-    ours(rgb, statistics=PooledStatistics(None, into=facts, name="a"))
+    rgb, statistics = torch.rand(1, 3, SIDE, SIDE), PooledStatistics(None)
+    ours(rgb, attention=statistics)
     runs: dict[str, Callable[[], torch.Tensor]] = {
         "plain": lambda: plain(rgb),
         "alone": lambda: ours(rgb),
-        "surveyed": lambda: ours(rgb, statistics=GivenStatistics(facts, "a")),
+        "surveyed": lambda: ours(rgb, attention=GivenStatistics(statistics.collected)),
     }
     wanted = runs["plain"]()
     for run in runs.values():

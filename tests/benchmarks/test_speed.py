@@ -53,10 +53,11 @@ def _pass(network, side: int, *, last: bool, surveyed: bool) -> Callable[[], obj
     step = torch.tensor([3])
     if not surveyed:
         return lambda: network(x, rgb, step)
-    facts: dict[str, torch.Tensor] = {}
-    network(x, rgb, step, statistics=PooledStatistics(None, into=facts, name="a"))
+    statistics = PooledStatistics(None)
+    network(x, rgb, step, attention=statistics)
     guide = network.guide(rgb)
-    return lambda: network(x, rgb, step, guide=guide, statistics=GivenStatistics(facts, "a"))
+    given = GivenStatistics(statistics.collected)
+    return lambda: network(x, rgb, step, guide=guide, attention=given)
 
 
 def test_the_network_beats_its_plain_forward(model, capsys):

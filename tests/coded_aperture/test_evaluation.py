@@ -204,11 +204,11 @@ def holding(**variables: np.ndarray):
         (TRUTH, holding(img=scene(7, COLUMNS, ROWS)), "26 x 19 x 28, and not 19 x 26"),
         (TRUTH, holding(img=scene(7, *SIZE)[..., 1:]), "19 x 26 x 27"),
         (TRUTH, holding(cube=scene(7, *SIZE)), "no 'img'; it has cube"),
-        (TRUTH, holding(img=65535 * scene(7, *SIZE)), r"scene07' holds numbers .* in \[0, 1\]"),
-        (TRUTH, holding(img=scene(7, *SIZE) / np.float32(np.nan)), "to nan, and must"),
+        (TRUTH, holding(img=65535 * scene(7, *SIZE)), r"scene07' has values .* in \[0, 1\]"),
+        (TRUTH, holding(img=scene(7, *SIZE) / np.float32(np.nan)), "to nan, but must"),
         (MASK, lambda p: p.unlink(), r"mask\.mat' cannot be read"),
         (MASK, holding(mask=aperture(COLUMNS, ROWS)), r"mask is \(26, 19\)"),
-        (MASK, holding(mask=0 * aperture(*SIZE)), r"mask\.mat' holds numbers from 0 to 0"),
+        (MASK, holding(mask=0 * aperture(*SIZE)), r"mask\.mat' has values from 0 to 0"),
     ],
 )
 def test_files_that_are_wrong_are_told_before_anything_is_scored(
@@ -217,7 +217,7 @@ def test_files_that_are_wrong_are_told_before_anything_is_scored(
     spoil(kaist.folder / name)
     seen = []
     with pytest.raises(InvalidData, match=words):
-        evaluate("bisrnet", weights, kaist, seen=seen.append)
+        evaluate("bisrnet", weights, kaist, on_scene=seen.append)
     assert seen == []
 
 

@@ -39,7 +39,7 @@ def test_a_pixel_of_band_i_falls_two_i_pixels_to_the_right(cube, mask):
 def test_the_simulation_of_tsa_net_is_256_by_310():
     snapshot = cassi.measure(torch.ones(1, 28, 256, 256), torch.ones(256, 256))
     assert snapshot.shape == (1, 256, 310)
-    assert cassi.shown(snapshot, 28).shape == (1, 28, 256, 256)
+    assert cassi.initial_estimate(snapshot, 28).shape == (1, 28, 256, 256)
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3])
@@ -57,13 +57,15 @@ def test_a_single_band_is_its_masked_picture(cube, mask):
 
 def test_inputs_are_those_of_their_formulas(cube, mask):
     measured = cassi.measure(cube, mask)
-    shown = cassi.shown(measured, BANDS)
+    shown = cassi.initial_estimate(measured, BANDS)
     for band in range(BANDS):
         part = measured[:, :, 2 * band : 2 * band + COLUMNS] * 2 / BANDS
         torch.testing.assert_close(shown[:, band], part)
-        torch.testing.assert_close(cassi.masked(measured, mask, BANDS)[:, band], part * mask)
-        assert torch.equal(cassi.tiled(mask, BANDS)[band], mask)
-    phi = cassi.dispersed(mask, BANDS)
+        torch.testing.assert_close(
+            cassi.masked_estimate(measured, mask, BANDS)[:, band], part * mask
+        )
+        assert torch.equal(cassi.repeat_mask(mask, BANDS)[band], mask)
+    phi = cassi.phi(mask, BANDS)
     assert phi.shape == (BANDS, ROWS, WIDE)
     assert torch.equal(phi[3, :, 6:], mask) and (phi[3, :, :6] == 0).all()
 
@@ -74,17 +76,17 @@ def test_inputs_by_name_are_of_every_snapshot_of_a_batch(cube, mask):
     torch.testing.assert_close(hm, h * tiled)
     assert h.shape == tiled.shape == cube.shape and phi.shape == (2, BANDS, ROWS, WIDE)
     torch.testing.assert_close(cassi.gather(phi[:, 2], BANDS)[:, 2], tiled[:, 2])
-    torch.testing.assert_close(h, cassi.shown(measured, BANDS))
+    torch.testing.assert_close(h, cassi.initial_estimate(measured, BANDS))
 
 
 def test_phi_alone_tells_the_measurement(cube, mask):
-    phi = cassi.dispersed(mask, BANDS)
+    phi = cassi.phi(mask, BANDS)
     torch.testing.assert_close((phi * cassi.disperse(cube)).sum(1), cassi.measure(cube, mask))
 
 
 def test_energy_is_never_zero(mask):
     mask[:, 0] = 0
-    energy = cassi.energy(cassi.dispersed(mask, BANDS))
+    energy = cassi.energy(cassi.phi(mask, BANDS))
     assert (energy[:, 0] == 1).all()
     torch.testing.assert_close(energy[2, 1], mask[2, 1] ** 2)
     torch.testing.assert_close(energy[2, 3], mask[2, 3] ** 2 + mask[2, 1] ** 2)

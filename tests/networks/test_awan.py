@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hsi_xr.checkpoints import registry
 from hsi_xr.networks import awan
 from hsi_xr.networks._toom_cook import convolve_by_rows
-from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
+from hsi_xr.networks.attention import GivenStatistics, ImageStatistics, PooledStatistics
 from hsi_xr.networks.awan import AWAN, AWCA, PSNL, second_order
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.awan import build
@@ -259,12 +259,12 @@ def test_a_quarter_hears_only_itself():
 
 @torch.no_grad()
 def test_surveyed_statistics_give_back_the_images_own_answer(network):
-    rgb, facts = _image(1, 3, 28, 37), {}
-    pooled = network(rgb, statistics=PooledStatistics(None, into=facts, name="a"))
-    given = network(rgb, statistics=GivenStatistics(facts, "a"))
-    torch.testing.assert_close(pooled, network(rgb, statistics=OwnStatistics()))
+    rgb, statistics = _image(1, 3, 28, 37), PooledStatistics(None)
+    pooled = network(rgb, attention=statistics)
+    given = network(rgb, attention=GivenStatistics(statistics.collected))
+    torch.testing.assert_close(pooled, network(rgb, attention=ImageStatistics()))
     torch.testing.assert_close(given, pooled)
-    assert [tuple(each.shape) for each in facts.values()] == [(1, 48)] * 2
+    assert [tuple(each.shape) for each in statistics.collected.values()] == [(1, 48)] * 2
 
 
 @torch.no_grad()

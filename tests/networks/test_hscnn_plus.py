@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.networks.attention import OwnStatistics
+from hsi_xr.networks.attention import ImageStatistics
 from hsi_xr.networks.hscnn_plus import HSCNNPlus
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.hscnn_plus import build
@@ -60,7 +60,7 @@ def test_a_block_fuses_its_branches_in_the_published_order(network):
 @torch.no_grad()
 def test_a_batch_does_not_mix_and_any_size_goes(network):
     rgb = _image(3, 3, 17, 11)
-    together = network(rgb, statistics=OwnStatistics())
+    together = network(rgb, attention=ImageStatistics())
     assert together.shape == (3, 31, 17, 11)
     for i in range(3):
         torch.testing.assert_close(together[i : i + 1], network(rgb[i : i + 1]))

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hsi_xr.checkpoints import registry
 from hsi_xr.networks._ladder import block_widths
 from hsi_xr.networks._msa import MaskGuide, SpectralAttention
-from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
+from hsi_xr.networks.attention import GivenStatistics, ImageStatistics, PooledStatistics
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.mst_l import build
@@ -139,7 +139,7 @@ def test_the_guide_weighs_the_values_that_are_mixed_but_not_the_local_branch():
     first, last = layer.pos_emb[0].weight, layer.pos_emb[2].weight
     local = F.gelu(F.conv2d(v.reshape(x.shape), first, padding=1, groups=56))
     local = F.conv2d(local, last, padding=1, groups=56)
-    found = layer(x.contiguous(memory_format=torch.channels_last), OwnStatistics(), mask)
+    found = layer(x.contiguous(memory_format=torch.channels_last), ImageStatistics(), mask)
     torch.testing.assert_close(found, mixed + local, atol=1e-5, rtol=1e-4)
 
 
@@ -185,11 +185,11 @@ def test_surveyed_statistics_give_back_the_images_own_answer(rgb_network, snapsh
         (rgb_network, (_images(1, 3, 16, 24),)),
         (snapshot, (_images(1, 28, 16, 24), mask)),
     ):
-        facts: dict[str, torch.Tensor] = {}
-        pooled = net(*images, statistics=PooledStatistics(None, into=facts, name="a"))
-        given = net(*images, statistics=GivenStatistics(facts, "a"))
+        statistics = PooledStatistics(None)
+        pooled = net(*images, attention=statistics)
+        given = net(*images, attention=GivenStatistics(statistics.collected))
         own = net(*images)
-        assert len(facts) == len(block_widths(net)) == 7
+        assert len(statistics.collected) == len(block_widths(net)) == 7
         torch.testing.assert_close(pooled, own)
         torch.testing.assert_close(given, own, atol=1e-5, rtol=1e-4)
 

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hsi_xr.checkpoints import registry
 from hsi_xr.networks._ladder import FeedForward, block_widths
 from hsi_xr.networks._msa import SpectralAttention
-from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
+from hsi_xr.networks.attention import GivenStatistics, ImageStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.mst_plus_plus import build
@@ -170,11 +170,11 @@ def test_a_black_image_has_finite_gradients(network):
 @torch.no_grad()
 def test_surveyed_statistics_give_back_the_images_own_answer(network):
     rgb = _images(1, 24, 40)
-    facts: dict[str, torch.Tensor] = {}
-    pooled = network(rgb, statistics=PooledStatistics(None, into=facts, name="a"))
-    given = network(rgb, statistics=GivenStatistics(facts, "a"))
-    own = network(rgb, statistics=OwnStatistics())
-    assert len(facts) == 5
+    statistics = PooledStatistics(None)
+    pooled = network(rgb, attention=statistics)
+    given = network(rgb, attention=GivenStatistics(statistics.collected))
+    own = network(rgb, attention=ImageStatistics())
+    assert len(statistics.collected) == 5
     torch.testing.assert_close(pooled, own)
     torch.testing.assert_close(given, own, atol=1e-5, rtol=1e-4)
 
@@ -182,10 +182,10 @@ def test_surveyed_statistics_give_back_the_images_own_answer(network):
 @torch.no_grad()
 def test_surveyed_statistics_serve_any_number_of_tiles(network):
     rgb = _images(3, 16, 24)
-    facts: dict[str, torch.Tensor] = {}
-    pooled = network(rgb, statistics=PooledStatistics(None, into=facts, name="a"))
+    statistics = PooledStatistics(None)
+    pooled = network(rgb, attention=statistics)
     for i in range(3):
-        given = network(rgb[i : i + 1], statistics=GivenStatistics(facts, "a"))
+        given = network(rgb[i : i + 1], attention=GivenStatistics(statistics.collected))
         torch.testing.assert_close(given, pooled[i : i + 1], atol=1e-5, rtol=1e-4)
 
 
@@ -193,12 +193,12 @@ def test_surveyed_statistics_serve_any_number_of_tiles(network):
 def test_a_surveyed_pass_computes_no_queries_and_keys(network):
     attend = network.body[0].bottleneck.blocks[0][0]
     x = torch.randn(1, 124, 6, 10).contiguous(memory_format=torch.channels_last)
-    facts: dict[str, torch.Tensor] = {}
-    whole = attend(x, PooledStatistics(None, into=facts, name="a"))
+    statistics = PooledStatistics(None)
+    whole = attend(x, statistics)
     kept = attend.to_q.weight.clone()
     attend.to_q.weight.fill_(float("nan"))
     try:
-        torch.testing.assert_close(attend(x, GivenStatistics(facts, "a")), whole)
+        torch.testing.assert_close(attend(x, GivenStatistics(statistics.collected)), whole)
     finally:
         attend.to_q.weight.copy_(kept)
 
@@ -211,11 +211,10 @@ def test_windows_pool_into_the_statistics_of_their_scene():
     layer.rescale.data += torch.rand(2, 1, 1)
     h = torch.randn(1, 62, 12, 20)
     quarters = torch.cat([q for half in h.chunk(2, dim=2) for q in half.chunk(2, dim=3)])
-    scene: dict[str, torch.Tensor] = {}
-    layer(h, PooledStatistics(None, into=scene, name="a"))
-    windows: dict[str, torch.Tensor] = {}
-    layer(quarters, PooledStatistics(None, into=windows, name="a"))
-    torch.testing.assert_close(windows["a/00"], scene["a/00"], atol=1e-6, rtol=1e-5)
+    scene, windows = PooledStatistics(None), PooledStatistics(None)
+    layer(h, scene)
+    layer(quarters, windows)
+    torch.testing.assert_close(windows.collected, scene.collected, atol=1e-6, rtol=1e-5)
 
 
 @torch.no_grad()
@@ -225,11 +224,10 @@ def test_pixels_without_weight_do_not_count():
     h = torch.randn(2, 31, 12, 16)
     weights = torch.ones(2, 1, 12, 16)
     weights[..., :5] = 0
-    kept: dict[str, torch.Tensor] = {}
-    layer(h[..., 5:], PooledStatistics(None, into=kept, name="a"))
-    weighted: dict[str, torch.Tensor] = {}
-    layer(h, PooledStatistics(weights, into=weighted, name="a"))
-    torch.testing.assert_close(weighted["a/00"], kept["a/00"], atol=1e-6, rtol=1e-5)
+    kept, weighted = PooledStatistics(None), PooledStatistics(weights)
+    layer(h[..., 5:], kept)
+    layer(h, weighted)
+    torch.testing.assert_close(weighted.collected, kept.collected, atol=1e-6, rtol=1e-5)
 
 
 def test_blocks_are_counted_in_the_order_they_run():

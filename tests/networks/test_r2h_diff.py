@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hsi_xr.networks.attention import GivenStatistics, OwnStatistics, PooledStatistics
+from hsi_xr.networks.attention import GivenStatistics, ImageStatistics, PooledStatistics
 from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
 
 
@@ -70,10 +70,10 @@ def test_the_guide_may_be_computed_once(network):
 def test_surveyed_statistics_give_back_the_images_own_answer(network):
     """The short path without queries and keys equals the long one."""
     x, rgb, step = _images(1, 28, 36)
-    facts: dict[str, torch.Tensor] = {}
-    pooled = network(x, rgb, step, statistics=PooledStatistics(None, into=facts, name="a"))
-    given = network(x, rgb, step, statistics=GivenStatistics(facts, "a"))
-    own = network(x, rgb, step, statistics=OwnStatistics())
+    statistics = PooledStatistics(None)
+    pooled = network(x, rgb, step, attention=statistics)
+    given = network(x, rgb, step, attention=GivenStatistics(statistics.collected))
+    own = network(x, rgb, step, attention=ImageStatistics())
     torch.testing.assert_close(pooled, own)
     torch.testing.assert_close(given, own, atol=2e-5, rtol=1e-4)
 

@@ -39,12 +39,14 @@ def _rgb():
     return 0.1 + 0.1 * torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(1))
 
 
-def _whole(model, rgb=None, *, picture=True):
+def _whole(model, rgb=None, *, picture=True, response=None):
     rgb = _rgb() if rgb is None else rgb
     noise = torch.randn(1, 31, *rgb.shape[2:], generator=torch.Generator().manual_seed(2))
     seen = chromaticity_histogram(rgb) if picture else None
     with torch.inference_mode():
-        cube, facts = model.whole(SceneWindows.entire(rgb, seen), lambda _: noise)
+        cube, facts = model.whole(
+            SceneWindows.entire(rgb, seen, response=response), lambda _: noise
+        )
         return cube, facts, model.estimate(rgb, lambda _: noise, facts)
 
 
@@ -82,22 +84,23 @@ def test_encoding_is_undone_along_the_directions():
 
 def test_the_camera_matters_and_an_unknown_one_adds_doubt():
     model = _model()
-    known = []
-    for camera in model.development.cameras:
-        model.sense(camera)
-        known.append(_whole(model, picture=False)[2])
-    model.sense(None)
+    known = [
+        _whole(model, picture=False, response=camera)[2] for camera in model.development.cameras
+    ]
     unknown = _whole(model, picture=False)[2]
     assert (known[0].cube - known[1].cube).abs().max() > 1e-4
     mean = torch.stack([each.deviation.mean() for each in known]).mean()
     assert unknown.deviation.mean() > mean
 
 
-def test_a_camera_goes_where_the_model_goes_and_is_no_weight():
+def test_a_response_of_any_scale_is_normalised():
     model = _model()
-    names = [*model.state_dict()]
-    model.sense(model.development.cameras[1])
-    assert model.double().camera.dtype == torch.float64 and [*model.state_dict()] == names
+    response = model.development.cameras[1]
+    found, scaled = (
+        _whole(model, picture=False, response=each)[0]
+        for each in (response, response * torch.tensor([[2.0], [3.0], [4.0]]))
+    )
+    torch.testing.assert_close(scaled, found)
 
 
 @pytest.mark.gpu
@@ -109,11 +112,11 @@ def test_a_gpu_believes_what_the_cpu_does(picture, known):
     colours = chromaticity_histogram(rgb) if picture else None
     for device in ("cpu", "cuda"):
         model = _model()
-        model.sense(model.development.cameras[1] if known else None)
         seen, on = rgb.to(device), model.to(device)
+        response = on.development.cameras[1] if known else None
         told = None if colours is None else colours.to(device)
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            facts = on.survey(SceneWindows.entire(seen, told))
+            facts = on.survey(SceneWindows.entire(seen, told, response=response))
             found.append(on.believe(seen, facts).mean.cpu())
     torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
 

@@ -163,7 +163,7 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(tmp_path):
     training = Training(run_of("regression", tmp_path), Slopes())
     with pytest.raises(Killed):
         training.finish(killed_after(5))
-    (tmp_path / "last.part").symlink_to("/dev/full")
+    (tmp_path / "last.pt.part").symlink_to("/dev/full")
     before = (tmp_path / LAST).read_bytes()
     with pytest.raises(Incomplete, match="the one before it is kept"):
         Training(training.run, Slopes(), resume=True).finish()
@@ -187,7 +187,7 @@ def test_without_a_checkpoint_nothing_is_resumed(tmp_path):
     """The first one does not fit: what helps is another disk, and no --resume."""
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no device that is always full")
-    (tmp_path / "last.part").symlink_to("/dev/full")
+    (tmp_path / "last.pt.part").symlink_to("/dev/full")
     with pytest.raises(Incomplete, match=r"there is none before it\. Make room, and begin anew"):
         Training(run_of("regression", tmp_path), Slopes()).finish()
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hsi_xr.errors import InvalidData
+from hsi_xr.stac.checksums import with_code
 from hsi_xr.stac.validate.asset_checks import ANEW, check_asset
 from hsi_xr.stac.validate.document import Document, bands_of, mapping, sequence
 from hsi_xr.stac.validate.findings import Fault, Inspection
@@ -40,7 +41,9 @@ def _check_expression(item: Document, seen: Inspection) -> None:
     if model is None:
         return
     sums = [asset.get("file:checksum") for asset in model.assets.values()]
-    if (weights := item.properties.get("hsi_xr:model_sha256")) and f"1220{weights}" not in sums:
+    if (weights := item.properties.get("hsi_xr:model_sha256")) and with_code(
+        str(weights)
+    ) not in sums:
         text = f"its model has the sha256 {weights}, and {str(path)!r} describes another"
         seen.tell(item.path, Fault(text, "link the item of the model that made it"))
 

@@ -15,8 +15,9 @@ from hsi_xr.io.raster_dataset import RasterDataset, open_raster_dataset
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import driver_of
 from hsi_xr.io.tags import is_product
-from hsi_xr.io.variables import PLAIN, sibling_paths
+from hsi_xr.io.variables import sibling_paths
 from hsi_xr.io.wavelengths import envi_readings
+from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.stac.validate.band_checks import implausible, nm
 from hsi_xr.stac.validate.findings import Fault, fault_of
 
@@ -76,7 +77,8 @@ def wrong_with(path: Path, variable: str | None = None, *, pixels: bool = True) 
             yield from _layout(src, path)
             yield from _storage(src)
             yield from _place(product)
-            if src.tags(ns="XARRAY").get("NAME") not in PLAIN:  # those are of no wavelength
+            known = OUTPUT_VARIABLES.get(src.tags(ns="XARRAY").get("NAME", ""))
+            if known is None or known.per_band:
                 yield from _spectrum(src, product)
             yield from _unreadable(src) if pixels else ()
     except (InvalidData, UnknownName) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from hsi_xr.checkpoints.card import CARD, ITEM, WEIGHTS, Card, as_json, read
 from hsi_xr.checkpoints.item import mlm_item
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
+from hsi_xr.io import atomic
 
 
 def export(card: Card, folder: str | os.PathLike[str]) -> Path:
@@ -41,11 +42,9 @@ def export(card: Card, folder: str | os.PathLike[str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name, source in pairs.items():
             if not (folder / name).exists():
-                part = folder / f"{name}.part"
-                shutil.copy2(source, part)  # with its time, which the item tells
-                part.replace(folder / name)
-        part = folder / f"{ITEM}.part"
-        part.write_text(as_json(mlm_item(read(folder))), encoding="utf-8")
-        return part.replace(folder / ITEM)
+                with atomic.replacing(folder / name) as part:
+                    shutil.copy2(source, part)  # with its time, which the item states
+        atomic.write_text(folder / ITEM, as_json(mlm_item(read(folder))))
     except OSError as error:
         raise DestinationUnwritable(f"cannot write {str(folder)!r} ({error.strerror})") from error
+    return folder / ITEM

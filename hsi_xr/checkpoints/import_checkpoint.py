@@ -10,7 +10,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from hsi_xr.checkpoints.card import CARD, ITEM, WEIGHTS, Card, as_json, read
 from hsi_xr.checkpoints.item import mlm_item
 from hsi_xr.checkpoints.weights import parameters, save_model
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, InvalidCheckpoint, UsageError
+from hsi_xr.io import atomic
 
 
 def import_published(
@@ -159,14 +159,8 @@ _DAMAGED = (
 
 
 def _saved(model: Any, card: Mapping[str, Any], folder: Path) -> Card:
-    """Written beside, then renamed: what is replaced is deleted last."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-        made, old = Path(beside) / "made", Path(beside) / "old"
-        made.mkdir()
-        save_model(model, made / WEIGHTS, card).rename(made / CARD)
-        (made / ITEM).write_text(as_json(mlm_item(read(made))), encoding="utf-8")
-        if folder.exists():
-            folder.rename(old)
-        made.rename(folder)
+    """Write the folder of a model, complete or not at all."""
+    with atomic.replacing_folder(folder) as new:
+        save_model(model, new / WEIGHTS, card).rename(new / CARD)
+        (new / ITEM).write_text(as_json(mlm_item(read(new))), encoding="utf-8")
     return read(folder)
