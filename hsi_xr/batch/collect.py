@@ -11,10 +11,10 @@ from hsi_xr.batch.inputs import COLLECTION, MOSAIC, STYLE
 from hsi_xr.batch.make import ConversionContext, files_of
 from hsi_xr.batch.vrt import From, Layer, Part, write_vrt
 from hsi_xr.io.finalize import remove_sidecars
+from hsi_xr.io.preview import Overview
 from hsi_xr.io.raster_dataset import rasterio_open
-from hsi_xr.io.style import qgis_style
 from hsi_xr.io.tags import product_domains, provenance_attributes
-from hsi_xr.io.upload import appearing
+from hsi_xr.io.upload import stage_file
 from hsi_xr.io.wavelengths import default_bands, spectrum_in
 from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
@@ -82,8 +82,8 @@ def _write_mosaic(making: ConversionContext, ids: Sequence[str]) -> Path:
     mosaic = making.folder / MOSAIC
     placed = _placed(making, write_vrt(mosaic, parts, layers, crs=crs, tags=tags))
     if shown is not None:
-        with appearing(making.folder / STYLE) as part:
-            part.write_text(qgis_style(placed, shown, scale), encoding="utf-8")
+        with stage_file(making.folder / STYLE) as part:
+            part.write_text(Overview.read(placed, shown).qgis_style(scale), encoding="utf-8")
         _placed(making, making.folder / STYLE)
     return placed
 

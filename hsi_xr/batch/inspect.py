@@ -18,7 +18,7 @@ from hsi_xr.io.raster_dataset import alpha_bands, file_version, open_raster_data
 from hsi_xr.io.raster_source import stated_radiometry
 from hsi_xr.io.tags import is_product
 from hsi_xr.pipeline.plan import plan
-from hsi_xr.pipeline.radiometry import decide
+from hsi_xr.pipeline.radiometry import resolve_radiometry
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _inspected(picture: Picture, how: Conversion) -> ImageInfo | tuple[Picture, 
 def _check_meaning(image: xr.DataArray, dtype: str, how: Conversion) -> None:
     """Before all that is planned: here it can be told for pictures of one type alone."""
     try:
-        decide(dtype, **how.meaning(dtype), stated=stated_radiometry(image))
+        resolve_radiometry(dtype, **how.meaning(dtype), stated=stated_radiometry(image))
     except MissingFact as error:
         raise MissingFact(
             f"{error} (of all such pictures: --radiometry {dtype}=reflectance "

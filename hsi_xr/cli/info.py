@@ -78,10 +78,10 @@ def _radiometry(image: "xr.DataArray") -> str | None:
     """What `reconstruct` takes the numbers for unless it is told; None where it must be told."""
     from hsi_xr.errors import MissingFact
     from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
-    from hsi_xr.pipeline.radiometry import decide
+    from hsi_xr.pipeline.radiometry import resolve_radiometry
 
     try:
-        return decide(
+        return resolve_radiometry(
             stored_dtype(image), radiometry=None, scale=None, stated=stated_radiometry(image)
         ).kind
     except MissingFact:

@@ -10,7 +10,7 @@ from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.raster_dataset import open_raster_dataset, stated_crs
 from hsi_xr.io.stores import driver_of
-from hsi_xr.io.variables import sibling_paths
+from hsi_xr.io.variables import companion_paths
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -101,7 +101,7 @@ class Product:
 
     def companion(self, variable: str) -> "Product | None":
         """Another variable of the same run: of the same store, or of a file beside this one."""
-        path = self.path if self.is_shared else sibling_paths(self.path)[variable]
+        path = self.path if self.is_shared else companion_paths(self.path)[variable]
         if not path.exists():
             return None
         try:

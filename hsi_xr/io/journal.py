@@ -14,14 +14,14 @@ _LONGEST = 60
 """Characters of a value that an error message shows."""
 
 
-def folder_of(main: Path) -> Path:
+def part_folder(main: Path) -> Path:
     """Where all lies that a run has not finished: `cube.tif` -> the folder `cube.tif.part`."""
     return main.with_name(f"{main.name}.part")
 
 
-def journal_of(main: Path) -> Path:
+def journal_path(main: Path) -> Path:
     """Where the ledger of an unfinished file lies."""
-    return folder_of(main) / "ledger.json"
+    return part_folder(main) / "ledger.json"
 
 
 @dataclass

@@ -26,7 +26,7 @@ from hsi_xr.io.reader import read_window
 from hsi_xr.io.remote import file_of
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import driver_of
-from hsi_xr.io.variables import sibling_paths
+from hsi_xr.io.variables import companion_paths
 
 if TYPE_CHECKING:
     from rasterio import DatasetReader
@@ -121,7 +121,7 @@ def _file_with(path: str, variable: str) -> str:
         name = tags.read_domains(raster)["XARRAY"].get("NAME")
     if name == variable:
         return path
-    companion = sibling_paths(file_of(path)).get(variable)
+    companion = companion_paths(file_of(path)).get(variable)
     if companion is None or not companion.exists():
         raise UnknownName(
             f"{path!r} has {f'the variable {name!r}' if name else 'no named variable'}, and there "

@@ -19,7 +19,7 @@ from hsi_xr.io.blocks import Block
 from hsi_xr.io.raster_dataset import open_raster_dataset, rasterio_open
 from hsi_xr.io.tags import write_tags
 from hsi_xr.io.tiff_directories import HELD, ROOM
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 
 TILE = 512
 _CACHE = 64 * 2**20
@@ -30,7 +30,7 @@ _CACHE = 64 * 2**20
 class StagingFile:
     """An image and the file that collects its numbers."""
 
-    image: Image
+    image: StoredVariable
     path: Path
 
     def create(self) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetWriter
 
     from hsi_xr.io.raster_dataset import RasterDataset
-    from hsi_xr.io.variables import Image
+    from hsi_xr.io.variables import StoredVariable
 
 Domains = Mapping[str, Mapping[str, str]]
 """Domain -> tags; `""` is the default domain."""
@@ -35,7 +35,7 @@ _TAG_OF = {"scale": "SCALE_IN"}  # a tag SCALE would be read as the scale of the
 _STORED_ELSEWHERE = (_PREFIX, "grid_mapping", "datetime")
 
 
-def write_tags(file: "DatasetWriter", image: "Image", *, default_domain: str = "") -> None:
+def write_tags(file: "DatasetWriter", image: "StoredVariable", *, default_domain: str = "") -> None:
     """Write everything that is known about a variable into a file that has no pixels yet.
 
     Tags that are written after the pixels would break the layout of a COG, whose directories come

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rasterio.crs import CRS
 
 DTYPES = ("int16", "float32")
+DEFAULT_DTYPE: Final = "int16"
+DEFAULT_SCALE: Final = 1e-4
+"""Reflectance of one stored step."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Storage:
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
+class StoredVariable:
     """What is to be stored: pixels still to be computed, and all that is said about them."""
 
     array: xr.DataArray
@@ -127,9 +130,9 @@ class Image:
         return [float(value) * nm for value in self.array[name].values]
 
 
-def images_of(
+def stored_variables(
     obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: float, *, together: bool
-) -> list[Image]:
+) -> list[StoredVariable]:
     """The images of a cube, the main one first; in one file all `together`, or each in its own.
 
     Raises:
@@ -151,10 +154,10 @@ def images_of(
         transform = None  # numbers of pixels are no place
     attrs = {**arrays[name].attrs, **obj.attrs, "hsi_xr_georeferenced": "yes" if crs else "no"}
     return [
-        Image(
+        StoredVariable(
             array=array,
             name=variable,
-            path=sibling_paths(path)[variable] if at and not together else path,
+            path=companion_paths(path)[variable] if at and not together else path,
             storage=Storage.of(variable, dtype, scale),
             transform=transform,
             crs=crs,
@@ -164,7 +167,7 @@ def images_of(
     ]
 
 
-def sibling_paths(main: Path) -> dict[str, Path]:
+def companion_paths(main: Path) -> dict[str, Path]:
     """Variables beside the reflectance -> their files."""
     return {
         name: main.with_name(f"{main.stem}{variable.suffix}{main.suffix}")

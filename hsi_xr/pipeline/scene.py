@@ -13,7 +13,7 @@ from hsi_xr.io.georef import crs_of, transform_of
 from hsi_xr.io.open import open
 from hsi_xr.io.raster_source import RasterSource, source_of, stated_radiometry, stored_dtype
 from hsi_xr.io.remote import without_query
-from hsi_xr.pipeline.radiometry import Radiometry, decide
+from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -69,7 +69,7 @@ def as_scene(
     return Scene(
         rgb=chosen,
         file=file,
-        radiometry=decide(
+        radiometry=resolve_radiometry(
             stored_dtype(chosen),
             radiometry=radiometry,
             scale=scale,

@@ -15,7 +15,7 @@ from hsi_xr.errors import UsageError
 from hsi_xr.io import tags
 from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _NEAR = 1e-6
 _PLACE = re.compile(r"^(map info = \{[^,}]*, 1, 1)(?:, [^,}]*){4}", re.MULTILINE)
 
 
-def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
+def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
     options = {"INTERLEAVE": "BIL"} | {
         key.upper(): str(value).upper() for key, value in given.items()
     }
@@ -55,7 +55,7 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
     return options
 
 
-def lay(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
+def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
     (draft,) = drafts
     image, (rows, columns) = draft.image, draft.image.shape
     place = {"crs": image.crs, "transform": image.transform}
@@ -75,7 +75,7 @@ def lay(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -
         file.update_tags(ns="ENVI", **_header_tags(image))
         for strip, numbers in draft.strips():
             file.write(numbers, window=((strip.start, strip.stop), (0, columns)))
-    header = beside(path)["header"]
+    header = sidecars(path)["header"]
     header.write_text(_mended(header.read_text("utf-8"), image), encoding="utf-8")
 
 
@@ -83,7 +83,7 @@ def is_exact(options: Mapping[str, str]) -> bool:
     return True
 
 
-def beside(path: Path) -> dict[str, Path]:
+def sidecars(path: Path) -> dict[str, Path]:
     return {
         "header": path.with_suffix(".hdr"),
         "labels": path.with_name(f"{path.name}.aux.xml"),
@@ -100,7 +100,7 @@ class _Place:
     transform: "Affine"
 
 
-def _is_placed(image: Image) -> bool:
+def _is_placed(image: StoredVariable) -> bool:
     """Whether a header tells where the pixels lie, as GDAL and ENVI understand it.
 
     To GDAL a grid turned by 180 degrees is one whose rows run north, to ENVI it is not.
@@ -132,7 +132,7 @@ def _read_back(crs: "CRS", transform: "Affine | None") -> _Place:
             return _Place(file.crs, file.transform)
 
 
-def _header_tags(image: Image) -> dict[str, str]:
+def _header_tags(image: StoredVariable) -> dict[str, str]:
     """Lines of the header besides those of `write_tags`; theirs is also what makes it a product.
 
     Source: the fields of ENVI header files as documented with ENVI; `hsi_xr_...` are ours.
@@ -148,7 +148,7 @@ def _header_tags(image: Image) -> dict[str, str]:
     return fields
 
 
-def _mended(header: str, image: Image) -> str:
+def _mended(header: str, image: StoredVariable) -> str:
     """A header without the path of the passing file, and with its place to the last digit."""
     about = str(
         image.array.attrs.get("comment") or image.array.attrs.get("long_name") or image.name
