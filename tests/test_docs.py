@@ -34,6 +34,9 @@ WITH_CODE = [page for page in PAGES if any(True for _ in blocks(page))]
 WITH_CUBE = {"calibration", "cubes", "qgis", "stac", "validation"}
 """Pages whose code begins with the cube that the quickstart writes."""
 
+WIDTH = 88
+"""Characters of a code block that a page shows without scrolling."""
+
 TAKEN = "2026-05-04T10:30:00Z"
 GRID = Affine(0.5, 0, 500_000, 0, -0.5, 4_650_000)
 UTM = "EPSG:32633"
@@ -246,6 +249,12 @@ def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
     words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {word.strip().replace(" ", "-") for word in words}
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=map(_name, WITH_CODE))
+def test_code_is_as_wide_as_a_page(page):
+    lines = [line for block in blocks(page) for line in block.text.splitlines()]
+    assert not [line for line in lines if len(line) > WIDTH]
 
 
 def test_the_picture_of_the_structure_shows_the_import_contract():

@@ -9,7 +9,7 @@ import xarray as xr
 
 import hsi_xr
 from hsi_xr.errors import DestinationExists, HsiError, MissingFact, UnknownName, UsageError
-from hsi_xr.product import check_product
+from hsi_xr.product.checks import check_product
 from tests.command_line import run, write_scene
 
 TIME = "2026-01-02T03:04:05Z"

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.band_grid import Bands, by_gaussians, by_lines
+from hsi_xr.band_grid import Bands, convolve, interpolate
 from hsi_xr.errors import InvalidData
 from hsi_xr.io.cube import sorted_bands
 
@@ -57,8 +57,8 @@ class Spectrum:
         two of them.
         """
         if self.bands.step < cube.step:
-            # as a column: by_gaussians averages over the first axis
-            known = by_gaussians(
+            # as a column: convolve averages over the first axis
+            known = convolve(
                 self.values[:, None].astype("float32"),
                 np.array(self.bands.centres, "float32"),
                 cube,
@@ -89,13 +89,13 @@ def _check(values: Vector, bands: Bands, name: str) -> None:
 def _mixing(known: Bands, cube: Bands) -> Vector:
     """Returns (known, bands) weights; NaN for known bands that the cube does not cover."""
     centres, every = np.array(cube.centres, "float32"), np.eye(len(cube), dtype="float32")
-    mixing = by_lines(every, centres, known).astype(np.float64)
+    mixing = interpolate(every, centres, known).astype(np.float64)
     own, widths = np.array(cube.widths), np.array(known.widths)
     wide = widths >= _WIDE * np.median(own)
     if wide.any():
         middle, half = np.array(known.centres), widths / 2
         first, last = cube.centres[0] - own[0] / 2, cube.centres[-1] + own[-1] / 2
         covered = (middle - half >= first) & (middle + half <= last)
-        mixing[wide] = by_gaussians(every, centres, known)[wide]
+        mixing[wide] = convolve(every, centres, known)[wide]
         mixing[wide & ~covered] = np.nan
     return np.asarray(mixing / mixing.sum(1, keepdims=True))

@@ -42,7 +42,7 @@ def command(
     import hsi_xr
     from hsi_xr.calibration.apply import open_product
     from hsi_xr.io.remote import file_of
-    from hsi_xr.product import check_product
+    from hsi_xr.product.checks import check_product
 
     dataset = open_product(file_of(cube))
     check_product(dataset, dst, source=cube, **output.checked)

@@ -44,7 +44,7 @@ def command(
     """
     import hsi_xr
     from hsi_xr.io import clip
-    from hsi_xr.product import check_product
+    from hsi_xr.product.checks import check_product
 
     image = hsi_xr.open(src, rgb=scene.bands, nodata=scene.src_nodata)
     check_product(image, dst, source=src, **output.checked)

@@ -288,7 +288,7 @@ def test_an_item_that_stays_is_named_as_stale(reconstruct, scene, out):
     (out / "cube.json").write_text("of an earlier cube")
     result = reconstruct(scene, out / "cube.tif", "--no-stac")
     assert result.exit_code == 0
-    assert "cube.json' stays as it is" in result.stderr
+    assert "cube.json' is kept" in result.stderr
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".img", ".zarr"])

@@ -78,20 +78,21 @@ def resolve(path: str | os.PathLike[str], name: str | None) -> str:
     Raises:
         UsageError: The path has no suffix of that format, or of any.
     """
-    suffix = Path(path).suffix.lower()
+    location = str(path)  # a path in object storage is no os.PathLike
+    suffix = Path(location).suffix.lower()
     if name is None:
         name = next((name for name in names() if suffix in by_name(name).SUFFIXES), None)
     if name is None:
         known = {by_name(name).SUFFIXES: name for name in reversed(names())}
         raise UsageError(
-            f"cannot tell the format of {os.fspath(path)!r}; name it "
+            f"cannot tell the format of {location!r}; name it "
             + ", ".join(f"{' or '.join(ends)} ({name})" for ends, name in reversed(known.items()))
         )
     suffixes = by_name(name).SUFFIXES
     if suffix not in suffixes:
         raise UsageError(
-            f"a file of format {name} ends in {' or '.join(suffixes)}; got {os.fspath(path)!r}. "
-            f"Name it {Path(path).with_suffix(suffixes[0]).name!r}, or choose another format"
+            f"a file of format {name} ends in {' or '.join(suffixes)}; got {location!r}. "
+            f"Name it {Path(location).with_suffix(suffixes[0]).name!r}, or choose another format"
         )
     return name
 

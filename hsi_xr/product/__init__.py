@@ -1,7 +1,6 @@
 """Products: a cube with its companion files, a preview and a STAC item that describes them all."""
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,20 +13,18 @@ import xarray as xr
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.model_folder import linked_item
 from hsi_xr.checkpoints.registry import find, shipped
-from hsi_xr.errors import DestinationExists, HsiError, MissingFact, UsageError
+from hsi_xr.errors import HsiError, UsageError
 from hsi_xr.io import formats
 from hsi_xr.io.journal import journal_path
-from hsi_xr.io.preview import write_thumbnail
-from hsi_xr.io.remote import file_of, is_remote, reaching, url_of
-from hsi_xr.io.variables import companion_paths
-from hsi_xr.io.write import Progress, write
+from hsi_xr.io.preview import Overview, write_thumbnail
+from hsi_xr.io.remote import is_remote
+from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, companion_paths
+from hsi_xr.io.write import Progress, WriteOptions, write_files
+from hsi_xr.product.checks import ProductPlan, check_product
 from hsi_xr.stac.files import save
 from hsi_xr.stac.item import describe
-from hsi_xr.times import utc_text
 
 PathLike = str | os.PathLike[str]
-_TIME = "datetime= (--datetime), e.g. 2026-01-02T10:30:00Z"
-_NO_ITEM = "stac=False (--no-stac)"
 _RESUME = "Finished blocks are kept; continue with --resume."
 
 
@@ -58,26 +55,6 @@ class Product:
     """STAC item of the model, which `item` links."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProductPlan:
-    """What `write_product` will write next to a cube. Whatever can be refused has been."""
-
-    path: Path
-    source: str | None
-    """The scene that the cube was made from."""
-    acquired: str | None
-    """When the scene was acquired, as ISO 8601 in UTC."""
-    with_item: bool
-
-    @property
-    def item(self) -> Path:
-        return self.path.with_suffix(".json")
-
-    @property
-    def preview(self) -> Path:
-        return self.path.with_suffix(".png")
-
-
 def write_product(
     cube: xr.Dataset | xr.DataArray,
     path: PathLike,
@@ -85,8 +62,8 @@ def write_product(
     datetime: Datetime | str | None = None,
     source: PathLike | None = None,
     model: PathLike | None = None,
-    dtype: str = "int16",
-    scale: float = 1e-4,
+    dtype: str = DEFAULT_DTYPE,
+    scale: float = DEFAULT_SCALE,
     format: str | None = None,
     creation_options: Mapping[str, str] | None = None,
     stac: bool | None = None,
@@ -114,17 +91,17 @@ def write_product(
         model: Model that made the cube (a name, a weights file or a model folder), or its STAC
             item (.json). By default, models that ship with the package are recognised by the
             sha256 in the cube's attributes.
-        dtype: `int16` stores steps of `scale`; `float32` stores values unchanged.
-        scale: Reflectance of one stored step.
-        format: `cog`, `geotiff`, `zarr`, `envi` or `netcdf`; None infers it from `path`.
-        creation_options: Creation options of the format, e.g. `{"COMPRESS": "DEFLATE"}`.
         stac: True requires a STAC item, False writes neither item nor preview, and None writes
             them if the acquisition time is known.
         item_fields: Further `properties`, further `links` and the `collection` of the STAC item.
-        overwrite: Replace existing files, once the new ones are complete.
-        resume: Continue an interrupted run of the same configuration.
-        tmp: Folder for temporary files of a product that goes to object storage.
-        progress: Called with (pixels written, pixels in total) after each block.
+        dtype: As in `hsi_xr.write`.
+        scale: As in `hsi_xr.write`.
+        format: As in `hsi_xr.write`.
+        creation_options: As in `hsi_xr.write`.
+        overwrite: As in `hsi_xr.write`.
+        resume: As in `hsi_xr.write`.
+        tmp: As in `hsi_xr.write`.
+        progress: As in `hsi_xr.write`.
 
     Returns:
         The paths of all files.
@@ -146,74 +123,29 @@ def write_product(
         overwrite=overwrite,
         resume=resume,
     )
-    linked = _model(cube, model) if plan.with_item else None
-    _warn_without_item(plan, intended=stac is None)
-    if plan.acquired is not None:
-        cube = cube.assign_attrs(datetime=plan.acquired)
-    with _resumable(plan.path):
-        write(
-            cube,
-            path,
-            dtype=dtype,
-            scale=scale,
-            format=format,
-            overwrite=overwrite,
-            resume=resume,
-            creation_options=creation_options,
-            progress=progress,
-            tmp=tmp,
-        )
-    product = _written(cube, plan.path, format)
-    if not plan.with_item:
+    made_by = _model(cube, model) if plan.has_item else None
+    plan.warn_without_item()
+    options = WriteOptions(
+        dtype=dtype,
+        scale=scale,
+        format=format,
+        overwrite=overwrite,
+        resume=resume,
+        creation_options=creation_options or {},
+        progress=progress,
+        tmp=tmp,
+    )
+    product, overview = _write_cube(cube, plan, options)
+    if not plan.has_item:
         return product
     return describe_product(
         product,
         datetime=plan.acquired,
         source=plan.source,
-        model=linked,
-        item_fields=item_fields or {},
+        model=made_by,
+        item_fields=item_fields,
+        overview=overview,
     )
-
-
-def check_product(
-    obj: xr.Dataset | xr.DataArray,
-    path: PathLike,
-    *,
-    datetime: Datetime | str | None = None,
-    source: PathLike | None = None,
-    format: str | None = None,
-    stac: bool | None = None,
-    overwrite: bool = False,
-    resume: bool = False,
-) -> ProductPlan:
-    """Check that `write_product` may write its files, before the cube is planned or computed.
-
-    Args:
-        obj: The cube, or the scene that it will be made from.
-        path, datetime, source, format, stac, overwrite, resume: As in `write_product`.
-
-    Raises:
-        HsiError: As `write_product` raises.
-    """
-    formats.resolve(path, format)
-    time = datetime or obj.attrs.get("datetime")
-    origin = source if source is not None else _opened_from(obj)
-    plan = ProductPlan(
-        path=file_of(path),
-        source=None if origin is None else str(origin),
-        acquired=utc_text(time) if time else None,
-        with_item=bool(time) and stac is not False,
-    )
-    _refuse_replacing_source(plan)
-    if stac and plan.acquired is None:
-        scene = "the scene" if plan.source is None else repr(plan.source)
-        raise MissingFact(
-            f"the acquisition time of {scene} is unknown, and a STAC item requires one; "
-            f"give {_TIME}"
-        )
-    if plan.with_item:
-        _refuse_existing(plan, replace=overwrite or resume)
-    return plan
 
 
 def describe_product(
@@ -223,6 +155,7 @@ def describe_product(
     source: PathLike | None = None,
     model: Card | Path | None = None,
     item_fields: ItemFields | None = None,
+    overview: Overview | None = None,
 ) -> Product:
     """Write preview and STAC item of a product that has none, each complete or not at all.
 
@@ -232,6 +165,7 @@ def describe_product(
         source: File, URL or STAC item of the scene.
         model: Card of the model that made the cube, or the path of its STAC item.
         item_fields: Further fields of the item.
+        overview: Overview of the cube, if it has been read already.
 
     Returns:
         The product with its preview and its item.
@@ -244,7 +178,7 @@ def describe_product(
         model = None  # an item in object storage links no local file
         source = None if source is None or Path(source).exists() else source
     try:
-        preview = write_thumbnail(path)
+        preview = write_thumbnail(path, overview)
         linked = linked_item(model, path.parent) if isinstance(model, Card) else model
         item = describe(
             path,
@@ -265,51 +199,6 @@ def describe_product(
     return replace(product, preview=preview, item=written, model=linked)
 
 
-def _opened_from(obj: xr.Dataset | xr.DataArray) -> str | None:
-    """Returns the file that an object was opened from, as xarray's readers record it."""
-    main = obj["reflectance"] if isinstance(obj, xr.Dataset) and "reflectance" in obj else obj
-    return obj.encoding.get("source") or main.encoding.get("source")
-
-
-def _refuse_replacing_source(plan: ProductPlan) -> None:
-    """Files of a product are named after it, and must not replace the scene."""
-    if plan.source is None:
-        return
-    read, written = _comparable(plan.source), _comparable(str(plan.path))
-    for file in (written, *companion_paths(written).values()):
-        if file == read or (read.exists() and file.exists() and file.samefile(read)):
-            what = "is" if file == written else f"would get a companion {file.name!r}, which is"
-            raise UsageError(
-                f"{str(plan.path)!r} {what} the file that is being read; choose another name"
-            )
-    if read.with_suffix("") == written.with_suffix(""):
-        raise UsageError(
-            f"{str(plan.path)!r} and the file that is being read, {read.name!r}, differ only in "
-            "their suffix, so they would share preview, style and STAC item; choose another name"
-        )
-
-
-def _comparable(path: str) -> Path:
-    """Returns one name for a file or an object; remote ones are only for comparison."""
-    return Path(url_of(path)) if is_remote(path) else Path(path).resolve()
-
-
-def _refuse_existing(plan: ProductPlan, *, replace: bool) -> None:
-    with reaching(plan.path, "look for"):
-        existing = [path for path in (plan.item, plan.preview) if path.exists()]
-        others = [path for path in formats.same_stem_paths(plan.path) if path.exists()]
-    if others:
-        raise DestinationExists(
-            f"{others[0].name!r} exists and would share {plan.item.name!r} with "
-            f"{plan.path.name!r}; choose another name, or write no STAC item: {_NO_ITEM}"
-        )
-    if existing and not replace:
-        raise DestinationExists(
-            f"{str(existing[0])!r} exists; set overwrite=True (--overwrite) to replace it, choose "
-            f"another name, or write no STAC item: {_NO_ITEM}"
-        )
-
-
 def _model(cube: xr.Dataset | xr.DataArray, model: PathLike | None) -> Card | Path | None:
     """Returns the card of the model that made a cube, or the path of its STAC item."""
     if cube.attrs.get("hsi_xr_weights") == "random":
@@ -328,23 +217,23 @@ def _model(cube: xr.Dataset | xr.DataArray, model: PathLike | None) -> Card | Pa
     return card
 
 
-def _warn_without_item(plan: ProductPlan, *, intended: bool) -> None:
-    """Warn now, not after hours, that there will be no item, or one of an earlier product."""
-    if plan.with_item:
-        return
-    if intended:
-        scene = "the scene" if plan.source is None else Path(plan.source).name
-        warnings.warn(
-            f"no STAC item will be written: the acquisition time of {scene} is unknown; give "
-            f"{_TIME}, or {_NO_ITEM}",
-            stacklevel=3,
-        )
-    if plan.item.exists():
-        warnings.warn(
-            f"{str(plan.item)!r} stays as it is and does not describe the new "
-            f"{plan.path.name!r}; remove it, or write a new item",
-            stacklevel=3,
-        )
+def _write_cube(
+    cube: xr.Dataset | xr.DataArray, plan: ProductPlan, options: WriteOptions
+) -> tuple[Product, Overview | None]:
+    if plan.acquired is not None:
+        cube = cube.assign_attrs(datetime=plan.acquired)
+    with _resumable(plan.path):
+        overview = write_files(cube, str(plan.path), options).overview
+    if formats.by_name(formats.resolve(plan.path, options.format)).MULTI_VARIABLE:
+        return Product(cube=plan.path), overview
+    companions = companion_paths(plan.path) if isinstance(cube, xr.Dataset) else {}
+    style = plan.path.with_suffix(".qml")
+    product = Product(
+        cube=plan.path,
+        companions=tuple(path for name, path in companions.items() if name in cube),
+        style=style if style.exists() else None,
+    )
+    return product, overview
 
 
 @contextmanager
@@ -356,15 +245,3 @@ def _resumable(path: Path) -> Iterator[None]:
         if is_remote(str(path)) or journal_path(path).exists():
             interrupt.add_note(_RESUME)
         raise
-
-
-def _written(cube: xr.Dataset | xr.DataArray, path: Path, format: str | None) -> Product:
-    if formats.by_name(formats.resolve(path, format)).MULTI_VARIABLE:
-        return Product(cube=path)
-    siblings = companion_paths(path).items() if isinstance(cube, xr.Dataset) else ()
-    style = path.with_suffix(".qml")
-    return Product(
-        cube=path,
-        companions=tuple(file for name, file in siblings if name in cube),
-        style=style if style.exists() else None,
-    )
