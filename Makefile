@@ -1,7 +1,8 @@
-# make demo   install, then render a scene, reconstruct it, write COG, STAC item and preview
-# make test   install, then everything that guards a change
-# make bench  install, then the timed tests (minutes)
-# make system-packages  as root, on Debian: QGIS, its Python, gdalinfo; tests that look with them run
+# make demo             Install the package, render a scene, reconstruct it; write COG, STAC, preview
+# make test             Install the development tools, then run every check that guards a change
+# make docs             Build the documentation into site/, failing on any warning
+# make bench            Run the timed tests (takes minutes)
+# make system-packages  As root on Debian: install QGIS, its Python and gdalinfo for the GIS tests
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -11,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=60 \
     -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 
-.PHONY: demo test bench system-packages clean
+.PHONY: demo test docs bench system-packages clean
 
 demo: $(VENV)/installed
 	$(BIN)/hsi-xr demo --overwrite
@@ -23,6 +24,9 @@ test: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 bench: $(VENV)/installed-dev
 	$(BIN)/pytest -s tests/benchmarks
 
@@ -31,11 +35,11 @@ system-packages:
 	    $(APT) update && $(APT) install -y --no-install-recommends qgis python3-qgis gdal-bin; }
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site
 
 $(VENV)/pip:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first with --group
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # --group needs it
 	touch $@
 
 $(VENV)/installed: $(VENV)/pip pyproject.toml constraints.txt

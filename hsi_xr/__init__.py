@@ -26,15 +26,18 @@ if TYPE_CHECKING:
     from hsi_xr.checkpoints import models
     from hsi_xr.io.open import open
     from hsi_xr.io.write import write
+    from hsi_xr.pipeline.options import set_options
     from hsi_xr.pipeline.plan import plan
     from hsi_xr.pipeline.reconstruct import reconstruct, survey
     from hsi_xr.pipeline.scene_statistics import Survey
+    from hsi_xr.product import Product, write_product
     from hsi_xr.stac.item import describe
     from hsi_xr.stac.validate.validate import validate
 
 __all__ = [
     "Conversion",
     "Gains",
+    "Product",
     "Survey",
     "__version__",
     "bands",
@@ -53,6 +56,7 @@ __all__ = [
     "reconstruct",
     "sam",
     "sensors",
+    "set_options",
     "spectrum",
     "survey",
     "to_hypercoast",
@@ -60,11 +64,13 @@ __all__ = [
     "to_spectral",
     "validate",
     "write",
+    "write_product",
 ]
 
 _HOMES = {
     "Conversion": "hsi_xr.batch.config",
     "Gains": "hsi_xr.calibration.gains",
+    "Product": "hsi_xr.product",
     "Survey": "hsi_xr.pipeline.scene_statistics",
     "bands": "hsi_xr.analysis.select",
     "calibrate": "hsi_xr.calibration.calibrate",
@@ -81,6 +87,7 @@ _HOMES = {
     "reconstruct": "hsi_xr.pipeline.reconstruct",
     "sam": "hsi_xr.analysis.angles",
     "sensors": "hsi_xr.analysis.sensors",
+    "set_options": "hsi_xr.pipeline.options",
     "spectrum": "hsi_xr.analysis.select",
     "survey": "hsi_xr.pipeline.reconstruct",
     "to_hypercoast": "hsi_xr.analysis.layouts",
@@ -88,6 +95,7 @@ _HOMES = {
     "to_spectral": "hsi_xr.analysis.layouts",
     "validate": "hsi_xr.stac.validate.validate",
     "write": "hsi_xr.io.write",
+    "write_product": "hsi_xr.product",
 }
 
 

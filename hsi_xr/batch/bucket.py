@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.io.commit import arrive
+from hsi_xr.io.commit import commit
 from hsi_xr.io.remote import reaching
 from hsi_xr.io.upload import check_writable, upload
 
@@ -56,7 +56,7 @@ class Bucket:
         objects = [(file, self.there / name) for file, name in zip(files, names)]
         aside = self.there / f"{names[-1]}.part"
         with reaching(self.there / names[-1], "write"):
-            arrive(objects, aside, root=None)
+            commit(objects, aside, root=None)
 
     def send_missing(self, files: Iterable[Path]) -> None:
         """Have it take those that it does not have in this size."""

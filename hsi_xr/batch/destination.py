@@ -9,9 +9,9 @@ from pathlib import Path
 from hsi_xr.batch.bucket import Bucket
 from hsi_xr.batch.manifest import NAME
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, InvalidData, UsageError
-from hsi_xr.io.disk import alone
+from hsi_xr.io.disk import lock_folder
 from hsi_xr.io.remote import file_of, is_remote
-from hsi_xr.io.upload import staging
+from hsi_xr.io.upload import staging_folder
 
 
 @contextmanager
@@ -32,11 +32,11 @@ def destination(
         if tmp is not None:
             raise UsageError("tmp (--tmp) is for object storage; products are made in DST_DIR here")
         _make(there)
-        with alone(there, _busy(there)):
+        with lock_folder(there, _busy(there)):
             yield there, None
         return
-    here = staging(str(there).rstrip("/"), None if tmp is None else Path(tmp))
-    with alone(here, _busy(there)):
+    here = staging_folder(str(there).rstrip("/"), None if tmp is None else Path(tmp))
+    with lock_folder(here, _busy(there)):
         bucket = Bucket(there, here)
         told = None if (here / NAME).exists() else b""  # None: of a run that was killed
         try:

@@ -7,13 +7,13 @@ from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import models
 
 if TYPE_CHECKING:
-    from hsi_xr.checkpoints.export import export
-    from hsi_xr.checkpoints.import_published import import_published
+    from hsi_xr.checkpoints.export_model import export
+    from hsi_xr.checkpoints.import_checkpoint import import_published
     from hsi_xr.checkpoints.weights import save_model
 
 _HOMES = {
-    "export": "export",
-    "import_published": "import_published",
+    "export": "export_model",
+    "import_published": "import_checkpoint",
     "save_model": "weights",
 }
 __all__ = ["Card", "export", "import_published", "models", "save_model"]
@@ -24,3 +24,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -75,7 +75,7 @@ def import_(
     Its halo, cost and memory are measured now: a minute or two. Nothing but plain tensors is read
     from FILE, and a pickle of more is refused.
     """
-    from hsi_xr.checkpoints.import_published import import_published
+    from hsi_xr.checkpoints.import_checkpoint import import_published
 
     card = import_published(name, file, folder, title=title, licence=licence, overwrite=overwrite)
     click.echo(f"{folder}: {card}, {card.data['parameters']:,} parameters, halo {card.halo} px")
@@ -90,7 +90,7 @@ def export_(name: str, folder: Path) -> None:
 
     `--model FOLDER` runs it, and items of what it makes are linked to its item.
     """
-    from hsi_xr.checkpoints.export import export
+    from hsi_xr.checkpoints.export_model import export
     from hsi_xr.checkpoints.registry import find
 
     click.echo(export(find(name), folder))

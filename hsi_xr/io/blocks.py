@@ -56,7 +56,7 @@ def block_sizes(arrays: Sequence[xr.DataArray], side: int) -> Sizes:
     return rows, columns
 
 
-def cut(sizes: Sizes) -> list[Block]:
+def split_blocks(sizes: Sizes) -> list[Block]:
     """All blocks in the order in which a file holds them: by row, then by column."""
     rows, columns = ([0, *np.cumsum(lengths).tolist()] for lengths in sizes)
     return [
@@ -66,7 +66,7 @@ def cut(sizes: Sizes) -> list[Block]:
     ]
 
 
-def reader(arrays: Sequence[xr.DataArray], sizes: Sizes) -> Read:
+def block_reader(arrays: Sequence[xr.DataArray], sizes: Sizes) -> Read:
     """A function that computes one block of all arrays at once: what they share, only once.
 
     The graph is optimised here, for all blocks; a block then costs only the tasks that it needs.
@@ -95,7 +95,7 @@ def reader(arrays: Sequence[xr.DataArray], sizes: Sizes) -> Read:
     return read
 
 
-def ahead(
+def compute_ahead(
     compute: Callable[[Block], Result], blocks: Iterable[Block], block_bytes: int
 ) -> Generator[tuple[Block, Result], None, None]:
     """Blocks with what was computed of them, in order, while other threads are some ahead."""

@@ -23,7 +23,7 @@ _AT_ONCE = 8
 """Objects that are on their way at the same time."""
 
 
-def arrive(objects: Objects, aside: Path, *, root: Path | None) -> None:
+def commit(objects: Objects, aside: Path, *, root: Path | None) -> None:
     """Send files; after a failure what was there before is there, and nothing new.
 
     Args:

@@ -29,7 +29,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(folder: Path, refusal: str) -> Iterator[None]:
+def lock_folder(folder: Path, refusal: str) -> Iterator[None]:
     """Make a folder, unless it is there, that nobody else works in meanwhile.
 
     Whoever is killed lets go of it.

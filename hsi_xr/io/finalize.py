@@ -9,13 +9,13 @@ from pathlib import Path
 from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.io.disk import sync, writing
 from hsi_xr.io.journal import Journal
-from hsi_xr.io.reader import open_scene
+from hsi_xr.io.preview import Overview
+from hsi_xr.io.raster_dataset import open_raster_dataset
 from hsi_xr.io.remote import reaching
 from hsi_xr.io.sending import send
 from hsi_xr.io.staging import readable
-from hsi_xr.io.style import qgis_style
-from hsi_xr.io.tags import domains_of, is_product
-from hsi_xr.io.variables import sibling_paths
+from hsi_xr.io.tags import is_product, read_domains
+from hsi_xr.io.variables import companion_paths
 from hsi_xr.io.write_plan import File, Run, discard
 
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
@@ -24,8 +24,11 @@ _CHECKERS = 8
 """Threads that read a finished file back; what each of them holds is one block."""
 
 
-def publish(run: Run, ledger: Journal, *, overwrite: bool) -> None:
-    """Finish all files under passing names, then give them their own.
+def finalize(run: Run, ledger: Journal, *, overwrite: bool) -> Overview | None:
+    """Finish all files under temporary names, then rename or upload them.
+
+    Returns:
+        The overview that the style was made from; None if there is no style.
 
     Raises:
         DestinationUnwritable: The disk is full.
@@ -38,18 +41,18 @@ def publish(run: Run, ledger: Journal, *, overwrite: bool) -> None:
     for file in run.files:
         whole = finished / file.path.name
         with writing(file.path):
-            run.format.lay(file.drafts, whole, file.options)
+            run.format.write_file(file.drafts, whole, file.options)
             _check(run, file, whole, ledger)
-            for path in (whole, *run.format.beside(whole).values()):
+            for path in (whole, *run.format.sidecars(whole).values()):
                 _sync_all(path)
-    _lay_style(run, finished)
+    overview = _write_style(run, finished)
     if run.remote is not None:
         send(run, finished)
         if overwrite:
             with reaching(run.remote, "remove what is replaced from"):
                 _remove_stale(run)
         discard(run)
-        return
+        return overview
     main = run.files[0]
     with writing(main.path):
         for file in reversed(run.files):
@@ -60,15 +63,18 @@ def publish(run: Run, ledger: Journal, *, overwrite: bool) -> None:
             (finished / run.style.name).replace(run.style)
         sync(main.path.parent)
         discard(run)
+    return overview
 
 
-def _lay_style(run: Run, finished: Path) -> None:
+def _write_style(run: Run, finished: Path) -> Overview | None:
     main = run.images[0]
     if run.style is None or main.shown is None:
-        return
+        return None
     with writing(main.path):
-        style = qgis_style(finished / main.path.name, main.shown, main.storage.scale)
+        overview = Overview.read(finished / main.path.name, main.shown)
+        style = overview.qgis_style(main.storage.scale)
         (finished / run.style.name).write_text(style, encoding="utf-8")
+    return overview
 
 
 def _check(run: Run, file: File, whole: Path, ledger: Journal) -> None:
@@ -112,7 +118,7 @@ def _sync_all(path: Path) -> None:
 
 def _replace(run: Run, whole: Path, path: Path) -> None:
     """Give a finished file its name; what is there is moved away first unless one step does it."""
-    beside = run.format.beside(whole)
+    beside = run.format.sidecars(whole)
     if not beside and not path.is_dir():
         remove_sidecars(path)
         whole.replace(path)
@@ -120,11 +126,11 @@ def _replace(run: Run, whole: Path, path: Path) -> None:
     aside = run.folder / "replaced"
     aside.mkdir(exist_ok=True)
     try:
-        for old in (path, *run.format.beside(path).values()):
+        for old in (path, *run.format.sidecars(path).values()):
             if old.exists():
                 old.replace(aside / old.name)
         for kind, new in beside.items():
-            new.replace(run.format.beside(path)[kind])
+            new.replace(run.format.sidecars(path)[kind])
         whole.replace(path)
     except OSError:
         for old in aside.iterdir():
@@ -139,10 +145,10 @@ def _remove_stale(run: Run) -> None:
     main = run.images[0]
     if run.style is None:
         run.final(main.style).unlink(missing_ok=True)
-    for variable, path in sibling_paths(run.final(main.path)).items():
+    for variable, path in companion_paths(run.final(main.path)).items():
         if variable not in {image.name for image in run.images} and _holds(path, variable):
             remove_sidecars(path)
-            for each in (path, *run.format.beside(path).values()):
+            for each in (path, *run.format.sidecars(path).values()):
                 each.unlink(missing_ok=True)
 
 
@@ -151,8 +157,8 @@ def _holds(path: Path, variable: str) -> bool:
     try:
         if not path.exists():
             return False
-        with open_scene(str(path)) as file:
-            domains = domains_of(file)
+        with open_raster_dataset(str(path)) as file:
+            domains = read_domains(file)
             return bool(is_product(domains["HSI_XR"]) and domains["XARRAY"].get("NAME") == variable)
     except OSError:
         return False

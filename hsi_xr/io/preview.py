@@ -1,114 +1,221 @@
-"""A small picture of a product in natural colour, made of nothing but the product's own bands."""
+"""A product in natural colour: one small overview serves its thumbnail and its QGIS style."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.cube_file import Product
-from hsi_xr.io.natural_colour import SHARE, SIDE, small, white
-from hsi_xr.io.reader import open_raster, open_scene
-from hsi_xr.io.upload import appearing
+from hsi_xr.io.raster_dataset import open_raster_dataset, rasterio_open
+from hsi_xr.io.remote import gdal_environment
+from hsi_xr.io.stores import driver_of
+from hsi_xr.io.upload import stage_file
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
 
 TITLE = "Estimated spectra in natural colour"
-_ABOUT = (
-    "Bands {red:g}, {green:g} and {blue:g} nm of the estimate, bright up to their {share}th "
+_DESCRIPTION = (
+    "Bands {red:g}, {green:g} and {blue:g} nm of the estimate, bright up to their {percentile}th "
     "percentile; made of the model's estimate, not a photograph"
 )
 _RUN = "hsi_xr_run"
+_SIDE = 256
+"""Largest side of an overview in pixels."""
+_PERCENTILE = 98
+"""Values above this percentile are displayed as white: a few roofs must not darken a scene."""
+
+_CHANNEL = """\
+      <{name}ContrastEnhancement>
+        <minValue>0</minValue>
+        <maxValue>{white:.6g}</maxValue>
+        <algorithm>StretchToMinimumMaximum</algorithm>
+      </{name}ContrastEnhancement>
+"""
+_STYLE = """\
+<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
+<qgis version="3.22" styleCategories="Symbology">
+  <pipe>
+    <rasterrenderer type="multibandcolor" opacity="1" alphaBand="-1" \
+redBand="{red}" greenBand="{green}" blueBand="{blue}">
+      <minMaxOrigin>
+        <limits>None</limits>
+        <extent>WholeRaster</extent>
+        <statAccuracy>Estimated</statAccuracy>
+      </minMaxOrigin>
+{channels}    </rasterrenderer>
+    <brightnesscontrast brightness="0" contrast="0" gamma="2.2"/>
+  </pipe>
+</qgis>
+"""
+"""All channels are stretched alike: a stretch of each, which is QGIS's default, would remove the
+colours. Displays expect about the square root of values that are proportional to light, and QGIS
+does not offer the exact sRGB curve."""
 
 
-def thumbnail(path: Path) -> Path | None:
-    """Write `<stem>.png` beside a product, complete or not at all; transparent without data.
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """Three bands of a raster, averaged to a few pixels."""
+
+    bands: tuple[int, int, int]
+    """1-based numbers of the red, green and blue band."""
+    values: "np.ma.MaskedArray[Any, np.dtype[Any]]"
+    """(3, rows, columns) stored values; nodata is masked."""
+
+    @classmethod
+    def read(cls, path: Path, bands: tuple[int, int, int]) -> Self:
+        """Read an overview of a raster or a store."""
+        read = _read_raster if driver_of(str(path)) is None else _read_store
+        return cls(bands, read(path, bands))
+
+    @cached_property
+    def white(self) -> float | None:
+        """The value displayed as white in all three bands, so that colours keep their hue.
+
+        It is positive; None if no pixel is valid in all bands.
+        """
+        if not self._valid.any():
+            return None
+        return max(float(np.percentile(self.values.data[:, self._valid], _PERCENTILE)), 1e-6)
+
+    def rgba(self) -> NDArray[np.uint8] | None:
+        """Returns (4, rows, columns): sRGB, and opacity, which is 0 for nodata.
+
+        None if no pixel is valid in all bands.
+        """
+        if self.white is None:
+            return None
+        linear = (self.values.filled(0).astype("float32") / self.white).clip(0, 1)
+        srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+        rgba = np.rint(255 * np.concatenate([srgb, self._valid[None]])).astype("uint8")
+        rgba[:3, ~self._valid] = 0
+        return rgba
+
+    def qgis_style(self, scale: float) -> str:
+        """Returns a QGIS style (.qml): QGIS ignores the colour interpretation of GeoTIFF bands.
+
+        Args:
+            scale: Factor from stored values to reflectance.
+        """
+        white = self.white or 1 / scale  # without valid pixels nothing is displayed anyway
+        red, green, blue = self.bands
+        channels = [
+            _CHANNEL.format(name=name, white=white * scale) for name in ("red", "green", "blue")
+        ]
+        return _STYLE.format(red=red, green=green, blue=blue, channels="".join(channels))
+
+    @cached_property
+    def _valid(self) -> NDArray[np.bool_]:
+        return ~np.asarray(np.ma.getmaskarray(self.values).any(axis=0))
+
+
+def write_thumbnail(path: Path, overview: Overview | None = None) -> Path | None:
+    """Write `<stem>.png` next to a product, complete or not at all; nodata is transparent.
+
+    Args:
+        path: The product.
+        overview: Its overview, if it has been read already.
 
     Returns:
-        Its path, or None where no three bands are red, green and blue, or no pixel is valid.
+        The path of the thumbnail; None if the product lacks red, green or blue bands, or valid
+        pixels.
 
     Raises:
-        InvalidData: The file is no product of hsi_xr.
-        DestinationUnwritable: The disk is full, or the folder read-only.
+        InvalidData: The file is not a product of hsi_xr.
+        DestinationUnwritable: The thumbnail could not be written.
     """
     product = Product.read(path)
     centres = [1000 * centre for centre in product.centres if centre]
-    shown = wavelengths.default_bands(centres) if len(centres) == len(product.centres) else None
-    picture = None if shown is None else _natural_colour(product, shown)
-    if shown is None or picture is None:
+    bands = wavelengths.default_bands(centres) if len(centres) == len(product.centres) else None
+    if bands is None:
         return None
-    colours = dict(zip(("red", "green", "blue"), (centres[band - 1] for band in shown)))
-    told = {
-        "Title": TITLE,
-        "Description": _ABOUT.format(**colours, share=SHARE),
-        _RUN: _run(product),
-    }
-    return _save(picture, path.with_suffix(".png"), told)
+    if overview is None or overview.bands != bands:
+        overview = Overview.read(path, bands)
+    rgba = overview.rgba()
+    if rgba is None:
+        return None
+    colours = dict(zip(("red", "green", "blue"), (centres[band - 1] for band in bands)))
+    description = _DESCRIPTION.format(**colours, percentile=_PERCENTILE)
+    texts = {"Title": TITLE, "Description": description, _RUN: _run_id(product)}
+    return _write_png(rgba, path.with_suffix(".png"), texts)
 
 
-def thumbnail_of(product: Product) -> Path | None:
-    """The picture beside a product, unless it is left from another run or is none of ours."""
+def find_thumbnail(product: Product) -> Path | None:
+    """Returns the thumbnail next to a product; None if it is missing or of another run."""
     from rasterio.errors import RasterioIOError
 
     path = product.path.with_suffix(".png")
     try:
-        with open_raster(str(path)) as src:
-            return path if src.tags().get(_RUN) == _run(product) else None
+        with rasterio_open(str(path)) as src:
+            return path if src.tags().get(_RUN) == _run_id(product) else None
     except RasterioIOError:
         return None
 
 
-def _run(product: Product) -> str:
-    """What all files of one run have in common, in short."""
-    return hashlib.sha256(tags.compact(dict(product.config)).encode()).hexdigest()
+def _run_id(product: Product) -> str:
+    """Returns a digest of the configuration that all files of one run share."""
+    return hashlib.sha256(tags.compact_json(dict(product.config)).encode()).hexdigest()
 
 
-def _natural_colour(product: Product, bands: tuple[int, int, int]) -> NDArray[Any] | None:
-    """(4, rows, columns) uint8: red, green, blue as sRGB, and where there is data."""
-    stored = _of_store(product, bands) if product.is_shared else small(product.path, bands)
-    brightest = white(stored)
-    if brightest is None:
-        return None
-    valid = ~np.asarray(np.ma.getmaskarray(stored).any(axis=0))
-    linear = (stored.filled(0).astype("float32") / brightest).clip(0, 1)
-    coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    picture = np.rint(255 * np.concatenate([coded, valid[None]])).astype("uint8")
-    picture[:3, ~valid] = 0
-    return picture
+def _read_raster(
+    path: Path, bands: tuple[int, int, int]
+) -> "np.ma.MaskedArray[Any, np.dtype[Any]]":
+    from rasterio.enums import Resampling
+
+    with gdal_environment(str(path)), rasterio_open(str(path)) as src:
+        values: np.ma.MaskedArray[Any, np.dtype[Any]] = src.read(
+            indexes=list(bands),
+            out_shape=(3, *_overview_shape(src)),
+            masked=True,
+            resampling=Resampling.average,
+        )
+    return values
 
 
-def _of_store(product: Product, bands: tuple[int, int, int]) -> "np.ma.MaskedArray[Any, Any]":
-    """Means of squares of pixels, a row of them at a time."""
+def _overview_shape(src: "DatasetReader") -> tuple[int, int]:
+    share = min(1.0, _SIDE / max(src.shape))
+    rows, columns = (max(1, round(length * share)) for length in src.shape)
+    return rows, columns
+
+
+def _read_store(path: Path, bands: tuple[int, int, int]) -> "np.ma.MaskedArray[Any, np.dtype[Any]]":
+    """Average squares of pixels, reading one row of squares at a time."""
     from rasterio.windows import Window
 
-    with open_scene(str(product.path)) as src:
+    with open_raster_dataset(str(path)) as src:
         rows, columns = src.shape
-        side = -(-max(rows, columns) // SIDE)
+        side = -(-max(rows, columns) // _SIDE)
         lines = []
         for top in range(0, rows, side):
             window = Window(0, top, columns, min(side, rows - top))
-            numbers = np.ma.masked_invalid(src.read(list(bands), window=window).astype("float32"))
-            if product.nodata is not None:
-                numbers = np.ma.masked_equal(numbers, product.nodata)
+            values = np.ma.masked_invalid(src.read(list(bands), window=window).astype("float32"))
+            if src.nodata is not None:
+                values = np.ma.masked_equal(values, src.nodata)
             edges = range(0, columns, side)
             lines.append(
-                np.ma.stack([numbers[..., e : e + side].mean(axis=(1, 2)) for e in edges], axis=1)
+                np.ma.stack([values[..., e : e + side].mean(axis=(1, 2)) for e in edges], axis=1)
             )
     return np.ma.stack(lines, axis=1)
 
 
-def _save(picture: NDArray[Any], path: Path, told: dict[str, str]) -> Path:
+def _write_png(rgba: NDArray[np.uint8], path: Path, texts: Mapping[str, str]) -> Path:
     import rasterio.shutil
     from rasterio.io import MemoryFile
 
-    layout = {"driver": "GTiff", "dtype": "uint8", "photometric": "rgb", "alpha": "yes"}
-    count, rows, columns = picture.shape
-    with appearing(path) as part, MemoryFile() as memory:
-        with open_raster(
-            memory.name, "w", count=count, height=rows, width=columns, **layout
+    profile = {"driver": "GTiff", "dtype": "uint8", "photometric": "rgb", "alpha": "yes"}
+    count, rows, columns = rgba.shape
+    with stage_file(path) as part, MemoryFile() as memory:
+        with rasterio_open(
+            memory.name, "w", count=count, height=rows, width=columns, **profile
         ) as file:
-            file.write(picture)
-            file.update_tags(**told)
+            file.write(rgba)
+            file.update_tags(**texts)
         rasterio.shutil.copy(memory.name, str(part), driver="PNG", WRITE_METADATA_AS_TEXT="YES")
         part.with_name(f"{part.name}.aux.xml").unlink(missing_ok=True)
     return path

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hsi_xr.errors import Incomplete
-from hsi_xr.io.commit import arrive
+from hsi_xr.io.commit import commit
 from hsi_xr.io.remote import failures
 from hsi_xr.io.stores import metadata_of
 from hsi_xr.io.write_plan import Run
@@ -19,13 +19,13 @@ def send(run: Run, finished: Path) -> None:
     files = [] if run.style is None else [finished / run.style.name]
     for file in reversed(run.files):
         whole = finished / file.path.name
-        files += [*run.format.beside(whole).values(), *_parts(whole)]
+        files += [*run.format.sidecars(whole).values(), *_parts(whole)]
     main = run.final(run.images[0].path)
     objects = [(file, run.remote / _key(file, finished)) for file in files]
     root = main if files[-1].parent != finished else None  # of a store
     try:
         run.sending.touch()
-        arrive(objects, run.remote / run.folder.name, root=root)
+        commit(objects, run.remote / run.folder.name, root=root)
     except failures() as error:
         raise Incomplete(
             f"{str(main)!r} could not be sent ({error}); all that was computed is kept in "

@@ -22,7 +22,7 @@ _WAITS = (0.5, 2.0, 8.0)
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def stage_file(path: Path) -> Iterator[Path]:
     """A file to write that then is at `path`, complete or not at all.
 
     Raises:
@@ -39,7 +39,7 @@ def appearing(path: Path) -> Iterator[Path]:
         yield part
 
 
-def staging(url: str, tmp: Path | None) -> Path:
+def staging_folder(url: str, tmp: Path | None) -> Path:
     """The folder here where a product collects before it is sent; of one object always the same.
 
     Raises:

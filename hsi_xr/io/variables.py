@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.io import wavelengths
 from hsi_xr.io.georef import crs_of, transform_of
+from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
 
 if TYPE_CHECKING:
     from affine import Affine
     from rasterio.crs import CRS
 
 DTYPES = ("int16", "float32")
-PLAIN = {"rgb_residual": "_residual", "out_of_domain": "_domain"}
-"""Single bands of small numbers, which are never stored in steps."""
-_COMPANION_SUFFIX = {"reflectance_std": "_std", **PLAIN}
-"""Variables beside the reflectance, and what their files' names add."""
+DEFAULT_DTYPE: Final = "int16"
+DEFAULT_SCALE: Final = 1e-4
+"""Reflectance of one stored step."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,11 @@ class Storage:
             raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {dtype!r}")
         if not 0 < scale < np.inf:
             raise UsageError(f"scale is the positive size of a stored step; got {scale!r}")
-        if dtype == "float32" or variable in PLAIN:
+        known = OUTPUT_VARIABLES.get(variable)
+        integer = "int16" if known is None else known.integer
+        if dtype == "float32" or integer is None:
             return cls("float32", np.nan)
-        if variable == "reflectance_std":  # never negative
+        if integer == "uint16":
             return cls("uint16", 65535, scale, (0, 65534))
         return cls("int16", -32768, scale, (-32767, 32767))
 
@@ -74,7 +76,7 @@ class Storage:
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
+class StoredVariable:
     """What is to be stored: pixels still to be computed, and all that is said about them."""
 
     array: xr.DataArray
@@ -128,9 +130,9 @@ class Image:
         return [float(value) * nm for value in self.array[name].values]
 
 
-def images_of(
+def stored_variables(
     obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: float, *, together: bool
-) -> list[Image]:
+) -> list[StoredVariable]:
     """The images of a cube, the main one first; in one file all `together`, or each in its own.
 
     Raises:
@@ -152,10 +154,10 @@ def images_of(
         transform = None  # numbers of pixels are no place
     attrs = {**arrays[name].attrs, **obj.attrs, "hsi_xr_georeferenced": "yes" if crs else "no"}
     return [
-        Image(
+        StoredVariable(
             array=array,
             name=variable,
-            path=sibling_paths(path)[variable] if at and not together else path,
+            path=companion_paths(path)[variable] if at and not together else path,
             storage=Storage.of(variable, dtype, scale),
             transform=transform,
             crs=crs,
@@ -165,10 +167,12 @@ def images_of(
     ]
 
 
-def sibling_paths(main: Path) -> dict[str, Path]:
+def companion_paths(main: Path) -> dict[str, Path]:
     """Variables beside the reflectance -> their files."""
-    sides = _COMPANION_SUFFIX.items()
-    return {name: main.with_name(f"{main.stem}{ending}{main.suffix}") for name, ending in sides}
+    return {
+        name: main.with_name(f"{main.stem}{variable.suffix}{main.suffix}")
+        for name, variable in COMPANIONS.items()
+    }
 
 
 def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
@@ -180,7 +184,7 @@ def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
             f"{', '.join(map(str, obj.data_vars)) or 'none'}. "
             "Pick one, e.g. `hsi_xr.write(ds['radiance'], path)`"
         )
-    names = ["reflectance", *(name for name in _COMPANION_SUFFIX if name in obj)]
+    names = ["reflectance", *(name for name in COMPANIONS if name in obj)]
     return {name: _ordered(obj[name]) for name in names}
 
 

@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -17,19 +17,44 @@ from numpy.typing import NDArray
 from hsi_xr.errors import Incomplete, UsageError
 from hsi_xr.io import formats
 from hsi_xr.io import staging as draft
-from hsi_xr.io.blocks import Block, ahead
-from hsi_xr.io.disk import alone, sync, writing
-from hsi_xr.io.finalize import publish
+from hsi_xr.io.blocks import Block, compute_ahead
+from hsi_xr.io.disk import lock_folder, sync, writing
+from hsi_xr.io.finalize import finalize
 from hsi_xr.io.journal import Journal
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.preview import Overview
+from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.remote import file_of, is_remote
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.upload import staging
-from hsi_xr.io.variables import Image, images_of
+from hsi_xr.io.upload import staging_folder
+from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, StoredVariable, stored_variables
 from hsi_xr.io.write_plan import Run, begun, check_destination, discard, earlier, planned
 
 Progress = Callable[[int, int], None]
 """Is told how many pixels are written, and of how many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteOptions:
+    """Keyword arguments of `write`, with their defaults."""
+
+    dtype: str = DEFAULT_DTYPE
+    scale: float = DEFAULT_SCALE
+    format: str | None = None
+    overwrite: bool = False
+    resume: bool = False
+    creation_options: Mapping[str, object] = field(default_factory=dict)
+    progress: Progress | None = None
+    tmp: str | os.PathLike[str] | None = None
+
+
+@dataclass(frozen=True)
+class WrittenFiles:
+    """A cube that has been written."""
+
+    path: Path | str
+    """Path or URL of the main file."""
+    overview: Overview | None
+    """Overview of the main file; None if it has no style."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +71,8 @@ def write(
     obj: xr.Dataset | xr.DataArray,
     path: str | os.PathLike[str],
     *,
-    dtype: str = "int16",
-    scale: float = 1e-4,
+    dtype: str = DEFAULT_DTYPE,
+    scale: float = DEFAULT_SCALE,
     format: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -102,26 +127,43 @@ def write(
         MissingFact: Attribute `datetime` is a day without a time.
         InvalidData: The cube has no pixels or contradicts itself.
     """
-    name = formats.chosen(path, format)
+    options = WriteOptions(
+        dtype=dtype,
+        scale=scale,
+        format=format,
+        overwrite=overwrite,
+        resume=resume,
+        creation_options=creation_options or {},
+        progress=progress,
+        tmp=tmp,
+    )
+    return write_files(obj, path, options).path
+
+
+def write_files(
+    obj: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], options: WriteOptions
+) -> WrittenFiles:
+    """Write a cube as `write` does, and return what its preview needs as well."""
+    name = formats.resolve(path, options.format)
     together = formats.by_name(name).MULTI_VARIABLE
-    with _place(path, tmp) as (local, remote):
-        images = images_of(obj, local, dtype, scale, together=together)
-        run = planned(name, images, creation_options or {}, remote)
-        check_destination(run, overwrite=overwrite, resume=resume)
+    with _place(path, options.tmp) as (local, remote):
+        images = stored_variables(obj, local, options.dtype, options.scale, together=together)
+        run = planned(name, images, options.creation_options, remote)
+        check_destination(run, overwrite=options.overwrite, resume=options.resume)
         final = run.final(images[0].path)
         refusal = f"another run is writing {str(final)!r}; wait for it, or choose another name"
-        with alone(run.folder, refusal):
-            ledger = earlier(run) if resume else begun(run)
+        with lock_folder(run.folder, refusal):
+            ledger = earlier(run) if options.resume else begun(run)
             try:
                 with draft.bounded_cache():
-                    _fill(run, ledger, progress)
-                    publish(run, ledger, overwrite=overwrite)
+                    _fill(run, ledger, options.progress)
+                    overview = finalize(run, ledger, overwrite=options.overwrite)
             except (KeyboardInterrupt, Incomplete):
                 raise  # what is done stays here, to be resumed
             except BaseException:
                 discard(run)
                 raise
-    return images[0].path if remote is None else str(final)
+    return WrittenFiles(images[0].path if remote is None else str(final), overview)
 
 
 @contextmanager
@@ -138,7 +180,7 @@ def _place(
             )
         yield destination, None
         return
-    folder = staging(str(destination), None if tmp is None else Path(tmp))
+    folder = staging_folder(str(destination), None if tmp is None else Path(tmp))
     try:
         yield folder / destination.name, destination.parent
     finally:
@@ -154,7 +196,7 @@ def _fill(run: Run, ledger: Journal, progress: Progress | None) -> None:
     values = max((block.pixels for block in todo), default=0) * sum(i.count for i in run.images)
     block_bytes = values * np.dtype(np.float32).itemsize
     cut: set[str] = set()
-    with closing(ahead(partial(_computed, run), todo, block_bytes)) as computed:
+    with closing(compute_ahead(partial(_computed, run), todo, block_bytes)) as computed:
         for _, row in groupby(computed, key=lambda item: item[0].index[0]):
             with _checkpoint(run, ledger) as files:
                 for block, stored in row:
@@ -180,7 +222,7 @@ def _checkpoint(run: Run, ledger: Journal) -> Iterator[list[Any]]:
     """The unfinished files, open; closed again, what is in them is safe, then noted as done."""
     try:
         with ExitStack() as stack:
-            yield [stack.enter_context(open_raster(str(each.path), "r+")) for each in run.drafts]
+            yield [stack.enter_context(rasterio_open(str(each.path), "r+")) for each in run.drafts]
     except KeyboardInterrupt:
         _note(run, ledger)
         raise
@@ -199,7 +241,7 @@ def _put(target: StagingFile, file: Any, block: Block, numbers: NDArray[Any]) ->
         draft.put(file, block, numbers)
 
 
-def _warn_of_cut(image: Image) -> None:
+def _warn_of_cut(image: StoredVariable) -> None:
     most = image.storage.limits[1] * image.storage.scale
     warnings.warn(
         f"{image.name!r} of {image.path.name!r} has values that {image.storage.dtype} in steps of "

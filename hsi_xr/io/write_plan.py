@@ -14,15 +14,15 @@ import numpy as np
 
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
 from hsi_xr.io import formats, staging, tags
-from hsi_xr.io.blocks import Block, Read, block_sizes, cut, reader
+from hsi_xr.io.blocks import Block, Read, block_reader, block_sizes, split_blocks
 from hsi_xr.io.disk import empty
 from hsi_xr.io.formats import Format
-from hsi_xr.io.journal import Journal, folder_of, journal_of
+from hsi_xr.io.journal import Journal, journal_path, part_folder
 from hsi_xr.io.remote import reaching
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.stores import metadata_of
 from hsi_xr.io.upload import check_writable
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import utc_text
 
 _SAME = 1e-4
@@ -43,7 +43,7 @@ class Run:
     """What one call of `write` has to do; it has checked that it may and can."""
 
     format: Format
-    images: list[Image]
+    images: list[StoredVariable]
     options: list[dict[str, str]]
     blocks: list[Block]
     read: Read
@@ -55,7 +55,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Of all that passes."""
-        return folder_of(self.images[0].path)
+        return part_folder(self.images[0].path)
 
     @property
     def sending(self) -> Path:
@@ -88,7 +88,7 @@ class Run:
 
 
 def planned(
-    name: str, images: list[Image], given: Mapping[str, Any], remote: Path | None = None
+    name: str, images: list[StoredVariable], given: Mapping[str, Any], remote: Path | None = None
 ) -> Run:
     main, arrays = images[0], [image.array for image in images]
     laid_out = formats.by_name(name)
@@ -105,9 +105,11 @@ def planned(
         "creation options": options[0],
         "blocks": sizes,
         "datetime": None if taken is None else utc_text(taken),
-        **{f"hsi_xr_{key}": value for key, value in tags.stated(main.attrs).items()},
+        **{f"hsi_xr_{key}": value for key, value in tags.provenance_of(main.attrs).items()},
     }
-    return Run(laid_out, images, options, cut(sizes), reader(arrays, sizes), config, remote)
+    return Run(
+        laid_out, images, options, split_blocks(sizes), block_reader(arrays, sizes), config, remote
+    )
 
 
 def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
@@ -155,11 +157,11 @@ def _check_room(run: Run) -> None:
 
 def _check_names(run: Run, *, overwrite: bool, resume: bool) -> None:
     main, *others = [file.path for file in run.files]
-    others += [path for file in run.files for path in run.format.beside(file.path).values()]
+    others += [path for file in run.files for path in run.format.sidecars(file.path).values()]
     if run.style is not None:
         others.append(run.style)
         _refuse_sharing_style(run)
-    left = others if resume and journal_of(main).exists() else []
+    left = others if resume and journal_path(main).exists() else []
     for each in [main, *others]:
         path = run.final(each)
         if path.is_dir() and not _is_store(path, run.format):
@@ -176,7 +178,7 @@ def _check_names(run: Run, *, overwrite: bool, resume: bool) -> None:
 
 def _refuse_sharing_style(run: Run) -> None:
     """QGIS takes one style for all rasters of a name, whatever their bands are."""
-    for path, laid_out in formats.namesakes(run.final(run.images[0].path)).items():
+    for path, laid_out in formats.same_stem_paths(run.final(run.images[0].path)).items():
         if not laid_out.MULTI_VARIABLE and path.exists():
             raise DestinationExists(
                 f"{path.name!r} is there already, and QGIS would show it in the style of this one; "
@@ -193,12 +195,12 @@ def begun(run: Run) -> Journal:
     except BaseException:
         discard(run)
         raise
-    return Journal(journal_of(run.images[0].path), run.config)
+    return Journal(journal_path(run.images[0].path), run.config)
 
 
 def earlier(run: Run) -> Journal:
     """The run to go on with, as far as its files hold what its ledger says."""
-    ledger = Journal.load(journal_of(run.images[0].path))
+    ledger = Journal.load(journal_path(run.images[0].path))
     if ledger is None:
         return begun(run)
     ledger.refuse_other(run.config)

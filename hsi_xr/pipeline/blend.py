@@ -35,9 +35,9 @@ _looking = threading.Lock()
 
 
 def blended_block(work: Work, pixels: Pixels, i: int, j: int, facts: StatisticsArrays) -> Array:
-    """A block as the weighted sum of up to four tiles; (answers of the job, rows, columns).
+    """Returns a block as the weighted sum of up to four tiles.
 
-    NaN where invalid, which is the same in all of them.
+    The result is (channels of the job's outputs, rows, columns), NaN where the scene is invalid.
     """
     taken, runs = _take(work, i, j)
     _run(work, pixels, runs, facts)
@@ -84,7 +84,7 @@ def _forget(work: Work, held: Parts) -> None:
 
     An area of interest leaves parts of its border behind; a whole scene leaves none.
     """
-    ahead = max(_UNDER_WAY, _ROOM // (4 * work.job.answers * work.tiling.tile**2))
+    ahead = max(_UNDER_WAY, _ROOM // (4 * work.job.outputs.channels * work.tiling.tile**2))
     own = [part for part in held if part[2:] == (0, 0)]
     rest = [part for part in held if part[2:] != (0, 0)]
     for part in own[:-ahead] + rest[: -3 * (work.tiling.shape[1] + ahead)]:

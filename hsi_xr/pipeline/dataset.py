@@ -1,14 +1,14 @@
 """Puts names, wavelengths and provenance on a cube: what it is, by what, from what."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dask.array as da
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from hsi_xr._version import __version__
 from hsi_xr.io.georef import coordinates, crs_of
+from hsi_xr.output_variables import OutputVariable
 from hsi_xr.times import now, utc_text
 
 if TYPE_CHECKING:
@@ -25,71 +25,49 @@ _RELATIVE = {"long_name": "relative spectral reflectance"}
 """A display-referred picture does not tell how bright its ground is; the level is a guess."""
 
 
-_DRAWN = {
-    "long_name": "standard deviation of sampled reflectance",
-    "cell_methods": "realization: standard_deviation",
-    "comment": "spread of samples, not calibrated",
-}
-_MODEL_UNCERTAINTY = {
-    "long_name": "standard deviation of reflectance about its estimate",
-    "comment": "told by the model; calibrated so that the estimate and 1.645 deviations on either "
-    "side hold 90 % of values on ground that it learned from; its card tells what share they hold "
-    "of each held-out set",
-}
+def to_dataset(plan: "Plan", stack: da.Array) -> xr.Dataset:
+    """Returns the Dataset that `reconstruct` promises.
 
-NOVELTY = (
-    "how unlike the colour is to all spectra that the model learned from; 1 is not to be trusted"
-)
-
-RESIDUAL = (
-    "root mean square over red, green and blue of what the camera sees of the estimate, less the "
-    "image"
-)
-
-
-def labelled(plan: "Plan", cube: da.Array) -> xr.Dataset:
-    """(answers of the job, y, x) as the Dataset that `reconstruct` promises."""
-    bands = plan.card.bands
-    coords = _coordinates(plan)
-    dims = ("band", "y", "x")
-    about = {**(_REFLECTANCE if plan.job.level_known else _RELATIVE), "units": "1"}
-    comment = ESTIMATE if plan.card.trained else UNTRAINED
-    mean = xr.Variable(dims, cube[: len(bands)], {**about, "comment": comment})
-    variables = {"reflectance": mean}
-    if plan.job.samples > 1:
-        variables["reflectance_std"] = xr.Variable(
-            dims,
-            cube[len(bands) : 2 * len(bands)],
-            {**about, **(_MODEL_UNCERTAINTY if plan.card.has_uncertainty else _DRAWN)}
-            | ({} if plan.card.trained else {"comment": UNTRAINED}),
+    Args:
+        plan: The plan of the scene.
+        stack: (channels of its outputs, y, x).
+    """
+    variables = {
+        variable.name: xr.Variable(
+            variable.dims,
+            _values(variable, stack[plan.job.outputs.slices[variable.name]]),
+            _attributes(variable, plan),
+            {"grid_mapping": "spatial_ref"},
         )
-    if plan.job.novelty:
-        place = len(bands) * (2 if plan.job.samples > 1 else 1)
-        variables["out_of_domain"] = xr.Variable(
-            dims[1:], cube[place], {"long_name": NOVELTY, "units": "1"}
-        )
-    if plan.job.compares:
-        variables["rgb_residual"] = xr.Variable(
-            dims[1:], _root_mean_square(cube[-3:]), {"long_name": RESIDUAL, "units": "1"}
-        )
-    if len(variables) > 1:
-        mean.attrs["ancillary_variables"] = " ".join([*variables][1:])
-    dataset = xr.Dataset(variables, coords, _provenance(plan))
-    for variable in dataset.data_vars.values():
-        variable.attrs["hsi_xr_model"] = plan.card.name
-        variable.attrs["hsi_xr_model_sha256"] = _sha256(plan)
-        variable.encoding["grid_mapping"] = "spatial_ref"
-    return dataset
+        for variable in plan.job.outputs.variables
+    }
+    if companions := [*variables][1:]:
+        variables["reflectance"].attrs["ancillary_variables"] = " ".join(companions)
+    return xr.Dataset(variables, _coordinates(plan), _provenance(plan))
 
 
-def _root_mean_square(differences: da.Array) -> da.Array:
-    """(channels, y, x), in one chunk along the channels -> (y, x)."""
+def _values(variable: OutputVariable, channels: da.Array) -> da.Array:
+    """A variable's channels, which are in one chunk, as its values."""
+    if variable.per_band:
+        return channels
+    if variable.reduce is None:
+        return channels[0]
     empty = np.empty((0, 0), dtype="float32")
-    return da.map_blocks(_of_block, differences, drop_axis=0, meta=empty)
+    return da.map_blocks(variable.reduce, channels, drop_axis=0, meta=empty)
 
 
-def _of_block(block: NDArray[Any]) -> NDArray[np.float32]:
-    return np.sqrt(np.square(block).mean(axis=0), dtype="float32")
+def _attributes(variable: OutputVariable, plan: "Plan") -> dict[str, str]:
+    attributes: dict[str, str] = {}
+    if variable.is_reflectance:
+        quantity = _REFLECTANCE if plan.job.level_known else _RELATIVE
+        attributes = {**quantity, "units": "1", "comment": ESTIMATE}
+    attributes |= {**variable.attributes, "units": "1"}
+    if not plan.card.has_uncertainty:
+        attributes |= variable.attributes_of_samples
+    if not plan.card.trained:
+        attributes["comment"] = UNTRAINED
+    model = {"hsi_xr_model": plan.card.name, "hsi_xr_model_sha256": _sha256(plan)}
+    return attributes | model
 
 
 def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
@@ -150,8 +128,8 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     if plan.response is not None:
         facts["hsi_xr_camera"] = plan.response.name
         facts["hsi_xr_camera_sha256"] = plan.response.sha256
-    if job.measurement is not None and job.measurement.consistency is not None:
-        facts["hsi_xr_consistency"] = job.measurement.consistency
+    if job.consistency is not None:
+        facts["hsi_xr_consistency"] = job.consistency
     if tiling.blend:
         facts["hsi_xr_blend"] = tiling.blend
     if scene.file is not None and scene.file.nodata is not None:

@@ -25,7 +25,7 @@ from hsi_xr.pipeline.tiles import Tile, Tiling
 
 
 def blocks(plan: Plan) -> da.Array:
-    """(answers of the job, y, x), one chunk per tile."""
+    """(channels of the job's outputs, y, x), one chunk per tile."""
     name = f"hsi-xr-reconstruct-{plan.work.token}"
     tiling = plan.tiling
     chunks = None if plan.scene.file or plan.whole or tiling.blend else _chunked(plan)
@@ -39,7 +39,7 @@ def blocks(plan: Plan) -> da.Array:
         HighLevelGraph.from_collections(name, graph, dependencies),
         name,
         chunks=(
-            (plan.job.answers,),
+            (plan.job.outputs.channels,),
             tuple(len(span) for span in tiling.row_spans),
             tuple(len(span) for span in tiling.column_spans),
         ),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hsi_xr.camera.operator import HALF_STEP, Camera, consistent
-from hsi_xr.camera.spectral_response import Response
+from hsi_xr.camera.consistency import HALF_STEP, consistent
+from hsi_xr.camera.operator import Camera
+from hsi_xr.camera.spectral_response import SpectralResponse
 from hsi_xr.checkpoints import registry
 from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.diffusion.noise import NoiseField
@@ -73,19 +75,18 @@ class Models:
             facts: The scene's; the same object for all of its images.
 
         Returns:
-            (images, answers of the job, h, w).
+            (images, channels of the job's outputs, h, w).
         """
         seen = self._tensor(rgb)
         with single_precision():
-            found = self._sampled(job, seen, self._noise(job, *lines), self._on_device(facts))
-            found = _compared(job, found, seen)
-        return _numbers(job, found, seen)
+            outputs = self._sample(job, seen, self._noise(job, *lines), self._on_device(facts))
+        return _stack(job, outputs, seen)
 
     def run_whole(self, job: Job, windows: Windows) -> tuple[Array, StatisticsArrays]:
         """Runs all windows of a scene in step and surveys it.
 
         Returns:
-            (windows, answers of the job, h, w), and the scene's facts.
+            (windows, channels of the job's outputs, h, w), and the scene's facts.
         """
         seen, noise = self._tensor(windows.rgb), self._noise(job, *windows.lines)
         colours = windows.chromaticity
@@ -101,33 +102,40 @@ class Models:
                 response=None if response is None else response.to(self.device),
             )
             cube, facts = self._model(job).whole(scene, noise(0))
-            sampled = job.samples > 1 or job.novelty
-            cube = self._sampled(job, seen, noise, facts) if sampled else _held(job, cube, seen)
-            cube = _compared(job, cube, seen)
-        told = {key: tensor.float().cpu().numpy() for key, tensor in facts.items()}
-        return _numbers(job, cube, seen), told
+            if job.needs_uncertainty:
+                outputs = self._sample(job, seen, noise, facts)
+            else:
+                outputs = _measured(job, _held(job, cube, seen), seen)
+        statistics = {key: tensor.float().cpu().numpy() for key, tensor in facts.items()}
+        return _stack(job, outputs, seen), statistics
 
-    def _sampled(
+    def _sample(
         self, job: Job, rgb: Tensor, noise: Callable[[int], Noise], facts: SceneStatistics
-    ) -> Tensor:
-        """The mean chain; or mean and deviation, as the model tells them or of stochastic chains.
+    ) -> dict[str, Tensor]:
+        """Runs the model of a job on images of a surveyed scene.
 
-        Those are streamed (Welford 1962).
+        Returns:
+            Output variables by name, each (images, channels, h, w): the job's, or more.
         """
         model = self._model(job)
-        if isinstance(model, ProbabilisticReconstructor) and (job.samples > 1 or job.novelty):
-            found = model.estimate(rgb, noise(0), facts)
-            beside = [found.std] * (job.samples > 1) + [found.novelty] * job.novelty
-            return torch.cat([_held(job, found.cube, rgb), *beside], dim=1)
+        if isinstance(model, ProbabilisticReconstructor) and job.needs_uncertainty:
+            estimate = model.estimate(rgb, noise(0), facts)
+            outputs = _measured(job, _held(job, estimate.cube, rgb), rgb)
+            return outputs | {
+                "reflectance_std": estimate.std,
+                "out_of_domain": estimate.novelty,
+            }
         if job.samples == 1:
-            return _held(job, model(rgb, noise(0), facts, stochastic=False), rgb)
+            cube = model(rgb, noise(0), facts, stochastic=False)
+            return _measured(job, _held(job, cube, rgb), rgb)
         mean = spread = torch.zeros((), device=self.device)
-        for k in range(job.samples):
+        for k in range(job.samples):  # streamed (Welford 1962)
             draw = _held(job, model(rgb, noise(k), facts, stochastic=True), rgb).float()
             step = draw - mean
             mean = mean + step / (k + 1)
             spread = spread + step * (draw - mean)
-        return torch.cat([mean, (spread / (job.samples - 1)).sqrt()], dim=1)
+        deviation = (spread / (job.samples - 1)).sqrt()
+        return _measured(job, mean, rgb) | {"reflectance_std": deviation}
 
     def _noise(self, job: Job, rows: Lines, columns: Lines) -> Callable[[int], Noise]:
         """Sample -> step -> noise at these rows and columns."""
@@ -199,35 +207,43 @@ single_precision = _SinglePrecision()
 
 def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:
     """A model's answer, moved to what the camera saw where that was asked for."""
-    asked, response = job.measurement, job.response
-    if asked is None or asked.consistency is None or response is None:
+    if job.consistency is None or job.response is None:
         return cube
-    noise = HALF_STEP if asked.consistency == "soft" else 0.0
-    return consistent(cube.float(), rgb, _camera(response, rgb), response.centres, noise=noise)
+    noise = HALF_STEP if job.consistency == "soft" else 0.0
+    camera = _camera(job.response, rgb.device)
+    return consistent(cube.float(), rgb, camera, job.response.centres, noise=noise)
 
 
-def _compared(job: Job, found: Tensor, rgb: Tensor) -> Tensor:
-    """And, where that was asked for, what the camera sees of the mean, less the image."""
-    if not job.compares or job.response is None:
-        return found
-    seen = _camera(job.response, rgb).project(found[:, : job.bands].float())
-    return torch.cat([found, seen - rgb], dim=1)
+def _measured(job: Job, cube: Tensor, rgb: Tensor) -> dict[str, Tensor]:
+    """The reflectance and, where that is an output, its difference from the image."""
+    if "rgb_residual" not in job.outputs or job.response is None:
+        return {"reflectance": cube}
+    projected = _camera(job.response, rgb.device).project(cube.float())
+    return {"reflectance": cube, "rgb_residual": projected - rgb}
 
 
-def _camera(response: Response, rgb: Tensor) -> Camera:
-    return Camera(torch.tensor(response.curves).to(rgb))
+@lru_cache(maxsize=KEPT)
+def _camera(response: SpectralResponse, device: torch.device) -> Camera:
+    return Camera(torch.tensor(response.curves)).to(device)
 
 
-def _numbers(job: Job, found: Tensor, rgb: Tensor) -> Array:
-    """A model's answer to images, if it is one."""
-    wanted = (len(rgb), job.answers, *rgb.shape[2:])
-    if found.shape != wanted:
+def _stack(job: Job, outputs: dict[str, Tensor], rgb: Tensor) -> Array:
+    """The outputs of a job along one axis, in its order.
+
+    Raises:
+        InvalidCheckpoint: The model yields other shapes, or values that are not finite.
+    """
+    for name, channels in job.outputs.slices.items():
+        expected = (len(rgb), channels.stop - channels.start, *rgb.shape[2:])
+        shape = tuple(outputs[name].shape) if name in outputs else None
+        if shape != expected:
+            raise InvalidCheckpoint(
+                f"{job.model!r} computes {name} of shape {shape}; expected {expected}"
+            )
+    stack = torch.cat([outputs[name] for name in job.outputs.names], dim=1)
+    if not stack.isfinite().all():
         raise InvalidCheckpoint(
-            f"{job.model!r} answers {tuple(found.shape)} where {wanted} was asked for"
+            f"{job.model!r} computes values that are not finite; its weights are damaged, or the "
+            "scene is unlike anything it was trained on"
         )
-    if not found.isfinite().all():
-        raise InvalidCheckpoint(
-            f"{job.model!r} answers numbers that are not finite; its weights are damaged, or the "
-            "scene is unlike all that it was made for"
-        )
-    return found.float().cpu().numpy()
+    return stack.float().cpu().numpy()

@@ -1,69 +1,60 @@
-"""What is to be run, in names and numbers: the only thing of a model that enters a graph."""
+"""A model run as plain values: all that a task graph contains of a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from hsi_xr.camera.spectral_response import Response
+from hsi_xr.camera.spectral_response import SpectralResponse
+from hsi_xr.pipeline.outputs import Outputs
 
 Consistency = Literal["exact", "soft"]
 CONSISTENCIES: tuple[Consistency, ...] = get_args(Consistency)
 
 CUDA_BATCH = 8
-"""Tiles at once on a GPU unless told; on a CPU one tile already fills the cores."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """What is asked of the camera that took the image."""
-
-    consistency: Consistency | None
-    """How the estimate is held to the image; None leaves it as it is."""
-    residual: bool
-    """Whether it is compared with the image."""
+"""Tiles per batch on a GPU by default; on a CPU a single tile already uses all cores."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A model and how to run it; loads nothing.
+    """A model and how to run it. Creating one loads nothing.
 
     Attributes:
-        model: Path of the weights; the name of a system that runs untrained.
-        sha256: Of the weights.
-        trained: Whether there are weights.
-        bands: Bands of the answer.
-        device: "auto", "cpu" or "cuda:N"; "auto" is settled where the job runs.
-        batch: Tiles of one shape that run at once; 0 leaves it to the device.
-        seed: Of the noise field on the ground.
-        samples: Draws per pixel; 1 is the mean chain.
-        level_known: Whether a white reflector is 1 in linear RGB.
-        steps: Of the model's chain; None runs those of its card.
-        novelty: Whether it is told how unlike colours are to all that was learned from.
-        response: Of the camera, where that is known.
-        measurement: None where nothing is asked of the camera.
+        model: Path of the weights, or the name of a system that runs untrained.
+        sha256: Checksum of the weights.
+        trained: False for random weights.
+        outputs: The variables to compute.
+        device: "auto", "cpu" or "cuda:N"; "auto" is resolved where the job runs.
+        batch: Tiles of one shape per batch; 0 lets the device decide.
+        seed: Seed of the noise field, which is a function of the ground.
+        samples: Draws per pixel; 1 runs the mean chain.
+        level_known: True if a white reflector is 1 in linear RGB.
+        steps: Steps of the model's chain; None runs those of its card.
+        consistency: How the estimate is moved to agree with the image, if at all.
+        response: Spectral response of the camera, if it is known and used.
     """
 
     model: str
     sha256: str
     trained: bool
-    bands: int
+    outputs: Outputs
     device: str
     batch: int
     seed: int
     samples: int
     level_known: bool
     steps: int | None = None
-    novelty: bool = False
-    response: Response | None = None
-    measurement: Measurement | None = None
+    consistency: Consistency | None = None
+    response: SpectralResponse | None = None
 
     @property
-    def compares(self) -> bool:
-        """Whether what the camera sees of the mean, less the image, comes out last."""
-        return self.measurement is not None and self.measurement.residual
+    def bands(self) -> int:
+        """Number of bands of the estimate."""
+        return self.outputs.bands
 
     @property
-    def answers(self) -> int:
-        """Bands that come out: the mean, with samples the deviations, one of novelty, three of
-        comparison.
-        """
-        return self.bands * (2 if self.samples > 1 else 1) + self.novelty + 3 * self.compares
+    def needs_uncertainty(self) -> bool:
+        """True if the job needs more of a model than its estimate."""
+        return self.samples > 1 or "out_of_domain" in self.outputs
+
+    def for_survey(self) -> "Job":
+        """The same job, reduced to a single estimate as the model gives it."""
+        return replace(self, samples=1, consistency=None, outputs=Outputs(self.bands))

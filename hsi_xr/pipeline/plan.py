@@ -7,11 +7,12 @@ from functools import cached_property
 import xarray as xr
 from dask.base import tokenize
 
-from hsi_xr.camera.spectral_response import UNKNOWN, Response, Sensitivity, response
+from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import find
 from hsi_xr.errors import MissingFact, UnknownName, UsageError
-from hsi_xr.pipeline.job import CONSISTENCIES, CUDA_BATCH, Consistency, Job, Measurement
+from hsi_xr.pipeline.job import CONSISTENCIES, CUDA_BATCH, Consistency, Job
+from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.pipeline.scene import Scene, Selection, as_scene
 from hsi_xr.pipeline.scene_statistics import Survey
 from hsi_xr.pipeline.survey import WINDOWS
@@ -42,7 +43,7 @@ class Plan:
     job: Job
     survey: Survey | None
     """The survey that was handed in."""
-    response: Response | None
+    response: SpectralResponse | None
     """Of the camera, where that is known."""
 
     @property
@@ -70,8 +71,7 @@ class Plan:
     @property
     def output_bytes(self) -> int:
         """Size of the answer in memory, float32, if it were computed as one."""
-        values = self.job.answers - 2 * self.job.compares  # three channels become one number
-        return 4 * values * self.tiling.rows * self.tiling.columns
+        return 4 * self.job.outputs.values * self.tiling.rows * self.tiling.columns
 
     @property
     def memory_bytes(self) -> int:
@@ -85,7 +85,7 @@ class Plan:
         block = len(tile.rows) * len(tile.columns)
         held = self.tiling.blend * (self.tiling.columns + len(tile.rows))
         run = seen * int(self.card.data["memory_bytes_per_pixel"])
-        return run + 4 * self.job.answers * (2 * block + held) + _STREAM
+        return run + 4 * self.job.outputs.channels * (2 * block + held) + _STREAM
 
     def __str__(self) -> str:
         t, gib = self.tiling, 2**30
@@ -113,8 +113,8 @@ class Plan:
     def _camera(self) -> dict[str, str]:
         if self.response is None:
             return {}
-        asked = self.job.measurement
-        held = f", consistency {asked.consistency}" if asked and asked.consistency else ""
+        consistency = self.job.consistency
+        held = f", consistency {consistency}" if consistency else ""
         return {"camera": f"{self.response.name}{held}"}
 
 
@@ -125,7 +125,7 @@ def plan(
     rgb: Selection | None = None,
     radiometry: str | None = None,
     scale: float | None = None,
-    camera: Sensitivity | None = None,
+    camera: CameraLike | None = None,
     tile: int | None = None,
     halo: int | None = None,
     steps: int | None = None,
@@ -153,23 +153,34 @@ def plan(
     )
     card = find(model, untrained=untrained)
     _check_counts(samples=samples, seed=seed, batch=batch)
+    if out_of_domain and not card.has_uncertainty:
+        raise UsageError(
+            f"{card.name} does not estimate what is out of its domain; the default model does"
+        )
     unknown = camera is None or (isinstance(camera, str) and camera == UNKNOWN)
-    seen_by = None if camera is None or unknown else response(camera, card.bands)
-    measured = _measurement(scene, seen_by, consistency, residual)
+    seen_by = None if camera is None or unknown else SpectralResponse.of(camera, card.bands)
+    if consistency is not None or residual:
+        _check_comparable(scene, seen_by, consistency)
+    companions = {
+        "reflectance_std": samples > 1,
+        "rgb_residual": residual,
+        "out_of_domain": out_of_domain,
+    }
     job = Job(
         model=str(card.weights or card.reconstructor),
         sha256=card.sha256,
         trained=card.trained,
-        bands=len(card.bands),
+        outputs=Outputs.of(
+            len(card.bands), companions={name for name, wanted in companions.items() if wanted}
+        ),
         device=usable_device(device),
         batch=batch or 0,
         seed=seed,
         samples=samples,
         level_known=scene.radiometry.level_known,
         steps=_steps(card, steps),
-        novelty=_strangeness(card, asked=out_of_domain),
-        response=seen_by if card.camera_aware or measured else None,
-        measurement=measured,
+        consistency=consistency,
+        response=seen_by if card.camera_aware or consistency or residual else None,
     )
     if survey is not None:
         survey.check(
@@ -178,16 +189,14 @@ def plan(
     return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, seen_by)
 
 
-def _measurement(
-    scene: Scene, seen_by: Response | None, consistency: Consistency | None, residual: bool
-) -> Measurement | None:
-    """What is asked of the camera, if it can be."""
+def _check_comparable(
+    scene: Scene, seen_by: SpectralResponse | None, consistency: Consistency | None
+) -> None:
+    """Refuses to compare an estimate with an image that it cannot be compared with."""
     if consistency is not None and consistency not in CONSISTENCIES:
         raise UnknownName(
             f"no consistency is called {consistency!r}; choose {' or '.join(CONSISTENCIES)}"
         )
-    if consistency is None and not residual:
-        return None
     if seen_by is None:
         raise MissingFact(
             "consistency and residual are about what the camera sees of the estimate; say which "
@@ -201,7 +210,6 @@ def _measurement(
             "records of white, with radiometry='reflectance' (--radiometry reflectance), or leave "
             "them out"
         )
-    return Measurement(consistency=consistency, residual=residual)
 
 
 def _steps(card: Card, steps: int | None) -> int | None:
@@ -211,14 +219,6 @@ def _steps(card: Card, steps: int | None) -> int | None:
         choices = ", ".join(map(str, card.step_choices))
         raise UsageError(f"{card.name} runs in {choices} steps; got {steps}")
     return steps
-
-
-def _strangeness(card: Card, *, asked: bool) -> bool:
-    if asked and not card.has_uncertainty:
-        raise UsageError(
-            f"{card.name} does not tell what is out of its domain; the default model does"
-        )
-    return asked
 
 
 def run_of(card: Card, job: Job) -> str:

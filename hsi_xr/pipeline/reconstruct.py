@@ -9,7 +9,7 @@ import xarray as xr
 
 from hsi_xr.io.clip import Window
 from hsi_xr.pipeline.arguments import Options, Reading
-from hsi_xr.pipeline.dataset import labelled
+from hsi_xr.pipeline.dataset import to_dataset
 from hsi_xr.pipeline.graph import blocks, pixels_of
 from hsi_xr.pipeline.plan import Input, Plan, plan, run_of
 from hsi_xr.pipeline.scene_statistics import Survey
@@ -56,7 +56,7 @@ def reconstruct(
         consistency: Of reflectance by a known camera: "exact" moves each spectrum until the camera
             sees its pixel in it (within half a step of 8 bits wherever a spectrum without
             negatives can be seen so), "soft" as far as noise of that size allows. What the camera
-            cannot see stays the model's; see `hsi_xr.camera.operator`. It holds of outputs,
+            cannot see stays the model's; see `hsi_xr.camera.consistency`. It holds of outputs,
             also of each sample, and not of the steps that lead to one. The deviation that the
             default model tells is that of its own estimate, before it is held.
         residual: Tell, as `rgb_residual`, how far what the camera sees of the estimate is from
@@ -74,7 +74,7 @@ def reconstruct(
             wherever it can be known then.
     """
     planned = plan(obj, model, **options)
-    cube = labelled(planned, blocks(planned))
+    cube = to_dataset(planned, blocks(planned))
     return cube if planned.scene.lazy else cube.compute(scheduler="threads")
 
 
@@ -90,14 +90,14 @@ def reconstruct_part(planned: Plan, part: Window) -> xr.Dataset:
     them. Where tiles are blended, answers depend on the scene's grid of tiles, and that is cut.
     """
     if planned.tiling.blend:
-        return part.of(labelled(planned, blocks(planned)))
+        return part.of(to_dataset(planned, blocks(planned)))
     area = (
         Span(part.rows.start, part.rows.stop),
         Span(part.columns.start, part.columns.stop),
     )
     cut = replace(planned, tiling=replace(planned.tiling, area=area))
     seen = replace(planned.scene, rgb=planned.scene.rgb.isel(y=part.rows, x=part.columns))
-    return labelled(replace(cut, scene=seen), blocks(cut))
+    return to_dataset(replace(cut, scene=seen), blocks(cut))
 
 
 def survey(
@@ -110,7 +110,8 @@ def survey(
     """Learns now what every tile of a scene shares, to hand it to later calls as `survey=`.
 
     Args:
-        obj, model: As in `reconstruct`.
+        obj: As in `reconstruct`.
+        model: As in `reconstruct`.
         exact: Take the whole scene at once instead of windows; needs the memory for it.
         reading: `rgb`, `radiometry`, `scale`, `camera`, `steps`, `seed`, `device`, `untrained` and
             `allow_ungeoreferenced`, as in `reconstruct`.

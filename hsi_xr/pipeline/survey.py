@@ -54,7 +54,7 @@ def survey_scene(work: Work, pixels: Pixels) -> StatisticsArrays:
 
 
 def _survey(work: Work, pixels: Pixels) -> StatisticsArrays:
-    work = replace(work, job=replace(work.job, samples=1, novelty=False, measurement=None))
+    work = replace(work, job=work.job.for_survey())
     if work.tiling.count == 1:
         tiles = [work.tiling.at(0, 0)]
         views = look(pixels, tiles, work.tiling, work.radiometry)

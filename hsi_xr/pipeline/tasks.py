@@ -33,12 +33,15 @@ class Work:
 
 
 def reconstruct_block(work: Work, pixels: Pixels, tile: Tile, facts: StatisticsArrays) -> Array:
-    """A tile of a surveyed scene; (answers of the job, rows, columns), NaN where invalid."""
+    """Reconstructs a tile of a surveyed scene.
+
+    The result is (channels of the job's outputs, rows, columns), NaN where the scene is invalid.
+    """
     from hsi_xr.pipeline.devices import Request, reconstruct
 
     view = look(pixels, [tile], work.tiling, work.radiometry)[0]
     if not view.valid[tile.core].any():
-        shape = (work.job.answers, len(tile.rows), len(tile.columns))
+        shape = (work.job.outputs.channels, len(tile.rows), len(tile.columns))
         return np.full(shape, np.nan, dtype="float32")
     rgb = view.filled(facts[FILL])
     answer = reconstruct([Request(work.job, rgb, *_ground(work, tile), facts)])[0]

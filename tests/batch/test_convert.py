@@ -24,7 +24,7 @@ from hsi_xr.errors import (
     UnknownName,
     UsageError,
 )
-from hsi_xr.io.disk import alone
+from hsi_xr.io.disk import lock_folder
 from tests.batch.tiles import TAKEN, cut, digests, stored
 from tests.scenes import picture, save
 from tests.stac_validation import SCHEMAS, validate
@@ -289,7 +289,7 @@ def test_every_device_is_looked_for_before_any_work(convert, out):
 
 def test_two_conversions_into_one_folder_are_refused(convert, out):
     out.mkdir()
-    with alone(out, "held by the test"), pytest.raises(UsageError, match="is running"):
+    with lock_folder(out, "held by the test"), pytest.raises(UsageError, match="is running"):
         convert()
     assert list(out.iterdir()) == []
 

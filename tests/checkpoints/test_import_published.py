@@ -174,3 +174,12 @@ def test_a_folder_without_its_card_is_refused(checkpoint, tmp_path):
     (tmp_path / "m/card.json").unlink()
     done = run("models", "show", tmp_path / "m")
     assert done.exit_code == 3 and "has no card" in done.stderr
+
+
+def test_functions_are_not_shadowed_by_modules_of_their_name():
+    """A module that is imported becomes an attribute of its package."""
+    import hsi_xr.checkpoints as checkpoints
+
+    for name in checkpoints.__all__:
+        assert callable(getattr(checkpoints, name)), name
+        assert name in dir(checkpoints)

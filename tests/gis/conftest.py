@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 
 import hsi_xr
 from hsi_xr.io.georef import coordinates
-from hsi_xr.io.preview import thumbnail
+from hsi_xr.io.preview import write_thumbnail
 from tests.scenes import GRID, UTM, ground
 
 FORMATS = {"cog": "cog.tif", "geotiff": "geotiff.tif", "envi": "envi.img"}
@@ -72,7 +72,7 @@ def products(cube, tmp_path_factory) -> Path:
     for format, name in FORMATS.items():
         written = cube if format == "cog" else cube.drop_vars("reflectance_std")
         path = hsi_xr.write(written, folder / name, format=format)
-        thumbnail(path)
+        write_thumbnail(path)
         item = hsi_xr.describe(path).to_dict(include_self_link=False)
         path.with_suffix(".json").write_text(json.dumps(item))
     return folder

@@ -19,7 +19,7 @@ from hsi_xr.errors import (
     UnreadableFile,
     UsageError,
 )
-from hsi_xr.io.preview import thumbnail
+from hsi_xr.io.preview import write_thumbnail
 from hsi_xr.stac.files import save
 from tests.object_storage import BUCKET, empty_bucket, serving
 from tests.stac_validation import validate
@@ -110,8 +110,8 @@ def test_the_item_of_an_object_says_what_that_of_a_file_says(bucket, cube, tmp_p
     product = full(cube())
     hsi_xr.write(product, url)
     bucket.get(f"{BUCKET}/a/", str(tmp_path), recursive=True)
-    thumbnail(here)
-    assert str(thumbnail(upath.UPath(url))) == f"s3://{BUCKET}/a/cube.png"
+    write_thumbnail(here)
+    assert str(write_thumbnail(upath.UPath(url))) == f"s3://{BUCKET}/a/cube.png"
     item = hsi_xr.describe(url).to_dict(include_self_link=False)
     validate(item)
     assert item == hsi_xr.describe(here).to_dict(include_self_link=False)

@@ -8,7 +8,7 @@ import xarray as xr
 
 import hsi_xr
 from hsi_xr.errors import InvalidCheckpoint, UsageError
-from hsi_xr.io.blocks import ahead, block_sizes, cut, reader
+from hsi_xr.io.blocks import block_reader, block_sizes, compute_ahead, split_blocks
 from hsi_xr.pipeline import blend
 from hsi_xr.pipeline.plan import run_of
 from tests.scenes import picture, save, scene
@@ -47,7 +47,7 @@ def _streamed(cube: xr.DataArray) -> np.ndarray:
     """As `write` computes it, in blocks of one tile, eight at a time."""
     sizes = block_sizes([cube], TILE)
     found = np.full(cube.shape, -1, dtype="float32")
-    for block, (numbers,) in ahead(reader([cube], sizes), cut(sizes), 0):
+    for block, (numbers,) in compute_ahead(block_reader([cube], sizes), split_blocks(sizes), 0):
         found[:, block.rows, block.columns] = numbers
     return found
 
@@ -95,7 +95,7 @@ def test_threads_and_streaming_do_not_change_the_cube(moody, threads):
 
 def _shuffled(cube: xr.DataArray) -> np.ndarray:
     """Computed block by block in no order."""
-    found, blocks = np.empty(cube.shape, dtype="float32"), cut(cube.chunks[1:])
+    found, blocks = np.empty(cube.shape, dtype="float32"), split_blocks(cube.chunks[1:])
     for at in np.random.default_rng(0).permutation(len(blocks)):
         block = blocks[at]
         part = cube.isel(y=block.rows, x=block.columns)

@@ -14,6 +14,7 @@ from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.pipeline.devices import Request, reconstruct
 from hsi_xr.pipeline.graph import pixels_of
 from hsi_xr.pipeline.inference import single_precision
+from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.pipeline.plan import run_of
 from hsi_xr.pipeline.tasks import reconstruct_scene
 from tests.scenes import scene
@@ -132,8 +133,10 @@ def test_a_gpu_gives_the_answer_of_the_cpu():
 
 def test_an_answer_of_another_shape_is_refused_and_the_owner_serves_on(slope):
     model = slope()
-    odd = [replace(each, job=replace(each.job, bands=30)) for each in _requests(model, 3, 2)]
-    with pytest.raises(InvalidCheckpoint, match=r"answers \(., 31, 12, 20\) where \(., 30"):
+    odd = [
+        replace(each, job=replace(each.job, outputs=Outputs(30))) for each in _requests(model, 3, 2)
+    ]
+    with pytest.raises(InvalidCheckpoint, match=r"shape \(., 31, 12, 20\); expected \(., 30"):
         reconstruct(odd)
     assert len(reconstruct(_requests(model, 2, 2))) == 2
 
@@ -141,8 +144,8 @@ def test_an_answer_of_another_shape_is_refused_and_the_owner_serves_on(slope):
 def test_the_same_holds_of_a_scene_in_one_piece(slope):
     """Without tiles, the survey gives the answer."""
     planned = hsi_xr.plan(scene(40, 52), slope())
-    work = replace(planned.work, job=replace(planned.job, bands=30))
-    with pytest.raises(InvalidCheckpoint, match=r"31, \d+, \d+\) where \(1, 30"):
+    work = replace(planned.work, job=replace(planned.job, outputs=Outputs(30)))
+    with pytest.raises(InvalidCheckpoint, match=r"31, \d+, \d+\); expected \(1, 30"):
         reconstruct_scene(work, pixels_of(planned))
 
 

@@ -77,7 +77,7 @@ def test_tiles_of_refined_scenes_equal_the_whole():
 def test_what_a_model_cannot_is_refused_with_what_it_can():
     with pytest.raises(UsageError, match="runs in 0, 1, 2, 5 steps; got 3"):
         hsi_xr.plan(_scene(), steps=3)
-    with pytest.raises(UsageError, match="does not tell what is out of its domain"):
+    with pytest.raises(UsageError, match="does not estimate what is out of its domain"):
         hsi_xr.plan(_scene(), "root-polynomial", out_of_domain=True)
 
 

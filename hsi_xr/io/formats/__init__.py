@@ -16,7 +16,7 @@ from hsi_xr.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from hsi_xr.io.staging import StagingFile
-    from hsi_xr.io.variables import Image
+    from hsi_xr.io.variables import StoredVariable
 
 
 class Format(Protocol):
@@ -29,14 +29,16 @@ class Format(Protocol):
     MULTI_VARIABLE: bool
     """Whether one file holds all variables of a cube, or each has a file of its own."""
 
-    def creation_options(self, image: "Image", given: Mapping[str, Any]) -> dict[str, str]:
+    def creation_options(self, image: "StoredVariable", given: Mapping[str, Any]) -> dict[str, str]:
         """How the file will be laid out, with what the user wants otherwise.
 
         Raises:
             UsageError: The options are none of this format, or it cannot hold the image.
         """
 
-    def lay(self, drafts: "Sequence[StagingFile]", path: Path, options: Mapping[str, str]) -> None:
+    def write_file(
+        self, drafts: "Sequence[StagingFile]", path: Path, options: Mapping[str, str]
+    ) -> None:
         """Write drafts (one, unless the format holds them together) as a file of its final name.
 
         Raises:
@@ -46,7 +48,7 @@ class Format(Protocol):
     def is_exact(self, options: Mapping[str, str]) -> bool:
         """Whether the file gives back the very numbers, rather than some near them."""
 
-    def beside(self, path: Path) -> dict[str, Path]:
+    def sidecars(self, path: Path) -> dict[str, Path]:
         """Other files without which the one at `path` is not complete, by what they are."""
 
     def media_type(self, path: Path) -> str | None:
@@ -70,37 +72,38 @@ def by_name(name: str) -> Format:
     return cast(Format, import_module(f"{__name__}.{name}"))
 
 
-def chosen(path: str | os.PathLike[str], name: str | None) -> str:
+def resolve(path: str | os.PathLike[str], name: str | None) -> str:
     """The name of the format that a path, or the user, asks for.
 
     Raises:
         UsageError: The path has no suffix of that format, or of any.
     """
-    suffix = Path(path).suffix.lower()
+    location = str(path)  # a path in object storage is no os.PathLike
+    suffix = Path(location).suffix.lower()
     if name is None:
         name = next((name for name in names() if suffix in by_name(name).SUFFIXES), None)
     if name is None:
         known = {by_name(name).SUFFIXES: name for name in reversed(names())}
         raise UsageError(
-            f"cannot tell the format of {os.fspath(path)!r}; name it "
+            f"cannot tell the format of {location!r}; name it "
             + ", ".join(f"{' or '.join(ends)} ({name})" for ends, name in reversed(known.items()))
         )
     suffixes = by_name(name).SUFFIXES
     if suffix not in suffixes:
         raise UsageError(
-            f"a file of format {name} ends in {' or '.join(suffixes)}; got {os.fspath(path)!r}. "
-            f"Name it {Path(path).with_suffix(suffixes[0]).name!r}, or choose another format"
+            f"a file of format {name} ends in {' or '.join(suffixes)}; got {location!r}. "
+            f"Name it {Path(location).with_suffix(suffixes[0]).name!r}, or choose another format"
         )
     return name
 
 
-def namesakes(path: Path) -> dict[Path, Format]:
+def same_stem_paths(path: Path) -> dict[Path, Format]:
     """Where cubes of other formats would be that share name and folder, and so what lies beside."""
     found = {path.with_suffix(end): each for each in map(by_name, names()) for end in each.SUFFIXES}
     return {other: each for other, each in found.items() if other.suffix != path.suffix.lower()}
 
 
-def of_driver(driver: str) -> Format | None:
+def by_driver(driver: str) -> Format | None:
     """The format that files opened by a driver are of, if it is one of these."""
     formats = map(by_name, names())
     return next((each for each in formats if driver == each.DRIVER), None)

@@ -21,7 +21,7 @@ from hsi_xr.errors import UsageError
 from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import now, utc_text
 
 CONVENTIONS = "CF-1.12"
@@ -47,7 +47,7 @@ class Shape:
         return tuple({"band": self.bands, "y": self.rows, "x": self.columns}[dim] for dim in dims)
 
 
-def chunk_of(image: Image, side: int) -> Shape:
+def chunk_of(image: StoredVariable, side: int) -> Shape:
     """A chunk of some bands, `side` pixels a side: neither a band nor a spectrum costs all."""
     rows, columns = (min(side, length) for length in image.shape)
     size = np.dtype(image.storage.dtype).itemsize
@@ -55,7 +55,7 @@ def chunk_of(image: Image, side: int) -> Shape:
     return Shape(min(bands, image.count), rows, columns)
 
 
-def block_of(image: Image, chunk: Shape, most: Shape) -> Shape:
+def block_of(image: StoredVariable, chunk: Shape, most: Shape) -> Shape:
     """Whole chunks that are written at once, up to `most` a side."""
 
     def sides(length: int, unit: int, limit: int) -> int:
@@ -93,7 +93,7 @@ def dataset(
     return found
 
 
-def with_mapping(encoding: Mapping[str, Any], image: Image) -> dict[str, Any]:
+def with_mapping(encoding: Mapping[str, Any], image: StoredVariable) -> dict[str, Any]:
     """Encoding for xarray, which forgets the link to the CRS where it is given any."""
     return {**encoding, "grid_mapping": GRID_MAPPING} if image.transform else dict(encoding)
 
@@ -111,7 +111,7 @@ def one_side(given: Mapping[str, Any], name: str, default: int, *, known: str) -
     return options
 
 
-def check_name(image: Image) -> None:
+def check_name(image: StoredVariable) -> None:
     """Refuse what a store would take for something else.
 
     Raises:
@@ -173,7 +173,7 @@ def _variable(draft: StagingFile, block: Shape, scale_type: type) -> xr.Variable
     return xr.Variable(dims, numbers, attrs)
 
 
-def _coordinates(image: Image) -> dict[str, Any]:
+def _coordinates(image: StoredVariable) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if image.transform is not None:
         found |= coordinates(image.transform, image.crs, image.shape)
@@ -187,15 +187,15 @@ def _coordinates(image: Image) -> dict[str, Any]:
     return found
 
 
-def _attributes(image: Image) -> dict[str, Any]:
+def _attributes(image: StoredVariable) -> dict[str, Any]:
     """Global attributes: what CF has, who made it by what, and the same as JSON with its types."""
-    stated = tags.stated(image.attrs)
+    stated = tags.provenance_of(image.attrs)
     found = {
         "Conventions": CONVENTIONS,
         **{key: _storable(image.attrs[key]) for key in _ABOUT if key in image.attrs},
         "date_created": utc_text(now()),
         **{f"hsi_xr_{key}": _storable(value) for key, value in stated.items()},
-        "hsi_xr_config": tags.compact(stated),
+        "hsi_xr_config": tags.compact_json(stated),
     }
     if taken := image.attrs.get("datetime"):
         found["datetime"] = utc_text(taken)
@@ -207,4 +207,4 @@ def _storable(value: Any) -> str | Number:
     if isinstance(value, np.generic):
         value = value.item()
     is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return value if is_plain else tags.compact(value)
+    return value if is_plain else tags.compact_json(value)

@@ -9,10 +9,10 @@ import numpy as np
 
 from hsi_xr.errors import UsageError
 from hsi_xr.io.cog_layout import is_cog
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.staging import TILE, StagingFile, block_of
 from hsi_xr.io.tiff_directories import release
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 
 SUFFIXES = (".tif", ".tiff")
 MEDIA_TYPE = "image/tiff; application=geotiff"
@@ -50,7 +50,7 @@ _CODECS = {
 Options = Mapping[str, str]
 
 
-def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
+def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
     """How the finished file is laid out, with what the user wants otherwise.
 
     Raises:
@@ -86,7 +86,7 @@ def media_type(path: Path) -> str:
     return _COG if is_cog(path) else MEDIA_TYPE
 
 
-def beside(path: Path) -> dict[str, Path]:
+def sidecars(path: Path) -> dict[str, Path]:
     return {}
 
 
@@ -100,7 +100,9 @@ def levels(shape: tuple[int, int]) -> list[int]:
     return halves
 
 
-def lay(draft: StagingFile, path: Path, options: Options, overviews: list[int] | None) -> None:
+def write_file(
+    draft: StagingFile, path: Path, options: Options, overviews: list[int] | None
+) -> None:
     """Write a draft anew: compressed, and with overviews (a list that may be empty) first.
 
     The COG driver writes one band after the other only from GDAL 3.11 on, so the GTiff driver
@@ -127,7 +129,7 @@ def lay(draft: StagingFile, path: Path, options: Options, overviews: list[int] |
     try:
         with rasterio.Env(**environment):
             if overviews:
-                with open_raster(str(draft.path), "r+") as file:
+                with rasterio_open(str(draft.path), "r+") as file:
                     file.build_overviews(overviews, Resampling.average)
             rasterio.shutil.copy(str(draft.path), str(path), driver="GTiff", **layout)
     except CPLE_BaseError as error:

@@ -12,11 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from hsi_xr.errors import UsageError
-from hsi_xr.io import tags as labels
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io import tags
+from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.tagging import label
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ _NEAR = 1e-6
 _PLACE = re.compile(r"^(map info = \{[^,}]*, 1, 1)(?:, [^,}]*){4}", re.MULTILINE)
 
 
-def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
+def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
     options = {"INTERLEAVE": "BIL"} | {
         key.upper(): str(value).upper() for key, value in given.items()
     }
@@ -56,11 +55,11 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
     return options
 
 
-def lay(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
+def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
     (draft,) = drafts
     image, (rows, columns) = draft.image, draft.image.shape
     place = {"crs": image.crs, "transform": image.transform}
-    with open_raster(
+    with rasterio_open(
         str(path),
         "w",
         driver=DRIVER,
@@ -72,11 +71,11 @@ def lay(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -
         INTERLEAVE=options["INTERLEAVE"],
         **{key: value for key, value in place.items() if value is not None},
     ) as file:
-        label(file, image)
+        tags.write_tags(file, image)
         file.update_tags(ns="ENVI", **_header_tags(image))
         for strip, numbers in draft.strips():
             file.write(numbers, window=((strip.start, strip.stop), (0, columns)))
-    header = beside(path)["header"]
+    header = sidecars(path)["header"]
     header.write_text(_mended(header.read_text("utf-8"), image), encoding="utf-8")
 
 
@@ -84,7 +83,7 @@ def is_exact(options: Mapping[str, str]) -> bool:
     return True
 
 
-def beside(path: Path) -> dict[str, Path]:
+def sidecars(path: Path) -> dict[str, Path]:
     return {
         "header": path.with_suffix(".hdr"),
         "labels": path.with_name(f"{path.name}.aux.xml"),
@@ -101,7 +100,7 @@ class _Place:
     transform: "Affine"
 
 
-def _is_placed(image: Image) -> bool:
+def _is_placed(image: StoredVariable) -> bool:
     """Whether a header tells where the pixels lie, as GDAL and ENVI understand it.
 
     To GDAL a grid turned by 180 degrees is one whose rows run north, to ENVI it is not.
@@ -127,29 +126,29 @@ def _read_back(crs: "CRS", transform: "Affine | None") -> _Place:
         path = str(Path(folder) / "probe.img")
         size = {"count": 1, "height": 1, "width": 1, "dtype": "uint8"}
         place = {} if transform is None else {"transform": transform}
-        with open_raster(path, "w", driver=DRIVER, crs=crs, **place, **size):
+        with rasterio_open(path, "w", driver=DRIVER, crs=crs, **place, **size):
             pass
-        with open_raster(path) as file:
+        with rasterio_open(path) as file:
             return _Place(file.crs, file.transform)
 
 
-def _header_tags(image: Image) -> dict[str, str]:
-    """Lines of the header besides those of `label`; theirs is also what makes it a product.
+def _header_tags(image: StoredVariable) -> dict[str, str]:
+    """Lines of the header besides those of `write_tags`; theirs is also what makes it a product.
 
     Source: the fields of ENVI header files as documented with ENVI; `hsi_xr_...` are ours.
     """
-    tags = {
+    fields = {
         "hsi_xr_variable": image.name,
-        "hsi_xr_config": labels.compact(labels.stated(image.attrs)),
+        "hsi_xr_config": tags.compact_json(tags.provenance_of(image.attrs)),
     }
     if image.storage.scale != 1:
-        tags["reflectance_scale_factor"] = f"{1 / image.storage.scale:.12g}"
+        fields["reflectance_scale_factor"] = f"{1 / image.storage.scale:.12g}"
     if taken := image.attrs.get("datetime"):
-        tags["acquisition_time"] = utc_text(taken)
-    return tags
+        fields["acquisition_time"] = utc_text(taken)
+    return fields
 
 
-def _mended(header: str, image: Image) -> str:
+def _mended(header: str, image: StoredVariable) -> str:
     """A header without the path of the passing file, and with its place to the last digit."""
     about = str(
         image.array.attrs.get("comment") or image.array.attrs.get("long_name") or image.name

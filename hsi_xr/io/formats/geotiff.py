@@ -8,9 +8,9 @@ from hsi_xr.io.formats import _tiff
 from hsi_xr.io.staging import StagingFile
 
 
-def lay(drafts: Sequence[StagingFile], path: Path, options: _tiff.Options) -> None:
+def write_file(drafts: Sequence[StagingFile], path: Path, options: _tiff.Options) -> None:
     (draft,) = drafts
-    _tiff.lay(draft, path, options, overviews=None)
+    _tiff.write_file(draft, path, options, overviews=None)
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from hsi_xr.errors import UsageError
 from hsi_xr.io.disk import check_room
 from hsi_xr.io.formats import _cf
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 
 SUFFIXES = (".nc", ".nc4")
 DRIVER = "netCDF"
@@ -20,7 +20,7 @@ _KNOWN = "Known are CHUNK (pixels, 256 by default) and ZLEVEL (0 to 9, 4)"
 _AT_ONCE = _cf.Shape(32, 1024, 1024)
 
 
-def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
+def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
     _cf.need("h5netcdf", "netcdf")
     _cf.check_name(image)
     options = {"ZLEVEL": "4"} | _cf.one_side(given, "CHUNK", 256, known=_KNOWN)
@@ -32,7 +32,7 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
     return options
 
 
-def lay(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
+def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
     chunks = [_cf.chunk_of(draft.image, int(options["CHUNK"])) for draft in drafts]
     blocks = [_cf.block_of(draft.image, chunk, _AT_ONCE) for draft, chunk in zip(drafts, chunks)]
     encoding = {}
@@ -56,7 +56,7 @@ def lay(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -
         raise OSError(str(error)) from error
 
 
-def _most_bytes(image: Image, chunk: _cf.Shape) -> int:
+def _most_bytes(image: StoredVariable, chunk: _cf.Shape) -> int:
     """Of an image in whole chunks, where nothing can be compressed; with room for metadata."""
     sides = zip((image.count, *image.shape), (chunk.bands, chunk.rows, chunk.columns))
     numbers = math.prod(-(-length // side) * side for length, side in sides)
@@ -67,7 +67,7 @@ def is_exact(options: Mapping[str, str]) -> bool:
     return True
 
 
-def beside(path: Path) -> dict[str, Path]:
+def sidecars(path: Path) -> dict[str, Path]:
     return {}
 
 

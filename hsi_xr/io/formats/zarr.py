@@ -13,7 +13,7 @@ from hsi_xr.io import grid
 from hsi_xr.io.formats import _cf
 from hsi_xr.io.georef import code_of
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.variables import Image
+from hsi_xr.io.variables import StoredVariable
 
 SUFFIXES = (".zarr",)
 DRIVER = "Zarr"
@@ -37,7 +37,7 @@ _SPATIAL = {
 }
 
 
-def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
+def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
     _cf.need("zarr", "zarr")
     _cf.check_name(image)
     options = _cf.one_side(given, "CHUNK", 256, known=_KNOWN)
@@ -50,7 +50,7 @@ def creation_options(image: Image, given: Mapping[str, Any]) -> dict[str, str]:
     return options
 
 
-def lay(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
+def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
     from zarr.codecs import BloscCodec
 
     chunk_side, shard_side = int(options["CHUNK"]), int(options["SHARD"])
@@ -80,7 +80,7 @@ def is_exact(options: Mapping[str, str]) -> bool:
     return True
 
 
-def beside(path: Path) -> dict[str, Path]:
+def sidecars(path: Path) -> dict[str, Path]:
     return {}
 
 
@@ -88,7 +88,7 @@ def media_type(path: Path) -> str:
     return "application/vnd.zarr; version=3"
 
 
-def _conventions(image: Image) -> dict[str, Any]:
+def _conventions(image: StoredVariable) -> dict[str, Any]:
     """Where the arrays of the group lie, as of the Zarr conventions `proj:` and `spatial:`."""
     transform, shape = image.transform, image.shape
     if transform is None:
@@ -105,7 +105,7 @@ def _conventions(image: Image) -> dict[str, Any]:
     return {"zarr_conventions": [_PROJ, _SPATIAL], **_projection(image), **spatial}
 
 
-def _projection(image: Image) -> dict[str, str]:
+def _projection(image: StoredVariable) -> dict[str, str]:
     from pyproj import CRS
 
     crs = CRS.from_wkt(image.crs.to_wkt()) if image.crs is not None else None

@@ -1,0 +1,128 @@
+"""The variables that a reconstruction can produce: one entry each.
+
+The pipeline computes them in this order, `hsi_xr.io` names and stores them, a calibration scales
+them, and STAC items describe them. To add a variable, add an entry here, compute it in
+`hsi_xr.pipeline.inference` and request it in `hsi_xr.pipeline.plan`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+def root_mean_square(channels: Array) -> Array:
+    """(channels, y, x) -> (y, x)."""
+    return np.sqrt(np.square(channels).mean(axis=0), dtype="float32")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OutputVariable:
+    """A variable of a product.
+
+    Attributes:
+        name: Name in the Dataset and in files.
+        per_band: True for one value per band and pixel, (band, y, x); False for (y, x).
+        channels: Values per pixel that a model run yields, if not per band.
+        reduce: Reduces those channels, (channels, y, x), to (y, x).
+        is_reflectance: True if the values are in the unit of reflectance: they share its standard
+            name, and a calibration multiplies them by its gains.
+        survives_calibration: False if the values are about the estimate before calibration.
+        attributes: CF attributes.
+        attributes_of_samples: What replaces some of them where the values are statistics of drawn
+            samples, and not the model's own estimate of its uncertainty.
+        integer: Type of stored values in products of integers; None for a variable whose values
+            are too small for that, which is always stored as float32.
+        suffix: Appended to the stem of a product's file name to name the file of this variable.
+        asset: Key and role of its asset in a STAC item.
+        title: Title of that asset.
+    """
+
+    name: str
+    per_band: bool = False
+    channels: int = 1
+    reduce: Callable[[Array], Array] | None = None
+    is_reflectance: bool = False
+    survives_calibration: bool = True
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes_of_samples: Mapping[str, str] = field(default_factory=dict)
+    integer: Literal["int16", "uint16"] | None = None
+    suffix: str = ""
+    asset: str
+    title: str = ""
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        return ("band", "y", "x") if self.per_band else ("y", "x")
+
+    def values_per_pixel(self, bands: int) -> int:
+        return bands if self.per_band else 1
+
+
+_DEVIATION = {
+    "long_name": "standard deviation of the reflectance estimate",
+    "comment": "estimated by the model; calibrated so that the estimate plus or minus 1.645 "
+    "standard deviations contains 90 % of the true values on the ground of its training data; "
+    "the model's card states the coverage on each held-out data set",
+}
+_DEVIATION_OF_SAMPLES = {
+    "long_name": "standard deviation of sampled reflectance",
+    "cell_methods": "realization: standard_deviation",
+    "comment": "spread of the samples, not calibrated",
+}
+
+OUTPUT_VARIABLES = {
+    variable.name: variable
+    for variable in (
+        OutputVariable(
+            name="reflectance",
+            per_band=True,
+            is_reflectance=True,
+            integer="int16",
+            asset="reflectance",
+        ),
+        OutputVariable(
+            name="reflectance_std",
+            per_band=True,
+            is_reflectance=True,
+            attributes=_DEVIATION,
+            attributes_of_samples=_DEVIATION_OF_SAMPLES,
+            integer="uint16",  # never negative
+            suffix="_std",
+            asset="uncertainty",
+            title="Standard deviation of the estimate, per band",
+        ),
+        OutputVariable(
+            name="rgb_residual",
+            channels=3,
+            reduce=root_mean_square,
+            survives_calibration=False,
+            attributes={
+                "long_name": "root mean square over red, green and blue of the estimate as the "
+                "camera would record it, less the image"
+            },
+            suffix="_residual",
+            asset="residual",
+            title="The estimate as the camera would record it, less the image: root mean square "
+            "over red, green and blue",
+        ),
+        OutputVariable(
+            name="out_of_domain",
+            attributes={
+                "long_name": "dissimilarity of the colour to all training spectra of the model; "
+                "do not trust the estimate where it is 1"
+            },
+            suffix="_domain",
+            asset="quality",
+            title="Dissimilarity of the colour to all training spectra of the model, from 0 to 1",
+        ),
+    )
+}
+"""Name -> variable; the first is the estimate itself, the others are its companions."""
+
+COMPANIONS = {name: variable for name, variable in OUTPUT_VARIABLES.items() if variable.suffix}
+"""The variables that accompany the reflectance, in the same file or in files of their own."""

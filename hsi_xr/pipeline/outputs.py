@@ -1,0 +1,54 @@
+"""The output variables of a job, by name; needs no torch."""
+
+from dataclasses import dataclass
+
+from hsi_xr.output_variables import OUTPUT_VARIABLES, OutputVariable
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The variables that a job computes, stacked along the first axis of its blocks.
+
+    Attributes:
+        bands: Number of bands of the estimate.
+        names: Names of the variables, as in `OUTPUT_VARIABLES` and in that order.
+    """
+
+    bands: int
+    names: tuple[str, ...] = ("reflectance",)
+
+    @classmethod
+    def of(cls, bands: int, *, companions: set[str]) -> "Outputs":
+        """The reflectance and some of its companions."""
+        wanted = {"reflectance", *companions}
+        return cls(bands, tuple(name for name in OUTPUT_VARIABLES if name in wanted))
+
+    @property
+    def variables(self) -> tuple[OutputVariable, ...]:
+        return tuple(OUTPUT_VARIABLES[name] for name in self.names)
+
+    @property
+    def channels(self) -> int:
+        """Number of values that are computed per pixel."""
+        return sum(map(self._channels, self.variables))
+
+    @property
+    def values(self) -> int:
+        """Number of values per pixel of the finished Dataset."""
+        return sum(variable.values_per_pixel(self.bands) for variable in self.variables)
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Name -> its channels in a stack of all."""
+        slices, start = {}, 0
+        for variable in self.variables:
+            stop = start + self._channels(variable)
+            slices[variable.name] = slice(start, stop)
+            start = stop
+        return slices
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def _channels(self, variable: OutputVariable) -> int:
+        return self.bands if variable.per_band else variable.channels
