@@ -18,7 +18,12 @@ from hsi_xr.checkpoints.layout import differences
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
 from hsi_xr.networks.chromaticity import chromaticity_histogram
-from hsi_xr.reconstructors._base import Fitted, Reconstructor, SceneStatistics, SceneWindows
+from hsi_xr.reconstructors._base import (
+    FittedReconstructor,
+    Reconstructor,
+    SceneStatistics,
+    SceneWindows,
+)
 from hsi_xr.reconstructors._scene_gain import SceneGain
 from hsi_xr.training.data import Scenes, Survey, scenes_of
 from hsi_xr.training.patches import PatchBatch, Patches
@@ -107,7 +112,7 @@ def new_model(run: Run, dataset: DataSet) -> tuple[Reconstructor, Card]:
     for part in model.modules():
         if isinstance(part, SceneGain):
             # the level is defined by the data set; its images teach no gain
-            part.trust()
+            part.fix_to_one()
             part.requires_grad_(False)
     if run.start is not None:
         _load_start(model, run.start)
@@ -151,7 +156,7 @@ def survey_of(model: Reconstructor) -> Survey:
     Raises:
         UsageError: The system has none.
     """
-    survey = getattr(getattr(model, "front", model), "survey", None)
+    survey = getattr(getattr(model, "adapter", model), "survey", None)
     if survey is None:
         raise UsageError(f"{type(model).__name__} has no `survey` and cannot be trained here")
 
@@ -179,14 +184,14 @@ def fit_closed_form(
     """Fit what is not learned by gradients, on pixels of the first batches.
 
     Args:
-        model: Fitted in place, if it is `Fitted`.
+        model: Fitted in place, if it is a `FittedReconstructor`.
         draw: Returns the batch of a number.
         pixels: Pixels of each patch.
 
     Raises:
         InvalidData: No pixel is known in all bands.
     """
-    if not isinstance(model, Fitted):
+    if not isinstance(model, FittedReconstructor):
         return
     rgb, spectra = [], []
     for number in range(FITTED_BATCHES):
@@ -195,7 +200,7 @@ def fit_closed_form(
         if not len(known):
             continue
         keep = known[torch.linspace(0, len(known) - 1, pixels * len(batch.names)).long()]
-        colours = model.seen(batch.rgb, batch.statistics)
+        colours = model.calibrate(batch.rgb, batch.statistics)
         rgb.append(colours.movedim(1, -1).flatten(0, 2)[keep])
         spectra.append(batch.cube.movedim(1, -1).flatten(0, 2)[keep])
     if not spectra:

@@ -32,7 +32,7 @@ def test_a_network_gets_the_input_that_it_gets_in_a_reconstruction(kind, level, 
         whole, _ = model.whole(
             SceneWindows(rgb, ones, chromaticity_histogram(rgb)), lambda step: rgb
         )
-        torch.testing.assert_close(model.network(model.front(rgb, statistics)), whole)
+        torch.testing.assert_close(model.network(model.adapter(rgb, statistics)), whole)
 
 
 def test_pixels_that_a_data_set_filled_are_not_part_of_a_scene(tmp_path):

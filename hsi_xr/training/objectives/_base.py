@@ -41,10 +41,10 @@ def feedforward_parts(model: Reconstructor, kind: str) -> tuple[InputAdapter, An
     Raises:
         UsageError: The system has no such parts.
     """
-    adapter, network = (getattr(model, name, None) for name in ("front", "network"))
+    adapter, network = (getattr(model, name, None) for name in ("adapter", "network"))
     if not isinstance(adapter, InputAdapter) or not isinstance(network, nn.Module):
         raise UsageError(
-            f"objective.kind = {kind!r} trains systems that have an input adapter `front` and a "
+            f"objective.kind = {kind!r} trains systems that have an input adapter `adapter` and a "
             f"`network`; {type(model).__name__} does not"
         )
     return adapter, network

@@ -2,7 +2,7 @@
 
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import UsageError
-from hsi_xr.reconstructors._base import Fitted, Reconstructor
+from hsi_xr.reconstructors._base import FittedReconstructor, Reconstructor
 from hsi_xr.training.objectives._base import ObjectiveSettings
 from hsi_xr.training.patches import PatchBatch
 from hsi_xr.training.updates import Objective, trainable
@@ -14,7 +14,7 @@ class ClosedForm(ObjectiveSettings, frozen=True, kw_only=True, tag="closed-form"
     def build(
         self, model: Reconstructor, bands: Bands, *, steps: int, patch: int
     ) -> Objective[PatchBatch]:
-        if not isinstance(model, Fitted) or trainable(model):
+        if not isinstance(model, FittedReconstructor) or trainable(model):
             raise UsageError(
                 "objective.kind = 'closed-form' fits systems without parameters that are learned "
                 f"by gradients; {type(model).__name__} has some"

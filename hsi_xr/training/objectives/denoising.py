@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import UsageError
-from hsi_xr.reconstructors._base import Diffusing, Reconstructor
+from hsi_xr.reconstructors._base import DiffusionReconstructor, Reconstructor
 from hsi_xr.training import losses
 from hsi_xr.training.objectives._base import ObjectiveSettings
 from hsi_xr.training.patches import PatchBatch
@@ -30,7 +30,7 @@ class Denoising(ObjectiveSettings, frozen=True, kw_only=True, tag="denoising"):
     def build(
         self, model: Reconstructor, bands: Bands, *, steps: int, patch: int
     ) -> Objective[PatchBatch]:
-        if not isinstance(model, Diffusing):
+        if not isinstance(model, DiffusionReconstructor):
             raise UsageError(
                 f"objective.kind = 'denoising' trains systems that diffuse cubes; "
                 f"{type(model).__name__} does not"
@@ -48,7 +48,7 @@ class _DenoisingLoss:
     """
 
     settings: Denoising
-    model: Diffusing
+    model: DiffusionReconstructor
 
     def __call__(self, batch: PatchBatch, rng: Generator) -> Losses:
         # a chain's scale may come from a regression, which a reduced precision would spoil
@@ -64,7 +64,7 @@ class _DenoisingLoss:
         noise = torch.randn(clean.shape, generator=rng, device=rng.device)
         noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
         with precision:
-            output = denoising.answer(noisy, step)
+            output = denoising.predict(noisy, step)
         clean_estimate, noise_estimate = clean_and_noise(
             output.float(), noisy, share, self.model.predicts
         )

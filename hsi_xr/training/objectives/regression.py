@@ -10,7 +10,7 @@ from hsi_xr.band_grid import Bands
 from hsi_xr.camera.spectral_response import sensitivities
 from hsi_xr.errors import UsageError
 from hsi_xr.networks.sdp import SpectralPrior
-from hsi_xr.reconstructors._base import Diffusing, Reconstructor
+from hsi_xr.reconstructors._base import DiffusionReconstructor, Reconstructor
 from hsi_xr.training import losses
 from hsi_xr.training.objectives._base import ObjectiveSettings, feedforward_parts
 from hsi_xr.training.patches import PatchBatch
@@ -55,7 +55,7 @@ class Regression(ObjectiveSettings, frozen=True, kw_only=True, tag="regression")
 
 def _check(model: Reconstructor, network: nn.Module) -> None:
     """Refuse systems that another objective trains."""
-    if isinstance(model, Diffusing):
+    if isinstance(model, DiffusionReconstructor):
         raise UsageError("a system that diffuses cubes is trained by objective.kind = 'denoising'")
     if isinstance(getattr(model, "prior", None), SpectralPrior):
         raise UsageError("a system with a prior is trained by objective.kind = 'two-stage'")
