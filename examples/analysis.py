@@ -1,6 +1,6 @@
-"""A cube to what is asked of it: a spectrum, a satellite's bands, likeness, an index, a picture.
+"""Analyse a cube: a spectrum, a satellite's bands, similar materials, an index, plots.
 
-python examples/analysis.py CUBE.tif X Y LIBRARY.sli OUT/
+python examples/analysis.py CUBE.tif X Y LIBRARY.csv OUT/
 """
 
 import sys
@@ -18,20 +18,22 @@ def main(path: str, x: str, y: str, library: str, out: str) -> None:
     spectrum.to_series().to_csv(folder / "spectrum.csv")
     cube.hsi.plot.spectrum(float(x), float(y)).figure.savefig(folder / "spectrum.png")
 
-    seen = cube.hsi.to_sensor("sentinel-2a")
-    hsi_xr.write(seen, folder / "sentinel-2a.tif", overwrite=True)  # streams
-    print("left out of Sentinel-2A:", seen.attrs["hsi_xr_sensor_left_out"])
+    satellite = cube.hsi.to_sensor("sentinel-2a")
+    hsi_xr.write(satellite, folder / "sentinel-2a.tif", overwrite=True)  # streams
+    print("left out of Sentinel-2A:", satellite.attrs["hsi_xr_sensor_left_out"])
 
-    known = hsi_xr.library(library)
-    here = cube.hsi.sam(known, degrees=True).sel(x=spectrum["x"], y=spectrum["y"], method="nearest")
-    order = here.values.argsort()[:3]
-    for name, angle in zip(known["spectrum"].values[order], here.values[order], strict=True):
+    materials = hsi_xr.library(library)
+    angles = cube.hsi.sam(materials, degrees=True)
+    pixel = angles.sel(x=spectrum["x"], y=spectrum["y"], method="nearest")
+    order = pixel.values.argsort()[:3]
+    names = materials["spectrum"].values[order]
+    for name, angle in zip(names, pixel.values[order], strict=True):
         print(f"{angle:5.1f} degrees from {name}")
 
-    angles = cube.hsi.sam(spectrum, degrees=True)
-    angles.hsi.plot.map(cmap="viridis_r").figure.savefig(folder / "likeness.png")
+    similarity = cube.hsi.sam(spectrum, degrees=True)
+    similarity.hsi.plot.map(cmap="viridis_r").figure.savefig(folder / "similarity.png")
     cube.hsi.indices("GLI").hsi.plot.map().figure.savefig(folder / "green-leaf-index.png")
-    cube.hsi.plot.rgb().figure.savefig(folder / "picture.png")
+    cube.hsi.plot.rgb().figure.savefig(folder / "natural-colour.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An RGB orthomosaic to a labelled cube with its STAC item, and one spectrum of it.
+"""Reconstruct an RGB orthomosaic, describe the cube in STAC, and print its central spectrum.
 
 python examples/orthomosaic.py SCENE.tif CUBE.tif 2026-05-04T10:30:00Z
 """
@@ -10,18 +10,18 @@ from pathlib import Path
 import hsi_xr
 
 
-def main(scene: str, cube: str, taken: str) -> None:
+def main(scene: str, cube: str, acquired: str) -> None:
     rgb = hsi_xr.open(scene)  # lazy: nothing is read yet
     print(rgb.hsi.plan(), file=sys.stderr)
 
-    reconstructed = rgb.hsi.reconstruct()  # lazy, too
+    reconstructed = rgb.hsi.reconstruct()  # lazy as well
     hsi_xr.write(reconstructed, cube)  # streams: memory does not grow with the scene
 
-    item = hsi_xr.describe(cube, datetime=taken, derived_from=scene)
+    item = hsi_xr.describe(cube, datetime=acquired, derived_from=scene)
     Path(cube).with_suffix(".json").write_text(json.dumps(item.to_dict(), indent=2))
 
-    middle = hsi_xr.open(cube).isel(y=rgb.sizes["y"] // 2, x=rgb.sizes["x"] // 2)
-    for wavelength, reflectance in zip(middle["wavelength"].values, middle.values, strict=True):
+    centre = hsi_xr.open(cube).isel(y=rgb.sizes["y"] // 2, x=rgb.sizes["x"] // 2)
+    for wavelength, reflectance in zip(centre["wavelength"].values, centre.values, strict=True):
         print(f"{wavelength:g} nm  {reflectance:.4f}")
 
 

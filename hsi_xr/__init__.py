@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from hsi_xr.pipeline.plan import plan
     from hsi_xr.pipeline.reconstruct import reconstruct, survey
     from hsi_xr.pipeline.scene_statistics import Survey
+    from hsi_xr.product import Product, write_product
     from hsi_xr.stac.item import describe
     from hsi_xr.stac.validate.validate import validate
 
 __all__ = [
     "Conversion",
     "Gains",
+    "Product",
     "Survey",
     "__version__",
     "bands",
@@ -60,11 +62,13 @@ __all__ = [
     "to_spectral",
     "validate",
     "write",
+    "write_product",
 ]
 
 _HOMES = {
     "Conversion": "hsi_xr.batch.config",
     "Gains": "hsi_xr.calibration.gains",
+    "Product": "hsi_xr.product",
     "Survey": "hsi_xr.pipeline.scene_statistics",
     "bands": "hsi_xr.analysis.select",
     "calibrate": "hsi_xr.calibration.calibrate",
@@ -88,6 +92,7 @@ _HOMES = {
     "to_spectral": "hsi_xr.analysis.layouts",
     "validate": "hsi_xr.stac.validate.validate",
     "write": "hsi_xr.io.write",
+    "write_product": "hsi_xr.product",
 }
 
 

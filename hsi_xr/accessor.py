@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hsi_xr.pipeline.arguments import Options, Reading
     from hsi_xr.pipeline.plan import Plan
     from hsi_xr.pipeline.scene_statistics import Survey
+    from hsi_xr.product import ItemFields, Product
 
 
 @xr.register_dataset_accessor("hsi")
@@ -173,6 +174,45 @@ class HsiAccessor:
             creation_options=creation_options,
             progress=progress,
             tmp=tmp,
+        )
+
+    def to_product(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        datetime: str | None = None,
+        source: str | os.PathLike[str] | None = None,
+        model: str | os.PathLike[str] | None = None,
+        dtype: str = "int16",
+        scale: float = 1e-4,
+        format: str | None = None,
+        creation_options: Mapping[str, str] | None = None,
+        stac: bool | None = None,
+        item_fields: "ItemFields | None" = None,
+        overwrite: bool = False,
+        resume: bool = False,
+        tmp: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "Product":
+        """Writes a cube with its preview and STAC item. See `hsi_xr.write_product`."""
+        from hsi_xr.product import write_product
+
+        return write_product(
+            self._obj,
+            path,
+            datetime=datetime,
+            source=source,
+            model=model,
+            dtype=dtype,
+            scale=scale,
+            format=format,
+            creation_options=creation_options,
+            stac=stac,
+            item_fields=item_fields,
+            overwrite=overwrite,
+            resume=resume,
+            tmp=tmp,
+            progress=progress,
         )
 
     def to_stac_item(

@@ -13,26 +13,25 @@ from hsi_xr.errors import InvalidData
 
 Array = NDArray[np.float32]
 
-_WIDTH = 10.0
-"""nm, of bands whose width nobody tells: the step of the public data sets."""
-_SIGMAS = 2.3548
-"""Full width at half maximum of a Gaussian, in standard deviations."""
-_LEAST = 1e-5
-"""Weight of a narrow band, over the largest, below which it is not looked at."""
-_ROUND = 1e-3
-"""nm, of wavelengths that were um in float32."""
+_DEFAULT_WIDTH = 10.0
+"""nm, assumed for bands of unknown width: the step of the public data sets."""
+_FWHM_PER_SIGMA = 2.3548
+_NEGLIGIBLE = 1e-5
+"""Weight, as a share of the largest, below which a narrow band is ignored."""
+_ROUNDING = 1e-3
+"""nm, rounding error of wavelengths that were stored in um as float32."""
 
 
 @dataclass(frozen=True)
 class Bands:
-    """Centres, and where known full widths at half maximum, in nm, ascending."""
+    """Centre wavelengths in nm, ascending, and full widths at half maximum where known."""
 
     centres: tuple[float, ...]
     widths: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.centres:
-            raise InvalidData("there is no band; give one at least")
+            raise InvalidData("a band grid needs at least one band")
         if any(b <= a for a, b in zip(self.centres, self.centres[1:])) or min(self.centres) <= 0:
             raise InvalidData(f"band centres must be positive and ascending; got {self.centres}")
         if self.widths is not None and len(self.widths) != len(self.centres):
@@ -51,102 +50,102 @@ class Bands:
 
     @property
     def step(self) -> float:
-        """From one band to the next, usually, in nm; infinite for one band."""
+        """Median distance between neighbouring centres in nm; infinite for a single band."""
         return median(b - a for a, b in pairwise(self.centres)) if len(self) > 1 else inf
 
     @property
     def extent(self) -> tuple[float, float]:
-        """From the lower half maximum of the first band to the upper one of the last, in nm."""
+        """Lower half maximum of the first band and upper one of the last, in nm."""
         widths = self.widths or (0.0,) * len(self)
         return self.centres[0] - widths[0] / 2, self.centres[-1] + widths[-1] / 2
 
     def nearest(self, wavelength: float) -> int:
-        """Index of the band whose centre is nearest to a wavelength in nm."""
+        """Returns the index of the band whose centre is nearest to a wavelength in nm."""
         return nearest(self.centres, wavelength)
 
 
 def nearest(centres: Sequence[float], wavelength: float) -> int:
+    """Returns the index of the centre that is nearest to a wavelength."""
     return min(range(len(centres)), key=lambda i: abs(centres[i] - wavelength))
 
 
-def resampled(cube: Array, own: Bands, wanted: Bands) -> Array:
-    """Numbers at some wavelengths as those of bands: the finer of the two are averaged.
+def resample(cube: Array, source: Bands, target: Bands) -> Array:
+    """Resamples a cube from one band grid to another.
 
     Args:
-        cube: (n, ...).
-        own: Its n bands.
-        wanted: Those wanted.
+        cube: (n, ...) values.
+        source: The n bands of the cube.
+        target: The bands of the result.
 
     Returns:
-        (bands, ...): where `own` are closer together, by the Gaussians of the bands, otherwise by
-        lines between them; NaN where they do not reach, or a number that counts is NaN.
+        (target bands, ...) values: `convolve` where the source bands are closer together than the
+        target bands, otherwise `interpolate`.
     """
-    centres = np.array(own.centres)
-    if own.step < wanted.step:
-        return by_gaussians(cube, centres, wanted)
-    return by_lines(cube, centres, wanted)
+    centres = np.array(source.centres)
+    if source.step < target.step:
+        return convolve(cube, centres, target)
+    return interpolate(cube, centres, target)
 
 
-def by_gaussians(cube: Array, wavelengths: Array, bands: Bands) -> Array:
-    """Averages narrow bands with the Gaussian of each wide one.
+def convolve(cube: Array, wavelengths: Array, bands: Bands) -> Array:
+    """Averages narrow bands, weighted by the Gaussian response of each wide band.
 
     Args:
-        cube: (n, ...).
-        wavelengths: (n,) in nm.
-        bands: Those wanted.
+        cube: (n, ...) values of narrow bands.
+        wavelengths: (n,) their wavelengths in nm.
+        bands: The wide bands.
 
     Returns:
-        (bands, ...); NaN where the nearest of the n is further than half a width, or a number
-        that counts is NaN.
+        (bands, ...) averages; NaN where no wavelength is within half the width of a band's centre,
+        or where a value that contributes is NaN.
     """
-    weights = _weights(wavelengths, bands)
-    found = np.full((len(bands), *cube.shape[1:]), np.nan, dtype="float32")
-    for band, row in enumerate(weights):
-        if (used := np.flatnonzero(row)).size:  # others may be NaN
-            found[band] = np.tensordot(row[used] / row.sum(), cube[used], 1)
-    return found
+    averages = np.full((len(bands), *cube.shape[1:]), np.nan, dtype="float32")
+    for band, weights in enumerate(_weights(wavelengths, bands)):
+        if (used := np.flatnonzero(weights)).size:  # the others may be NaN
+            averages[band] = np.tensordot(weights[used] / weights.sum(), cube[used], 1)
+    return averages
 
 
-def needed(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:
-    """Which of these wavelengths (nm) tell of some band; see `by_gaussians`."""
+def contributing(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:
+    """Returns a mask of the wavelengths (nm) that contribute to any band; see `convolve`."""
     return np.asarray(_weights(wavelengths, bands).any(0))
 
 
 def _weights(wavelengths: Array, bands: Bands) -> NDArray[np.float64]:
-    """(bands, n), 0 where negligible and for bands that are not reached."""
+    """(bands, n) weights; 0 where negligible, and for bands that are not covered."""
     centres = np.array(bands.centres)[:, None]
-    widths = np.array(bands.widths or (_WIDTH,) * len(bands))[:, None]
-    away = np.abs(wavelengths[None] - centres)
-    weights = np.exp(-0.5 * (away / (widths / _SIGMAS)) ** 2)
-    weights[weights < _LEAST * weights.max(1, keepdims=True)] = 0
-    weights[~reached(wavelengths, bands)] = 0
+    widths = np.array(bands.widths or (_DEFAULT_WIDTH,) * len(bands))[:, None]
+    distance = np.abs(wavelengths[None] - centres)
+    weights = np.exp(-0.5 * (distance / (widths / _FWHM_PER_SIGMA)) ** 2)
+    weights[weights < _NEGLIGIBLE * weights.max(1, keepdims=True)] = 0
+    weights[~covered(wavelengths, bands)] = 0
     return np.asarray(weights)
 
 
-def reached(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:
-    """Whether one of these wavelengths (nm) lies within the full width of each band."""
-    away = np.abs(wavelengths[None] - np.array(bands.centres)[:, None]).min(1)
-    reach = np.array(bands.widths or (_WIDTH,) * len(bands)) / 2
-    return np.asarray(away <= reach + _ROUND)
+def covered(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:
+    """Returns a mask of the bands that have a wavelength (nm) within their full width."""
+    distance = np.abs(wavelengths[None] - np.array(bands.centres)[:, None]).min(1)
+    half_width = np.array(bands.widths or (_DEFAULT_WIDTH,) * len(bands)) / 2
+    return np.asarray(distance <= half_width + _ROUNDING)
 
 
-def by_lines(cube: Array, centres: Array, bands: Bands) -> Array:
-    """Between the two nearest bands; at the same centres the numbers stay as they are.
+def interpolate(cube: Array, centres: Array, bands: Bands) -> Array:
+    """Interpolates a cube linearly at the centres of bands; equal centres keep their values.
 
     Args:
-        cube: (n, ...).
-        centres: (n,) in nm, ascending.
-        bands: Those wanted.
+        cube: (n, ...) values.
+        centres: (n,) their wavelengths in nm, ascending.
+        bands: The bands of the result.
 
     Returns:
-        (bands, ...); NaN beyond the first and the last centre.
+        (bands, ...) values; NaN beyond the first and the last centre.
     """
     wanted = np.array(bands.centres)
     right = np.searchsorted(centres, wanted).clip(1, len(centres) - 1)
     share = (wanted - centres[right - 1]) / (centres[right] - centres[right - 1])
     share = share.astype("float32").reshape(-1, *(1,) * (cube.ndim - 1))
-    found = (1 - share) * cube[right - 1] + share * cube[right]
-    for at, band in ((0, right - 1), (1, right)):  # of a neighbour that is NaN, nothing
-        found = np.where(share == at, cube[band], found)
-    found[(wanted < centres[0]) | (wanted > centres[-1])] = np.nan
-    return found.astype("float32")
+    values = (1 - share) * cube[right - 1] + share * cube[right]
+    for at, band in ((0, right - 1), (1, right)):  # a NaN times 0 would be NaN
+        values = np.where(share == at, cube[band], values)
+    values[(wanted < centres[0]) | (wanted > centres[-1])] = np.nan
+    return values.astype("float32")

@@ -82,9 +82,9 @@ def photographed(cube: np.ndarray, *, chunks: tuple[int, int] | None = (70, 90))
     from rasterio.crs import CRS
 
     from hsi_xr.band_grid import Bands
-    from hsi_xr.camera.spectral_response import response
+    from hsi_xr.camera.spectral_response import SpectralResponse
 
-    curves = np.array(response(CAMERA, Bands.regular(400, 700, 10)).curves)
+    curves = np.array(SpectralResponse.of(CAMERA, Bands.regular(400, 700, 10)).curves)
     array = xr.DataArray(
         np.einsum("cb,byx->cyx", curves, cube).astype("float32"),
         dims=("band", "y", "x"),

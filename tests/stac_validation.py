@@ -1,16 +1,16 @@
-"""Where the schemas of STAC extensions lie, and items held against them."""
+"""The folder with schemas of STAC extensions, and validation of items against them."""
 
 import os
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.stac.validate.schemas import unseen, violations
+from hsi_xr.stac.validate.schemas import unchecked, violations
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = Path(os.environ.get("HSI_XR_STAC_SCHEMAS", ROOT.parent / "shared" / "stac_schemas"))
 
 
 def validate(item: dict[str, Any], folder: Path | None = None) -> list[str]:
-    """The extensions that were not looked at; what is invalid fails."""
+    """Fail if an object is invalid; returns the extensions that were not checked."""
     assert violations(item, folder) == []
-    return unseen(item, folder)
+    return unchecked(item, folder)

@@ -34,6 +34,9 @@ WITH_CODE = [page for page in PAGES if any(True for _ in blocks(page))]
 WITH_CUBE = {"calibration", "cubes", "qgis", "stac", "validation"}
 """Pages whose code begins with the cube that the quickstart writes."""
 
+WIDTH = 88
+"""Characters of a code block that a page shows without scrolling."""
+
 TAKEN = "2026-05-04T10:30:00Z"
 GRID = Affine(0.5, 0, 500_000, 0, -0.5, 4_650_000)
 UTM = "EPSG:32633"
@@ -138,6 +141,21 @@ def test_code_runs(workspace, capsys):
         run_block(block, namespace)
 
 
+def test_the_example_scripts_run(inputs, cube, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    scripts = {path.stem: runpy.run_path(str(path)) for path in (ROOT / "examples").glob("*.py")}
+    written = tmp_path / "orthomosaic.tif"
+    scripts["orthomosaic"]["main"](str(inputs / "scene.tif"), str(written), TAKEN)
+    assert written.exists() and written.with_suffix(".json").exists()
+    assert capsys.readouterr().out.startswith("400 nm")
+    place = ("500031.0", "4649972.5")
+    scripts["analysis"]["main"](
+        str(cube / "cube.tif"), *place, str(inputs / "library.csv"), str(tmp_path / "analysis")
+    )
+    assert "degrees from" in capsys.readouterr().out
+    assert len(list((tmp_path / "analysis").glob("*.png"))) == 4
+
+
 @pytest.fixture
 def bucket(inputs, monkeypatch):
     """An object store on this machine that holds `s3://bucket/scene.tif`."""
@@ -231,6 +249,12 @@ def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
     words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {word.strip().replace(" ", "-") for word in words}
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=map(_name, WITH_CODE))
+def test_code_is_as_wide_as_a_page(page):
+    lines = [line for block in blocks(page) for line in block.text.splitlines()]
+    assert not [line for line in lines if len(line) > WIDTH]
 
 
 def test_the_picture_of_the_structure_shows_the_import_contract():

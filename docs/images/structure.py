@@ -38,7 +38,7 @@ COLOURS = {  # fill, edge, and what it means
     "interface": ("#e3e7f7", "#5c6bc0", "interface"),
     "": ("#eceff1", "#90a4ae", ""),
 }
-LEFT, RIGHT, TOP, STEP, GAP = 60, 1150, 70, 62, 12
+LEFT, RIGHT, TOP, STEP, GAP = 44, 880, 62, 60, 10
 SANS = "system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 MONO = "ui-monospace,Menlo,Consolas,monospace"
 
@@ -59,7 +59,8 @@ def draw() -> str:
     for number, names in enumerate(rows):
         parts += _floor(names, TOP + STEP * number)
     title = "Packages of hsi_xr in floors; each floor imports only from those below"
-    size = f'viewBox="0 0 1180 {bottom + 22}" width="1180" height="{bottom + 22}"'
+    width, height = RIGHT + 20, bottom + 20
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{SANS}" role="img">',
@@ -86,7 +87,8 @@ def _floor(names: list[str], y: float) -> Iterator[str]:
             f'fill="{fill}" stroke="{edge}" stroke-width="1.3"/>'
         )
         middle = x + width / 2
-        yield _text(middle, y + (20 if caption else 22), name, "#263238", mono=True)
+        size = 15 if caption else 12.5
+        yield _text(middle, y + (20 if caption else 21), name, "#263238", size=size, mono=True)
         if caption:
             yield _text(middle, y + 37, caption, "#546e7a", size=12.5)
         x += width + GAP
@@ -103,15 +105,15 @@ def _legend() -> Iterator[str]:
             box = f'x="{x:g}" y="22" width="18" height="18" rx="4"'
             yield f'<rect {box} fill="{fill}" stroke="{edge}"/>'
             yield _text(x + 26, 36, label, "#455a64", size=14, anchor="start")
-            x += 60 + 7.4 * len(label)
+            x += 52 + 7 * len(label)
 
 
 def _arrow(bottom: int) -> Iterator[str]:
-    yield f'<path d="M30 {TOP + 6} V{bottom - 18}" stroke="#78909c" stroke-width="1.6"/>'
-    yield f'<path d="M25 {bottom - 18} H35 L30 {bottom - 4} Z" fill="#78909c"/>'
+    yield f'<path d="M28 {TOP + 6} V{bottom - 18}" stroke="#78909c" stroke-width="1.6"/>'
+    yield f'<path d="M23 {bottom - 18} H33 L28 {bottom - 4} Z" fill="#78909c"/>'
     middle = (TOP + bottom) / 2
-    turned = f' transform="rotate(-90 22 {middle:g})"'
-    yield _text(22, middle, "imports point down", "#546e7a", size=13, more=turned)
+    turned = f' transform="rotate(-90 18 {middle:g})"'
+    yield _text(18, middle, "imports point down", "#546e7a", size=13, more=turned)
 
 
 def _text(

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from examples.default_model.simulate import Shot, Studio, elsewhere, metamers, mixtures
 from examples.default_model.sources import Plot
-from hsi_xr.camera.operator import srgb_decode
+from hsi_xr.camera.srgb import srgb_decode
 
 OWN = 2
 """Of the images of a batch, those with the pictures that were really taken of them."""

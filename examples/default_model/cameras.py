@@ -8,7 +8,7 @@ import csv
 import shutil
 from pathlib import Path
 
-from hsi_xr.camera.spectral_response import TABLE, read
+from hsi_xr.camera.spectral_response import TABLE, read_curves
 
 NOTICE = (
     "# Relative spectral sensitivities by camera and wavelength in nm, in millionths of each row.\n"
@@ -26,7 +26,7 @@ def write(folder: Path, out: Path) -> Path:
         file.write(NOTICE)
         rows = csv.writer(file, lineterminator="\n")
         for path in sorted(folder.glob("*.json"), key=name_of):
-            at, curves = read(path)
+            at, curves = read_curves(path)
             if not grid:
                 grid = at.tolist()
                 rows.writerow(["camera", "channel", *(f"{nm:g}" for nm in grid)])

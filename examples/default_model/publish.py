@@ -21,7 +21,7 @@ from examples.default_model.score import Case, by_band, cases, reconstruct, scor
 from examples.default_model.simulate import Shot, spectra
 from examples.default_model.train import HELD_OUT_CAMERAS, material
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.operator import srgb_decode
+from hsi_xr.camera.srgb import srgb_decode
 from hsi_xr.checkpoints.measure import TOLERANCE, Probe, memory, random_patches, reaches
 from hsi_xr.checkpoints.weights import parameters, save_model
 from hsi_xr.networks import root_polynomial

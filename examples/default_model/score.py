@@ -14,7 +14,7 @@ from examples.default_model.batches import as_tensor
 from examples.default_model.simulate import Shot, colour_matrix, display
 from examples.default_model.train import BANDS, HELD_OUT_CAMERAS, held_out
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.operator import srgb_decode, srgb_encode
+from hsi_xr.camera.srgb import srgb_decode, srgb_encode
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.evaluation.metrics import Tally, mrae
 from hsi_xr.networks.chromaticity import chromaticity_histogram

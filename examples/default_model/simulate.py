@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from hsi_xr.camera.operator import srgb_decode, srgb_encode
+from hsi_xr.camera.srgb import srgb_decode, srgb_encode
 from hsi_xr.networks.root_polynomial import least_squares
 
 TO_SRGB = torch.tensor(

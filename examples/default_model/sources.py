@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.band_grid import Bands, by_gaussians
-from hsi_xr.camera.spectral_response import sensitivity
+from hsi_xr.band_grid import Bands, convolve
+from hsi_xr.camera.spectral_response import sensitivities
 
 Array = NDArray[np.float32]
 
@@ -33,7 +33,7 @@ class Plot:
 
 def resample(cube: Array, wavelengths: Array, bands: Bands) -> Array:
     """Averages narrow bands with the Gaussian of each wide one; (n, ...) -> (bands, ...)."""
-    return by_gaussians(cube, wavelengths, bands).clip(DARKEST)
+    return convolve(cube, wavelengths, bands).clip(DARKEST)
 
 
 def paired_plots(folder: Path, bands: Bands) -> list[Plot]:
@@ -86,13 +86,13 @@ def cameras(folder: Path, bands: Bands) -> dict[str, Array]:
     """Spectral sensitivities by camera: name -> (3, bands)."""
     found = {}
     for path in sorted((folder / "cameras").glob("*.json")):
-        found[path.name.split("_380_780")[0]] = sensitivity(path, bands)
+        found[path.name.split("_380_780")[0]] = sensitivities(path, bands)
     return found
 
 
 def standard_observer(folder: Path, bands: Bands) -> Array:
     """CIE 1931 colour matching functions, (3, bands)."""
-    return sensitivity(next((folder / "cameras" / "cmf").glob("*.json")), bands)
+    return sensitivities(next((folder / "cameras" / "cmf").glob("*.json")), bands)
 
 
 def _sli(path: Path, bands: Bands) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.band_grid import Bands, resampled
+from hsi_xr.band_grid import Bands, resample
 from hsi_xr.errors import BandMismatch, InvalidData
 from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation, sorted_bands
 
@@ -82,7 +82,7 @@ def _on_bands(spectra: Any, bands: Bands) -> tuple[NDArray[np.float64], dict[str
         )
     own, order = sorted_bands(spectra, "the spectra")
     values = spectra.transpose(axis, ...).values[order].astype("float32")
-    table = resampled(values.reshape(len(own), -1), own, bands).T.astype("float64")
+    table = resample(values.reshape(len(own), -1), own, bands).T.astype("float64")
     others = {
         str(name): xr.Variable("spectrum", each.variable)
         for name, each in spectra.coords.items()

@@ -8,7 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from hsi_xr.calibration.sites import Box
-from hsi_xr.calibration.sites_from_points import box_about, in_crs_of
+from hsi_xr.calibration.sites_from_points import box_around, to_crs_of
 from hsi_xr.errors import NotGeoreferenced, UsageError
 from hsi_xr.io import grid
 from hsi_xr.io.cube import cube_of, sorted_bands
@@ -138,13 +138,13 @@ def _box(
 ) -> Box:
     if size is not None and not size > 0:
         raise UsageError(f"a square has a side that is positive; got size={size!r}")
-    places = in_crs_of(cube, np.array([place], np.float64), crs)
+    places = to_crs_of(cube, np.array([place], np.float64), crs)
     ((column, row),) = grid.points(~transform, places).tolist()
     if size is None and np.isfinite([column, row]).all():
         column, row = _inwards(column, cube.sizes["x"]), _inwards(row, cube.sizes["y"])
     if not np.isfinite([column, row]).all():
         return Box(-1, -1, 1, 1)
-    return box_about(column, row, size, grid.pixel_size(transform))
+    return box_around(column, row, size, grid.pixel_size(transform))
 
 
 def _inwards(at: float, count: int) -> float:

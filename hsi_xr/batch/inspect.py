@@ -17,7 +17,7 @@ from hsi_xr.io.open import open as open_image
 from hsi_xr.io.reader import alpha_bands, open_scene, stamp
 from hsi_xr.io.tags import is_product
 from hsi_xr.pipeline.plan import plan
-from hsi_xr.pipeline.radiometry import decide
+from hsi_xr.pipeline.radiometry import resolve_radiometry
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _inspected(picture: Picture, how: Conversion) -> ImageInfo | tuple[Picture, 
 def _check_meaning(image: xr.DataArray, dtype: str, how: Conversion) -> None:
     """Before all that is planned: here it can be told for pictures of one type alone."""
     try:
-        decide(dtype, **how.meaning(dtype), stated=image.encoding.get("radiometry"))
+        resolve_radiometry(dtype, **how.meaning(dtype), stated=image.encoding.get("radiometry"))
     except MissingFact as error:
         raise MissingFact(
             f"{error} (of all such pictures: --radiometry {dtype}=reflectance "

@@ -13,10 +13,9 @@ from hsi_xr.batch.mosaic import Mosaic
 from hsi_xr.io.preview import write_thumbnail
 from hsi_xr.io.remote import is_remote
 from hsi_xr.io.variables import companion_paths
-from hsi_xr.io.write import Progress, write
+from hsi_xr.io.write import Progress
 from hsi_xr.pipeline.reconstruct import reconstruct
-from hsi_xr.stac.files import save
-from hsi_xr.stac.item import describe
+from hsi_xr.product import ItemFields, write_product
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,13 +89,22 @@ def make(
     """
     path = making.product(tile)
     path.parent.mkdir(exist_ok=True)
-    cube = _cube(making, tile, device)
-    write(cube, path, **making.how.storage, overwrite=True, resume=True, progress=progress)
-    write_thumbnail(path)
-    if making.how.stac:
-        save(_item(making, tile), path.with_suffix(".json"))
-    else:
-        path.with_suffix(".json").unlink(missing_ok=True)  # about what was there before
+    if not making.how.stac:
+        path.with_suffix(".json").unlink(missing_ok=True)  # it describes an earlier product
+    write_product(
+        _cube(making, tile, device),
+        path,
+        source=_linked_source(making, tile),
+        model=making.model_item,
+        stac=making.how.stac,
+        item_fields=_item_fields(making),
+        **making.how.storage,
+        overwrite=True,
+        resume=True,
+        progress=progress,
+    )
+    if not making.how.stac:
+        write_thumbnail(path)
     files = [each for each in files_of(path) if each.exists()]
     sizes = {each.name: each.stat().st_size for each in files}
     if making.bucket is not None:
@@ -131,16 +139,16 @@ def _cube(making: ConversionContext, tile: ImageInfo, device: str) -> "xr.Datase
     return cube.assign_attrs(told)
 
 
-def _item(making: ConversionContext, tile: ImageInfo) -> dict[str, Any]:
-    picture = tile.picture
-    # the query of a signed URL is a key, and no part of a name
-    origin: str | None = picture.item or picture.href.partition("?")[0]
-    if making.bucket is not None and not is_remote(str(origin)):
-        origin = None  # nobody could follow a link from there to this machine
-    item = describe(
-        making.product(tile), datetime=tile.taken, derived_from=origin, model=making.model_item
-    ).to_dict(include_self_link=False)
-    item["collection"] = making.collection
+def _linked_source(making: ConversionContext, tile: ImageInfo) -> str | None:
+    """Returns the STAC item or image that a product is derived from, without a signature."""
+    source = tile.picture.item or tile.picture.href.partition("?")[0]
+    if making.bucket is not None and not is_remote(source):
+        return None  # an item in object storage cannot link a file of this machine
+    return source
+
+
+def _item_fields(making: ConversionContext) -> ItemFields:
+    """Returns what places an item in the collection."""
     above = {"href": f"../{COLLECTION}", "type": "application/json"}
-    item["links"] += [{"rel": rel, **above} for rel in ("root", "parent", "collection")]
-    return item
+    links = [{"rel": rel, **above} for rel in ("root", "parent", "collection")]
+    return {"collection": making.collection, "links": links}

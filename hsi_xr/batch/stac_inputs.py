@@ -1,4 +1,9 @@
-"""The pictures of STAC items, wherever they are linked from."""
+"""The images to which STAC items refer, found by walking catalogues, collections and item lists.
+
+pystac is not used to walk: its `get_items` stops at the first broken link and does not end on
+circular ones, and its parser raises a different exception for each way in which an object is
+malformed. Here each of them is one failed image with its reason, and all others are converted.
+"""
 
 import json
 import os
@@ -11,172 +16,175 @@ from urllib.request import urlopen
 from hsi_xr.batch.config import Failure, Picture
 from hsi_xr.checkpoints.model_folder import file_name
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, UnknownName, UnreadableFile
-
-Stac = Mapping[str, Any]
+from hsi_xr.stac.document import Json, mapping, sequence
 
 _COLOURS = ("red", "green", "blue")
 _KEYS = ("visual", "rgb")
-"""Names of assets that are a picture, the better first."""
-_RASTERS = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff")
-_ENDINGS = (".tif", ".tiff", ".jp2", ".vrt")
-_SHOWN = {"thumbnail", "overview"}
-"""Roles of what is a picture of a picture."""
-_SECONDS = 30
-"""To wait for a server."""
+"""Keys of assets that are images, in order of preference."""
+_MEDIA_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff")
+_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
+_REDUCED = {"thumbnail", "overview"}
+"""Roles of reduced copies of an image."""
+_TIMEOUT = 30
+"""Seconds to wait for a server."""
 
 
 def from_stac(source: str, asset: str | None) -> Iterator[Picture | Failure]:
-    """The pictures of a collection, catalogue, item, or list of items; in order of its links.
+    """Yields the images of a collection, catalogue, item or list of items, in order of its links.
 
-    A link that leads nowhere, or an item without a picture, is a failure with its reason.
+    A broken link, or an item without an image, is a failure with its reason.
+
+    Args:
+        source: Path or URL.
+        asset: Key of the asset that is the image; chosen by key, role, type and bands if None.
 
     Raises:
-        UnreadableFile: The source itself cannot be read.
-        InvalidData: It is no STAC.
+        UnreadableFile: The source cannot be read.
+        InvalidData: The source is not a STAC object.
     """
-    is_local = "://" not in source
-    href = os.path.abspath(source) if is_local else source  # what links are relative to
-    yield from _of(href, _read(source), asset, (href,))
+    href = source if "://" in source else os.path.abspath(source)  # links are relative to it
+    yield from _walk(href, _read(source), asset, (href,))
 
 
-def _of(
-    href: str, stac: Stac, asset: str | None, above: tuple[str, ...]
+def _walk(
+    href: str, stac: Json, asset: str | None, ancestors: tuple[str, ...]
 ) -> Iterator[Picture | Failure]:
     kind = stac.get("type")
     if kind == "Feature":
-        yield _picture(href, stac, asset)
+        yield _image(href, stac, asset, item=href)
     elif kind == "FeatureCollection":
-        for item in _objects(stac.get("features")):
-            yield _picture(_own(item) or href, item, asset, alone=_own(item) is not None)
+        for item in map(mapping, sequence(stac.get("features"))):
+            own = _self_href(item)
+            yield _image(own or href, item, asset, item=own)
     elif kind in ("Collection", "Catalog"):
-        for link in _objects(stac.get("links")):
+        for link in map(mapping, sequence(stac.get("links"))):
             if link.get("rel") in ("item", "child"):
-                yield from _linked(href, link, asset, above)
+                yield from _follow(href, link, asset, ancestors)
     else:
         raise InvalidData(
-            f"{href!r} is no STAC: its type is {kind!r}; give a collection, a catalogue, an item "
-            "or a FeatureCollection of items"
+            f"{href!r} is not a STAC object: its type is {kind!r}; give a collection, a catalogue, "
+            "an item or a FeatureCollection of items"
         )
 
 
-def _linked(
-    href: str, link: Stac, asset: str | None, above: tuple[str, ...]
+def _follow(
+    href: str, link: Json, asset: str | None, ancestors: tuple[str, ...]
 ) -> Iterator[Picture | Failure]:
     from pystac.utils import make_absolute_href
 
     target = make_absolute_href(str(link.get("href")), href)
     try:
-        if target in above:
-            raise InvalidData("it leads back to where it came from; remove it")
-        yield from _of(target, _read(target), asset, (*above, target))
+        if target in ancestors:
+            raise InvalidData("it leads back to a catalogue that contains it; remove it")
+        yield from _walk(target, _read(target), asset, (*ancestors, target))
     except HsiError as error:
         name = str(link.get("title") or link.get("href"))
         yield Failure(name, f"the link {link.get('href')!r} of {href!r} is broken: {error}")
 
 
-def _own(item: Stac) -> str | None:
-    links = (link.get("href") for link in _objects(item.get("links")) if link.get("rel") == "self")
-    return next((str(href) for href in links if href), None)
+def _self_href(item: Json) -> str | None:
+    for link in map(mapping, sequence(item.get("links"))):
+        if link.get("rel") == "self" and link.get("href"):
+            return str(link["href"])
+    return None
 
 
-def _objects(found: Any) -> list[Stac]:
-    """A list of objects, whatever is there; what is none has nothing to tell."""
-    given = found if isinstance(found, list) else []
-    return [each if isinstance(each, dict) else {} for each in given]
+def _image(href: str, stac: Json, asset: str | None, *, item: str | None) -> Picture | Failure:
+    """Returns the image of an item.
 
-
-def _object(found: Any) -> Stac:
-    return found if isinstance(found, dict) else {}
-
-
-def _picture(href: str, item: Stac, asset: str | None, *, alone: bool = True) -> Picture | Failure:
+    Args:
+        href: What hrefs in the item are relative to.
+        stac: The item.
+        asset: Key of the asset that is the image.
+        item: Path or URL of the item, if it has one of its own.
+    """
     from pystac.utils import make_absolute_href
 
-    name = str(item.get("id") or href)
-    assets = _object(item.get("assets"))
+    name = str(stac.get("id") or href)
+    assets = {key: mapping(value) for key, value in mapping(stac.get("assets")).items()}
     try:
-        chosen = _chosen(name, {key: _object(each) for key, each in assets.items()}, asset)
+        image = _choose(name, assets, asset)
     except HsiError as error:
         return Failure(name, str(error))
     return Picture(
         id=file_name(name),
-        href=make_absolute_href(str(chosen["href"]), href),
-        item=href if alone else None,
-        taken=_taken(_object(item.get("properties"))),
-        rgb=_rgb(chosen),
+        href=make_absolute_href(str(image["href"]), href),
+        item=item,
+        taken=_acquired(mapping(stac.get("properties"))),
+        rgb=_rgb(image),
     )
 
 
-def _taken(properties: Stac) -> str | None:
-    """An instant; or where an item has none, its range."""
+def _acquired(properties: Json) -> str | None:
+    """Returns the datetime of an item or, if that is null, its range."""
     start, end = properties.get("start_datetime"), properties.get("end_datetime")
-    between = f"{start}/{end}" if start and end else None
-    told = properties.get("datetime") or between
-    return None if told is None else str(told)
+    time = properties.get("datetime") or (f"{start}/{end}" if start and end else None)
+    return None if time is None else str(time)
 
 
-def _chosen(name: str, assets: Mapping[str, Stac], asset: str | None) -> Stac:
-    """The asset that was asked for, or the one that can be meant.
+def _choose(name: str, assets: Mapping[str, Json], asset: str | None) -> Json:
+    """Returns the asset of the given key, or else the one that is unambiguously the image.
 
     Raises:
-        UnknownName: There is none of the name that was asked for.
-        BandMismatch: None is a picture, or several are.
+        UnknownName: No asset has the given key.
+        BandMismatch: No asset is an image, or several are.
     """
-    assets = {key: each for key, each in assets.items() if each.get("href")}
+    assets = {key: fields for key, fields in assets.items() if fields.get("href")}
     known = ", ".join(assets) or "none"
     if asset is not None:
         if asset not in assets:
             raise UnknownName(f"item {name!r} has no asset {asset!r}; it has {known}")
         return assets[asset]
-    rasters = {key: each for key, each in assets.items() if _is_raster(each)}
+    images = {key: fields for key, fields in assets.items() if _is_image(fields)}
     for key in _KEYS:
-        if key in rasters:
-            return rasters[key]
-    for fits in (_is_visual, _rgb, bool):
-        found = [each for each in rasters.values() if fits(each)]
-        if len(found) == 1:
-            return found[0]
+        if key in images:
+            return images[key]
+    for criterion in (_is_visual, _rgb, bool):
+        matching = [fields for fields in images.values() if criterion(fields)]
+        if len(matching) == 1:
+            return matching[0]
     raise BandMismatch(
-        f"which asset of item {name!r} is the picture cannot be told; it has {known}. Say which, "
-        "e.g. --asset visual"
+        f"item {name!r} does not state which asset is its RGB image; it has {known}. Choose one, "
+        "e.g. with --asset visual"
     )
 
 
-def _is_raster(asset: Stac) -> bool:
-    kind, path = str(asset.get("type", "")), str(asset.get("href", "")).partition("?")[0]
-    image = kind.startswith(_RASTERS) or path.lower().endswith(_ENDINGS)
-    return image and not _SHOWN & {*_roles(asset)}
+def _is_image(asset: Json) -> bool:
+    media_type, path = str(asset.get("type", "")), str(asset.get("href", "")).partition("?")[0]
+    is_raster = media_type.startswith(_MEDIA_TYPES) or path.lower().endswith(_SUFFIXES)
+    return is_raster and not _REDUCED & {*_roles(asset)}
 
 
-def _is_visual(asset: Stac) -> bool:
+def _is_visual(asset: Json) -> bool:
     return "visual" in _roles(asset)
 
 
-def _roles(asset: Stac) -> list[str]:
-    found = asset.get("roles")
-    return [str(role) for role in found] if isinstance(found, list) else []
+def _roles(asset: Json) -> list[str]:
+    return [str(role) for role in sequence(asset.get("roles"))]
 
 
-def _rgb(asset: Stac) -> tuple[int, ...] | None:
-    """Numbers of the bands that are called red, green, blue: in `bands`, or in older `eo:bands`."""
-    bands = _objects(asset.get("bands")) or _objects(asset.get("eo:bands"))
+def _rgb(asset: Json) -> tuple[int, ...] | None:
+    """Returns the numbers of the red, green and blue band, by `bands` or the older `eo:bands`."""
+    bands = map(mapping, sequence(asset.get("bands")) or sequence(asset.get("eo:bands")))
     names = [band.get("eo:common_name") or band.get("common_name") for band in bands]
     if not all(names.count(colour) == 1 for colour in _COLOURS):
         return None
     return tuple(names.index(colour) + 1 for colour in _COLOURS)
 
 
-def _read(href: str) -> Stac:
+def _read(href: str) -> dict[str, Any]:
     try:
         if href.startswith(("http://", "https://")):
-            with urlopen(href, timeout=_SECONDS) as answer:
-                text = answer.read()
+            with urlopen(href, timeout=_TIMEOUT) as response:
+                text = response.read()
         else:
             text = Path(href.removeprefix("file://")).read_bytes()
-        found = json.loads(text)
+        stac = json.loads(text)
     except (OSError, URLError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UnreadableFile(f"{href!r} cannot be read as JSON ({reason})") from error
-    if not isinstance(found, dict):
-        raise InvalidData(f"{href!r} is no JSON object, and so no STAC")
-    return found
+        raise UnreadableFile(
+            f"{href!r} cannot be read as JSON ({reason}); check the path or URL"
+        ) from error
+    if not isinstance(stac, dict):
+        raise InvalidData(f"{href!r} is not a JSON object; give a STAC collection or item")
+    return stac

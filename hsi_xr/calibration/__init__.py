@@ -1,1 +1,1 @@
-"""Known spectra on the ground, and the gain per band that brings an estimated cube to them."""
+"""Calibration: gains per band that bring an estimated cube to known spectra."""

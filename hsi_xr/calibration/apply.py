@@ -1,4 +1,4 @@
-"""A cube before and after its calibration, and how it is labelled."""
+"""Reads a cube for calibration, multiplies it by gains, and records how it was calibrated."""
 
 from pathlib import Path
 
@@ -14,68 +14,72 @@ from hsi_xr.io.open import open as open_raster
 from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.times import now, utc_text
 
-LABELS = {
+CALIBRATED = {
     "standard_name": "surface_bidirectional_reflectance",
     "long_name": "calibrated surface reflectance",
 }
-_SCALED = [name for name, v in OUTPUT_VARIABLES.items() if v.is_reflectance]
+_MULTIPLIED = [name for name, v in OUTPUT_VARIABLES.items() if v.is_reflectance]
 _OUTDATED = [name for name, v in OUTPUT_VARIABLES.items() if not v.survives_calibration]
 _OUTDATED_ATTRIBUTES = ["hsi_xr_consistency"]
+"""Attributes that describe the values before calibration."""
 
 
-def opened(path: Path) -> xr.Dataset:
-    """A written product with its deviation, lazily.
+def open_product(path: Path) -> xr.Dataset:
+    """Opens a written product lazily, together with its uncertainty.
 
     Raises:
-        UnreadableFile: There is no raster of that name.
-        InvalidData: It is no product of ours.
+        UnreadableFile: `path` is not a raster.
+        InvalidData: `path` is not a product of hsi_xr.
     """
     deviation = Product.read(path).companion("reflectance_std")
-    dataset = dataset_of(open_raster(str(path)))
+    dataset = as_dataset(open_raster(str(path)))
     if deviation is not None:
         dataset["reflectance_std"] = open_raster(str(path), variable="reflectance_std").variable
     return dataset
 
 
-def dataset_of(obj: Cube) -> xr.Dataset:
-    """A cube with what tells of the making among its own attributes."""
+def as_dataset(obj: Cube) -> xr.Dataset:
+    """Returns a cube as a Dataset that has the provenance among its own attributes."""
     if isinstance(obj, xr.Dataset):
         return obj.drop_vars(_OUTDATED, errors="ignore")
-    made = making(obj)
-    own = {key: value for key, value in obj.attrs.items() if key not in made}
+    provenance = making(obj)
+    own = {key: value for key, value in obj.attrs.items() if key not in provenance}
     dataset = obj.assign_attrs().to_dataset(name="reflectance")
     dataset["reflectance"].attrs = own
-    return dataset.assign_attrs(made)
+    return dataset.assign_attrs(provenance)
 
 
-def multiplied(dataset: xr.Dataset, factors: NDArray[np.float32]) -> xr.Dataset:
-    """Lazily; nothing of where the numbers once were stored is true of these."""
+def multiply(dataset: xr.Dataset, factors: NDArray[np.float32]) -> xr.Dataset:
+    """Multiplies reflectance and its uncertainty by a factor per band, lazily.
+
+    The encoding of the source is dropped: it describes other values.
+    """
     by_band = xr.Variable("band", factors)
-    found = dataset.copy()
-    found.encoding = {}
-    for name in _SCALED:
+    result = dataset.copy()
+    result.encoding = {}
+    for name in _MULTIPLIED:
         if name in dataset:
             before = dataset[name].variable
             after = (before * by_band).transpose(*before.dims)
             after.attrs = before.attrs
             after.encoding = {"grid_mapping": before.encoding.get("grid_mapping", "spatial_ref")}
-            found[name] = after
-    return found
+            result[name] = after
+    return result
 
 
-def labelled(dataset: xr.Dataset, found: Gains) -> xr.Dataset:
+def record(dataset: xr.Dataset, gains: Gains) -> xr.Dataset:
+    """Returns the dataset with attributes that state its calibration."""
     past = [str(dataset.attrs["history"])] if "history" in dataset.attrs else []
-    history = "\n".join([*past, f"{utc_text(now())} hsi-xr {__version__} calibrate"])
-    about = {**dataset["reflectance"].attrs, **LABELS}
-    beside = [name for name in about.pop("ancillary_variables", "").split() if name in dataset]
-    if beside:
-        about["ancillary_variables"] = " ".join(beside)
-    dataset["reflectance"].attrs = about
-    kept = {key: value for key, value in dataset.attrs.items() if key not in _OUTDATED_ATTRIBUTES}
-    dataset.attrs = {
-        **kept,
+    attrs = {key: value for key, value in dataset.attrs.items() if key not in _OUTDATED_ATTRIBUTES}
+    attrs |= {
         "hsi_xr_level": "calibrated",
-        **found.attributes,
-        "history": history,
+        **gains.attributes,
+        "history": "\n".join([*past, f"{utc_text(now())} hsi-xr {__version__} calibrate"]),
     }
-    return dataset
+    reflectance = dataset["reflectance"].assign_attrs(CALIBRATED)
+    ancillary = reflectance.attrs.pop("ancillary_variables", "").split()
+    if remaining := [name for name in ancillary if name in dataset]:
+        reflectance.attrs["ancillary_variables"] = " ".join(remaining)
+    result = dataset.assign(reflectance=reflectance)
+    result.attrs = attrs
+    return result

@@ -1,4 +1,4 @@
-"""`gains` and `calibrate`: a cube and known spectra in, a calibrated cube out."""
+"""`gains` and `calibrate`: bring an estimated cube to spectra that are known on the ground."""
 
 import os
 import warnings
@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 
 from hsi_xr.band_grid import Bands
-from hsi_xr.calibration.apply import dataset_of, labelled, multiplied
-from hsi_xr.calibration.gains import Gains, PointResidual, applied, gains_at, rounded
-from hsi_xr.calibration.robust import Comparison, Vector, log_gains
-from hsi_xr.calibration.sites import Site, means
-from hsi_xr.calibration.sites_from_points import Point, read_table, sites_of_points
-from hsi_xr.calibration.sites_from_raster import sites_of_product
+from hsi_xr.calibration.apply import as_dataset, multiply, record
+from hsi_xr.calibration.gains import Gains, PointResidual, applied_gains, gains_at, round_gains
+from hsi_xr.calibration.robust import Comparison, Vector, fit_log_gains
+from hsi_xr.calibration.sites import Site, box_means
+from hsi_xr.calibration.sites_from_points import Point, read_table, sites_from_points
+from hsi_xr.calibration.sites_from_raster import sites_from_raster
 from hsi_xr.errors import BandMismatch, InvalidData, UsageError
 from hsi_xr.io.cube import Cube, bands_of, cube_of
 from hsi_xr.io.open import open as open_raster
@@ -23,9 +23,11 @@ from hsi_xr.io.remote import without_query
 Row = Point | tuple[float, float, xr.DataArray]
 Known = str | os.PathLike[str] | Sequence[Row] | xr.Dataset | xr.DataArray
 
+SMOOTH = 60.0
+"""Default length, in nm, over which the gain changes."""
 _TABLE = ".csv"
 _WORSE = 0.01
-"""Relative error by which points may be further off than before; they disagree a little."""
+"""Increase of the mean relative error that is tolerated; points disagree a little."""
 
 
 def gains(
@@ -34,37 +36,49 @@ def gains(
     *,
     crs: str | None = None,
     scale: float = 1.0,
-    smooth: float = 60.0,
+    smooth: float = SMOOTH,
 ) -> Gains:
-    """The factor of each band that brings an estimated cube to known spectra.
+    """Estimates the gain of each band that brings an estimated cube to known spectra.
 
-    Computes those pixels of the cube at once where something is known, and no others. The factors
-    are of what the model estimated, also where the cube is calibrated already. See `calibrate`.
+    Computes the pixels of the cube where spectra are known, and no others. Gains refer to the
+    model's estimate, even if the cube is calibrated already.
+
+    Args:
+        obj: Cube from `reconstruct` or `open`.
+        known: Known spectra; see `calibrate`.
+        crs: CRS of points; see `calibrate`.
+        scale: Factor from known values to reflectance in [0, 1].
+        smooth: Length in nm over which the gain changes; `math.inf` for one gain for all bands.
+
+    Returns:
+        The gains, with the residual of each point.
+
+    Raises:
+        HsiError: See `calibrate`.
     """
-    _check(scale, smooth)
+    _check_options(scale, smooth)
     cube = cube_of(obj)
     bands, order = bands_of(cube)
-    sites, source = _sites(cube, bands, known, crs, scale)
-    already = applied({**cube.attrs, **obj.attrs}, bands.centres)
-    compared = _compared(cube.isel(band=order), bands, sites, already)
-    logs, counts = log_gains([pair for _, pair in compared], np.array(bands.centres), smooth)
-    values = rounded(np.exp(logs))
-    found = Gains(
+    sites, source = _find_sites(cube, bands, known, crs, scale)
+    applied = applied_gains({**cube.attrs, **obj.attrs}, bands.centres)
+    compared = _compare(cube.isel(band=order), bands, sites, applied)
+    logs, weights = fit_log_gains([pair for _, pair in compared], np.array(bands.centres), smooth)
+    values = round_gains(np.exp(logs))
+    result = Gains(
         wavelengths=bands.centres,
         values=values,
-        points=_judged(compared, np.log(values), counts),
+        points=_residuals(compared, np.log(values), weights),
         method=f"gain per band over {smooth:g} nm" if np.isfinite(smooth) else "one gain",
         source=source,
     )
-    if found.after > found.before + _WORSE:
+    if result.after > result.before + _WORSE:
         warnings.warn(
-            f"calibration brings the estimate further from the known spectra "
-            f"({found.before:.1%} -> {found.after:.1%}), so they contradict each other; "
-            "check their places and their scale, point by point: `print(hsi_xr.gains(...))` "
-            "(--dry-run)",
+            f"calibration increases the error at the known spectra ({result.before:.1%} -> "
+            f"{result.after:.1%}): they contradict each other; check the location and scale of "
+            "each point with `print(hsi_xr.gains(...))` (--dry-run)",
             stacklevel=2,
         )
-    return found
+    return result
 
 
 def calibrate(
@@ -73,40 +87,44 @@ def calibrate(
     *,
     crs: str | None = None,
     scale: float = 1.0,
-    smooth: float = 60.0,
+    smooth: float = SMOOTH,
 ) -> xr.Dataset:
-    """Brings an estimated cube to spectra that are known on its ground, by a gain for each band.
+    """Multiplies an estimated cube by a gain per band so that it matches known spectra.
 
-    A picture does not tell how bright its ground is; one panel does. The gains are estimated now,
-    from the pixels where something is known, and multiplied lazily. A few points give about a
-    level; many a factor for each band. A point that disagrees with all others counts nothing.
-    Calibrating again starts from the model's estimate: with the same spectra it changes nothing.
+    An RGB image does not determine the absolute brightness of the ground; one reference panel
+    does. Gains are estimated immediately, from the pixels where spectra are known, and applied
+    lazily. A few points determine little more than a level, many points a gain for each band.
+    A point that disagrees with all others gets no weight. Calibration always starts from the
+    model's estimate, so repeating it with the same spectra changes nothing.
 
     Args:
-        obj: A cube that `reconstruct` or `open` gave: Dataset with `reflectance`, or an array.
+        obj: Cube from `reconstruct` or `open`: Dataset with `reflectance`, or DataArray.
         known: One of
-            - points, a sequence of (x, y, spectrum) where a spectrum is an array of reflectance
-              over `wavelength` in nm; or (x, y, spectrum, size) where it is the mean of a square
-              of ground with that side;
-            - the path of a CSV file with columns x, y, perhaps size and name, and wavelengths;
-            - another product of this ground in the same CRS, such as three bands of Sentinel-2:
-              an array (band, y, x) with coordinates `wavelength` and `fwhm` in nm, or a path. The
-              cube is averaged over its pixels, and over its bands by their Gaussians;
-            - what `gains` gave, for another scene of the same flight.
-        crs: Of points whose x, y are not in the cube's CRS, such as "EPSG:4326".
-        scale: What brings known numbers to [0, 1]: 0.01 for percent, 1e-4 for stored integers.
-        smooth: nm over which the gain changes; `math.inf` for one gain of all bands.
+            - points: a sequence of (x, y, spectrum), where the spectrum is a DataArray of
+              reflectance over `wavelength` in nm; or of (x, y, spectrum, size), where the
+              spectrum is the mean of a square of ground with sides of that size;
+            - the path of a CSV file with the columns x, y, optionally size and name, and a
+              column for each wavelength;
+            - another product of the same ground in the same CRS, such as three Sentinel-2 bands:
+              a DataArray (band, y, x) with the coordinates `wavelength` and `fwhm` in nm, or a
+              path. The cube is averaged over the pixels of that product, and over its bands as
+              Gaussians;
+            - the result of `gains`, from another scene of the same flight.
+        crs: CRS of points whose x and y are not in the cube's CRS, such as "EPSG:4326".
+        scale: Factor from known values to reflectance in [0, 1]: 0.01 for percent, 1e-4 for
+            stored integers.
+        smooth: Length in nm over which the gain changes; `math.inf` for one gain for all bands.
 
     Returns:
-        Dataset with `reflectance`, and `reflectance_std` where there was one. Gains, points and
-        errors before and after are in its attributes (`hsi_xr_calibration...`) and stay in files.
-        `rgb_residual`, which is about the numbers before, is left out.
+        Dataset with `reflectance`, and `reflectance_std` if the cube has it. Its attributes
+        (`hsi_xr_calibration...`) record gains, points, and errors before and after, and are
+        written to files. `rgb_residual` is dropped: it describes the values before calibration.
 
     Raises:
-        HsiError: No point lies on the cube or on its data, no wavelength is in both, or what is
-            known is no reflectance in [0, 1]; see `hsi_xr.errors`.
+        HsiError: No point is within the valid data of the cube, no wavelength is in both, or the
+            known values are not reflectance in [0, 1]; see `hsi_xr.errors`.
     """
-    found = (
+    fitted = (
         known
         if isinstance(known, Gains)
         else gains(obj, known, crs=crs, scale=scale, smooth=smooth)
@@ -114,97 +132,99 @@ def calibrate(
     cube = cube_of(obj)
     bands, order = bands_of(cube)
     factors = np.empty(len(bands), np.float32)
-    factors[order] = gains_at(bands.centres, found.wavelengths, found.values) / applied(
+    factors[order] = gains_at(bands.centres, fitted.wavelengths, fitted.values) / applied_gains(
         {**cube.attrs, **obj.attrs}, bands.centres
     )
-    return labelled(multiplied(dataset_of(obj), factors), found)
+    return record(multiply(as_dataset(obj), factors), fitted)
 
 
-def _check(scale: float, smooth: float) -> None:
+def _check_options(scale: float, smooth: float) -> None:
     if not 0 < scale < np.inf:
-        raise UsageError(f"the scale is a positive number; got {scale!r}")
+        raise UsageError(f"scale must be a positive number; got {scale!r}")
     if not smooth > 0:
         raise UsageError(
-            f"smooth is a positive number of nm, or infinite for one gain; got {smooth!r}"
+            f"smooth must be a positive number of nm, or infinite for one gain; got {smooth!r}"
         )
 
 
-def _sites(
+def _find_sites(
     cube: xr.DataArray, bands: Bands, known: Known, crs: str | None, scale: float
 ) -> tuple[list[Site], str]:
-    """Where something is known, and by what."""
+    """Returns the sites with known spectra, and the name of their source."""
     source = "points"
     if isinstance(known, str | os.PathLike):
         source = Path(without_query(str(known))).name
         is_table = source.lower().endswith(_TABLE)
         known = read_table(Path(known)) if is_table else open_raster(known)
     if not isinstance(known, xr.Dataset | xr.DataArray):
-        return sites_of_points(_points(known), cube, crs=crs, scale=scale), source
+        return sites_from_points(_as_points(known), cube, crs=crs, scale=scale), source
     if crs is not None:
-        raise UsageError("a product tells its own CRS; `crs` is that of points")
-    product = _image(known)
+        raise UsageError("`crs` is for points; a raster has its own CRS. Omit `crs`")
+    product = _as_array(known)
     origin = str(product.encoding.get("source", product.name or "a product"))
     source = Path(without_query(origin)).name
-    return sites_of_product(product, cube, bands, scale), source
+    return sites_from_raster(product, cube, bands, scale), source
 
 
-def _points(known: Sequence[Row]) -> list[Point]:
+def _as_points(known: Sequence[Row]) -> list[Point]:
     if any(not 3 <= len(row) <= len(Point._fields) for row in known):
-        raise InvalidData("a point is x, y, spectrum, and perhaps size and name, in this order")
+        raise InvalidData("a point must be (x, y, spectrum) with an optional size and name")
     return [Point(*row) for row in known]
 
 
-def _image(known: Cube) -> xr.DataArray:
+def _as_array(known: Cube) -> xr.DataArray:
     if isinstance(known, xr.DataArray):
         return known
     images = [v for v in known.data_vars.values() if {*v.dims} == {"band", "y", "x"}]
     if len(images) != 1:
         raise UsageError(
-            f"a product is one array (band, y, x); this dataset has {len(images)} of them. Give "
-            "it, or stack its bands, e.g. `ds[['B2', 'B3', 'B4']].to_dataarray('band')`"
+            f"a product must be one array (band, y, x), but this dataset has {len(images)}; "
+            "select one, or stack the bands, e.g. `ds[['B2', 'B3', 'B4']].to_dataarray('band')`"
         )
     return images[0]
 
 
-def _compared(
-    cube: xr.DataArray, bands: Bands, sites: Sequence[Site], already: Vector
+def _compare(
+    cube: xr.DataArray, bands: Bands, sites: Sequence[Site], applied: Vector
 ) -> list[tuple[Site, Comparison]]:
-    """What is known beside what the model estimated, where both are.
+    """Pairs known with estimated spectra at the sites where the cube has data.
 
     Args:
-        cube: With bands by ascending wavelength.
-        bands: Of the cube.
-        sites: Within it.
-        already: Gains that are in its numbers.
+        cube: Cube with bands by ascending wavelength.
+        bands: Bands of the cube.
+        sites: Sites within the cube.
+        applied: (bands,) gains that the cube was multiplied by.
     """
-    told = [site.spectrum.beside(bands) for site in sites]
-    if not any(len(numbers) for numbers, _ in told):
+    known = [site.spectrum.compare_with(bands) for site in sites]
+    if not any(len(values) for values, _ in known):
         centres = [nm for site in sites for nm in site.spectrum.bands.centres]
         raise BandMismatch(
-            f"the known spectra have {min(centres):g} to {max(centres):g} nm, and nothing at the "
-            f"cube's {bands.centres[0]:g} to {bands.centres[-1]:g} nm; give spectra there"
+            f"the known spectra cover {min(centres):g} to {max(centres):g} nm, none of it within "
+            f"the cube's {bands.centres[0]:g} to {bands.centres[-1]:g} nm; give spectra there"
         )
-    estimates = means(cube, [site.box for site in sites]) / already
-    pairs = [_comparison(*each, estimate) for each, estimate in zip(told, estimates)]
+    estimates = box_means(cube, [site.box for site in sites]) / applied
+    pairs = [_comparison(*each, estimate) for each, estimate in zip(known, estimates)]
     compared = [(site, pair) for site, pair in zip(sites, pairs) if pair is not None]
     if not compared:
         raise InvalidData(
-            f"of {len(sites)} points on the cube not one lies where it has data; give others"
+            f"none of the {len(sites)} points on the cube has valid data; give other points"
         )
     return compared
 
 
-def _comparison(numbers: Vector, mixing: Vector, estimate: Vector) -> Comparison | None:
-    """None where the cube has no data, or nothing that a factor could change."""
+def _comparison(values: Vector, mixing: Vector, estimate: Vector) -> Comparison | None:
+    """Returns None where the cube has no data, or only zeros, which no gain changes."""
     if np.isnan(estimate).any():
         return None
     estimated = np.maximum(estimate, 0)
-    seen = mixing @ estimated > 0
-    return Comparison(numbers[seen], estimated, mixing[seen]) if seen.any() else None
+    positive = mixing @ estimated > 0
+    if not positive.any():
+        return None
+    return Comparison(values[positive], estimated, mixing[positive])
 
 
-def _judged(
-    compared: Sequence[tuple[Site, Comparison]], logs: Vector, counts: Vector
+def _residuals(
+    compared: Sequence[tuple[Site, Comparison]], logs: Vector, weights: Vector
 ) -> tuple[PointResidual, ...]:
     return tuple(
         PointResidual(
@@ -213,7 +233,7 @@ def _judged(
             y=site.y,
             before=pair.error(np.zeros(len(logs))),
             after=pair.error(logs),
-            count=float(count),
+            weight=float(weight),
         )
-        for (site, pair), count in zip(compared, counts)
+        for (site, pair), weight in zip(compared, weights)
     )

@@ -1,4 +1,4 @@
-"""The gains of a scene: what they are, by which points, and how they are recorded."""
+"""The gains of a scene: values, the residuals of the points they came from, and attributes."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -12,33 +12,40 @@ from hsi_xr.errors import BandMismatch
 
 _PREFIX = "hsi_xr_calibration"
 _DIGITS = 6
-_SAME = 1e-3
-"""nm between two tellings of one wavelength."""
-_ASIDE = 0.1
-"""How much a point counts that is set aside, at most."""
+_TOLERANCE = 1e-3
+"""Largest difference, in nm, between two values of the same wavelength."""
+_SET_ASIDE = 0.1
+"""Weight below which a point is reported as set aside."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PointResidual:
-    """What became of a point."""
+    """Errors of the estimate at one point, before and after calibration."""
 
     name: str
     x: float
     y: float
     before: float
-    """Mean relative error of the estimate there."""
+    """Mean relative error of the model's estimate."""
     after: float
-    """The same of the calibrated one."""
-    count: float
-    """How much it counted, in [0, 1]."""
+    """Mean relative error of the calibrated estimate."""
+    weight: float
+    """Weight of the point in the fit, in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gains:
-    """Factors of a scene's bands, to be multiplied with what the model estimated."""
+    """Factors per band that bring the model's estimate to known spectra.
+
+    Attributes:
+        wavelengths: Band centres, nm.
+        values: Gain of each band.
+        points: Residuals at the points that the gains were fitted to.
+        method: How the gains were fitted, as text.
+        source: Where the known spectra came from.
+    """
 
     wavelengths: tuple[float, ...]
-    """nm."""
     values: tuple[float, ...]
     points: tuple[PointResidual, ...]
     method: str
@@ -46,33 +53,33 @@ class Gains:
 
     @property
     def before(self) -> float:
-        """Mean relative error over the points, as the model estimated them."""
+        """Mean relative error over the points before calibration."""
         return float(np.mean([point.before for point in self.points]))
 
     @property
     def after(self) -> float:
-        """The same when calibrated."""
+        """Mean relative error over the points after calibration."""
         return float(np.mean([point.after for point in self.points]))
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What a calibrated cube says of itself."""
-        facts = {
+        """Attributes of a calibrated cube: text, numbers and lists of numbers."""
+        attributes = {
             "": self.method,
             "_source": self.source,
             "_points": len(self.points),
-            "_points_set_aside": sum(point.count < _ASIDE for point in self.points),
+            "_points_set_aside": sum(point.weight < _SET_ASIDE for point in self.points),
             "_error_before": round(self.before, _DIGITS),
             "_error_after": round(self.after, _DIGITS),
             "_wavelengths": list(self.wavelengths),
             "_gains": list(self.values),
         }
-        return {_PREFIX + name: value for name, value in facts.items()}
+        return {_PREFIX + name: value for name, value in attributes.items()}
 
     def __str__(self) -> str:
         rows = [
             f"{point.name}: {point.before:.1%} -> {point.after:.1%}"
-            + (", set aside" if point.count < _ASIDE else "")
+            + (", set aside" if point.weight < _SET_ASIDE else "")
             for point in self.points
         ]
         pairs = zip(self.wavelengths, self.values)
@@ -82,32 +89,39 @@ class Gains:
         return "\n".join([head, *rows, *total])
 
 
-def rounded(gains: NDArray[np.float64]) -> tuple[float, ...]:
-    """As they are recorded, and applied."""
+def round_gains(gains: NDArray[np.float64]) -> tuple[float, ...]:
+    """Rounds gains to the digits that are recorded, so that recorded and applied gains agree."""
     return tuple(round(float(gain), _DIGITS) for gain in gains)
 
 
-def applied(attrs: Mapping[Hashable, Any], wavelengths: tuple[float, ...]) -> NDArray[np.float64]:
-    """The gains that are in a cube's numbers already, (bands,); ones if it is not calibrated."""
+def applied_gains(
+    attrs: Mapping[Hashable, Any], wavelengths: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Returns the gains a cube was multiplied by, (bands,); ones if it is not calibrated."""
     if _PREFIX not in attrs:
         return np.ones(len(wavelengths))
-    told = attrs[f"{_PREFIX}_wavelengths"], attrs[f"{_PREFIX}_gains"]
-    return gains_at(wavelengths, *(tuple(np.atleast_1d(values).tolist()) for values in told))
+    recorded = attrs[f"{_PREFIX}_wavelengths"], attrs[f"{_PREFIX}_gains"]
+    return gains_at(wavelengths, *(tuple(np.atleast_1d(values).tolist()) for values in recorded))
 
 
 def gains_at(
-    wavelengths: tuple[float, ...], told: tuple[float, ...], gains: tuple[float, ...]
+    wavelengths: tuple[float, ...], known: tuple[float, ...], gains: tuple[float, ...]
 ) -> NDArray[np.float64]:
-    """The gains at some of the wavelengths that they are told for.
+    """Selects the gains at some of their wavelengths.
+
+    Args:
+        wavelengths: (bands,) wavelengths to select, nm.
+        known: (n,) wavelengths of the gains, nm.
+        gains: (n,) gains.
 
     Raises:
-        BandMismatch: A wavelength is not among them.
+        BandMismatch: A wavelength has no gain.
     """
-    away = np.abs(np.subtract.outer(wavelengths, told))
-    if (away.min(1) > _SAME).any():
-        missing = wavelengths[int(away.min(1).argmax())]
+    distance = np.abs(np.subtract.outer(wavelengths, known))
+    if (distance.min(1) > _TOLERANCE).any():
+        missing = wavelengths[int(distance.min(1).argmax())]
         raise BandMismatch(
-            f"the gains are for {len(told)} bands from {told[0]:g} to {told[-1]:g} nm, and none is "
-            f"at {missing:g} nm; calibrate the cube with the bands that it was estimated in"
+            f"there are gains for {len(known)} bands from {known[0]:g} to {known[-1]:g} nm, but "
+            f"none at {missing:g} nm; calibrate the cube in the bands it was estimated in"
         )
-    return np.asarray(gains, np.float64)[away.argmin(1)]
+    return np.asarray(gains, np.float64)[distance.argmin(1)]

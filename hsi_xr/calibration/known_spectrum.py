@@ -1,4 +1,4 @@
-"""A known spectrum, and what its numbers are of the bands of a cube."""
+"""A known spectrum, and its comparison with the bands of a cube."""
 
 from dataclasses import dataclass
 
@@ -6,33 +6,37 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.band_grid import Bands, by_gaussians, by_lines
+from hsi_xr.band_grid import Bands, convolve, interpolate
 from hsi_xr.errors import InvalidData
 from hsi_xr.io.cube import sorted_bands
 
 Vector = NDArray[np.float64]
 
 BRIGHT = 2.0
-"""No reflectance of ground; percent and stored integers are above."""
+"""Upper limit of ground reflectance; percent and stored integers exceed it."""
 _WIDE = 2.0
-"""Widths of the cube's bands from which on a band sees several of them."""
+"""Width, in widths of the cube's bands, from which a known band averages several of them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Reflectance by wavelength."""
+    """Reflectance over wavelength."""
 
     bands: Bands
-    """Widths are NaN where a number is that of one wavelength."""
+    """Bands of the values; the width is NaN where a value is for a single wavelength."""
     values: Vector
-    """(bands,), positive; NaN where not known."""
+    """(bands,) positive reflectance; NaN where unknown."""
 
     @classmethod
-    def of(cls, array: xr.DataArray, name: str) -> "Spectrum":
-        """Of an array over `wavelength`, with `fwhm` where its numbers are of wide bands.
+    def parse(cls, array: xr.DataArray, name: str) -> "Spectrum":
+        """Parses an array over `wavelength`, with the coordinate `fwhm` if its bands are wide.
+
+        Args:
+            array: Reflectance in [0, 1] over `wavelength` in nm.
+            name: Name of the spectrum in messages.
 
         Raises:
-            InvalidData: It is no spectrum of reflectance in [0, 1].
+            InvalidData: The array is not a spectrum of reflectance in [0, 1].
         """
         if array.dims != ("wavelength",) or "wavelength" not in array.coords or not array.size:
             raise InvalidData(
@@ -45,15 +49,16 @@ class Spectrum:
         _check(values, bands, name)
         return cls(bands, values)
 
-    def beside(self, cube: Bands) -> tuple[Vector, Vector]:
-        """Known numbers (n,) that a cube can be compared with, and its share in each, (n, bands).
+    def compare_with(self, cube: Bands) -> tuple[Vector, Vector]:
+        """Returns known values (n,) comparable with a cube, and its band weights (n, bands).
 
-        A spectrum that is finer than the cube is averaged by the cube's bands. Otherwise a wide
-        band averages the cube's by its Gaussian, and a narrow one lies between two of them.
+        A spectrum finer than the cube is averaged over the cube's bands. Otherwise a wide known
+        band averages the cube's bands by its Gaussian, and a narrow one is interpolated between
+        two of them.
         """
         if self.bands.step < cube.step:
-            # a column: its mean is written in place
-            known = by_gaussians(
+            # as a column: convolve averages over the first axis
+            known = convolve(
                 self.values[:, None].astype("float32"),
                 np.array(self.bands.centres, "float32"),
                 cube,
@@ -67,30 +72,30 @@ class Spectrum:
 
 def _check(values: Vector, bands: Bands, name: str) -> None:
     if not np.isfinite(values).any():
-        raise InvalidData(f"the spectrum of {name} has no numbers; leave the point out")
+        raise InvalidData(f"the spectrum of {name} has no values; remove the point")
     if (highest := np.nanmax(values)) > BRIGHT:
         raise InvalidData(
-            f"the spectrum of {name} reaches {highest:g}, and a white reflector is 1; give the "
-            "scale that brings it to [0, 1], scale=0.01 (--known-scale 0.01) for percent"
+            f"the spectrum of {name} reaches {highest:g}, but a white reflector is 1; give the "
+            "factor to [0, 1], e.g. scale=0.01 (--known-scale 0.01) for percent"
         )
     if (lowest := np.nanmin(values)) <= 0:
         at = bands.centres[int(np.nanargmin(values))]
         raise InvalidData(
-            f"the spectrum of {name} is {lowest:g} at {at:g} nm, and nothing reflects less than "
-            "nothing; leave that number empty (NaN), or the point out"
+            f"the spectrum of {name} is {lowest:g} at {at:g} nm, but reflectance must be positive; "
+            "set that value to NaN (an empty cell), or remove the point"
         )
 
 
 def _mixing(known: Bands, cube: Bands) -> Vector:
-    """(known, bands), NaN for what the cube does not reach."""
+    """Returns (known, bands) weights; NaN for known bands that the cube does not cover."""
     centres, every = np.array(cube.centres, "float32"), np.eye(len(cube), dtype="float32")
-    mixing = by_lines(every, centres, known).astype(np.float64)
+    mixing = interpolate(every, centres, known).astype(np.float64)
     own, widths = np.array(cube.widths), np.array(known.widths)
     wide = widths >= _WIDE * np.median(own)
     if wide.any():
         middle, half = np.array(known.centres), widths / 2
         first, last = cube.centres[0] - own[0] / 2, cube.centres[-1] + own[-1] / 2
         covered = (middle - half >= first) & (middle + half <= last)
-        mixing[wide] = by_gaussians(every, centres, known)[wide]
+        mixing[wide] = convolve(every, centres, known)[wide]
         mixing[wide & ~covered] = np.nan
     return np.asarray(mixing / mixing.sum(1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Where on a cube spectra are known, and what the cube says there."""
+"""Sites with known spectra, and the mean spectrum of a cube at a site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from hsi_xr.calibration.known_spectrum import Spectrum
 from hsi_xr.io.averaging import Grid, averaged
 
-_WHOLE = 1e-6
-"""Pixels: an edge that lies this close to that of a cube is on it."""
+_TOLERANCE = 1e-6
+"""Distance, in pixels, within which an edge counts as on the edge of the cube."""
 
 
 @dataclass(frozen=True)
@@ -27,36 +27,38 @@ class Box:
     columns: float
 
     def within(self, shape: tuple[int, int]) -> bool:
-        """Whether all of it lies in a cube of (rows, columns)."""
+        """True if the box is entirely within a cube of (rows, columns)."""
         return bool(
-            min(self.top, self.left) >= -_WHOLE
-            and self.top + self.rows <= shape[0] + _WHOLE
-            and self.left + self.columns <= shape[1] + _WHOLE
+            min(self.top, self.left) >= -_TOLERANCE
+            and self.top + self.rows <= shape[0] + _TOLERANCE
+            and self.left + self.columns <= shape[1] + _TOLERANCE
         )
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """The pixels that it touches."""
-        return _touched(self.top, self.rows), _touched(self.left, self.columns)
+        """Rows and columns of the pixels that the box intersects."""
+        return _covering(self.top, self.rows), _covering(self.left, self.columns)
 
 
 @dataclass(frozen=True, eq=False)
 class Site:
-    """A piece of ground whose spectrum is known."""
+    """A piece of ground with a known spectrum."""
 
     name: str
     x: float
     y: float
-    """Its centre, in the CRS of the cube."""
+    """Centre, in the CRS of the cube."""
     box: Box
     spectrum: Spectrum
 
 
-def means(cube: xr.DataArray, boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Means of a cube (band, y, x) by area over boxes within it, (boxes, bands).
+def box_means(cube: xr.DataArray, boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """Averages a cube (band, y, x) over boxes within it, weighted by area.
 
-    NaN where less than half of a box is known. Of a lazy cube, only what the boxes touch is
-    computed, each chunk once.
+    Of a lazy cube, only the pixels that the boxes intersect are computed, each chunk once.
+
+    Returns:
+        (boxes, bands); NaN where less than half of a box has data.
     """
     windows = [cube.isel(dict(zip(("y", "x"), box.window))).data for box in boxes]
     if cube.chunks is None:
@@ -72,6 +74,6 @@ def _mean(values: NDArray[np.float32], box: Box) -> NDArray[np.float64]:
     return averaged(values, fine, Grid(one, None, (1, 1)))[:, 0, 0].astype(np.float64)
 
 
-def _touched(start: float, length: float) -> slice:
-    first = max(int(np.floor(start + _WHOLE)), 0)
-    return slice(first, max(int(np.ceil(start + length - _WHOLE)), first + 1))
+def _covering(start: float, length: float) -> slice:
+    first = max(int(np.floor(start + _TOLERANCE)), 0)
+    return slice(first, max(int(np.ceil(start + length - _TOLERANCE)), first + 1))

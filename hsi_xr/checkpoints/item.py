@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hsi_xr.checkpoints.card import Card
-from hsi_xr.stac.checksums import multihash, with_code
+from hsi_xr.stac.files import as_multihash, multihash
 from hsi_xr.times import utc_text
 
 SCHEMAS = tuple(
@@ -48,7 +48,7 @@ def mlm_item(card: Card) -> dict[str, Any]:
                 "roles": ["mlm:model", "mlm:weights", "model", "weights", "data"],
                 "mlm:artifact_type": "safetensors.torch.save_file",
                 "file:size": file.st_size,
-                "file:checksum": with_code(card.sha256),
+                "file:checksum": as_multihash(card.sha256),
                 "bands": bands,
             },
             "card": {

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from hsi_xr.camera.operator import srgb_decode
+from hsi_xr.camera.srgb import srgb_decode
 from hsi_xr.checkpoints import registry
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.chromaticity import chromaticity_histogram

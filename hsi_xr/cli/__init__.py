@@ -5,7 +5,6 @@ A command's file imports nothing heavy at its top, so that `--help` can ask all 
 
 import pkgutil
 import signal
-import warnings
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -32,12 +31,14 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _console.logged_warnings():
+                return super().invoke(ctx)
         except HsiError as error:
             _console.Console.current().end("error", f"Error: {error}")
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as interrupt:
-            _console.Console.current().end("interrupted", f"Interrupted. {interrupt}")
+            words = ["Interrupted.", *getattr(interrupt, "__notes__", ())]
+            _console.Console.current().end("interrupted", " ".join(words))
             ctx.exit(128 + signal.SIGINT)
 
 
@@ -63,6 +64,5 @@ def cli(ctx: click.Context, log_format: str) -> None:
 
 def main(prog_name: str = "hsi-xr") -> None:
     """The console script."""
-    warnings.showwarning = _console.show_warning
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is done is kept, and told of
     cli(prog_name=prog_name)

@@ -4,9 +4,12 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -78,6 +81,21 @@ def _turn_up(ctx: click.Context, parameter: click.Parameter, count: int) -> None
 def _silence(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> None:
     if quiet:
         replace(Console.current(), verbosity=-1).use(ctx)
+
+
+def echo_paths(*paths: Path | None) -> None:
+    """Print the paths that exist, each on a line."""
+    for path in paths:
+        if path is not None:
+            click.echo(path)
+
+
+@contextmanager
+def logged_warnings() -> Iterator[None]:
+    """Log warnings of Python, within the block, instead of printing where they come from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = show_warning
+        yield
 
 
 def show_warning(

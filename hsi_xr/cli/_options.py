@@ -85,6 +85,12 @@ class Output:
     overwrite: bool
     resume: bool
 
+    @property
+    def checked(self) -> dict[str, Any]:
+        """What `check_product` takes of it."""
+        names = ("datetime", "format", "stac", "overwrite", "resume")
+        return {name: getattr(self, name) for name in names}
+
 
 def _numbers(
     ctx: click.Context, parameter: click.Parameter, text: str | None

@@ -1,11 +1,12 @@
 """`hsi-xr calibrate`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hsi_xr.cli import _console, _options, _product, _progress
+from hsi_xr.cli import _console, _options, _progress
 from hsi_xr.cli._console import log
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ def command(
     by one gain; a deviation beside it as well.
     """
     import hsi_xr
-    from hsi_xr.calibration.apply import opened
+    from hsi_xr.calibration.apply import open_product
     from hsi_xr.io.remote import file_of
+    from hsi_xr.product.checks import check_product
 
-    dataset = opened(file_of(cube))
-    acquired = _product.acquisition(cube, dst, output, dataset.attrs.get("datetime"))
+    dataset = open_product(file_of(cube))
+    check_product(dataset, dst, source=cube, **output.checked)
     gains = hsi_xr.gains(
         dataset,
         _with_bands(known, ground.known_bands),
@@ -56,14 +58,11 @@ def command(
         return
     log.info("%s", gains)
     calibrated = hsi_xr.calibrate(dataset, gains)
-    if acquired is not None:
-        calibrated.attrs["datetime"] = acquired
-    _product.warn_of_items(cube, dst, output, acquired)
-    _product.write(calibrated, dst, output, mode, tmp)
-    click.echo(dst)
-    if acquired is not None and output.stac is not False:
-        model = _product.shipped_model(dataset.attrs.get("hsi_xr_model_sha256"))
-        click.echo(_product.describe(dst, cube, acquired, model))
+    with _progress.progress(mode) as report:
+        product = hsi_xr.write_product(
+            calibrated, dst, source=cube, **asdict(output), tmp=tmp, progress=report
+        )
+    _console.echo_paths(product.cube, product.item)
 
 
 def _with_bands(known: str, bands: str | None) -> "str | xr.DataArray":

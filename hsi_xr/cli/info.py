@@ -75,10 +75,10 @@ def _bands(image: "xr.DataArray") -> list[dict[str, Any]]:
 def _radiometry(image: "xr.DataArray") -> str | None:
     """What `reconstruct` takes the numbers for unless it is told; None where it must be told."""
     from hsi_xr.errors import MissingFact
-    from hsi_xr.pipeline.radiometry import decide
+    from hsi_xr.pipeline.radiometry import resolve_radiometry
 
     dtype, stated = image.encoding["dtype"], image.encoding.get("radiometry")
     try:
-        return decide(dtype, radiometry=None, scale=None, stated=stated).kind
+        return resolve_radiometry(dtype, radiometry=None, scale=None, stated=stated).kind
     except MissingFact:
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hsi_xr.cli import _console, _options, _product, _progress
+from hsi_xr.cli import _console, _options, _progress
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,15 +38,16 @@ def command(
 ) -> None:
     """Estimate the hyperspectral cube DST of the RGB scene SRC.
 
-    DST is a GeoTIFF with the wavelengths of its bands; its STAC item and a preview are written
-    beside it where the time of acquisition is known. They appear when they are complete, or not
-    at all.
+    DST is a GeoTIFF with the wavelengths of its bands, or a file of another format (--format).
+    A preview and a STAC item are written next to it if the acquisition time is known. Each file
+    appears when it is complete, or not at all.
     """
     import hsi_xr
     from hsi_xr.io import clip
+    from hsi_xr.product.checks import check_product
 
     image = hsi_xr.open(src, rgb=scene.bands, nodata=scene.src_nodata)
-    acquired = _product.acquisition(src, dst, output, image.attrs.get("datetime"))
+    check_product(image, dst, source=src, **output.checked)
     part = clip.window(image, scene.bounds) if scene.bounds else None
     how = _how(scene, run)
     with _naming_options():
@@ -56,16 +57,11 @@ def command(
         cube = hsi_xr.reconstruct(image, **how)
     if part is not None:
         cube = part.of(cube)
-    if acquired is not None:
-        cube.attrs["datetime"] = acquired
-    _product.warn_of_items(src, dst, output, acquired)
-    _product.write(cube, dst, output, mode, tmp)
-    click.echo(dst)
-    if acquired is not None and output.stac is not False:
-        from hsi_xr.checkpoints.registry import find
-
-        model = find(run.model, untrained=run.untrained)
-        click.echo(_product.describe(dst, src, acquired, model))
+    with _progress.progress(mode) as report:
+        product = hsi_xr.write_product(
+            cube, dst, source=src, model=run.model, **asdict(output), tmp=tmp, progress=report
+        )
+    _console.echo_paths(product.cube, product.item)
 
 
 @contextmanager

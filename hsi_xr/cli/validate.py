@@ -15,38 +15,42 @@ from hsi_xr.cli import _console
     "--schemas",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     metavar="FOLDER",
-    help="With schemas of STAC extensions, as NAME-vVERSION.json; none are fetched.",
+    help="Folder with schemas of STAC extensions, as NAME-vVERSION.json; none are downloaded.",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Findings, files, and what was not looked at as JSON."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print findings, the number of files, and what was not checked, as JSON.",
 )
 @_console.options
 def command(paths: tuple[str, ...], schemas: Path | None, as_json: bool) -> None:
-    """Say what is wrong with products, STAC items, collections, or folders of them.
+    """Find what is wrong with products, STAC items, collections, or folders of them.
 
-    Layout, wavelengths, nodata, scale and place of files in any format; schemas, facts, checksums
-    and links of items and collections. Each PATH is a file or folder, or a URL. A line for each
-    finding with what sets it right, and exit status 3; nothing and 0 where all is right.
+    Checks layout, wavelengths, nodata, scale and georeference of files in any format, and schemas,
+    contents, checksums and links of items and collections. Each PATH is a file, a folder or a URL.
+    Prints a line per finding, with its repair, and exits with status 3; prints nothing and exits
+    with status 0 if everything is valid.
     """
     import hsi_xr
     from hsi_xr.errors import InvalidData
 
     report = None if as_json else click.echo
-    looked = [hsi_xr.validate(path, schemas=schemas, report=report) for path in paths]
-    findings = [finding for each in looked for finding in each.findings]
-    files = {name for each in looked for name in each.looked}
-    unseen = sorted({name for each in looked for name in each.unseen})
+    inspections = [hsi_xr.validate(path, schemas=schemas, report=report) for path in paths]
+    findings = [finding for inspection in inspections for finding in inspection.findings]
+    files = {name for inspection in inspections for name in inspection.looked}
+    unchecked = sorted({name for inspection in inspections for name in inspection.unseen})
     if as_json:
-        told = [asdict(finding) for finding in findings]
-        click.echo(
-            json.dumps({"findings": told, "files": len(files), "not_looked_at": unseen}, indent=2)
-        )
-    for name in unseen:
-        _console.log.info("not looked at: %s", name)
+        listed = [asdict(finding) for finding in findings]
+        content = {"findings": listed, "files": len(files), "not_looked_at": unchecked}
+        click.echo(json.dumps(content, indent=2))
+    for name in unchecked:
+        _console.log.info("not checked: %s", name)
     if findings:
-        wrong, all_of = len({finding.path for finding in findings}), len(files)
+        wrong = len({finding.path for finding in findings})
+        total = max(wrong, len(files))
         raise InvalidData(
-            f"{len(findings)} thing{'s are' if len(findings) > 1 else ' is'} wrong with {wrong} of "
-            f"{max(wrong, all_of)} file{'s' if all_of > 1 else ''}; what it is stands on stdout"
+            f"{len(findings)} problem{'s' * (len(findings) > 1)} in {wrong} of {total} "
+            f"file{'s' * (total > 1)}, listed on stdout"
         )
-    _console.log.info("nothing is wrong with %d files", len(files))
+    _console.log.info("no problem in %d files", len(files))

@@ -1,14 +1,14 @@
 """Pictures of cubes that came without: a camera of known sensitivity takes them."""
 
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.spectral_response import Sensitivity, sensitivities
+from hsi_xr.camera.spectral_response import CameraLike, sensitivities
 from hsi_xr.datasets._base import Array
 from hsi_xr.errors import MissingFact
 
-__all__ = ["Sensitivity", "photograph", "response"]
+__all__ = ["CameraLike", "photograph", "response"]
 
 
-def response(camera: Sensitivity | None, bands: Bands) -> Array:
+def response(camera: CameraLike | None, bands: Bands) -> Array:
     """(3, bands) of a camera; see `hsi_xr.camera.spectral_response.sensitivities`.
 
     Raises:

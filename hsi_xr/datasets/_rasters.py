@@ -12,7 +12,7 @@ from hsi_xr.datasets._base import Array
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile
 from hsi_xr.io.open import open as open_raster
 from hsi_xr.io.open import source_of
-from hsi_xr.pipeline.radiometry import decide
+from hsi_xr.pipeline.radiometry import resolve_radiometry
 
 CUBES = (".tif", ".tiff", ".img", ".zarr")
 """Endings of cubes; `.img` is ENVI's, whose header lies beside it."""
@@ -79,7 +79,7 @@ def opened(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
     stated = array.encoding.get("radiometry")
     dtype = str(array.encoding["dtype"])
     try:
-        kind = decide(dtype, radiometry="reflectance", scale=scale, stated=stated)
+        kind = resolve_radiometry(dtype, radiometry="reflectance", scale=scale, stated=stated)
     except MissingFact as error:
         raise MissingFact(f"{str(path)!r}: {error}") from error
     return array.assign_attrs(to_reflectance=kind.scale)
@@ -96,7 +96,7 @@ def cube(array: xr.DataArray, bands: Bands) -> Array:
     wavelengths = _wavelengths(array)
     reflectance = array.values * np.float32(array.attrs["to_reflectance"])
     check_level(reflectance, array.encoding["source"], "scale=1e-4")
-    found = band_grid.by_gaussians(reflectance, wavelengths, bands)
+    found = band_grid.convolve(reflectance, wavelengths, bands)
     if np.isnan(found).all():
         raise InvalidData(
             f"{array.encoding['source']!r} holds no valid pixel in {bands.centres[0]:g} to "
@@ -120,13 +120,13 @@ def check_level(values: Array, source: str, repair: str) -> None:
 
 def lacking(array: xr.DataArray, bands: Bands) -> list[float]:
     """Centres of the bands that a cube does not reach."""
-    reached = band_grid.reached(_wavelengths(array), bands)
+    reached = band_grid.covered(_wavelengths(array), bands)
     return [centre for centre, there in zip(bands.centres, reached) if not there]
 
 
 def _needed(array: xr.DataArray, path: Path, bands: Bands) -> xr.DataArray:
     """Opened anew, since a pixel is invalid where any band that is read is; all if none tells."""
-    source, needed = source_of(array), band_grid.needed(_wavelengths(array), bands)
+    source, needed = source_of(array), band_grid.contributing(_wavelengths(array), bands)
     if source is None or needed.all() or not needed.any():
         return array
     told = array["wavelength"][needed]

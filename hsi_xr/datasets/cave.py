@@ -57,7 +57,7 @@ class Cave:
         self,
         folder: Path,
         *,
-        camera: _camera.Sensitivity | None = None,
+        camera: _camera.CameraLike | None = None,
         rgb: Literal["camera", "display"] = "camera",
         size: tuple[int, int] = (512, 512),
     ) -> None:

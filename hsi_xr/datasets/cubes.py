@@ -40,7 +40,7 @@ class Cubes:
         self,
         folder: Path,
         *,
-        camera: _camera.Sensitivity | None = None,
+        camera: _camera.CameraLike | None = None,
         bands: Bands | Sequence[float] = COMMON,
         scale: float | None = None,
     ) -> None:

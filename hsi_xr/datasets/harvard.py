@@ -72,7 +72,7 @@ class Harvard:
         self,
         folder: Path,
         *,
-        camera: _camera.Sensitivity | None = None,
+        camera: _camera.CameraLike | None = None,
         resampled: Bands | Sequence[float] | None = None,
         scale: float | Literal["maximum"] = "maximum",
         size: tuple[int, int] = (1040, 1392),
@@ -95,7 +95,7 @@ class Harvard:
         rgb = _camera.photograph(cube, self.response)
         cube[:, ~still] = np.nan
         if self.bands != MEASURED:
-            cube = band_grid.by_lines(cube, np.array(MEASURED.centres, "float32"), self.bands)
+            cube = band_grid.interpolate(cube, np.array(MEASURED.centres, "float32"), self.bands)
         return Pair(name, cube, rgb)
 
     def problems(self, *splits: str) -> Sequence[str]:

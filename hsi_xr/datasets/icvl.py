@@ -83,7 +83,7 @@ class Icvl:
     coding: Coding = "linear"
     splits: Splits = {"train": TRAIN, "validation": VALIDATION}  # noqa: RUF012 - a Mapping
 
-    def __init__(self, folder: Path, *, camera: _camera.Sensitivity | None = None) -> None:
+    def __init__(self, folder: Path, *, camera: _camera.CameraLike | None = None) -> None:
         self.folder = _scenes.existing(folder)
         self.response = _camera.response(camera, self.bands)
 

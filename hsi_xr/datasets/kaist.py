@@ -55,7 +55,7 @@ class Kaist:
         self,
         folder: Path,
         *,
-        camera: _camera.Sensitivity | None = None,
+        camera: _camera.CameraLike | None = None,
         train_size: tuple[int, int] = (1024, 1024),
         test_size: tuple[int, int] = (256, 256),
     ) -> None:

@@ -13,7 +13,7 @@ from hsi_xr.errors import BandMismatch, HsiError, InvalidData, MissingFact, NotG
 from hsi_xr.io.averaging import Grid, averaged
 from hsi_xr.io.open import crs_of, transform_of
 from hsi_xr.io.open import open as open_raster
-from hsi_xr.pipeline.radiometry import Radiometry, decide
+from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,7 +102,9 @@ class Pairs:
             )
         dtype, stated = str(seen.encoding["dtype"]), seen.encoding.get("radiometry")
         try:
-            kind = decide(dtype, radiometry=self.radiometry, scale=self.rgb_scale, stated=stated)
+            kind = resolve_radiometry(
+                dtype, radiometry=self.radiometry, scale=self.rgb_scale, stated=stated
+            )
         except MissingFact as error:
             raise MissingFact(f"{str(path)!r}: {error}; that scale is rgb_scale here") from error
         _check_ground(_grid(seen, self.crs), _grid(measured, self.crs), repr(str(path)))

@@ -1,6 +1,5 @@
 """From a rendered scene to a cube, its STAC item, a picture and scores: the whole way, once."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
@@ -15,10 +14,11 @@ from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.extras import require
 from hsi_xr.io import atomic
-from hsi_xr.io.preview import write_thumbnail
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from hsi_xr.product import Product
 
 Progress = Callable[[int, int], None]
 """(pixels done, pixels in all) -> None."""
@@ -62,6 +62,8 @@ def run(
         DestinationExists: A file of the demo is there and `overwrite` was not asked for.
         DestinationUnwritable: The folder cannot be made, or not written to.
     """
+    import hsi_xr
+
     require("matplotlib")
     files = Files.of(directory)
     _prepare(files, overwrite=overwrite)
@@ -69,12 +71,18 @@ def run(
     shown = shown or render.render()
     rendering = perf_counter() - started
     _write_rgb(shown, files.rgb)
-    cube, seconds = _reconstruct(files, overwrite=overwrite, progress=progress)
+    files.item.unlink(missing_ok=True)  # it describes an earlier demo
+    started = perf_counter()
+    cube = hsi_xr.reconstruct(hsi_xr.open(files.rgb))
+    product = hsi_xr.write_product(
+        cube, files.cube, source=files.rgb, stac=False, overwrite=overwrite, progress=progress
+    )
+    seconds = perf_counter() - started
     estimate = _read(files.cube)
     scores = score(estimate, shown.truth)
     view = _view(files, shown, cube, estimate=estimate, gain=scores.gain, samples=samples)
     _draw(files, view)
-    _describe(files)
+    _describe(product, files)
     return Report(
         files=files,
         shape=(shown.rgb.shape[1], shown.rgb.shape[2]),
@@ -136,19 +144,6 @@ def _write_rgb(shown: render.Scene, path: Path) -> None:
         target.update_tags(TIFFTAG_IMAGEDESCRIPTION=f"{TITLE}. {DESCRIPTION}")
 
 
-def _reconstruct(
-    files: Files, *, overwrite: bool, progress: Progress | None
-) -> tuple["xr.Dataset", float]:
-    """The written cube, still lazy, and the seconds from opening the RGB to the finished file."""
-    import hsi_xr
-
-    started = perf_counter()
-    rgb = hsi_xr.open(files.rgb)
-    cube = hsi_xr.reconstruct(rgb)
-    hsi_xr.write(cube, files.cube, overwrite=overwrite, progress=progress)
-    return cube, perf_counter() - started
-
-
 def spreads(
     rgb: Path, places: Mapping[str, tuple[int, int]], *, samples: int
 ) -> dict[str, NDArray[np.float32]]:
@@ -202,17 +197,17 @@ def _view(
 def _draw(files: Files, view: figure.View) -> None:
     with atomic.replacing(files.preview) as part:
         figure.draw(view, part)
-    write_thumbnail(files.cube)
 
 
-def _describe(files: Files) -> None:
-    """The STAC item, which says that nothing was acquired."""
-    import hsi_xr
-    from hsi_xr.checkpoints.model_folder import model_item
+def _describe(product: "Product", files: Files) -> None:
+    """Write the preview and the STAC item, which states that nothing was acquired."""
     from hsi_xr.checkpoints.registry import DEFAULT, find
+    from hsi_xr.product import describe_product
 
-    model = model_item(find(DEFAULT), files.cube.parent)
-    item = hsi_xr.describe(files.cube, datetime=render.INSTANT, derived_from=files.rgb, model=model)
-    item.properties |= {"title": TITLE, "description": DESCRIPTION}
-    text = json.dumps(item.to_dict(include_self_link=False), indent=2)
-    atomic.write_text(files.item, f"{text}\n")
+    describe_product(
+        product,
+        datetime=render.INSTANT,
+        source=files.rgb,
+        model=find(DEFAULT),
+        item_fields={"properties": {"title": TITLE, "description": DESCRIPTION}},
+    )

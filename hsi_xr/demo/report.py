@@ -99,10 +99,10 @@ class Report:
         return "\n".join(
             [
                 "import hsi_xr",
-                f"rgb = hsi_xr.open({rgb!r})",
+                f"rgb = {rgb!r}",
                 "cube = hsi_xr.reconstruct(rgb)",
-                f"path = hsi_xr.write(cube, {cube!r}, overwrite=True)",
-                f"item = hsi_xr.describe(path, datetime={time!r}, derived_from={rgb!r})",
+                f"path = {cube!r}",
+                f"hsi_xr.write_product(cube, path, source=rgb, datetime={time!r}, overwrite=True)",
             ]
         )
 

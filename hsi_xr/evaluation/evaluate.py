@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.spectral_response import TABLE, Sensitivity, is_path
+from hsi_xr.camera.spectral_response import TABLE, CameraLike, is_path
 from hsi_xr.checkpoints.card import WEIGHTS, Card, checksum
 from hsi_xr.checkpoints.registry import find
 from hsi_xr.datasets import _camera
@@ -63,7 +63,7 @@ def evaluate(
     device: str = "auto",
     samples: int = 1,
     seed: int = 0,
-    camera: Sensitivity | None = None,
+    camera: CameraLike | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     seen: Callable[[ScoredImage], None] | None = None,
 ) -> Evaluation:
@@ -176,7 +176,7 @@ class _Case:
         options: Mapping[str, Any],
         cards: Mapping[str, tuple[Name, Card]],
         split: str,
-        camera: Sensitivity | None,
+        camera: CameraLike | None,
     ) -> "_Case":
         names = _names(label, data, split)
         about = Data(label=label, coding=data.coding, images=len(names), options=dict(options))
@@ -282,7 +282,7 @@ def _model(label: str, card: Card) -> Model:
     return Model(label=label, name=f"{card.name} {card.data['version']}", sha256=card.sha256)
 
 
-def _told(camera: Sensitivity | None) -> Camera | None:
+def _told(camera: CameraLike | None) -> Camera | None:
     if camera is None:
         return None
     if is_path(camera):

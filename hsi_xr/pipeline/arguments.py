@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from hsi_xr.camera.spectral_response import Sensitivity
+    from hsi_xr.camera.spectral_response import CameraLike
     from hsi_xr.pipeline.job import Consistency
     from hsi_xr.pipeline.scene import Selection
     from hsi_xr.pipeline.scene_statistics import Survey
@@ -18,7 +18,7 @@ class Reading(TypedDict, total=False):
     rgb: "Selection | None"
     radiometry: str | None
     scale: float | None
-    camera: "Sensitivity | None"
+    camera: "CameraLike | None"
     steps: int | None
     seed: int
     device: str

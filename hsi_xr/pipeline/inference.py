@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hsi_xr.camera.operator import HALF_STEP, Camera, consistent
-from hsi_xr.camera.spectral_response import Response
+from hsi_xr.camera.consistency import HALF_STEP, consistent
+from hsi_xr.camera.operator import Camera
+from hsi_xr.camera.spectral_response import SpectralResponse
 from hsi_xr.checkpoints import registry
 from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.diffusion.noise import NoiseField
@@ -208,7 +210,7 @@ def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:
     if job.consistency is None or job.response is None:
         return cube
     noise = HALF_STEP if job.consistency == "soft" else 0.0
-    camera = _camera(job.response, rgb)
+    camera = _camera(job.response, rgb.device)
     return consistent(cube.float(), rgb, camera, job.response.centres, noise=noise)
 
 
@@ -216,12 +218,13 @@ def _measured(job: Job, cube: Tensor, rgb: Tensor) -> dict[str, Tensor]:
     """The reflectance and, where that is an output, its difference from the image."""
     if "rgb_residual" not in job.outputs or job.response is None:
         return {"reflectance": cube}
-    projected = _camera(job.response, rgb).project(cube.float())
+    projected = _camera(job.response, rgb.device).project(cube.float())
     return {"reflectance": cube, "rgb_residual": projected - rgb}
 
 
-def _camera(response: Response, rgb: Tensor) -> Camera:
-    return Camera(torch.tensor(response.curves).to(rgb))
+@lru_cache(maxsize=KEPT)
+def _camera(response: SpectralResponse, device: torch.device) -> Camera:
+    return Camera(torch.tensor(response.curves)).to(device)
 
 
 def _stack(job: Job, outputs: dict[str, Tensor], rgb: Tensor) -> Array:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from hsi_xr.camera.spectral_response import Response
+from hsi_xr.camera.spectral_response import SpectralResponse
 from hsi_xr.pipeline.outputs import Outputs
 
 Consistency = Literal["exact", "soft"]
@@ -43,7 +43,7 @@ class Job:
     level_known: bool
     steps: int | None = None
     consistency: Consistency | None = None
-    response: Response | None = None
+    response: SpectralResponse | None = None
 
     @property
     def bands(self) -> int:

@@ -7,7 +7,7 @@ from functools import cached_property
 import xarray as xr
 from dask.base import tokenize
 
-from hsi_xr.camera.spectral_response import UNKNOWN, Response, Sensitivity, response
+from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import find
 from hsi_xr.errors import MissingFact, UnknownName, UsageError
@@ -43,7 +43,7 @@ class Plan:
     job: Job
     survey: Survey | None
     """The survey that was handed in."""
-    response: Response | None
+    response: SpectralResponse | None
     """Of the camera, where that is known."""
 
     @property
@@ -125,7 +125,7 @@ def plan(
     rgb: Selection | None = None,
     radiometry: str | None = None,
     scale: float | None = None,
-    camera: Sensitivity | None = None,
+    camera: CameraLike | None = None,
     tile: int | None = None,
     halo: int | None = None,
     steps: int | None = None,
@@ -158,7 +158,7 @@ def plan(
             f"{card.name} does not estimate what is out of its domain; the default model does"
         )
     unknown = camera is None or (isinstance(camera, str) and camera == UNKNOWN)
-    seen_by = None if camera is None or unknown else response(camera, card.bands)
+    seen_by = None if camera is None or unknown else SpectralResponse.of(camera, card.bands)
     if consistency is not None or residual:
         _check_comparable(scene, seen_by, consistency)
     companions = {
@@ -190,7 +190,7 @@ def plan(
 
 
 def _check_comparable(
-    scene: Scene, seen_by: Response | None, consistency: Consistency | None
+    scene: Scene, seen_by: SpectralResponse | None, consistency: Consistency | None
 ) -> None:
     """Refuses to compare an estimate with an image that it cannot be compared with."""
     if consistency is not None and consistency not in CONSISTENCIES:

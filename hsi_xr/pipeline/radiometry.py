@@ -37,7 +37,7 @@ class Radiometry:
         return _srgb_decode(scaled) if self.kind == "srgb" else scaled
 
 
-def decide(
+def resolve_radiometry(
     dtype: str, *, radiometry: str | None, scale: float | None, stated: str | None = None
 ) -> Radiometry:
     """The radiometry of a scene from what the user says, else from what the file states.

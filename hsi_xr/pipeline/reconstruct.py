@@ -56,7 +56,7 @@ def reconstruct(
         consistency: Of reflectance by a known camera: "exact" moves each spectrum until the camera
             sees its pixel in it (within half a step of 8 bits wherever a spectrum without
             negatives can be seen so), "soft" as far as noise of that size allows. What the camera
-            cannot see stays the model's; see `hsi_xr.camera.operator`. It holds of outputs,
+            cannot see stays the model's; see `hsi_xr.camera.consistency`. It holds of outputs,
             also of each sample, and not of the steps that lead to one. The deviation that the
             default model tells is that of its own estimate, before it is held.
         residual: Tell, as `rgb_residual`, how far what the camera sees of the estimate is from

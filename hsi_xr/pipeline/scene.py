@@ -11,7 +11,7 @@ import xarray as xr
 from hsi_xr.errors import BandMismatch, InvalidData, NotGeoreferenced, UnknownName
 from hsi_xr.io.open import Source, crs_of, open, source_of, transform_of
 from hsi_xr.io.remote import without_query
-from hsi_xr.pipeline.radiometry import Radiometry, decide
+from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -67,7 +67,7 @@ def as_scene(
     return Scene(
         rgb=chosen,
         file=file,
-        radiometry=decide(
+        radiometry=resolve_radiometry(
             str(chosen.encoding.get("dtype", chosen.dtype)),
             radiometry=radiometry,
             scale=scale,

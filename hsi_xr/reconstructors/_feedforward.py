@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, Self, get_args
 import torch
 from torch import Tensor, nn
 
-from hsi_xr.camera.operator import srgb_encode
+from hsi_xr.camera.srgb import srgb_encode
 from hsi_xr.networks.attention import AttentionStatistics, GivenStatistics, PooledStatistics
 from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneStatistics, SceneWindows
 from hsi_xr.reconstructors._scene_gain import SceneGain

@@ -1,182 +1,195 @@
-"""A collection over the items of a set: where, when, and what they have in common, and what not."""
+"""A STAC collection of the items of a conversion."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-Item = Mapping[str, Any]
+from hsi_xr.times import instant
 
-_MEDIA = "application/geo+json"
-_LISTED = (
+Item = Mapping[str, Any]
+"""A valid STAC item as JSON."""
+
+_ITEM_TYPE = "application/geo+json"
+_SUMMARISED = (
     *("proj:code", "processing:level", "processing:version"),
     *("hsi_xr:model", "hsi_xr:model_sha256", "hsi_xr:radiometry", "hsi_xr:level"),
     *("hsi_xr:source_dtype", "hsi_xr:source_bands", "hsi_xr:camera"),
 )
-"""Properties of which the collection tells all values."""
-_OF_ONE = ("href", "file:", "proj:", "raster:spatial_resolution")
-"""Fields that belong to one asset, even where they happen to agree."""
+"""Properties whose values the collection lists."""
+_INDIVIDUAL = ("href", "file:", "proj:", "raster:spatial_resolution")
+"""Prefixes of fields that belong to one asset, even if all items agree in them."""
+_WHOLE_EARTH = [-180.0, -90.0, 180.0, 90.0]
 
 
 def collection(
     items: Mapping[str, Item], *, id: str, title: str | None = None, licence: str | None = None
 ) -> dict[str, Any]:
-    """The STAC 1.1 collection of items, which lies above them.
+    """Returns the STAC 1.1 collection of items.
 
     Args:
-        items: Href, relative to the collection, -> item; at least one.
-        id: The collection's name.
-        title: In words.
-        licence: Of the products, as SPDX; `other` says that nobody has told.
+        items: Items by their href relative to the collection; at least one.
+        id: Identifier of the collection.
+        title: Title of the collection.
+        licence: SPDX identifier of the products' licence; "other" (unknown) by default.
     """
-    every = list(items.values())
-    told = {uri for item in every for uri in item.get("stac_extensions", ())}
-    extensions = sorted(uri for uri in told if "/file/" not in uri)  # files are the items'
+    members = list(items.values())
+    extensions = {uri for item in members for uri in item.get("stac_extensions", ())}
     return {
         "type": "Collection",
         "stac_version": "1.1.0",
-        "stac_extensions": extensions,
+        "stac_extensions": sorted(uri for uri in extensions if "/file/" not in uri),  # of assets
         "id": id,
         **({"title": title} if title else {}),
-        "description": description(every),
+        "description": description(members),
         "license": licence or "other",
-        "extent": extent(every),
-        "summaries": summaries(every),
-        "item_assets": item_assets(every),
+        "extent": extent(members),
+        "summaries": summaries(members),
+        "item_assets": item_assets(members),
         "links": [
             {"rel": "root", "href": "./collection.json", "type": "application/json"},
-            *({"rel": "item", "href": href, "type": _MEDIA, "title": str(item["id"])}
+            *({"rel": "item", "href": href, "type": _ITEM_TYPE, "title": str(item["id"])}
               for href, item in items.items()),
         ],
     }  # fmt: skip
 
 
 def extent(items: Sequence[Item]) -> dict[str, Any]:
-    """Spatial and temporal; items that lie nowhere on Earth count in time only."""
-    boxes = [_flat(item["bbox"]) for item in items if item.get("bbox")]
-    starts, ends = zip(*(_period(item["properties"]) for item in items))
-    world = [-180.0, -90.0, 180.0, 90.0]
+    """Returns the spatial and temporal extent of items.
+
+    Items without a location count in time only. If none has one, the extent is the whole Earth,
+    since STAC requires a bbox; `description` then states that the location is unknown.
+
+    pystac's `Extent.from_items` is not used: it supports neither boxes across the antimeridian nor
+    items without a bbox.
+    """
+    boxes = [_without_heights(item["bbox"]) for item in items if item.get("bbox")]
+    starts, ends = zip(*(_interval(item["properties"]) for item in items))
     return {
-        # the schema wants a box: of items without one, it can be anywhere
-        "spatial": {"bbox": [_union(boxes) if boxes else world]},
-        "temporal": {"interval": [[min(starts), max(ends)]]},
+        "spatial": {"bbox": [_union(boxes) if boxes else _WHOLE_EARTH]},
+        "temporal": {"interval": [[min(starts, key=instant), max(ends, key=instant)]]},
     }
 
 
-def _period(properties: Mapping[str, Any]) -> tuple[str, str]:
-    told = properties["datetime"]
-    start = properties.get("start_datetime") or told
-    return start, properties.get("end_datetime") or told
+def _interval(properties: Mapping[str, Any]) -> tuple[str, str]:
+    time = properties["datetime"]
+    return properties.get("start_datetime") or time, properties.get("end_datetime") or time
 
 
-def _flat(box: Sequence[float]) -> Sequence[float]:
-    """West, south, east, north, also of a box that has heights."""
+def _without_heights(box: Sequence[float]) -> Sequence[float]:
+    """Returns west, south, east, north of a box with four or six numbers."""
     half = len(box) // 2
     return [*box[:2], *box[half : half + 2]]
 
 
 def _union(boxes: Sequence[Sequence[float]]) -> list[float]:
-    """West, south, east, north; west > east where that is the shorter way around the Earth."""
-    west, east = _around([(box[0], box[2]) for box in boxes])
+    """Returns west, south, east, north; west > east if the box crosses the antimeridian."""
+    west, east = _shortest_span([(box[0], box[2]) for box in boxes])
     return [west, min(box[1] for box in boxes), east, max(box[3] for box in boxes)]
 
 
-def _around(spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The shortest stretch of longitudes that holds all: what is left is the widest gap."""
-    turns = sorted((west, east + 360 * (east < west), east) for west, east in spans)
-    reach, end = max((to, east) for _, to, east in turns)
+def _shortest_span(spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Returns the shortest span of longitudes that covers all spans, by leaving out the widest gap.
+
+    Args:
+        spans: West and east of each; west > east across the antimeridian.
+    """
+    ordered = sorted((west, east + 360 * (east < west), east) for west, east in spans)
+    reach, end = max((continuous, east) for _, continuous, east in ordered)
     reach -= 360
     gaps = []
-    for west, to, east in turns:
-        gaps.append((west - reach, west <= end, west, end))  # of equal ones, none across 180
-        reach, end = max((reach, end), (to, east))
+    for west, continuous, east in ordered:
+        # of equal gaps, prefer the one whose complement does not cross the antimeridian
+        gaps.append((west - reach, west <= end, west, end))
+        reach, end = max((reach, end), (continuous, east))
     gap, _, west, east = max(gaps)
     return (west, east) if gap > 0 else (-180.0, 180.0)
 
 
 def summaries(items: Sequence[Item]) -> dict[str, Any]:
-    """All values of what may differ between items, and the range of their pixels' sizes."""
-    found: dict[str, Any] = {}
-    for name in _LISTED:
-        told = [item["properties"].get(name) for item in items]
-        values = {value for value in told if isinstance(value, str | int | float)}
+    """Returns the values of properties in which items may differ, and the range of pixel sizes."""
+    summary: dict[str, Any] = {}
+    for name in _SUMMARISED:
+        stated = (item["properties"].get(name) for item in items)
+        values = {value for value in stated if isinstance(value, str | int | float)}
         if values:
-            found[name] = sorted(values, key=lambda value: (isinstance(value, str), value))
-    sizes = _sizes(items)
+            summary[name] = sorted(values, key=lambda value: (isinstance(value, str), value))
+    sizes = [size for size in map(_resolution, items) if isinstance(size, int | float)]
     if sizes:
-        found["raster:spatial_resolution"] = {"minimum": min(sizes), "maximum": max(sizes)}
-    return found
-
-
-def _sizes(items: Sequence[Item]) -> list[float]:
-    told = (asset.get("raster:spatial_resolution") for asset in map(_main, items))
-    return [float(size) for size in told if isinstance(size, int | float)]
-
-
-def _main(item: Item) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = item.get("assets", {}).get("reflectance", {})
-    return found
+        smallest, largest = float(min(sizes)), float(max(sizes))
+        summary["raster:spatial_resolution"] = {"minimum": smallest, "maximum": largest}
+    return summary
 
 
 def item_assets(items: Sequence[Item]) -> dict[str, Any]:
-    """Of each asset that items have, what is the same in all of them."""
-    names = sorted({name for item in items for name in item["assets"]})
+    """Returns, for each asset key, the fields that are the same in all items with that asset."""
+    keys = sorted({key for item in items for key in item["assets"]})
     return {
-        name: _common([item["assets"][name] for item in items if name in item["assets"]])
-        for name in names
+        key: _common_fields([item["assets"][key] for item in items if key in item["assets"]])
+        for key in keys
     }
 
 
-def _common(assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _common_fields(assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     first, *others = assets
     return {
         key: value
         for key, value in first.items()
-        if not key.startswith(_OF_ONE) and all(other.get(key) == value for other in others)
+        if not key.startswith(_INDIVIDUAL) and all(other.get(key) == value for other in others)
     }
 
 
 def description(items: Sequence[Item]) -> str:
-    """What the set is, and in what its members differ."""
+    """Returns sentences on what the products are, and in what they differ."""
     count = len(items)
     models = sorted({str(item["properties"].get("hsi_xr:model", "unknown")) for item in items})
-    bands = sorted({len(_main(item).get("bands", ())) for item in items})
+    bands = sorted({len(_main_asset(item).get("bands", ())) for item in items})
     sentences = [
         f"Spectra in {' or '.join(map(str, bands))} bands estimated from {count} RGB "
         f"image{'s' if count > 1 else ''} by model {', '.join(models)}.",
         "Model estimates, not measurements.",
-        *_nowhere(items),
-        *(text for text in map(_mixed, _KINDS, [items] * len(_KINDS)) if text),
+        *_unknown_locations(items),
+        *_differences(items),
     ]
     return " ".join(sentences)
 
 
-def _nowhere(items: Sequence[Item]) -> Iterator[str]:
-    """The extent must be somewhere, by the specification; where it is made up, that is said."""
-    lost = sum(not item.get("bbox") for item in items)
-    if lost == len(items):
-        yield "Where they lie is not known, and the spatial extent is all of the Earth therefore."
-    elif lost:
-        yield f"Of {lost} it is not known where they lie; the spatial extent is that of the others."
+def _unknown_locations(items: Sequence[Item]) -> Iterator[str]:
+    missing = sum(not item.get("bbox") for item in items)
+    if missing == len(items):
+        yield "Their location is unknown, so the spatial extent is the whole Earth."
+    elif missing:
+        yield f"The location of {missing} is unknown; the spatial extent covers the others."
 
 
-_KINDS: tuple[tuple[str, Callable[[Item], Any]], ...] = (
-    ("coordinate reference systems", lambda item: item["properties"].get("proj:code") or "no code"),
-    ("pixel sizes on the ground (m)", lambda item: _main(item).get("raster:spatial_resolution")),
-    ("data types of the images", lambda item: item["properties"].get("hsi_xr:source_dtype")),
-    ("orders of their bands", lambda item: item["properties"].get("hsi_xr:source_bands")),
-    ("radiometries of the images", lambda item: item["properties"].get("hsi_xr:radiometry")),
+_LISTED = 6
+"""Values that a sentence lists; of more, it names the first and the last."""
+
+
+def _differences(items: Sequence[Item]) -> Iterator[str]:
+    """Yields one sentence for each property in which items differ, with counts."""
+    for name, value_of in _COMPARED:
+        counts = Counter(value for value in map(value_of, items) if value is not None)
+        if len(counts) < 2:
+            continue
+        listed = [f"{value} ({counts[value]})" for value in sorted(counts)]
+        if len(listed) > _LISTED:
+            listed = [listed[0], "...", listed[-1]]
+        yield f"They differ in {name}: {', '.join(listed)}."
+
+
+def _main_asset(item: Item) -> Mapping[str, Any]:
+    asset: Mapping[str, Any] = item.get("assets", {}).get("reflectance", {})
+    return asset
+
+
+def _resolution(item: Item) -> Any:
+    return _main_asset(item).get("raster:spatial_resolution")
+
+
+_COMPARED: tuple[tuple[str, Callable[[Item], Any]], ...] = (
+    ("coordinate reference system", lambda item: item["properties"].get("proj:code") or "no code"),
+    ("pixel size on the ground (m)", _resolution),
+    ("data type of the image", lambda item: item["properties"].get("hsi_xr:source_dtype")),
+    ("band order of the image", lambda item: item["properties"].get("hsi_xr:source_bands")),
+    ("radiometry of the image", lambda item: item["properties"].get("hsi_xr:radiometry")),
 )
-_MOST = 6
-"""Values that a sentence lists; beyond, it tells how many and the ends."""
-
-
-def _mixed(kind: tuple[str, Callable[[Item], Any]], items: Iterable[Item]) -> str:
-    """`They have 2 ...: a (3), b (1).`, where they differ."""
-    name, of = kind
-    counts = Counter(value for value in map(of, items) if value is not None)
-    if len(counts) < 2:
-        return ""
-    told = [f"{value} ({counts[value]})" for value in sorted(counts)]
-    if len(told) > _MOST:
-        told = [told[0], "...", told[-1]]
-    return f"They differ in {name}: {', '.join(told)}."

@@ -1,4 +1,4 @@
-"""Where a grid lies on Earth, in longitude and latitude."""
+"""The outline of a raster in longitude and latitude, and its pixel size on the ground."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -17,63 +17,70 @@ if TYPE_CHECKING:
 Ring = list[tuple[float, float]]
 
 _POINTS = 21
-"""Points per curved edge: a UTM zone's width bends by less than a metre between two of them."""
+"""Points per curved edge. An edge as wide as a UTM zone bends by less than a metre between two."""
 _STRAIGHT = 1e-7
-"""Degrees (a centimetre): an edge that bends less is told by its two corners."""
+"""Degrees (about a centimetre): an edge that bends less is reduced to its two corners."""
 _DIGITS = 8
-"""Decimals of a degree that are kept: a millimetre."""
+"""Decimals of a degree that are kept, about a millimetre."""
 
 
 def footprint(
     transform: "Affine", shape: tuple[int, int], crs: "CRS"
 ) -> tuple[dict[str, Any], list[float]]:
-    """The outline of a grid as GeoJSON, however it is rotated.
+    """Returns the outline of a raster grid as a GeoJSON geometry, and its bounding box.
+
+    Rotated grids and edges that are curved in longitude and latitude are followed.
 
     Args:
-        transform: (column, row) of pixel corners to x, y.
+        transform: Maps (column, row) of pixel corners to x, y.
         shape: Rows, columns.
-        crs: What x and y are.
+        crs: Coordinate reference system of x and y.
 
     Returns:
-        Polygon (counter-clockwise) or, across the antimeridian, the MultiPolygon of its two sides;
-        and its bbox west, south, east, north in degrees (west > east across the antimeridian).
+        A counter-clockwise Polygon, or a MultiPolygon of the two parts if the grid crosses the
+        antimeridian; and its bbox west, south, east, north in degrees, with west > east across the
+        antimeridian (RFC 7946, section 5.2).
 
     Raises:
-        InvalidData: The grid has no longitude and latitude there, or it holds a pole.
+        InvalidData: The grid contains a pole, or has no longitude and latitude.
     """
     ring = _outline(transform, shape, crs)
-    west, east = ring[:, 0].min(), ring[:, 0].max()
-    south, north = ring[:, 1].min(), ring[:, 1].max()
-    if east <= 180 and west >= -180:
-        return {"type": "Polygon", "coordinates": [_closed(ring)]}, _rounded(
-            (west, south, east, north)
+    (west, south), (east, north) = ring.min(axis=0), ring.max(axis=0)
+    if west >= -180 and east <= 180:
+        return (
+            {"type": "Polygon", "coordinates": [_close(ring)]},
+            _round((west, south, east, north)),
         )
-    limit = 180.0 if east > 180 else -180.0
-    sides = (_clip(ring, limit, below=below) for below in (True, False))
-    parts = [[_closed(_wrapped(side))] for side in sides]
+    meridian = 180.0 if east > 180 else -180.0
+    parts = [_recentre(_clip(ring, meridian, west=west_part)) for west_part in (True, False)]
     ends = (_wrap(west), _wrap(east)) if east - west < 360 else (-180.0, 180.0)
-    box = _rounded((ends[0], south, ends[1], north))
-    return {"type": "MultiPolygon", "coordinates": parts}, box
+    return (
+        {"type": "MultiPolygon", "coordinates": [[_close(part)] for part in parts]},
+        _round((ends[0], south, ends[1], north)),
+    )
 
 
 def ground_resolution(transform: "Affine", shape: tuple[int, int], crs: "CRS") -> float:
-    """Side in metres on the ground of the square that is as large as the middle pixel.
+    """Returns the pixel size on the ground, in metres, to three significant digits.
 
-    A CRS unit is not a metre everywhere: at 45 degrees of latitude a metre of the World Mercator
-    is 0.7 m. Three digits are kept.
+    It is the side of a square with the area of the centre pixel. CRS units are not metres on the
+    ground everywhere: at 45 degrees of latitude a metre of World Mercator measures 0.7 m.
     """
-    rows, columns = shape
     from pyproj import Geod
 
+    rows, columns = shape
     column, row = columns // 2, rows // 2
-    middle = np.array([(column, row), (column + 1, row), (column, row + 1)], dtype=float)
-    here, right, down = _geographic(middle, transform, crs)
-    sides = [Geod(ellps="WGS84").inv(*here, *there)[2] for there in (right, down)]
-    return float(f"{np.sqrt(sides[0] * sides[1]):.3g}")
+    corners = np.array([(column, row), (column + 1, row), (column, row + 1)], dtype=float)
+    corner, right, below = _geographic(corners, transform, crs)
+    width, height = (Geod(ellps="WGS84").inv(*corner, *end)[2] for end in (right, below))
+    return float(f"{np.sqrt(width * height):.3g}")
 
 
 def _outline(transform: "Affine", shape: tuple[int, int], crs: "CRS") -> NDArray[np.float64]:
-    """Counter-clockwise, not closed (n, 2); longitudes run on beyond 180 rather than jump."""
+    """Returns the ring counter-clockwise and open, (n, 2).
+
+    Longitudes are continuous: they exceed 180 degrees rather than jump at the antimeridian.
+    """
     rows, columns = shape
     corners = np.array([[0, 0], [0, rows], [columns, rows], [columns, 0], [0, 0]], dtype=float)
     share = np.linspace(0, 1, _POINTS)[:, None]
@@ -82,19 +89,19 @@ def _outline(transform: "Affine", shape: tuple[int, int], crs: "CRS") -> NDArray
     ring[:, 0] = np.unwrap(ring[:, 0], period=360)
     if abs(ring[-1, 0] - ring[0, 0]) > 180:
         raise InvalidData(
-            "the scene holds a pole, so no polygon in longitude and latitude outlines it; "
-            "describe it in parts that leave the pole out"
+            "the scene contains a pole, so no polygon in longitude and latitude outlines it; "
+            "describe it in parts without the pole"
         )
-    ring[:, 0] -= 360 * np.round((ring[:, 0].min() + ring[:, 0].max()) / 720)
+    ring = _recentre(ring)
     edges = (ring[at : at + _POINTS] for at in range(0, len(ring) - 1, _POINTS - 1))
-    outline = np.concatenate([_straightened(edge)[:-1] for edge in edges])
-    return outline if _area(outline) > 0 else outline[::-1]
+    outline = np.concatenate([_simplify(edge)[:-1] for edge in edges])
+    return outline if _signed_area(outline) > 0 else outline[::-1]
 
 
 def _geographic(
     pixels: NDArray[np.float64], transform: "Affine", crs: "CRS"
 ) -> NDArray[np.float64]:
-    """(n, 2) of column, row to (n, 2) of longitude, latitude."""
+    """(n, 2) of column, row -> (n, 2) of longitude, latitude."""
     from pyproj import Transformer
     from pyproj.exceptions import ProjError
 
@@ -110,24 +117,29 @@ def _geographic(
     return degrees.astype(np.float64)
 
 
-def _straightened(edge: NDArray[np.float64]) -> NDArray[np.float64]:
+def _simplify(edge: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Drops the points between the corners of an edge that is straight."""
     chord = edge[-1] - edge[0]
-    across = np.array([-chord[1], chord[0]]) / max(np.hypot(*chord), _STRAIGHT)
-    return edge if np.abs((edge - edge[0]) @ across).max() > _STRAIGHT else edge[[0, -1]]
+    normal = np.array([-chord[1], chord[0]]) / max(np.hypot(*chord), _STRAIGHT)
+    return edge if np.abs((edge - edge[0]) @ normal).max() > _STRAIGHT else edge[[0, -1]]
 
 
-def _area(ring: NDArray[np.float64]) -> float:
-    """Twice the signed area, positive if counter-clockwise."""
+def _signed_area(ring: NDArray[np.float64]) -> float:
+    """Twice the area, positive if the ring is counter-clockwise."""
     x, y = (ring - ring[0]).T
     return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
 
 
-def _clip(ring: NDArray[np.float64], limit: float, *, below: bool) -> NDArray[np.float64]:
-    """The part of a ring on one side of a meridian (Sutherland and Hodgman 1974)."""
-    side = ring[:, 0] - limit if below else limit - ring[:, 0]
+def _clip(ring: NDArray[np.float64], meridian: float, *, west: bool) -> NDArray[np.float64]:
+    """Returns the part of a ring on one side of a meridian (Sutherland and Hodgman 1974).
+
+    The antimeridian package splits by the length of edges, and returns the complement of a ring
+    with an edge longer than 180 degrees, such as that of a global raster.
+    """
+    beyond = ring[:, 0] - meridian if west else meridian - ring[:, 0]
     kept: list[NDArray[np.float64]] = []
     for at, point in enumerate(ring):
-        before, here = side[at - 1], side[at]
+        before, here = beyond[at - 1], beyond[at]
         if (before > 0) != (here > 0):
             kept.append(ring[at - 1] + (point - ring[at - 1]) * before / (before - here))
         if here <= 0:
@@ -135,8 +147,8 @@ def _clip(ring: NDArray[np.float64], limit: float, *, below: bool) -> NDArray[np
     return np.array(kept)
 
 
-def _wrapped(ring: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A ring on one side of the antimeridian, moved by whole turns into [-180, 180]."""
+def _recentre(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shifts a ring by full turns so that its middle is within [-180, 180] degrees."""
     turns = np.round((ring[:, 0].min() + ring[:, 0].max()) / 720)
     return np.asarray(ring - np.array([360.0 * turns, 0.0]))
 
@@ -145,10 +157,10 @@ def _wrap(longitude: float) -> float:
     return (longitude + 180) % 360 - 180
 
 
-def _closed(ring: NDArray[np.float64]) -> Ring:
+def _close(ring: NDArray[np.float64]) -> Ring:
     points = [(round(float(x), _DIGITS), round(float(y), _DIGITS)) for x, y in ring]
     return [*points, points[0]]
 
 
-def _rounded(values: Iterable[float]) -> list[float]:
+def _round(values: Iterable[float]) -> list[float]:
     return [round(float(value), _DIGITS) for value in values]

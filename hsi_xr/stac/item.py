@@ -1,6 +1,5 @@
-"""A product -> its STAC item. Every fact is read from the file; a missing one stays missing."""
+"""The STAC item of a written product, of which everything is read from the file itself."""
 
-import json
 from datetime import datetime as Datetime
 from os.path import relpath
 from pathlib import Path
@@ -13,7 +12,8 @@ from hsi_xr.io.cube_file import Product
 from hsi_xr.io.formats._tiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.io.georef import code_of
 from hsi_xr.io.remote import file_of, is_remote, without_query
-from hsi_xr.stac.checksums import with_code
+from hsi_xr.stac.document import Document
+from hsi_xr.stac.files import as_multihash
 from hsi_xr.stac.footprint import footprint
 from hsi_xr.stac.item_assets import assets
 from hsi_xr.times import period
@@ -31,7 +31,7 @@ SCHEMAS = tuple(
         "file/v2.1.0",
     )
 )
-_ITEM = "application/geo+json"
+_ITEM_TYPE = "application/geo+json"
 
 
 def describe(
@@ -43,55 +43,67 @@ def describe(
     derived_from: Path | str | None = None,
     model: Path | str | None = None,
 ) -> "pystac.Item":
-    """The STAC 1.1 item of a written product, with its siblings (deviation, residual, preview).
+    """Returns the STAC 1.1 item of a written product.
+
+    The item lists the product, its companions (uncertainty, residual, out-of-domain score) and its
+    preview as assets, with bands, wavelengths, footprint, provenance, file sizes and checksums.
+    Everything is read from the files; what they do not state is omitted. A companion that another
+    run wrote is left out.
 
     Args:
-        obj: Path or URL of a product that `hsi_xr.write` wrote, or what `hsi_xr.open` made of it.
-            An object is read once, for its checksum.
-        datetime: When the RGB scene was taken: an aware datetime or ISO 8601 text (UTC where it
-            states no offset), with `/` between start and end of a range. Read from the file by
-            default, never guessed.
-        href: How the item refers to the product; `./<name>` by default, for an item beside it.
-        id: The item's name; by default that of the file, without suffix.
-        derived_from: File, URL or STAC item of the RGB scene. Of a local file with a STAC item
-            `<stem>.json` beside it, the item is linked. A STAC item is linked as `derived_from`,
-            a mere image, which is no STAC, as `via`.
-        model: File or URL of the model's STAC item (MLM), as `hsi-xr models export` writes it.
+        obj: Path or URL of a product written by `hsi_xr.write`, or what `hsi_xr.open` returned for
+            it. Every file is read once, to compute its checksum.
+        datetime: Acquisition time of the RGB scene: a datetime, or ISO 8601 text such as
+            "2026-01-02T10:30:00Z", with "/" between start and end of a range. UTC is assumed where
+            there is no offset. The time recorded in the file by default.
+        href: Reference to the product, from which those to the other files follow. "./<name>" by
+            default, for an item that is saved next to the product.
+        id: Identifier of the item. The file name without its suffix by default.
+        derived_from: Path or URL of the RGB scene or of its STAC item. An item is linked as
+            "derived_from", an image as "via". A local image with an item `<stem>.json` next to it
+            is linked by that item.
+        model: Path or URL of the model's STAC item, as `hsi-xr models export` writes it.
 
     Returns:
-        Item without a collection. A product without georeference has no geometry, and says so.
+        An item that belongs to no collection yet. Its geometry is null if the product has no
+        coordinate reference system.
 
     Raises:
-        MissingFact: No acquisition time is known, or a day only.
-        InvalidData: The file is no product of hsi_xr, it lies nowhere on Earth, or the item of the
-            model is about other weights.
-        UsageError: An array that was not opened from a file, or an item of object storage is to
-            link a file of this machine.
+        UnreadableFile: The product does not exist or cannot be read.
+        MissingFact: The acquisition time is unknown, or only its date is given.
+        InvalidData: hsi_xr did not write the file, its georeference is not on Earth, or the model's
+            item describes other weights.
+        UsageError: The array was not opened from a file, or a product in object storage would link
+            a local file.
+
+    Example:
+        item = hsi_xr.describe("cube.tif", datetime="2026-01-02T10:30:00Z")
+        item.save_object(include_self_link=False, dest_href="cube.json")
     """
     import pystac
 
     product = Product.read(_path(obj))
     if is_remote(str(product.path)):
-        _check_reachable(derived_from, model)
-    place = footprint(product.transform, product.shape, product.crs) if product.crs else None
-    start, end = _acquired(product, datetime)
+        _check_linkable(derived_from, model)
+    geometry, bbox = outline(product)
+    start, end = _acquisition(product, datetime)
     item = pystac.Item(
         id=id or product.path.stem,
-        geometry=place[0] if place else None,
-        bbox=place[1] if place else None,
+        geometry=geometry,
+        bbox=bbox,
         datetime=start if start == end else None,
         properties=properties(product),
         stac_extensions=list(SCHEMAS),
         start_datetime=None if start == end else start,
         end_datetime=None if start == end else end,
     )
-    where = href or f"./{product.path.name}"
-    for key, asset in assets(product, where).items():
+    href = href or f"./{product.path.name}"
+    for key, asset in assets(product, href).items():
         item.add_asset(key, pystac.Asset.from_dict(asset))
-    if product.path.is_dir():  # as STAC's practices for Zarr have it
-        item.add_link(pystac.Link("store", where, item.assets["reflectance"].media_type))
+    if product.path.is_dir():  # STAC's best practices for Zarr
+        item.add_link(pystac.Link("store", href, item.assets["reflectance"].media_type))
     if derived_from is not None:
-        item.add_link(_link(derived_from, product.path.parent))
+        item.add_link(_source_link(derived_from, product.path.parent))
     if model is not None:
         _link_model(item, model, product)
     return item
@@ -103,34 +115,41 @@ def _path(obj: Path | str | xr.DataArray | xr.Dataset) -> Path:
     source = obj.encoding.get("source")
     if source is None:
         raise UsageError(
-            "this array was not opened from a file, and an item describes a file; write it first: "
+            "an item describes a file, but this array was not opened from one; write it first: "
             "`hsi_xr.describe(hsi_xr.write(cube, 'cube.tif'))`"
         )
     return file_of(source)
 
 
-def _check_reachable(*linked: Path | str | None) -> None:
-    for each in linked:
-        if each is not None and Path(each).exists():
+def _check_linkable(*targets: Path | str | None) -> None:
+    for target in targets:
+        if target is not None and Path(target).exists():
             raise UsageError(
-                f"{str(each)!r} is on this machine, and nobody could follow a link to it from an "
-                "item of object storage; upload it and give its URL, or leave it away"
+                f"an item in object storage cannot link the local file {str(target)!r}; upload it "
+                "and give its URL, or omit it"
             )
 
 
-def _acquired(product: Product, given: Datetime | str | None) -> tuple[Datetime, Datetime]:
+def _acquisition(product: Product, given: Datetime | str | None) -> tuple[Datetime, Datetime]:
     if given is None and product.acquired is None:
         raise MissingFact(
-            f"when the scene of {product.path.name!r} was acquired is not in the file; give "
-            "`datetime=` (`--datetime` on the command line), e.g. 2026-01-02T10:30:00Z"
+            f"{product.path.name!r} does not record when its scene was acquired; give `datetime=` "
+            "(`--datetime` on the command line), e.g. 2026-01-02T10:30:00Z"
         )
     return period(given or product.acquired or "")
 
 
+def outline(product: Product) -> tuple[dict[str, Any] | None, list[float] | None]:
+    """Returns geometry and bbox of a product; None for both without a georeference."""
+    if product.crs is None:
+        return None, None
+    return footprint(product.transform, product.shape, product.crs)
+
+
 def properties(product: Product) -> dict[str, Any]:
-    """What an item says of a product besides its place, its time and its files."""
+    """Returns the properties of an item other than its acquisition time."""
     config = product.config
-    facts: dict[str, Any] = {
+    stated: dict[str, Any] = {
         "processing:level": "L4",
         "processing:lineage": _lineage(product),
         "processing:version": config.get("version"),
@@ -138,11 +157,11 @@ def properties(product: Product) -> dict[str, Any]:
         "processing:datetime": _written(product),
         **{f"hsi_xr:{key}": value for key, value in config.items()},
     }
-    facts = {key: value for key, value in facts.items() if value not in (None, "")}
-    facts["proj:code"] = code = code_of(product.crs)  # null says that there is none
+    stated = {key: value for key, value in stated.items() if value not in (None, "")}
+    stated["proj:code"] = code = code_of(product.crs)  # null states that there is none
     if code is None and product.crs is not None:
-        facts["proj:wkt2"] = product.crs.to_wkt()
-    return facts
+        stated["proj:wkt2"] = product.crs.to_wkt()
+    return stated
 
 
 def _lineage(product: Product) -> str:
@@ -162,16 +181,17 @@ def _lineage(product: Product) -> str:
             f"Its bands were calibrated to {config.get('calibration_points', 'some')} known "
             f"spectra ({config.get('calibration_source', 'unknown')})."
         )
-    if held := config.get("consistency"):
-        sentences.append(f"{_HELD.get(held, held)} camera {config.get('camera', 'unknown')}.")
+    if consistency := config.get("consistency"):
+        camera = config.get("camera", "unknown")
+        sentences.append(f"{_CONSISTENCY.get(consistency, consistency)} camera {camera}.")
     if product.crs is None:
-        sentences.append("The image has no coordinate reference system: where it lies is unknown.")
+        sentences.append("The image has no coordinate reference system; its location is unknown.")
     return " ".join(sentences)
 
 
-_HELD = {
-    "exact": "Held to the image as seen by",
-    "soft": "Held to the image, within noise, as seen by",
+_CONSISTENCY = {
+    "exact": "Consistent with the image as measured by",
+    "soft": "Consistent, within noise, with the image as measured by",
 }
 
 
@@ -180,13 +200,13 @@ def _written(product: Product) -> str | None:
         return None
     try:
         written = Datetime.strptime(product.written, "%Y:%m:%d %H:%M:%S")
-    except ValueError:  # of another tool
+    except ValueError:  # another tool has written it
         return None
     return written.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _link(source: Path | str, folder: Path) -> "pystac.Link":
-    """To where the pixels came from: relative to the item if it is a file here."""
+def _source_link(source: Path | str, folder: Path) -> "pystac.Link":
+    """Returns the link to the RGB scene, relative to the folder of the item if it is local."""
     import pystac
 
     path = Path(source)
@@ -197,30 +217,29 @@ def _link(source: Path | str, folder: Path) -> "pystac.Link":
         href = Path(relpath(path.resolve(), folder.resolve())).as_posix()
     else:
         href = without_query(str(source))
-    kind = _media_type(href)
-    # readers of STAC follow `derived_from` and expect an item there
-    return pystac.Link("derived_from" if kind == _ITEM else "via", href, kind)
+    media_type = _media_type(href)
+    # STAC readers follow `derived_from` and expect an item
+    return pystac.Link("derived_from" if media_type == _ITEM_TYPE else "via", href, media_type)
 
 
 def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> None:
-    """Say which item describes the model; a file here is looked into first."""
+    """Link the item of the model; a local one must describe the weights of the product."""
     import pystac
 
     href, weights = str(model), product.config.get("model_sha256")
     if Path(model).exists():
-        about = json.loads(Path(model).read_text("utf-8"))
-        told = [asset.get("file:checksum") for asset in about.get("assets", {}).values()]
-        if with_code(str(weights)) not in told:
+        if as_multihash(str(weights)) not in Document.read(Path(model)).checksums:
             raise InvalidData(
                 f"{href!r} describes other weights than those of {product.path.name!r} (sha256 "
-                f"{weights}); give the item of the model that made it"
+                f"{weights}); give the item of the model that computed it"
             )
         href = Path(relpath(Path(model).resolve(), product.path.parent.resolve())).as_posix()
-    more = {"mlm:name": product.config.get("model"), "processing:level": "L4"}
-    item.add_link(pystac.Link("derived_from", href, _ITEM, extra_fields=more))
+    fields = {"mlm:name": product.config.get("model"), "processing:level": "L4"}
+    item.add_link(pystac.Link("derived_from", href, _ITEM_TYPE, extra_fields=fields))
     item.properties["processing:expression"] = {"format": "stac-mlm", "expression": href}
 
 
 def _media_type(href: str) -> str | None:
-    ending = href.rpartition(".")[2].lower()
-    return {"json": _ITEM, "geojson": _ITEM, "tif": GEOTIFF, "tiff": GEOTIFF}.get(ending)
+    suffix = href.rpartition(".")[2].lower()
+    types = {"json": _ITEM_TYPE, "geojson": _ITEM_TYPE, "tif": GEOTIFF, "tiff": GEOTIFF}
+    return types.get(suffix)

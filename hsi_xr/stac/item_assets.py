@@ -1,7 +1,7 @@
 """The files of a product as STAC assets.
 
-Bands and the fields of the EO, raster, projection and file extensions are written by hand: pystac's
-classes for them still write the fields of STAC 1.0.
+Bands and the fields of the EO, raster, projection and file extensions are written directly: the
+classes of pystac still write those of STAC 1.0.
 """
 
 import math
@@ -12,79 +12,79 @@ from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import Product
 from hsi_xr.io.preview import TITLE, find_thumbnail
 from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
-from hsi_xr.stac.checksums import multihash
+from hsi_xr.stac.files import multihash
 from hsi_xr.stac.footprint import ground_resolution
 
-CHANGING = ".aux.xml"
-"""GDAL, and so QGIS, adds statistics to such a file when somebody looks at the picture."""
-_TYPES = {".hdr": "text/plain", ".xml": "application/xml"}
+VOLATILE = ".aux.xml"
+"""Suffix of files to which GDAL, and so QGIS, adds statistics when an image is displayed."""
+_MEDIA_TYPES = {".hdr": "text/plain", ".xml": "application/xml"}
 _COMMON_NAMES = {"blue": 0.45, "green": 0.55, "red": 0.65}
-"""um; the nearest band bears the name, if it is within `_NEAR`."""
-_NEAR = 0.02
+"""Wavelength in um. The nearest band gets the name, if it is within `_TOLERANCE`."""
+_TOLERANCE = 0.02
 
 Asset = dict[str, Any]
 
 
 def assets(product: Product, href: str) -> dict[str, Asset]:
-    """The product and those files beside it that come from the same run."""
+    """Returns the assets of a product: itself, and the files of the same run next to it."""
     folder = href[: href.rstrip("/").rfind("/") + 1]
     title = f"{product.quantity[:1].upper()}{product.quantity[1:]}, estimated by a model"
-    found = {"reflectance": _raster(product, href, title)}
+    by_key = {"reflectance": _raster(product, href, title)}
     for band, name in _common_names(product).items():
-        found["reflectance"]["bands"][band]["eo:common_name"] = name
-    found |= _beside(product, folder, "reflectance")
+        by_key["reflectance"]["bands"][band]["eo:common_name"] = name
+    by_key |= _sidecars(product, folder, "reflectance")
     for name, variable in COMPANIONS.items():
-        if (other := product.companion(name)) is not None:
-            where = href if product.is_shared else folder + other.path.name
-            found[variable.asset] = _raster(other, where, variable.title)
-            found |= {} if product.is_shared else _beside(other, folder, variable.asset)
+        if (companion := product.companion(name)) is not None:
+            target = href if product.is_shared else folder + companion.path.name
+            by_key[variable.asset] = _raster(companion, target, variable.title)
+            by_key |= {} if product.is_shared else _sidecars(companion, folder, variable.asset)
     if (preview := find_thumbnail(product)) is not None:
-        found["thumbnail"] = {
+        by_key["thumbnail"] = {
             "href": folder + preview.name,
             "type": "image/png",
-            "title": f"{TITLE}, no photograph",
+            "title": f"{TITLE}, not a photograph",
             "roles": ["thumbnail", "overview"],
             "proj:code": None,
-            **file_facts(preview),
+            **file_fields(preview),
         }
-    return found
+    return by_key
 
 
 def roles(product: Product) -> list[str]:
-    """Of the asset that a product is; the last is its own, and a companion's name."""
+    """Returns the roles of the asset of a variable. The last one is also a companion's key."""
     variable = OUTPUT_VARIABLES.get(product.variable, OUTPUT_VARIABLES["reflectance"])
     return ["data", variable.asset]
 
 
-def _beside(product: Product, folder: str, role: str) -> dict[str, Asset]:
-    """Files without which that of a product cannot be read."""
-    laid_out = formats.by_driver(product.driver)
-    beside = {} if laid_out is None else laid_out.sidecars(product.path)
+def _sidecars(product: Product, folder: str, role: str) -> dict[str, Asset]:
+    """Returns the files that are needed to read a product, such as the header of ENVI."""
+    layout = formats.by_driver(product.driver)
+    sidecars = {} if layout is None else layout.sidecars(product.path)
     return {
         f"{role}-{kind}": {
             "href": folder + path.name,
-            "type": _TYPES.get(path.suffix, "application/octet-stream"),
+            "type": _MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
             "title": f"{kind.capitalize()} of {product.path.name}",
             "roles": ["metadata"],
-            **file_facts(path),
+            **file_fields(path),
         }
-        for kind, path in beside.items()
+        for kind, path in sidecars.items()
         if path.exists()
     }
 
 
 def _raster(product: Product, href: str, title: str) -> Asset:
-    about: Asset = {"href": href, "title": title, "roles": roles(product)}
+    asset: Asset = {"href": href, "title": title, "roles": roles(product)}
     if product.is_shared:
-        about["hsi_xr:variable"] = product.variable
-    return {**about, **facts(product), **file_facts(product.path)}
+        asset["hsi_xr:variable"] = product.variable
+    return {**asset, **raster_fields(product), **file_fields(product.path)}
 
 
-def facts(product: Product) -> Asset:
-    """What an asset says of its pixels, and their file of itself."""
-    laid_out = formats.by_driver(product.driver)
-    found: Asset = {
-        "type": None if laid_out is None else laid_out.media_type(product.path),
+def raster_fields(product: Product) -> Asset:
+    """Returns the fields that describe the pixels of an asset, as its file states them."""
+    layout = formats.by_driver(product.driver)
+    fields: Asset = {
+        "type": None if layout is None else layout.media_type(product.path),
         "data_type": product.dtype,
         "nodata": _nodata(product.nodata),
         "unit": product.unit,
@@ -94,12 +94,12 @@ def facts(product: Product) -> Asset:
         **_projection(product),
         "bands": _bands(product),
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in fields.items() if value is not None}
 
 
-def file_facts(path: Path) -> Asset:
-    """Size and checksum of a file, which is read for it; of a folder nothing."""
-    if not path.is_file() or path.name.endswith(CHANGING):
+def file_fields(path: Path) -> Asset:
+    """Returns size and checksum of a file, which is read once; nothing for a folder."""
+    if not path.is_file() or path.name.endswith(VOLATILE):
         return {}
     return {"file:size": path.stat().st_size, "file:checksum": multihash(path)}
 
@@ -119,7 +119,7 @@ def _projection(product: Product) -> Asset:
 
 def _bands(product: Product) -> list[Asset]:
     digits = max(2, len(str(len(product.descriptions))))
-    told = zip(product.descriptions, product.centres, product.widths)
+    bands = zip(product.descriptions, product.centres, product.widths)
     return [
         {
             key: value
@@ -131,17 +131,17 @@ def _bands(product: Product) -> list[Asset]:
             }.items()
             if value
         }
-        for number, (description, centre, width) in enumerate(told, start=1)
+        for number, (description, centre, width) in enumerate(bands, start=1)
     ]
 
 
 def _common_names(product: Product) -> dict[int, str]:
-    """Index of band -> red, green or blue."""
+    """Index of a band -> red, green or blue."""
     centres = {index: centre for index, centre in enumerate(product.centres) if centre}
     names = {}
     for name, wavelength in _COMMON_NAMES.items():
         band = min(centres, key=lambda index: abs(centres[index] - wavelength), default=None)
-        if band is not None and abs(centres[band] - wavelength) <= _NEAR:
+        if band is not None and abs(centres[band] - wavelength) <= _TOLERANCE:
             names[band] = name
     return names
 

@@ -1,4 +1,4 @@
-"""Bands of items by wavelength or name, for those who load them with odc-stac."""
+"""Names of bands for odc-stac: by wavelength, by name and by colour."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,39 +14,43 @@ Stac = Mapping[str, Any]
 def odc_config(
     stac: "Stac | pystac.Item | pystac.Collection", asset: str = "reflectance"
 ) -> dict[str, Any]:
-    """`stac_cfg=` of `odc.stac.load`, by which bands are called `"550"` (nm), `"B16"` or `"green"`.
+    """Returns `stac_cfg=` for `odc.stac.load`, to load bands as "550" (nm), "B16" or "green".
 
-    odc-stac (0.5) numbers the bands of an asset, and knows others by `eo:bands` of STAC 1.0 alone,
-    which an item of EO 2 must not have.
+    odc-stac 0.5 only numbers the bands of an asset ("reflectance.1"), unless they are named in
+    `eo:bands` of STAC 1.0, which items with version 2 of the EO extension must not have.
 
     Args:
-        stac: A collection whose items are loaded, or an item; of pystac, or as JSON.
-        asset: The asset whose bands are meant.
+        stac: The collection whose items are to be loaded, or an item; from pystac, or as JSON.
+        asset: Key of the asset whose bands are named.
+
+    Returns:
+        A configuration in which every band is called by its wavelength in nm ("550"), its name
+        ("B16") and, if it is blue, green or red, its common name.
 
     Raises:
-        BandMismatch: It has no such bands, or items of the collection do not have the same.
+        BandMismatch: The asset has no bands, or they differ between the items of the collection.
+
+    Example:
+        items = list(collection.get_items())
+        odc.stac.load(items, bands=["550", "red"], stac_cfg=hsi_xr.odc_config(collection))
     """
-    about = stac if isinstance(stac, Mapping) else stac.to_dict(transform_hrefs=False)
-    is_item = about.get("type") == "Feature"
-    assets = about.get("assets" if is_item else "item_assets") or {}
+    content = stac if isinstance(stac, Mapping) else stac.to_dict(transform_hrefs=False)
+    is_item = content.get("type") == "Feature"
+    assets = content.get("assets" if is_item else "item_assets") or {}
     bands = assets.get(asset, {}).get("bands", ())
     if not bands:
-        what = "has no bands" if is_item else "has items without bands"
+        lack = "has no bands" if is_item else "has no common bands"
         raise BandMismatch(
-            f"{about.get('id')!r} {what} of {asset!r} in common; load those of one kind, by "
-            f"number: bands=['{asset}.1']"
+            f"{content.get('id')!r} {lack} of {asset!r}; load bands by number, e.g. "
+            f"bands=['{asset}.1'], from items of one kind"
         )
-    told = {
-        "aliases": {name: (asset, at) for at, band in enumerate(bands, 1) for name in _of(band)}
-    }
-    collection = about.get("collection") if is_item else about.get("id")
-    return told if collection is None else {str(collection): told}
+    aliases = {name: (asset, at) for at, band in enumerate(bands, 1) for name in _names(band)}
+    config = {"aliases": aliases}
+    collection = content.get("collection") if is_item else content.get("id")
+    return config if collection is None else {str(collection): config}
 
 
-def _of(band: Stac) -> list[str]:
+def _names(band: Stac) -> list[str]:
+    names = [str(band[key]) for key in ("name", "eo:common_name") if band.get(key) is not None]
     centre = band.get("eo:center_wavelength")
-    names = [band.get("name"), band.get("eo:common_name")]
-    return [
-        *(str(name) for name in names if name is not None),
-        *([] if centre is None else [f"{1000 * centre:g}"]),
-    ]
+    return names if centre is None else [*names, f"{1000 * centre:g}"]

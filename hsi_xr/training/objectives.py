@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.spectral_response import sensitivity
+from hsi_xr.camera.spectral_response import sensitivities
 from hsi_xr.errors import UsageError
 from hsi_xr.networks import srcgan
 from hsi_xr.networks.sdp import SpectralPrior
@@ -64,7 +64,7 @@ def regression(
     if not (learned := trainable(network)):
         raise UsageError("a system without gradients is fitted by objective.kind = 'closed-form'")
     distance = losses.named(wanted.loss, dark=wanted.dark)
-    camera = None if wanted.camera is None else sensitivity(wanted.camera, bands)
+    camera = None if wanted.camera is None else sensitivities(wanted.camera, bands)
 
     def loss(batch: Batch, rng: Generator) -> Losses:
         found = network(front(batch.rgb, batch.facts))

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hsi_xr.camera.operator import srgb_decode
+from hsi_xr.camera.srgb import srgb_decode
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidData
 from hsi_xr.reconstructors._base import SceneStatistics

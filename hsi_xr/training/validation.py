@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.operator import srgb_encode
+from hsi_xr.camera.srgb import srgb_encode
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally

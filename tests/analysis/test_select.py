@@ -10,7 +10,7 @@ from pyproj import Transformer
 
 import hsi_xr
 from hsi_xr.calibration.sites import means
-from hsi_xr.calibration.sites_from_points import box_about
+from hsi_xr.calibration.sites_from_points import box_around
 from hsi_xr.errors import InvalidData, NotGeoreferenced, UsageError
 from tests.analysis.cubes import shuffled
 from tests.calibration.ground import CENTRES, GRID, cube
@@ -70,7 +70,7 @@ def test_a_square_is_the_mean_by_area_that_calibration_takes(x, y, size, turned)
     found = dataset.hsi.spectrum(*place, size=size)
     np.testing.assert_allclose((found["x"], found["y"]), place)
     steps = (np.hypot(transform.b, transform.e), np.hypot(transform.a, transform.d))
-    box = box_about(10 + 60 * x, 9 + 43 * y, size, steps)
+    box = box_around(10 + 60 * x, 9 + 43 * y, size, steps)
     (expected,) = means(dataset["reflectance"], [box])
     np.testing.assert_allclose(found["reflectance"], expected, rtol=2e-6)
     assert found["reflectance"].attrs == dataset["reflectance"].attrs

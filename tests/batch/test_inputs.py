@@ -96,7 +96,7 @@ def test_a_source_of_nothing_is_refused(tmp_path, source, words):
 
 
 def test_json_that_is_no_stac_is_refused(tmp_path):
-    with pytest.raises(InvalidData, match="no STAC"):
+    with pytest.raises(InvalidData, match="not a STAC object"):
         pictures([str(save(tmp_path / "a.json", {"type": "Topology"}))])
 
 

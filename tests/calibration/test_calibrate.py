@@ -75,7 +75,7 @@ def test_one_bad_point_of_five_is_set_aside():
     clean, found = (hsi_xr.gains(dataset, each) for each in (good, bad))
     np.testing.assert_allclose(found.values, clean.values, rtol=0.02)
     assert found.attributes["hsi_xr_calibration_points_set_aside"] == 1
-    assert found.points[1].count < 0.01
+    assert found.points[1].weight < 0.01
     assert "point 2: " in str(found) and "set aside" in str(found)
 
 
@@ -256,7 +256,7 @@ def test_a_table_and_its_points_are_the_same(tmp_path):
     [
         ([point(cube(), 3, 70)[:2]], {}, InvalidData, "x, y, spectrum"),
         ([(*point(cube(), 3, 70)[:2], spectrum([0.3], [833]))], {}, BandMismatch, "833 .* 400 to"),
-        ([(*(GRID @ (5.5, 50.5)), spectrum(np.full(31, 0.3)))], {}, InvalidData, "has data"),
+        ([(*(GRID @ (5.5, 50.5)), spectrum(np.full(31, 0.3)))], {}, InvalidData, "has valid data"),
         ([point(cube(), 3, 70)], {"scale": 0}, UsageError, "scale"),
         ([point(cube(), 3, 70)], {"smooth": -1}, UsageError, "smooth"),
         (sentinel(cube(), SMOOTH), {"crs": "EPSG:4326"}, UsageError, "its own CRS"),

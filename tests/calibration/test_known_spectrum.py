@@ -12,19 +12,21 @@ CURVE = 0.2 + 0.1 * np.sin(CENTRES / 40)
 
 
 def test_the_bands_of_the_cube_are_compared_as_they_are():
-    known, mixing = Spectrum.of(spectrum(CURVE), "it").beside(CUBE)
+    known, mixing = Spectrum.parse(spectrum(CURVE), "it").compare_with(CUBE)
     np.testing.assert_array_equal(known, CURVE)
     np.testing.assert_array_equal(mixing, np.eye(31))
 
 
 def test_the_order_of_wavelengths_does_not_matter():
-    turned = Spectrum.of(spectrum(CURVE).isel(wavelength=slice(None, None, -1)), "it")
-    np.testing.assert_array_equal(turned.beside(CUBE)[0], CURVE)
+    turned = Spectrum.parse(spectrum(CURVE).isel(wavelength=slice(None, None, -1)), "it")
+    np.testing.assert_array_equal(turned.compare_with(CUBE)[0], CURVE)
 
 
 def test_a_finer_spectrum_is_averaged_by_the_bands_of_the_cube():
     fine = np.arange(350.0, 1001)
-    known, mixing = Spectrum.of(spectrum(0.1 + 0.3 * (fine > 555), fine), "it").beside(CUBE)
+    known, mixing = Spectrum.parse(spectrum(0.1 + 0.3 * (fine > 555), fine), "it").compare_with(
+        CUBE
+    )
     np.testing.assert_array_equal(mixing, np.eye(31))
     weights = np.exp(-0.5 * ((fine - 550) / (10 / 2.3548)) ** 2)
     by_hand = 0.1 + 0.3 * weights[fine > 555].sum() / weights.sum()
@@ -34,7 +36,7 @@ def test_a_finer_spectrum_is_averaged_by_the_bands_of_the_cube():
 
 def test_wide_bands_average_the_cube_by_their_gaussians():
     bands = spectrum([0.1, 0.2, 0.3], np.array([492.4, 559.8, 664.6]), fwhm=[66.0, 36.0, 31.0])
-    known, mixing = Spectrum.of(bands, "it").beside(CUBE)
+    known, mixing = Spectrum.parse(bands, "it").compare_with(CUBE)
     weights = np.exp(-0.5 * ((CENTRES - 559.8) / (36 / 2.3548)) ** 2)
     assert known.tolist() == [0.1, 0.2, 0.3]
     np.testing.assert_allclose(mixing @ CURVE, mixing.astype(float) @ CURVE)
@@ -43,7 +45,7 @@ def test_wide_bands_average_the_cube_by_their_gaussians():
 
 
 def test_a_single_wavelength_lies_between_two_bands():
-    _, mixing = Spectrum.of(spectrum([0.3], np.array([553.0])), "it").beside(CUBE)
+    _, mixing = Spectrum.parse(spectrum([0.3], np.array([553.0])), "it").compare_with(CUBE)
     np.testing.assert_allclose(mixing @ CENTRES, 553, rtol=1e-6)
     assert (mixing > 0).sum() == 2
 
@@ -52,20 +54,20 @@ def test_what_the_cube_does_not_cover_is_left_out():
     """A band at 690 nm that is 60 nm wide sees more than a cube up to 700 nm does."""
     centres = np.array([395.0, 560, 690, 833])
     bands = spectrum([0.1, 0.2, 0.3, 0.4], centres, fwhm=[20.0, 36, 60, 106])
-    assert Spectrum.of(bands, "it").beside(CUBE)[0].tolist() == [0.2]
+    assert Spectrum.parse(bands, "it").compare_with(CUBE)[0].tolist() == [0.2]
 
 
 def test_unknown_numbers_are_left_out():
     values = CURVE.copy()
     values[[2, 20]] = np.nan
-    known, mixing = Spectrum.of(spectrum(values), "it").beside(CUBE)
+    known, mixing = Spectrum.parse(spectrum(values), "it").compare_with(CUBE)
     assert len(known) == 29 and mixing.shape == (29, 31)
 
 
 def test_micrometres_are_understood_where_they_are_told():
     array = spectrum(CURVE).assign_coords(wavelength=("wavelength", CENTRES / 1000))
     array["wavelength"].attrs["units"] = "um"
-    found = Spectrum.of(array, "it")
+    found = Spectrum.parse(array, "it")
     np.testing.assert_allclose(found.bands.centres, CENTRES)
 
 
@@ -74,7 +76,7 @@ def test_micrometres_are_understood_where_they_are_told():
     [
         (spectrum(100 * CURVE), ["panel 7", "29.", "0.01"]),
         (spectrum(CURVE - CURVE[4]), ["panel 7", "nm", "NaN"]),
-        (spectrum(np.full(31, np.nan)), ["panel 7", "no numbers"]),
+        (spectrum(np.full(31, np.nan)), ["panel 7", "no values"]),
         (spectrum(CURVE, CENTRES / 1000), ["0.4 to 0.7", "in nm"]),
         (spectrum(CURVE, np.where(CENTRES == 410, 400, CENTRES)), ["400 nm twice"]),
         (xr.DataArray(CURVE), ["panel 7", "wavelength"]),
@@ -82,5 +84,5 @@ def test_micrometres_are_understood_where_they_are_told():
 )
 def test_what_is_no_reflectance_is_refused_and_the_repair_told(array, words):
     with pytest.raises(InvalidData) as error:
-        Spectrum.of(array, "panel 7")
+        Spectrum.parse(array, "panel 7")
     assert all(word in str(error.value) for word in words), error.value

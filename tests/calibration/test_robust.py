@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hsi_xr.calibration.robust import Comparison, log_gains
+from hsi_xr.calibration.robust import Comparison, fit_log_gains
 
 CENTRES = np.arange(400.0, 701, 10)
 SMOOTH = 0.3 + 0.1 * np.sin(CENTRES / 55)
@@ -21,14 +21,14 @@ def comparisons(truth: np.ndarray, count: int, *, own: float = 0.0, seed: int = 
 
 @pytest.mark.parametrize("count", [5, 40])
 def test_points_that_agree_give_the_gain_they_agree_on(count):
-    found, counts = log_gains(comparisons(SMOOTH, count), CENTRES, 60)
+    found, counts = fit_log_gains(comparisons(SMOOTH, count), CENTRES, 60)
     np.testing.assert_allclose(found, SMOOTH, atol=0.02 / count)
     assert (counts > 0.99).all()
 
 
 def test_one_point_gives_the_level_and_a_part_of_the_shape():
     (point,) = comparisons(SMOOTH, 1)
-    found, _ = log_gains([point], CENTRES, 60)
+    found, _ = fit_log_gains([point], CENTRES, 60)
     wanted, deviation = SMOOTH - SMOOTH.mean(), found - found.mean()
     assert found.mean() == pytest.approx(SMOOTH.mean(), abs=0.02)
     share = (deviation @ wanted) / (wanted @ wanted)
@@ -39,7 +39,7 @@ def test_the_more_points_disagree_the_nearer_is_the_gain_to_its_level():
     """The same disagreement, larger and larger: what is common to all stays as it is."""
     deviations = []
     for own in (0.0, 0.3, 1.2):
-        found, _ = log_gains(comparisons(SMOOTH, 6, own=own, seed=3), CENTRES, 60)
+        found, _ = fit_log_gains(comparisons(SMOOTH, 6, own=own, seed=3), CENTRES, 60)
         common = np.mean(
             [c.misfit(np.zeros(31)) for c in comparisons(SMOOTH, 6, own=own, seed=3)], 0
         )
@@ -51,30 +51,30 @@ def test_the_more_points_disagree_the_nearer_is_the_gain_to_its_level():
 @pytest.mark.parametrize("factor", [0.2, 2, 5])
 def test_one_bad_point_of_five_moves_the_gain_by_little(factor):
     points = comparisons(SMOOTH, 5, own=0.03)
-    clean, _ = log_gains(points, CENTRES, 60)
+    clean, _ = fit_log_gains(points, CENTRES, 60)
     bad = Comparison(points[2].known * factor, points[2].estimated, points[2].mixing)
-    found, counts = log_gains([*points[:2], bad, *points[3:]], CENTRES, 60)
+    found, counts = fit_log_gains([*points[:2], bad, *points[3:]], CENTRES, 60)
     assert np.abs(np.expm1(found - clean)).max() < 0.02
     assert counts[2] < 0.1 and (np.delete(counts, 2) > 0.8).all()
 
 
 def test_two_points_that_disagree_meet_in_the_middle():
     low, high = comparisons(np.full(31, -0.3), 1) + comparisons(np.full(31, 0.5), 1)
-    found, counts = log_gains([low, high], CENTRES, 60)
+    found, counts = fit_log_gains([low, high], CENTRES, 60)
     np.testing.assert_allclose(found, 0.1, atol=0.01)
     assert counts[0] == pytest.approx(counts[1], abs=1e-3)
 
 
 def test_an_infinite_length_gives_one_gain():
-    found, _ = log_gains(comparisons(SMOOTH, 8), CENTRES, np.inf)
+    found, _ = fit_log_gains(comparisons(SMOOTH, 8), CENTRES, np.inf)
     np.testing.assert_allclose(found, found[0], rtol=1e-9)
     assert found[0] == pytest.approx(SMOOTH.mean(), abs=0.03)
 
 
 def test_the_order_of_points_does_not_matter():
     points = comparisons(SMOOTH, 7, own=0.2)
-    found, _ = log_gains(points, CENTRES, 60)
-    turned, _ = log_gains(points[::-1], CENTRES, 60)
+    found, _ = fit_log_gains(points, CENTRES, 60)
+    turned, _ = fit_log_gains(points[::-1], CENTRES, 60)
     np.testing.assert_allclose(turned, found, atol=1e-9)
 
 
@@ -86,6 +86,6 @@ def test_wide_bands_give_the_gain_where_they_look():
     points = []
     for full in comparisons(SMOOTH, 12):
         points.append(Comparison(mixing @ full.known, full.estimated, mixing))
-    found, _ = log_gains(points, CENTRES, 60)
+    found, _ = fit_log_gains(points, CENTRES, 60)
     for point in points:
         assert point.error(found) < 0.005

@@ -3,8 +3,8 @@ import pytest
 from affine import Affine
 from pyproj import Transformer
 
-from hsi_xr.calibration.sites import Box, means
-from hsi_xr.calibration.sites_from_points import Point, read_table, sites_of_points
+from hsi_xr.calibration.sites import Box, box_means
+from hsi_xr.calibration.sites_from_points import Point, read_table, sites_from_points
 from hsi_xr.errors import InvalidData, NotGeoreferenced, UnreadableFile, UsageError
 from tests.calibration.ground import GRID, cube, spectrum
 
@@ -12,7 +12,9 @@ GREY = spectrum(np.full(31, 0.3))
 
 
 def boxes(points, array, **options) -> list[Box]:
-    return [s.box for s in sites_of_points(points, array, **{"crs": None, "scale": 1.0, **options})]
+    return [
+        s.box for s in sites_from_points(points, array, **{"crs": None, "scale": 1.0, **options})
+    ]
 
 
 def test_a_point_means_the_pixel_that_it_lies_in():
@@ -20,7 +22,7 @@ def test_a_point_means_the_pixel_that_it_lies_in():
     x, y = GRID @ (30.9, 10.1)
     (box,) = boxes([Point(x, y, GREY)], array)
     assert box == Box(10, 30, 1, 1)
-    np.testing.assert_array_equal(means(array, [box])[0], array[:, 10, 30])
+    np.testing.assert_array_equal(box_means(array, [box])[0], array[:, 10, 30])
 
 
 def test_a_slice_has_its_own_place():
@@ -34,12 +36,12 @@ def test_a_size_means_the_square_of_ground_around_it():
     (box,) = boxes([Point(*(GRID @ (40, 20.5)), GREY, 2.0)], array)
     assert (box.top, box.left, box.rows, box.columns) == pytest.approx((18, 38, 5, 4))
     by_hand = array[:, 18:23, 38:42].mean(("y", "x"))
-    np.testing.assert_allclose(means(array, [box])[0], by_hand, rtol=1e-5)
+    np.testing.assert_allclose(box_means(array, [box])[0], by_hand, rtol=1e-5)
 
 
 def test_pixels_are_weighed_by_the_part_that_is_meant():
     array = cube()["reflectance"]
-    found = means(array, [Box(10.5, 40, 1, 1.25)])[0]
+    found = box_means(array, [Box(10.5, 40, 1, 1.25)])[0]
     weights = np.array([[0.5, 0.125], [0.5, 0.125]])
     part = array[:, 10:12, 40:42].values
     np.testing.assert_allclose(found, (part * weights).sum((1, 2)) / 1.25, rtol=1e-5)
@@ -75,7 +77,7 @@ def test_where_no_point_lies_on_the_cube_both_places_are_told():
     ("points", "words"),
     [
         ([Point(1, 2, GREY, name="a"), Point(1, 2, GREY, name="b")], "a, b .*one point"),
-        ([], "not one point"),
+        ([], "no points"),
         ([Point(float("nan"), 2, GREY)], "point 1 is at nan"),
         ([Point(1, 2, GREY, -1.0)], "size"),
         ([Point(1, 2, [0.1, 0.2])], "point 1 is a list"),
@@ -120,10 +122,10 @@ def test_a_table_has_places_and_wavelengths(tmp_path):
     [
         ("", "no column x, y"),
         ("x,450\n1,0.2\n", "no column y"),
-        ("x,y\n1,2\n", "no wavelength"),
-        ("x,y,B2\n1,2,0.2\n", "'B2' is no wavelength"),
-        ("x,y,450\n1,2,dark\n", "point 1: 'dark' is no number"),
-        ("x,y,450\n1,2\n", "point 1 has 2 cells, the first line 3"),
+        ("x,y\n1,2\n", "there is no wavelength"),
+        ("x,y,B2\n1,2,0.2\n", "'B2' is not a wavelength"),
+        ("x,y,450\n1,2,dark\n", "point 1: 'dark' is not a number"),
+        ("x,y,450\n1,2\n", "point 1 has 2 cells, but the first line has 3"),
         ("x,y,450,450\n1,2,0.1,0.2\n", "twice"),
     ],
 )

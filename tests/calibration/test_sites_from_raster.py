@@ -5,8 +5,8 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from hsi_xr.band_grid import Bands
-from hsi_xr.calibration.sites import means
-from hsi_xr.calibration.sites_from_raster import sites_of_product
+from hsi_xr.calibration.sites import box_means
+from hsi_xr.calibration.sites_from_raster import sites_from_raster
 from hsi_xr.errors import BandMismatch, InvalidData, MissingFact, UsageError
 from hsi_xr.io.georef import coordinates
 from tests.calibration.ground import GRID, UTM, cube
@@ -26,7 +26,7 @@ def product(shape=(9, 10), *, transform=COARSE, crs=UTM, **coords) -> xr.DataArr
 
 
 def sites(array: xr.DataArray, scale: float = 1.0):
-    return sites_of_product(array, cube()["reflectance"], BANDS, scale)
+    return sites_from_raster(array, cube()["reflectance"], BANDS, scale)
 
 
 def test_the_cube_is_averaged_over_each_pixel_that_lies_on_it():
@@ -38,7 +38,7 @@ def test_the_cube_is_averaged_over_each_pixel_that_lies_on_it():
     np.testing.assert_array_equal(site.spectrum.values, array[[2, 1], 3, 6])
     np.testing.assert_allclose((site.x, site.y), COARSE @ (6.5, 3.5))
     by_hand = dataset["reflectance"][:, 17:22, 45:53].mean(("y", "x"))
-    np.testing.assert_allclose(means(dataset["reflectance"], [site.box])[0], by_hand, rtol=1e-5)
+    np.testing.assert_allclose(box_means(dataset["reflectance"], [site.box])[0], by_hand, rtol=1e-5)
 
 
 def test_a_product_from_south_to_north_is_the_same():
@@ -77,7 +77,7 @@ def test_of_many_pixels_some_are_taken_all_over_the_cube():
         (
             product(transform=GRID @ Affine.translation(500, 0) @ Affine.scale(8)),
             UsageError,
-            "lies",
+            "entirely on the cube",
         ),
         (product((1, 1), transform=GRID @ Affine.scale(300)), UsageError, "smaller than the cube"),
         (product(wavelength=None), MissingFact, "known-bands"),

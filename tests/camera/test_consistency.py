@@ -7,8 +7,9 @@ from scipy.optimize import nnls
 
 import hsi_xr
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.operator import HALF_STEP, NEAR, Camera, consistent
-from hsi_xr.camera.spectral_response import response
+from hsi_xr.camera.consistency import HALF_STEP, TOLERANCE, consistent
+from hsi_xr.camera.operator import Camera
+from hsi_xr.camera.spectral_response import SpectralResponse
 from hsi_xr.errors import MissingFact, UnknownName, UsageError
 from tests.scenes import CAMERA, ground, photographed, scene
 
@@ -18,7 +19,7 @@ SIZE = (2, 31, 17, 23)
 
 @pytest.fixture(scope="module")
 def camera() -> Camera:
-    return Camera(torch.tensor(response(CAMERA, BANDS).curves))
+    return Camera(torch.tensor(SpectralResponse.of(CAMERA, BANDS).curves))
 
 
 def _smooth(seed: int) -> torch.Tensor:
@@ -61,11 +62,11 @@ def test_the_image_is_seen_in_spectra_that_are_not_negative(camera, estimate, tr
 @pytest.mark.parametrize("truth", ["smooth", "saturated", "rough"])
 @pytest.mark.parametrize("estimate", ["near", "far", "black"])
 def test_once_is_as_good_as_twice(camera, estimate, truth):
-    """But for what is left within `NEAR`, which is more in bands that are hardly seen."""
+    """But for what is left within `TOLERANCE`, which is more in bands that are hardly seen."""
     rgb = camera.project(TRUTHS[truth])
     once = _held(ESTIMATES[estimate], rgb, camera)
     twice = _held(once, rgb, camera)
-    torch.testing.assert_close(twice, once, atol=20 * NEAR, rtol=0)
+    torch.testing.assert_close(twice, once, atol=20 * TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("noise", [0.0, HALF_STEP])
@@ -112,7 +113,7 @@ def test_a_pixel_depends_on_itself_alone(camera, monkeypatch):
     whole = _held(cube, rgb, camera)
     part = _held(cube[1:, :, 3:11, 5:9], rgb[1:, :, 3:11, 5:9], camera)
     torch.testing.assert_close(part, whole[1:, :, 3:11, 5:9], atol=1e-5, rtol=0)
-    monkeypatch.setattr("hsi_xr.camera.operator.SLAB", 13)
+    monkeypatch.setattr("hsi_xr.camera.consistency.CHUNK", 13)
     torch.testing.assert_close(_held(cube, rgb, camera), whole, atol=1e-5, rtol=0)
 
 
@@ -151,7 +152,7 @@ def test_the_camera_sees_the_scene_in_the_cube_and_the_residual_says_so(slope):
     image = photographed(ground(97, 131))
     plain = hsi_xr.reconstruct(image, slope(), residual=True, **REFLECTANCE).compute()
     cube = _exact(image, slope()).compute()
-    curves = np.array(response(CAMERA, BANDS).curves)
+    curves = np.array(SpectralResponse.of(CAMERA, BANDS).curves)
     for each in (plain, cube):
         seen = np.einsum("cb,byx->cyx", curves, each["reflectance"])
         off = np.sqrt(np.square(seen - image.values).mean(0))
@@ -183,7 +184,7 @@ def test_tiles_that_are_blended_are_as_consistent_as_each_of_them(slope):
     plain = hsi_xr.reconstruct(
         photographed(ground(97, 131)), model, tile=64, residual=True, **REFLECTANCE
     ).compute()
-    curves = np.array(response(CAMERA, BANDS).curves)
+    curves = np.array(SpectralResponse.of(CAMERA, BANDS).curves)
     seen = np.einsum("cb,byx->cyx", curves, plain["reflectance"])
     off = np.sqrt(np.square(seen - photographed(ground(97, 131)).values).mean(0))
     np.testing.assert_allclose(plain["rgb_residual"], off, atol=1e-6)
@@ -211,7 +212,7 @@ def test_holes_stay_holes_and_reach_no_other(slope):
 def test_the_product_tells_the_camera_and_its_curves(slope):
     image, model = photographed(ground(40, 52)), slope()
     attrs = _exact(image, model).attrs
-    named = response(CAMERA, BANDS)
+    named = SpectralResponse.of(CAMERA, BANDS)
     assert attrs["hsi_xr_camera"] == CAMERA and attrs["hsi_xr_camera_sha256"] == named.sha256
     assert attrs["hsi_xr_consistency"] == "exact"
     told = hsi_xr.reconstruct(scene(40, 52), model, camera=CAMERA).attrs

@@ -8,7 +8,7 @@ import pytest
 import hsi_xr
 from examples.default_model import cameras
 from hsi_xr.band_grid import Bands
-from hsi_xr.camera.spectral_response import TABLE, response
+from hsi_xr.camera.spectral_response import TABLE, SpectralResponse
 from hsi_xr.errors import InvalidData, UnknownName, UnreadableFile, UsageError
 from tests.command_line import run
 from tests.scenes import DATA
@@ -27,33 +27,36 @@ def test_there_are_cameras_of_drones_by_names_without_capitals():
 @pytest.mark.parametrize("name", hsi_xr.cameras())
 def test_every_camera_sees_red_green_and_blue_in_this_order(name):
     """By where the middle of each curve lies; and white is white."""
-    curves = np.array(response(name, BANDS).curves)
+    curves = np.array(SpectralResponse.of(name, BANDS).curves)
     np.testing.assert_allclose(curves.sum(1), 1, rtol=1e-6)
     red, green, blue = curves @ BANDS.centres
     assert 560 < red < 640 and 510 < green < 570 and 440 < blue < 490
 
 
 def test_names_files_and_numbers_of_one_camera_are_the_same_but_for_rounding(tmp_path):
-    named = response(DRONE, BANDS)
+    named = SpectralResponse.of(DRONE, BANDS)
     fine = Bands.regular(380, 780, 5)
-    table = zip(fine.centres, np.array(response(DRONE, fine).curves).T.tolist())
+    table = zip(fine.centres, np.array(SpectralResponse.of(DRONE, fine).curves).T.tolist())
     path = tmp_path / "mine.json"
     main = {f"{nm:g}": row for nm, row in table}
     path.write_text(json.dumps({"spectral_data": {"data": {"main": main}}}))
-    of_file, of_text = response(path, BANDS), response(str(path), BANDS)
+    of_file, of_text = SpectralResponse.of(path, BANDS), SpectralResponse.of(str(path), BANDS)
     assert of_file == of_text and of_file.name == "mine.json"
     np.testing.assert_allclose(of_file.curves, named.curves, atol=1e-6)
-    of_numbers = response(7 * np.array(named.curves), BANDS)
+    of_numbers = SpectralResponse.of(7 * np.array(named.curves), BANDS)
     np.testing.assert_allclose(of_numbers.curves, named.curves, rtol=1e-6)
     assert of_numbers.name == "as numbers"
 
 
 def test_what_is_named_by_a_hash_is_the_curves_over_the_bands():
-    numbers = np.array(response(DRONE, BANDS).curves)
-    assert response(DRONE, BANDS).sha256 == response(DRONE, BANDS).sha256
-    assert response(numbers, BANDS).sha256 == response(numbers, BANDS).sha256
-    others = {response(DRONE, Bands.regular(400, 700, 5)), response("nikon-d850", BANDS)}
-    assert response(DRONE, BANDS).sha256 not in {other.sha256 for other in others}
+    numbers = np.array(SpectralResponse.of(DRONE, BANDS).curves)
+    assert SpectralResponse.of(DRONE, BANDS).sha256 == SpectralResponse.of(DRONE, BANDS).sha256
+    assert SpectralResponse.of(numbers, BANDS).sha256 == SpectralResponse.of(numbers, BANDS).sha256
+    others = {
+        SpectralResponse.of(DRONE, Bands.regular(400, 700, 5)),
+        SpectralResponse.of("nikon-d850", BANDS),
+    }
+    assert SpectralResponse.of(DRONE, BANDS).sha256 not in {other.sha256 for other in others}
 
 
 @pytest.mark.parametrize(
@@ -71,25 +74,25 @@ def test_what_is_named_by_a_hash_is_the_curves_over_the_bands():
 )
 def test_what_is_no_camera_is_refused_with_the_repair(camera, error, says):
     with pytest.raises(error, match=says):
-        response(camera, BANDS)
+        SpectralResponse.of(camera, BANDS)
 
 
 def test_bands_that_a_camera_was_not_measured_at_are_refused():
-    with pytest.raises(InvalidData, match="380 to 780 nm; three over 350 to 700 nm"):
-        response(DRONE, Bands.regular(350, 700, 10))
+    with pytest.raises(InvalidData, match="380 to 780 nm; the bands need 350 to 700 nm"):
+        SpectralResponse.of(DRONE, Bands.regular(350, 700, 10))
 
 
 def test_a_camera_is_blind_beyond_where_its_curves_have_faded(tmp_path):
     wide, narrow = (
-        np.array(response(DRONE, Bands.regular(400, n, 10)).curves) for n in (1000, 780)
+        np.array(SpectralResponse.of(DRONE, Bands.regular(400, n, 10)).curves) for n in (1000, 780)
     )
     assert not wide[:, 39:].any()
     np.testing.assert_allclose(wide[:, :39], narrow, rtol=1e-5)
     bare = {"spectral_data": {"data": {"main": {str(nm): [1, 1, 1] for nm in (380, 580, 780)}}}}
     path = tmp_path / "bare.json"
     path.write_text(json.dumps(bare))
-    with pytest.raises(InvalidData, match="380 to 780 nm; three over 400 to 1000 nm"):
-        response(path, Bands.regular(400, 1000, 10))
+    with pytest.raises(InvalidData, match="380 to 780 nm; the bands need 400 to 1000 nm"):
+        SpectralResponse.of(path, Bands.regular(400, 1000, 10))
 
 
 def test_the_table_is_what_its_script_makes_and_comes_with_its_licence(tmp_path):

@@ -115,14 +115,14 @@ def test_what_cannot_be_done_is_refused_in_one_line(estimate, panels, tmp_path, 
     dst = out / "cube.tif"
     scene = write_scene(tmp_path / "scene.tif")
     refused(3, "does not say that hsi_xr made it", scene, panels, dst)
-    refused(3, "no table can be read", estimate, tmp_path / "none.csv", dst)
-    refused(2, "the file that is read", estimate, panels, estimate, "--overwrite")
+    refused(3, "cannot read a table", estimate, tmp_path / "none.csv", dst)
+    refused(2, "the file that is being read", estimate, panels, estimate, "--overwrite")
     refused(2, "--known-bands", estimate, scene, dst)
     refused(3, "has 3 bands", estimate, scene, dst, "--known-bands", "450,550")
-    refused(3, "no wavelength", estimate, scene, dst, "--known-bands", "B2,B3,B4")
+    refused(3, "is not a wavelength", estimate, scene, dst, "--known-bands", "B2,B3,B4")
     refused(2, "its own wavelengths", estimate, panels, dst, "--known-bands", "450")
     refused(2, "smooth", estimate, panels, dst, "--smooth", 0)
-    refused(2, "none of 5 points", estimate, panels, dst, "--known-crs", "EPSG:32632")
+    refused(2, "none of the 5 points", estimate, panels, dst, "--known-crs", "EPSG:32632")
 
 
 def test_what_is_there_is_replaced_only_if_asked(estimate, panels, out):

@@ -137,9 +137,7 @@ def test_validate_lists_what_is_wrong_and_exits_with_3(pictures, out):
         line.endswith("was described") or line.endswith("put the file there") for line in told
     )
     assert all(line.startswith(str(out / "cubes")) for line in told)
-    assert result.stderr == (
-        "Error: 2 things are wrong with 2 of 9 files; what it is stands on stdout\n"
-    )
+    assert result.stderr == ("Error: 2 problems in 2 of 9 files, listed on stdout\n")
     as_json = json.loads(run("validate", out / "cubes/collection.json", "--json").stdout)
     assert as_json["files"] == 9
     assert any("/eo/v2.0.0/" in name for name in as_json["not_looked_at"])

@@ -6,8 +6,8 @@ import rasterio
 from affine import Affine
 
 from examples.default_model.sources import resample
-from hsi_xr.band_grid import Bands, by_gaussians, needed
-from hsi_xr.camera.operator import srgb_decode
+from hsi_xr.band_grid import Bands, contributing, convolve
+from hsi_xr.camera.srgb import srgb_decode
 from hsi_xr.datasets import COMMON, checked, load
 from hsi_xr.errors import BandMismatch, InvalidData, MissingFact, NotGeoreferenced, UnreadableFile
 from tests.scenes import DATA, save
@@ -97,17 +97,17 @@ def test_nan_counts_only_where_it_has_weight():
     cube = np.ones((5, 2, 2), "float32")
     cube[3, 0, 0] = np.nan
     wavelengths = np.array([400, 450, 500, 505, 900], "float32")
-    found = by_gaussians(cube, wavelengths, Bands((400.0, 450.0, 500.0), (10.0,) * 3))
+    found = convolve(cube, wavelengths, Bands((400.0, 450.0, 500.0), (10.0,) * 3))
     assert np.isfinite(found[:2]).all() and np.isnan(found[2]).sum() == 1
-    assert needed(wavelengths, Bands((500.0,))).tolist() == [False, False, True, True, False]
+    assert contributing(wavelengths, Bands((500.0,))).tolist() == [False, False, True, True, False]
 
 
 def test_a_single_spectrum_is_averaged_as_a_cube_is():
     wavelengths = np.arange(395, 456, 5).astype("float32")
     spectrum = np.linspace(0.1, 0.7, 13, dtype="float32")
     bands = Bands.regular(400, 450, 10)
-    cube = by_gaussians(spectrum[:, None, None], wavelengths, bands)
-    np.testing.assert_array_equal(by_gaussians(spectrum, wavelengths, bands), cube[:, 0, 0])
+    cube = convolve(spectrum[:, None, None], wavelengths, bands)
+    np.testing.assert_array_equal(convolve(spectrum, wavelengths, bands), cube[:, 0, 0])
 
 
 def test_extents_may_differ_and_what_one_does_not_show_is_unknown(plots):

@@ -59,10 +59,10 @@ def test_a_camera_file_is_read_between_its_wavelengths(curves):
 
 
 def test_a_camera_that_does_not_tell_of_a_band_is_refused(curves, tmp_path):
-    with pytest.raises(InvalidData, match="over 370 to 580 nm are needed"):
+    with pytest.raises(InvalidData, match="the bands need 370 to 580 nm"):
         response(curves, Bands((370.0, 580.0)))
     (tmp_path / "b.json").write_text('{"spectral_data": []}')
-    with pytest.raises(InvalidData, match="no table of sensitivities"):
+    with pytest.raises(InvalidData, match="not a table of sensitivities"):
         response(tmp_path / "b.json", Bands((580.0,)))
     with pytest.raises(UnreadableFile, match="check the path"):
         response(tmp_path / "c.json", Bands((580.0,)))

@@ -18,7 +18,7 @@ from examples.default_model.simulate import (
     spectra,
     weathered,
 )
-from hsi_xr.camera.operator import srgb_decode, srgb_encode
+from hsi_xr.camera.srgb import srgb_decode, srgb_encode
 
 
 def _rng(seed=0):

@@ -4,38 +4,38 @@ import numpy as np
 import pytest
 
 from hsi_xr.errors import MissingFact, UnknownName
-from hsi_xr.pipeline.radiometry import Radiometry, decide
+from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
 
 def test_eight_bit_pictures_are_srgb():
-    assert decide("uint8", radiometry=None, scale=None) == Radiometry("srgb", 1 / 255)
+    assert resolve_radiometry("uint8", radiometry=None, scale=None) == Radiometry("srgb", 1 / 255)
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
 def test_others_must_be_told(dtype):
     with pytest.raises(MissingFact, match="radiometry"):
-        decide(dtype, radiometry=None, scale=None)
+        resolve_radiometry(dtype, radiometry=None, scale=None)
 
 
 def test_the_file_may_tell():
-    assert decide("int16", radiometry=None, scale=None, stated="reflectance") == Radiometry(
-        "reflectance", 1.0
-    )
+    assert resolve_radiometry(
+        "int16", radiometry=None, scale=None, stated="reflectance"
+    ) == Radiometry("reflectance", 1.0)
 
 
 @pytest.mark.parametrize(("dtype", "kind"), [("uint16", "linear"), ("uint8", "reflectance")])
 def test_integers_need_a_scale_unless_it_is_obvious(dtype, kind):
     with pytest.raises(MissingFact, match="scale"):
-        decide(dtype, radiometry=kind, scale=None)
-    assert decide(dtype, radiometry=kind, scale=1e-4).scale == 1e-4
+        resolve_radiometry(dtype, radiometry=kind, scale=None)
+    assert resolve_radiometry(dtype, radiometry=kind, scale=1e-4).scale == 1e-4
 
 
 def test_unknown_kinds_and_impossible_scales_are_refused():
     with pytest.raises(UnknownName, match="srgb, linear, reflectance"):
-        decide("uint8", radiometry="gamma", scale=None)
+        resolve_radiometry("uint8", radiometry="gamma", scale=None)
     for scale in (0.0, -1.0, float("nan")):
         with pytest.raises(MissingFact):
-            decide("uint8", radiometry="linear", scale=scale)
+            resolve_radiometry("uint8", radiometry="linear", scale=scale)
 
 
 def test_srgb_is_decoded_by_its_standard():

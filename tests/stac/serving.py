@@ -1,4 +1,4 @@
-"""A folder by HTTP, with ranges, on this machine."""
+"""Serve a folder over HTTP, with range requests, on this machine."""
 
 import re
 import threading
@@ -12,12 +12,12 @@ from pathlib import Path
 
 class _Ranges(SimpleHTTPRequestHandler):
     def send_head(self):
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         path = Path(self.translate_path(self.path))
-        if asked is None or not path.is_file():
+        if wanted is None or not path.is_file():
             return super().send_head()
         content = path.read_bytes()
-        first, last = int(asked[1]), min(int(asked[2] or len(content) - 1), len(content) - 1)
+        first, last = int(wanted[1]), min(int(wanted[2] or len(content) - 1), len(content) - 1)
         self.send_response(206)
         self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
         self.send_header("Content-Length", str(last - first + 1))
@@ -30,7 +30,7 @@ class _Ranges(SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """The address of its root."""
+    """Yields the URL of its root."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Ranges, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

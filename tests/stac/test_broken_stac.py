@@ -1,4 +1,4 @@
-"""Whatever stands in a JSON file, what is wrong with it is told, and in a line."""
+"""Whatever a JSON file contains, validation reports what is wrong with it, in one line each."""
 
 import json
 import shutil
@@ -36,18 +36,18 @@ def cubes(tmp_path_factory) -> Path:
 
 
 def places(value, place=()):
-    """The way to every value of a JSON object."""
+    """Yields the keys and indices that lead to each value of a JSON object."""
     yield place
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from places(inner, (*place, key))
 
 
-def replaced(value, place, new):
+def replace(value, place, new):
     if not place:
         return new
     copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[place[0]] = replaced(value[place[0]], place[1:], new)
+    copy[place[0]] = replace(value[place[0]], place[1:], new)
     return copy
 
 
@@ -58,13 +58,13 @@ def replaced(value, place, new):
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_nothing_in_a_json_stops_the_inspection(cubes, name, data):
+def test_no_content_of_a_json_file_stops_the_validation(cubes, name, data):
     (path,) = cubes.glob(name)
     whole = path.read_text("utf-8")
     stac = json.loads(whole)
     short = [place for place in places(stac) if "coordinates" not in place]
     place = data.draw(st.sampled_from(short), label="place")
-    changed = replaced(stac, place, data.draw(anything, label="value"))
+    changed = replace(stac, place, data.draw(anything, label="value"))
     try:
         path.write_text(json.dumps(changed), "utf-8")
         findings = hsi_xr.validate(cubes).findings
@@ -76,16 +76,16 @@ def test_nothing_in_a_json_stops_the_inspection(cubes, name, data):
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "NaN", '{"stac_version": NaN}', "[" * 100_000, "9" * 400]
 )
-def test_what_is_no_json_is_told_of(cubes, tmp_path, text):
+def test_malformed_json_is_reported(cubes, tmp_path, text):
     path = tmp_path / "item.json"
     path.write_text(text)
     (finding,) = hsi_xr.validate(path).findings
-    assert finding.what.startswith("it is no JSON")
+    assert finding.what.startswith(("it is not valid JSON", "it is not a JSON object"))
     assert finding.repair
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.99])
-def test_a_product_that_ends_early_is_told_of_with_its_repair(cubes, tmp_path, share):
+def test_a_truncated_product_is_reported_with_its_repair(cubes, tmp_path, share):
     whole = (cubes / "tile_0_0" / "tile_0_0.tif").read_bytes()
     path = tmp_path / "cube.tif"
     path.write_bytes(whole[: int(share * len(whole))])
@@ -94,7 +94,7 @@ def test_a_product_that_ends_early_is_told_of_with_its_repair(cubes, tmp_path, s
     assert all(finding.repair for finding in findings)
 
 
-def test_links_in_a_circle_are_walked_once(cubes, tmp_path):
+def test_circular_symbolic_links_are_followed_once(cubes, tmp_path):
     folder = tmp_path / "cubes"
     shutil.copytree(cubes, folder)
     (folder / "again").symlink_to(folder)

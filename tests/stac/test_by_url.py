@@ -1,4 +1,4 @@
-"""Items and collections of a web server: read with their relative hrefs, and inspected."""
+"""Items and collections on a web server: read with their relative hrefs, and validated."""
 
 import json
 import shutil
@@ -21,17 +21,17 @@ START, END = "2026-05-04T10:00:00Z", "2026-05-04T12:30:00Z"
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    """A collection of two products, and one of the pictures that they were made of."""
+    """A collection of two products, and one of the images from which they were computed."""
     folder = tmp_path_factory.mktemp("root")
     cut(folder / "tiles", picture(30, 75), [0], [0, 40])
     how = hsi_xr.Conversion(model="root-polynomial", datetime=TAKEN)
     assert hsi_xr.convert([folder / "tiles"], folder / "cubes", how).failures == []
-    _collect_pictures(folder / "tiles")
+    _write_image_collection(folder / "tiles")
     return folder
 
 
-def _collect_pictures(folder: Path) -> None:
-    """As others do: one with a range of times, hrefs relative to each object."""
+def _write_image_collection(folder: Path) -> None:
+    """Write a collection as other tools do: with ranges of time, hrefs relative to each object."""
     names = [path.stem for path in sorted(folder.glob("*.tif"))]
     for name in names:
         (folder / "items" / name).mkdir(parents=True)
@@ -52,7 +52,7 @@ def _collect_pictures(folder: Path) -> None:
     (folder / "collection.json").write_text(json.dumps(about))
 
 
-def test_pictures_of_a_collection_on_a_server(root, tmp_path):
+def test_images_of_a_collection_on_a_server(root, tmp_path):
     with serving(root) as address:
         found, broken = pictures([f"{address}/tiles/collection.json"])
         assert [each.href for each in found] == [f"{address}/tiles/{each.id}.tif" for each in found]
@@ -64,8 +64,8 @@ def test_pictures_of_a_collection_on_a_server(root, tmp_path):
             made = tmp_path / "cubes" / each.id / f"{each.id}.tif"
             assert (stored(made) == stored(root / "cubes" / each.id / made.name)).all()
             item = json.loads(made.with_suffix(".json").read_text())
-            told = [item["properties"][key] for key in ("datetime", "start_datetime")]
-            assert told == [None, START]
+            times = [item["properties"][key] for key in ("datetime", "start_datetime")]
+            assert times == [None, START]
             (link,) = [link for link in item["links"] if link.get("title") is None][:1]
             assert (link["rel"], link["href"]) == ("derived_from", each.item)
     (interval,) = json.loads((tmp_path / "cubes" / "collection.json").read_text())["extent"][
@@ -75,20 +75,20 @@ def test_pictures_of_a_collection_on_a_server(root, tmp_path):
     assert hsi_xr.validate(tmp_path / "cubes").findings == []
 
 
-def test_what_lies_on_a_server_is_inspected_there(root, tmp_path):
+def test_files_on_a_server_are_validated_there(root, tmp_path):
     shutil.copytree(root, tmp_path, dirs_exist_ok=True)
     with serving(tmp_path) as address:
         seen = hsi_xr.validate(f"{address}/cubes/collection.json")
         assert [str(finding) for finding in seen.findings] == []
         assert len(seen.looked) == 1 + 2 * 3 + 3  # model: weights, card, item
-        spoilt = tmp_path / "cubes" / "tile_0_0" / "tile_0_0.tif"
-        content = bytearray(spoilt.read_bytes())
+        damaged = tmp_path / "cubes" / "tile_0_0" / "tile_0_0.tif"
+        content = bytearray(damaged.read_bytes())
         content[len(content) // 2] ^= 1
-        spoilt.write_bytes(content)
+        damaged.write_bytes(content)
         (tmp_path / "cubes" / "tile_0_1" / "tile_0_1.png").unlink()
-        told = "\n".join(map(str, hsi_xr.validate(f"{address}/cubes/collection.json").findings))
-        assert "its asset 'reflectance' has other bytes" in told
-        assert "its asset 'thumbnail' leads to \"./tile_0_1.png\", which is not there" in told
+        lines = "\n".join(map(str, hsi_xr.validate(f"{address}/cubes/collection.json").findings))
+        assert "its asset 'reflectance' does not match its file:checksum" in lines
+        assert "its asset 'thumbnail' refers to \"./tile_0_1.png\", which does not exist" in lines
         alone = f"{address}/cubes/tile_0_1/tile_0_1.tif"
         assert hsi_xr.validate(f"{alone}?signature=secret").findings == []
         with pytest.raises(UnreadableFile, match="does not exist"):

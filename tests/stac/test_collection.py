@@ -1,4 +1,4 @@
-"""What a collection says of its items, wherever on Earth these lie, or nowhere."""
+"""The extent of a collection, wherever on Earth its items are, and if their location is unknown."""
 
 import pytest
 from hypothesis import given
@@ -21,27 +21,27 @@ def item(box, **times):
     }
 
 
-def holds(whole, part) -> bool:
-    """Whether a stretch of longitudes, to the east from its west, lies within another."""
+def covers(whole, part) -> bool:
+    """True if a span of longitudes, from west eastwards, is within another."""
     width, start, end = ((east - whole[0]) % 360 for east in (whole[1], part[0], part[1]))
     return start <= end + 1e-9 <= width + 2e-9 or whole == (-180, 180)
 
 
 @given(st.lists(spans, min_size=1, max_size=5))
-def test_the_extent_holds_every_item_and_is_the_shortest_way_around(found):
+def test_the_extent_covers_every_item_and_is_the_shortest_way_around(found):
     (box,) = extent([item([west, -10, east, 20]) for west, east in found])["spatial"]["bbox"]
     assert (box[1], box[3]) == (-10, 20)
-    assert all(holds((box[0], box[2]), span) for span in found)
+    assert all(covers((box[0], box[2]), span) for span in found)
     ends = {west for west, _ in found}, {east for _, east in found}
     if (box[0], box[2]) != (-180, 180):
         assert box[0] in ends[0] and box[2] in ends[1]
         width = (box[2] - box[0]) % 360
         others = [(w, e) for w in ends[0] for e in ends[1] if (e - w) % 360 < width - 1e-6]
-        assert not any(all(holds(other, span) for span in found) for other in others)
+        assert not any(all(covers(other, span) for span in found) for other in others)
 
 
 @pytest.mark.parametrize(
-    ("boxes", "told"),
+    ("boxes", "union"),
     [
         ([[14, 46, 15, 47]], [14, 46, 15, 47]),
         ([[179, -1, -179, 1], [-178, 0, -177, 3]], [179, -1, -177, 3]),
@@ -49,23 +49,23 @@ def test_the_extent_holds_every_item_and_is_the_shortest_way_around(found):
         ([[14, 46, 0, 15, 47, 900]], [14, 46, 15, 47]),
     ],
 )
-def test_the_extent_of_boxes(boxes, told):
-    assert extent([item(box) for box in boxes])["spatial"]["bbox"] == [told]
+def test_the_extent_of_boxes(boxes, union):
+    assert extent([item(box) for box in boxes])["spatial"]["bbox"] == [union]
 
 
-def test_times_are_those_between_which_all_were_taken():
+def test_the_interval_covers_all_acquisition_times():
     between = {"start_datetime": "2026-05-01T00:00:00Z", "end_datetime": "2026-05-09T00:00:00Z"}
     found = extent([item(None), item(None, datetime=None, **between)])
     assert found["temporal"]["interval"] == [["2026-05-01T00:00:00Z", "2026-05-09T00:00:00Z"]]
 
 
-def test_where_nobody_knows_where_items_lie_the_collection_says_so():
+def test_the_collection_states_that_locations_are_unknown():
     somewhere, nowhere = item([14, 46, 15, 47]), item(None)
     for items, words in (
         ({"a": somewhere}, None),
-        ({"a": nowhere}, "all of the Earth"),
-        ({"a": nowhere, "b": somewhere}, "Of 1 it is not known"),
+        ({"a": nowhere}, "the whole Earth"),
+        ({"a": nowhere, "b": somewhere}, "The location of 1 is unknown"),
     ):
         text = collection(items, id="a")["description"]
-        assert ("not known" in text) is (words is not None)
+        assert ("unknown;" in text or "unknown," in text) is (words is not None)
         assert words is None or words in text

@@ -60,7 +60,7 @@ def test_an_edge_that_bends_is_followed():
     assert off.max() < 2000  # a 21st of an edge's bend; the chord alone is off by 400 km
 
 
-def test_a_straight_edge_is_told_by_its_corners():
+def test_a_straight_edge_has_only_its_corners():
     geometry, _ = footprint(NORTH_UP, SHAPE, UTM)
     assert len(geometry["coordinates"][0]) == 5
 
@@ -76,7 +76,7 @@ def test_a_straight_edge_is_told_by_its_corners():
 def test_across_the_antimeridian_both_sides_are_outlined(crs, transform):
     geometry, (west, south, east, north) = footprint(transform, SHAPE, crs)
     assert geometry["type"] == "MultiPolygon"
-    assert west > east  # as RFC 7946 asks
+    assert west > east  # as RFC 7946 requires
     rings = [np.array(part[0]) for part in geometry["coordinates"]]
     assert sorted(ring[:, 0].mean() > 0 for ring in rings) == [False, True]
     for ring in rings:
@@ -92,11 +92,11 @@ def test_a_scene_that_ends_on_the_antimeridian_is_not_split():
 
 
 def test_a_pole_is_refused():
-    with pytest.raises(InvalidData, match="holds a pole"):
+    with pytest.raises(InvalidData, match="contains a pole"):
         footprint(Affine(1000, 0, -1e5, 0, -1000, 1e5), SHAPE, CRS("EPSG:3413"))
 
 
-def test_a_place_off_the_earth_is_refused():
+def test_a_location_off_the_earth_is_refused():
     with pytest.raises(InvalidData, match="no longitude and latitude"):
         footprint(Affine(1, 0, 1e9, 0, -1, 1e9), SHAPE, UTM)
 

@@ -1,4 +1,4 @@
-"""Products in every format are looked at, alone, by their items, and in a folder."""
+"""Products in every format are validated: alone, by their items, and in a folder."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ SUFFIXES = (".tif", ".zarr", ".nc", ".img")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """A cube with deviation and residual in four formats, each with its item."""
+    """A cube with standard deviation and residual in four formats, each with its item."""
     for package in ("zarr", "h5netcdf"):
         pytest.importorskip(package)
     folder = tmp_path_factory.mktemp("made")
@@ -42,7 +42,7 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(made, tmp_path) -> Path:
-    """A copy that can be spoilt."""
+    """A copy to damage."""
     return shutil.copytree(made, tmp_path / "made")
 
 
@@ -50,7 +50,7 @@ def wrong(path: Path) -> list[str]:
     return [str(finding) for finding in hsi_xr.validate(path).findings]
 
 
-def test_nothing_is_wrong_with_what_was_written(made):
+def test_what_was_written_is_valid(made):
     assert wrong(made) == []
     for suffix in SUFFIXES:
         path = made / suffix[1:] / f"cube{suffix}"
@@ -61,12 +61,12 @@ def test_nothing_is_wrong_with_what_was_written(made):
 @pytest.mark.parametrize(
     ("attrs", "words"),
     [
-        ({"scale_factor": 1.0}, "its scale is 1: int16"),
+        ({"scale_factor": 1.0}, "its scale is 1, too coarse for reflectance as int16"),
         ({"_FillValue": None}, "no nodata value"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".zarr", ".nc"])
-def test_stores_are_asked_what_files_are(folder, suffix, attrs, words):
+def test_stores_are_checked_like_files(folder, suffix, attrs, words):
     path = folder / suffix[1:] / f"cube{suffix}"
     _change(path, attrs)
     assert any(words in line for line in wrong(path)), wrong(path)
@@ -95,44 +95,44 @@ def test_wavelengths_of_a_store_must_ascend(folder):
     zarr = pytest.importorskip("zarr")
     path = folder / "zarr" / "cube.zarr"
     zarr.open_array(path / "wavelength", mode="r+")[6] = 900
-    assert any("do not ascend: 470 nm follows 900 nm" in line for line in wrong(path))
+    assert any("not ascending: 470 nm follows 900 nm" in line for line in wrong(path))
 
 
-def test_damage_within_a_store_is_found(folder):
+def test_damage_in_a_store_is_found(folder):
     path = folder / "zarr" / "cube.zarr"
     (shard,) = (each for each in (path / "reflectance" / "c").rglob("*") if each.is_file())
     shard.write_bytes(shard.read_bytes()[:-100])
     assert any("'reflectance' is damaged" in line for line in wrong(path))
 
 
-def test_an_array_that_is_gone_from_a_store_is_told_of(folder):
+def test_a_store_without_its_metadata_is_reported(folder):
     (folder / "zarr" / "cube.zarr" / "zarr.json").unlink()
-    assert any("no file" in line for line in wrong(folder / "zarr" / "cube.json"))
+    assert any("which is not a file" in line for line in wrong(folder / "zarr" / "cube.json"))
 
 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:-7]), "its header tells of"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-7]), "its header implies"),
         (lambda path: path.with_suffix(".hdr").unlink(), "cannot be read as a raster"),
-        (lambda path: path.with_name("cube.img.aux.xml").unlink(), "is not beside it"),
+        (lambda path: path.with_name("cube.img.aux.xml").unlink(), "is missing"),
     ],
 )
-def test_files_of_envi_are_looked_at(folder, spoil, words):
+def test_damaged_files_of_envi_are_reported(folder, spoil, words):
     path = folder / "img" / "cube.img"
     spoil(path)
     assert any(words in line for line in wrong(path)), wrong(path)
     assert any("cube.json" in line for line in wrong(path.parent))
 
 
-def test_statistics_that_gdal_adds_beside_an_envi_file_are_no_fault(folder):
+def test_statistics_that_gdal_adds_to_an_envi_sidecar_are_valid(folder):
     path = folder / "img" / "cube.img"
     labels = path.with_name("cube.img.aux.xml")
     labels.write_text(labels.read_text().replace("<PAMDataset>", "<PAMDataset>\n\n", 1))
     assert wrong(path.with_suffix(".json")) == []
 
 
-def test_a_store_that_is_left_out_of_its_item_is_told_of(folder):
+def test_a_store_without_an_item_is_reported(folder):
     (folder / "nc" / "cube.json").unlink()
     shutil.rmtree(folder / "zarr")
     assert any("cube.nc: no item in this folder" in line for line in wrong(folder))
@@ -145,13 +145,15 @@ def test_a_range_of_times_is_that_of_the_item_in_every_format(made, tmp_path):
     for suffix in SUFFIXES:
         path = hsi_xr.write(cube, tmp_path / f"{suffix[1:]}{suffix}")
         assert hsi_xr.open(path).attrs["datetime"] == f"{start}/{end}"
-        told = hsi_xr.describe(path).to_dict()["properties"]
-        found = [told[key] for key in ("datetime", "start_datetime", "end_datetime")]
+        stated = hsi_xr.describe(path).to_dict()["properties"]
+        found = [stated[key] for key in ("datetime", "start_datetime", "end_datetime")]
         assert found == [None, start, end]
         save(hsi_xr.describe(path).to_dict(include_self_link=False), path.with_suffix(".json"))
         assert wrong(path.with_suffix(".json")) == []
     item = json.loads(path.with_suffix(".json").read_text())
     item["properties"]["end_datetime"] = "2026-05-04T09:30:00Z"
     path.with_suffix(".json").write_text(json.dumps(item))
-    assert any("before it begins" in line for line in wrong(path.with_suffix(".json")))
+    assert any(
+        "end_datetime is before start_datetime" in line for line in wrong(path.with_suffix(".json"))
+    )
     np.testing.assert_array_equal(hsi_xr.open(path), cube)

@@ -1,4 +1,4 @@
-"""Items of products that were really written; every fact is compared with the file's own."""
+"""Items of products that were really written, compared with their files."""
 
 import hashlib
 import shutil
@@ -28,7 +28,7 @@ UTM = CRS.from_epsg(32633)
 
 
 def cube(transform=NORTH_UP, crs=UTM, **attrs) -> xr.Dataset:
-    """What `reconstruct` gives, with numbers that differ in every band, row and column."""
+    """Returns a dataset as from `reconstruct`, with values that vary by band, row and column."""
     shape = (61, 83)
     values = np.random.default_rng(0).uniform(0, 1, (31, *shape)).astype("float32")
     reflectance = xr.DataArray(
@@ -58,11 +58,11 @@ def cube(transform=NORTH_UP, crs=UTM, **attrs) -> xr.Dataset:
 
 @pytest.fixture
 def product(tmp_path):
-    """A COG whose acquisition time is in the file."""
+    """A COG that records its acquisition time."""
     return hsi_xr.write(cube(datetime=TAKEN), tmp_path / "cube.tif")
 
 
-def test_every_fact_of_the_asset_is_that_of_the_file(product):
+def test_the_fields_of_the_asset_are_those_of_the_file(product):
     asset = hsi_xr.describe(product).to_dict()["assets"]["reflectance"]
     with rasterio.open(product) as src:
         assert asset["proj:shape"] == [src.height, src.width]
@@ -88,7 +88,7 @@ def test_bands_carry_their_wavelengths_in_micrometres(product):
     assert named == {"blue": "B06", "green": "B16", "red": "B26"}
 
 
-def test_the_item_says_what_was_done_and_that_it_is_an_estimate(product):
+def test_the_item_states_provenance_and_that_it_is_an_estimate(product):
     facts = hsi_xr.describe(product).to_dict()["properties"]
     assert facts["datetime"] == "2026-01-02T03:04:05Z"
     assert facts["proj:code"] == "EPSG:32633"
@@ -106,12 +106,12 @@ def test_an_opened_product_is_described_as_its_file(product):
     assert hsi_xr.describe(hsi_xr.open(product)).to_dict() == hsi_xr.describe(product).to_dict()
 
 
-def test_describing_twice_says_the_same(product):
+def test_describing_twice_gives_the_same_item(product):
     assert hsi_xr.describe(product).to_dict() == hsi_xr.describe(product).to_dict()
 
 
 @pytest.mark.parametrize("format", ["cog", "geotiff"])
-def test_cloud_optimised_is_said_of_such_a_file_only(tmp_path, format):
+def test_only_cogs_are_called_cloud_optimised(tmp_path, format):
     wide = cube().pad(y=(0, 700), x=(0, 600), mode="edge").drop_vars(["y", "x"])
     path = hsi_xr.write(wide, tmp_path / "wide.tif", format=format)
     asset = hsi_xr.describe(path, datetime=TAKEN).assets["reflectance"]
@@ -147,7 +147,7 @@ def test_a_rotated_product_has_the_footprint_of_its_pixels(tmp_path):
     assert item["geometry"]["type"] == "Polygon"
 
 
-def test_without_georeference_no_place_is_claimed(tmp_path):
+def test_without_georeference_no_location_is_claimed(tmp_path):
     product = hsi_xr.write(cube(Affine.identity(), None), tmp_path / "cube.tif")
     item = hsi_xr.describe(product, datetime=TAKEN).to_dict()
     assert item["geometry"] is None
@@ -159,7 +159,7 @@ def test_without_georeference_no_place_is_claimed(tmp_path):
     assert not {"proj:transform", "proj:bbox", "raster:spatial_resolution"} & set(asset)
 
 
-def test_a_crs_without_code_is_told_by_its_wkt(tmp_path):
+def test_a_crs_without_code_is_given_as_wkt(tmp_path):
     crs = CRS.from_proj4("+proj=laea +lat_0=47 +lon_0=15")
     product = hsi_xr.write(cube(crs=crs), tmp_path / "cube.tif")
     facts = hsi_xr.describe(product, datetime=TAKEN).to_dict()["properties"]
@@ -167,7 +167,7 @@ def test_a_crs_without_code_is_told_by_its_wkt(tmp_path):
     assert CRS.from_wkt(facts["proj:wkt2"]) == crs
 
 
-def test_siblings_of_the_same_run_become_assets(tmp_path):
+def test_companions_of_the_same_run_become_assets(tmp_path):
     sampled = cube(hsi_xr_samples=4, datetime=TAKEN)
     sampled["reflectance_std"] = sampled["reflectance"] / 10
     product = hsi_xr.write(sampled, tmp_path / "cube.tif")
@@ -181,16 +181,16 @@ def test_siblings_of_the_same_run_become_assets(tmp_path):
     picture = (tmp_path / "cube.png").read_bytes()
     assert assets["thumbnail"]["file:size"] == len(picture)
     assert assets["thumbnail"]["file:checksum"] == "1220" + hashlib.sha256(picture).hexdigest()
-    assert "no photograph" in assets["thumbnail"]["title"]
+    assert "not a photograph" in assets["thumbnail"]["title"]
 
 
-def test_a_sibling_of_another_run_is_left_out(tmp_path, product):
+def test_a_companion_of_another_run_is_left_out(tmp_path, product):
     other = hsi_xr.write(cube(hsi_xr_seed=8), tmp_path / "other.tif")
     shutil.copy(other, tmp_path / "cube_std.tif")
     write_thumbnail(other)
     shutil.copy(other.with_suffix(".png"), tmp_path / "cube.png")
     assert set(hsi_xr.describe(product).assets) == {"reflectance"}
-    (tmp_path / "cube.png").write_bytes(b"a picture of somebody's")
+    (tmp_path / "cube.png").write_bytes(b"an image from elsewhere")
     assert set(hsi_xr.describe(product).assets) == {"reflectance"}
 
 
@@ -200,7 +200,7 @@ def test_the_source_is_linked_by_its_item_if_it_has_one(tmp_path, product):
     source = folder / "scene.tif"
     source.write_bytes(b"")
     (link,) = hsi_xr.describe(product, derived_from=source).to_dict()["links"]
-    assert (link["rel"], link["href"]) == ("via", "rgb/scene.tif")  # it is no STAC
+    assert (link["rel"], link["href"]) == ("via", "rgb/scene.tif")  # it is not a STAC item
     assert link["type"] == "image/tiff; application=geotiff"
     (folder / "scene.json").write_text('{"stac_version": "1.1.0"}')
     (link,) = hsi_xr.describe(product, derived_from=source).to_dict()["links"]
@@ -247,7 +247,7 @@ def test_a_range_is_two_times_in_order():
 
 
 @pytest.mark.parametrize("text", ["2026-01-02", "20260102", "yesterday", "", "12:30"])
-def test_a_day_alone_is_no_time(text):
+def test_a_date_without_time_is_refused(text):
     with pytest.raises(UsageError, match="time of day"):
         instant(text)
 

@@ -1,4 +1,4 @@
-"""odc-stac finds bands by wavelength and by name, lazily, and others are told of."""
+"""odc-stac loads bands by wavelength and by name, lazily."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def collection(tmp_path_factory):
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_bands_are_those_of_their_names(collection, alone):
+def test_each_name_loads_its_band(collection, alone):
     item = collection.get_item("tile_0_1").clone()
     numbers = stored(item.assets["reflectance"].get_absolute_href())
     if alone:
@@ -43,14 +43,14 @@ def test_bands_are_those_of_their_names(collection, alone):
             np.testing.assert_array_equal(loaded[name].isel(time=0), numbers[number - 1])
 
 
-def test_deviations_are_bands_of_their_own_asset(collection):
+def test_standard_deviations_are_bands_of_their_own_asset(collection):
     item = collection.get_item("tile_0_0")
     loaded = odc.load([item], bands=["550"], stac_cfg=odc_config(item, "uncertainty"))
     numbers = stored(item.assets["uncertainty"].get_absolute_href())
     np.testing.assert_array_equal(loaded["550"].isel(time=0), numbers[15])
 
 
-def test_what_has_no_bands_in_common_is_told_of(collection):
+def test_assets_without_common_bands_are_refused(collection):
     with pytest.raises(BandMismatch, match=r"reflectance\.1"):
         odc_config({**collection.to_dict(), "item_assets": {}})
     with pytest.raises(BandMismatch, match="no bands of 'thumbnail'"):

@@ -193,7 +193,7 @@ def test_a_camera_adds_its_weight_of_colours(precision, tmp_path):
 def test_a_camera_that_does_not_tell_of_all_bands_is_refused(tmp_path):
     camera = write_camera(tmp_path / "camera.json", last=680)
     wanted = Regression(camera=camera, camera_weight=10.0)
-    with pytest.raises(InvalidData, match="over 400 to 700 nm are needed"):
+    with pytest.raises(InvalidData, match="the bands need 400 to 700 nm"):
         Training(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
     wanted = Regression(camera=tmp_path / "none.json", camera_weight=10.0)
     with pytest.raises(UnreadableFile, match="check the path"):

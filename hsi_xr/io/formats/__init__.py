@@ -56,19 +56,21 @@ def resolve(path: str | os.PathLike[str], name: str | None) -> str:
         UnknownName: No format has the given name.
         UsageError: The suffix is not one of that format, or of any.
     """
-    suffix = Path(path).suffix.lower()
+    text = str(path)  # paths in object storage are not `os.PathLike`
+    suffix = Path(text).suffix.lower()
     if name is None:
         name = next((name for name in names() if suffix in by_name(name).SUFFIXES), None)
     if name is None:
-        suffixes = {by_name(name).SUFFIXES: name for name in reversed(names())}
+        known = {by_name(name).SUFFIXES: name for name in reversed(names())}
         raise UsageError(
-            f"cannot infer the format of {os.fspath(path)!r}; give it the suffix "
-            + ", ".join(f"{' or '.join(ends)} ({name})" for ends, name in reversed(suffixes.items()))
+            f"cannot infer the format of {text!r}; give it the suffix "
+            + ", ".join(f"{' or '.join(ends)} ({name})" for ends, name in reversed(known.items()))
         )
-    if suffix not in (suffixes := by_name(name).SUFFIXES):
+    suffixes = by_name(name).SUFFIXES
+    if suffix not in suffixes:
         raise UsageError(
-            f"files of format {name} end in {' or '.join(suffixes)}; got {os.fspath(path)!r}. "
-            f"Call it {Path(path).with_suffix(suffixes[0]).name!r}, or choose another format"
+            f"files of format {name} end in {' or '.join(suffixes)}; got {text!r}. "
+            f"Call it {Path(text).with_suffix(suffixes[0]).name!r}, or choose another format"
         )
     return name
 

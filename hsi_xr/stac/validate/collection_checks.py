@@ -1,84 +1,84 @@
-"""What is wrong with a collection: with itself, its items, and what it says of them."""
+"""Checks of a collection: itself, its items, and its summary of them."""
 
 from pathlib import Path
 
 from hsi_xr.errors import InvalidData
 from hsi_xr.stac.collection import extent, summaries
-from hsi_xr.stac.validate.document import (
-    Document,
-    difference,
-    exists,
-    is_elsewhere,
-    mapping,
-    plain,
-    short,
-)
-from hsi_xr.stac.validate.findings import Fault, Inspection
+from hsi_xr.stac.document import Document, exists, is_external, mapping
+from hsi_xr.stac.validate.findings import Inspection, as_json, difference, short
 from hsi_xr.stac.validate.item_checks import check_item
-from hsi_xr.stac.validate.object_checks import REFER, check_object, read
+from hsi_xr.stac.validate.object_checks import (
+    FIX_COLLECTION,
+    FIX_LINK,
+    check_object,
+    read,
+    time_faults,
+)
 from hsi_xr.stac.validate.schemas import violations
 
-_ANEW = "correct it; `hsi-xr convert --resume` writes its own collection anew"
 
-
-def check_collection(collection: Document, seen: Inspection) -> None:
-    """The collection itself, then each of its items, then what it says of all of them."""
-    is_valid = check_object(collection, seen)
+def check_collection(collection: Document, inspection: Inspection) -> None:
+    """Check a collection and its items, and that it summarises them correctly."""
+    is_valid = check_object(collection, inspection)
     links = [link for link in collection.links if link.rel == "item"]
-    found = [_item(collection, link.href, seen) for link in links]
-    items = [item for item in found if item is not None]
+    linked = [_check_linked(collection, link.href, inspection) for link in links]
+    items = [item for item in linked if item is not None]
     for item in items:
-        _check_member(item, collection, seen)
+        _check_membership(item, collection, inspection)
     if is_valid and items and len(items) == len(links):
-        _compare(collection, items, seen)
+        _compare(collection, items, inspection)
 
 
-def _item(collection: Document, href: str, seen: Inspection) -> Document | None:
-    """An item that is here and as its schemas have it; what is wrong otherwise is told of it."""
+def _check_linked(collection: Document, href: str, inspection: Inspection) -> Document | None:
+    """Check a local item of a collection. None if it is missing or invalid."""
     try:
-        path = None if is_elsewhere(href) else collection.target(href)
+        path = None if is_external(href) else collection.target(href)
     except ValueError:
         return None
     if path is None or not exists(path):
         return None
-    if seen.first(path):
-        item = read(path, seen)
-        is_valid = item is not None and check_item(item, seen)
+    if inspection.visit(path):
+        item = read(path, inspection)
+        is_valid = item is not None and check_item(item, inspection)
     else:
-        item = _known(path)
-        is_valid = item is not None and not violations(item.json)
+        item = _read_again(path)
+        is_valid = item is not None and _is_valid(item, inspection.schemas)
     if item is not None and item.kind != "Feature":
-        text = f"its link 'item' leads to {short(href)}, which is no item"
-        seen.tell(collection.path, Fault(text, REFER))
+        what = f"its link 'item' refers to {short(href)}, which is not an item"
+        inspection.add(collection.path, what, FIX_LINK)
         return None
     return item if is_valid else None
 
 
-def _known(path: Path) -> Document | None:
+def _read_again(path: Path) -> Document | None:
     try:
         return Document.read(path)
     except InvalidData:
         return None
 
 
-def _check_member(item: Document, collection: Document, seen: Inspection) -> None:
-    told, own = item.json.get("collection"), collection.json.get("id")
-    if told != own:
-        text = f"its collection is {short(told)}, and it is an item of {short(own)}"
-        seen.tell(item.path, Fault(text, f"make it {short(own)}"))
+def _is_valid(item: Document, schemas: Path | None) -> bool:
+    return not violations(item.json, schemas) and not any(time_faults(item.properties))
+
+
+def _check_membership(item: Document, collection: Document, inspection: Inspection) -> None:
+    stated, actual = item.json.get("collection"), collection.json.get("id")
+    if stated != actual:
+        what = f"its collection is {short(stated)}, but it is an item of {short(actual)}"
+        inspection.add(item.path, what, f"set it to {short(actual)}")
     if not any(link.rel == "collection" for link in item.links):
-        text = "it has no link to its collection, which STAC wants of an item of one"
-        seen.tell(item.path, Fault(text, 'add one of rel "collection"'))
+        what = "it has no link to its collection, which STAC requires"
+        inspection.add(item.path, what, 'add a link with rel "collection"')
 
 
-def _compare(collection: Document, items: list[Document], seen: Inspection) -> None:
-    """What a collection tells of its items, where it does."""
-    of_all = [item.json for item in items]
-    found = {"extent": extent(of_all), **summaries(of_all)}
-    told = {"extent": collection.json.get("extent"), **mapping(collection.json.get("summaries"))}
-    for key, value in found.items():
-        unlike = difference(told[key], plain(value), key) if key in told else None
-        if unlike is not None:
-            place, stated, actual = unlike
-            text = f"{place} is {short(stated)} there and {short(actual)} of its items"
-            seen.tell(collection.path, Fault(text, _ANEW))
+def _compare(collection: Document, items: list[Document], inspection: Inspection) -> None:
+    """Check extent and summaries, as far as the collection has them."""
+    contents = [item.json for item in items]
+    actual = {"extent": extent(contents), **summaries(contents)}
+    stated = {"extent": collection.json.get("extent"), **mapping(collection.json.get("summaries"))}
+    for key, value in actual.items():
+        found = difference(stated[key], as_json(value), key) if key in stated else None
+        if found is not None:
+            place, ours, theirs = found
+            what = f"{place} is {short(ours)} in the collection, but {short(theirs)} in its items"
+            inspection.add(collection.path, what, FIX_COLLECTION)

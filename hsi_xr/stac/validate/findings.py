@@ -1,31 +1,28 @@
-"""What was found wrong, and what has been looked at."""
+"""Findings of a validation: what is wrong, with which file, and how to repair it."""
 
+import json
 import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hsi_xr.errors import HsiError
 from hsi_xr.io.remote import is_remote, without_query
 
+_LONGEST = 80
+"""Characters of a value in a message."""
 _log = logging.getLogger(__name__)
 
 
 class Fault(NamedTuple):
-    """What is wrong with something, and what sets it right."""
+    """Something that is wrong, and how to repair it."""
 
     what: str
     repair: str = ""
-    """Empty where `what` says it."""
-
-
-def fault_of(error: HsiError, path: Path) -> Fault:
-    """Errors name the file, and the repair after a semicolon."""
-    name = repr(without_query(str(path)))
-    what, _, repair = str(error).replace(name, "it", 1).rpartition("; ")
-    return Fault(what, repair) if what else Fault(repair)
+    """Empty if `what` implies it."""
 
 
 @dataclass(frozen=True)
@@ -42,39 +39,70 @@ class Finding:
 
 @dataclass
 class Inspection:
-    """A walk over files, each of which is looked at once."""
+    """The result of a validation, filled file by file; each file is checked once."""
 
     schemas: Path | None = None
-    """Folder of the schemas of STAC extensions."""
+    """Folder with the schemas of STAC extensions."""
     report: Callable[[Finding], None] | None = None
-    """ProgressSum each finding as it is found."""
+    """Is called with each finding as it is made."""
     findings: list[Finding] = field(default_factory=list)
+    """Everything that is wrong; empty if all files are valid."""
     unseen: set[str] = field(default_factory=set)
-    """What was not looked at: schemas that are not at hand, files elsewhere."""
+    """What was not checked: extensions without a schema, and files elsewhere."""
     looked: set[str] = field(default_factory=set)
-    """Files and stores that were looked at."""
+    """Files and stores that were checked."""
     _parts: set[tuple[str, str]] = field(default_factory=set)
 
-    def tell(self, path: Path, fault: Fault) -> None:
-        finding = Finding(without_query(str(path)), *fault)
+    def add(self, path: Path, what: str, repair: str = "") -> None:
+        finding = Finding(without_query(str(path)), what, repair)
         self.findings.append(finding)
         if self.report is not None:
             self.report(finding)
 
     def is_new(self, path: Path) -> bool:
-        return _name(path) not in self.looked
+        return _identity(path) not in self.looked
 
-    def first(self, path: Path, part: str = "") -> bool:
-        """Whether nobody has looked at this yet, or at that part; from now on somebody has."""
-        name = _name(path)
+    def visit(self, path: Path, part: str = "") -> bool:
+        """Note that a file, or a variable of a store, is being checked. False if it was before."""
+        name = _identity(path)
         if name not in self.looked:
-            _log.info("looking at %s", without_query(str(path)))
-        new = (name, part) not in self._parts
+            _log.info("checking %s", without_query(str(path)))
+        is_first = (name, part) not in self._parts
         self.looked.add(name)
         self._parts.add((name, part))
-        return new
+        return is_first
 
 
-def _name(path: Path) -> str:
-    """One of a file; of links that lead in a circle, too."""
+def fault_of(error: HsiError, path: Path) -> Fault:
+    """Returns an error about a file as a fault: its message ends in "; " and the repair."""
+    name = repr(without_query(str(path)))
+    what, _, repair = str(error).replace(name, "it", 1).rpartition("; ")
+    return Fault(what, repair) if what else Fault(repair)
+
+
+def difference(stated: Any, actual: Any, key: str = "") -> tuple[str, Any, Any] | None:
+    """Returns where two JSON values first differ, as key/index/..., and both values there."""
+    if isinstance(stated, dict) and isinstance(actual, dict):
+        pairs = [(name, stated.get(name), actual.get(name)) for name in [*actual, *stated]]
+    elif isinstance(stated, list) and isinstance(actual, list) and len(stated) == len(actual):
+        pairs = [(str(at), *pair) for at, pair in enumerate(zip_longest(stated, actual))]
+    else:
+        return None if stated == actual else (key, stated, actual)
+    inner = (difference(a, b, f"{key}/{name}") for name, a, b in pairs)
+    return next((found for found in inner if found is not None), None)
+
+
+def as_json(value: Any) -> Any:
+    """Returns a value as JSON would return it: tuples become lists."""
+    return json.loads(json.dumps(value))
+
+
+def short(value: Any) -> str:
+    """Returns a value as JSON text, truncated to fit into a line."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _identity(path: Path) -> str:
+    """One name per file, however many symbolic links lead to it."""
     return str(path) if is_remote(str(path)) else os.path.realpath(path)

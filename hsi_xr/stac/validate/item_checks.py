@@ -1,73 +1,75 @@
-"""What is wrong with a STAC item: against its schemas, its files, and what those say themselves."""
+"""Checks of a STAC item: its schemas, times, assets and model."""
 
+import os.path
 from pathlib import Path
 
 from hsi_xr.errors import InvalidData
-from hsi_xr.stac.checksums import with_code
-from hsi_xr.stac.validate.asset_checks import ANEW, check_asset
-from hsi_xr.stac.validate.document import Document, bands_of, mapping, sequence
-from hsi_xr.stac.validate.findings import Fault, Inspection
-from hsi_xr.stac.validate.object_checks import REFER, check_object, leading, read
-from hsi_xr.stac.validate.time_checks import wrong_times
+from hsi_xr.stac.document import Document, bands_of, mapping, sequence
+from hsi_xr.stac.files import as_multihash
+from hsi_xr.stac.validate.asset_checks import REDESCRIBE, check_asset
+from hsi_xr.stac.validate.findings import Inspection
+from hsi_xr.stac.validate.object_checks import FIX_LINK, check_object, follow, read, time_faults
 
 
-def check_item(item: Document, seen: Inspection) -> bool:
-    """Look at an item and all that it leads to here; gives whether its schemas admit it."""
-    is_valid = check_object(item, seen)
-    for fault in wrong_times(item.properties):
-        seen.tell(item.path, fault)
+def check_item(item: Document, inspection: Inspection) -> bool:
+    """Check an item and the local files that it refers to.
+
+    Returns:
+        True if it satisfies its schemas, and its times are valid.
+    """
+    is_valid = check_object(item, inspection)
+    for fault in time_faults(item.properties):
+        inspection.add(item.path, *fault)
+        is_valid = False
     for name, asset in item.assets.items():
-        check_asset(item, name, asset, seen)
+        check_asset(item, name, asset, inspection)
     if item.is_model:
-        _check_model(item, seen)
+        _check_model_bands(item, inspection)
     else:
-        _check_expression(item, seen)
-    if item.is_made_here and "reflectance" not in item.assets:
-        seen.tell(item.path, Fault("it has no asset 'reflectance'", ANEW))
+        _check_expression(item, inspection)
+    if item.is_ours and "reflectance" not in item.assets:
+        inspection.add(item.path, "it has no asset 'reflectance'", REDESCRIBE)
     return is_valid
 
 
-def _check_expression(item: Document, seen: Inspection) -> None:
-    """Whether the model that an item names is described by an item, and is the one that it says."""
+def _check_expression(item: Document, inspection: Inspection) -> None:
+    """Check that the item of the model exists, and describes the weights that were used."""
     expression = mapping(item.properties.get("processing:expression"))
     if expression.get("format") != "stac-mlm":
         return
     href, what = expression.get("expression"), "its processing:expression"
     if not isinstance(href, str):
-        seen.tell(item.path, Fault(f"{what} names no model", REFER))
+        inspection.add(item.path, f"{what} does not name the item of a model", FIX_LINK)
         return
-    path = leading(item, href, what, seen)
-    model = None if path is None else _model(path, seen)
+    path = follow(item, href, what, inspection)
+    model = None if path is None else _read_model(path, inspection)
     if model is None:
         return
-    sums = [asset.get("file:checksum") for asset in model.assets.values()]
-    if (weights := item.properties.get("hsi_xr:model_sha256")) and with_code(
-        str(weights)
-    ) not in sums:
-        text = f"its model has the sha256 {weights}, and {str(path)!r} describes another"
-        seen.tell(item.path, Fault(text, "link the item of the model that made it"))
+    weights = item.properties.get("hsi_xr:model_sha256")
+    if weights and as_multihash(str(weights)) not in model.checksums:
+        name = os.path.normpath(model.path)
+        what = f"its model has the sha256 {weights}, but {name!r} describes another model"
+        inspection.add(item.path, what, "link the item of the model that computed it")
 
 
-def _model(path: Path, seen: Inspection) -> Document | None:
-    if not seen.first(path):
+def _read_model(path: Path, inspection: Inspection) -> Document | None:
+    if not inspection.visit(path):
         try:
             return Document.read(path)
         except InvalidData:
-            return None  # told already
-    model = read(path, seen)
+            return None  # reported at the first visit
+    model = read(path, inspection)
     if model is not None:
-        check_item(model, seen)
+        check_item(model, inspection)
     return model
 
 
-def _check_model(item: Document, seen: Inspection) -> None:
-    """Bands that inputs and outputs name must be described: the schema does not ask for it."""
-    named = {str(band.get("name")) for band in bands_of(item.properties)}
+def _check_model_bands(item: Document, inspection: Inspection) -> None:
+    """Check that bands of inputs and outputs are described, which the schema does not require."""
+    described = {str(band.get("name")) for band in bands_of(item.properties)}
     for key in ("mlm:input", "mlm:output"):
-        of = [sequence(mapping(each).get("bands")) for each in sequence(item.properties.get(key))]
-        absent = [
-            band for bands in of for band in bands if isinstance(band, str) and band not in named
-        ]
-        if absent:
-            text = f"{key} names {', '.join(absent[:5])}, which is none of its bands"
-            seen.tell(item.path, Fault(text, "describe it among the `bands` of its properties"))
+        lists = [mapping(value).get("bands") for value in sequence(item.properties.get(key))]
+        names = [name for names in lists for name in sequence(names) if isinstance(name, str)]
+        if missing := [name for name in names if name not in described]:
+            what = f"{key} names {', '.join(missing[:5])}, which its bands do not include"
+            inspection.add(item.path, what, "add it to `bands` of the properties")

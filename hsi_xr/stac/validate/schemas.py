@@ -1,8 +1,9 @@
-"""STAC objects against their schemas, without a network.
+"""Validation of STAC objects against their JSON schemas, without a network.
 
-pystac brings the schemas of the core; those of extensions are of others, and are taken from a
-folder where there is one. pystac's own `validate()` would fetch them, and stops at the first schema
-that has something against an object.
+pystac provides the schemas of the core, those of extensions are read from a folder. pystac's own
+`JsonSchemaSTACValidator` is not used: it downloads missing schemas, reports only the best match of
+each schema in its message, logs a traceback where a reference cannot be resolved, and rebuilds its
+registry for every call, which takes three times as long.
 """
 
 import json
@@ -12,13 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsi_xr.errors import UsageError
+from hsi_xr.stac.document import sequence
 
 if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
     from referencing import Registry
 
-PROJJSON = "https://proj.org/schemas/v0.7/projjson.schema.json"
+Schema = dict[str, Any]
+
 VERSION = "1.1.0"
-"""Of STAC, of which pystac has the schemas."""
+"""Version of STAC whose schemas pystac provides."""
+_PROJJSON = "https://proj.org/schemas/v0.7/projjson.schema.json"
 _CORE = {
     "Feature": "item-spec/json-schema/item.json",
     "Collection": "collection-spec/json-schema/collection.json",
@@ -27,51 +33,50 @@ _CORE = {
 
 
 def violations(stac: Mapping[str, Any], schemas: Path | None = None) -> list[str]:
-    """What the schemas have against an item, a collection or a catalogue, each in a line.
+    """Returns what an item, collection or catalogue violates in its schemas, one line each.
 
     Args:
-        stac: What JSON can hold.
-        schemas: Folder with schemas of extensions as `<name>-v<version>.json`; those that are not
-            there are not looked at.
+        stac: The object as JSON.
+        schemas: Folder with schemas of extensions as `<name>-v<version>.json`. Extensions without
+            a schema in it are not checked.
 
     Raises:
-        UsageError: The folder holds no schema, or one that is none.
+        UsageError: The folder contains no schema, or an invalid one.
     """
-    stac = json.loads(json.dumps(stac))  # tuples are no arrays to a schema
+    stac = json.loads(json.dumps(stac))  # for a schema, tuples are not arrays
     kind, version = stac.get("type"), stac.get("stac_version")
     if not isinstance(kind, str) or kind not in _CORE:
-        return [f"its type is {json.dumps(kind)}, which is none of {', '.join(_CORE)}"]
+        return [f"its type is {json.dumps(kind)}, which is not one of {', '.join(_CORE)}"]
     if version != VERSION:
-        return [f"it is of STAC {json.dumps(version)}, and only {VERSION} can be looked at"]
+        return [f"it has STAC version {json.dumps(version)}, but only {VERSION} can be validated"]
     core = f"https://schemas.stacspec.org/v{VERSION}/{_CORE[kind]}"
-    known = [uri for uri in _extensions(stac) if uri in _known(schemas)]
-    return sorted({line for uri in (core, *known) for line in _against(stac, uri, schemas)})
+    known = [uri for uri in _extensions(stac) if uri in _schemas(schemas)]
+    return sorted({line for uri in (core, *known) for line in _check(stac, uri, schemas)})
 
 
-def unseen(stac: Mapping[str, Any], schemas: Path | None = None) -> list[str]:
-    """The extensions that `violations` does not look at."""
-    return [uri for uri in _extensions(stac) if uri not in _known(schemas)]
+def unchecked(stac: Mapping[str, Any], schemas: Path | None = None) -> list[str]:
+    """Returns the extensions that `violations` does not check."""
+    return [uri for uri in _extensions(stac) if uri not in _schemas(schemas)]
 
 
 def _extensions(stac: Mapping[str, Any]) -> list[str]:
-    found = stac.get("stac_extensions")
-    return [uri for uri in found if isinstance(uri, str)] if isinstance(found, list) else []
+    return [uri for uri in sequence(stac.get("stac_extensions")) if isinstance(uri, str)]
 
 
-def _against(stac: Mapping[str, Any], uri: str, folder: Path | None) -> list[str]:
+def _check(stac: Mapping[str, Any], uri: str, folder: Path | None) -> list[str]:
     from referencing.exceptions import Unresolvable
 
     try:
         return [_line(error) for error in _validator(uri, folder).iter_errors(stac)]
-    except Unresolvable as error:  # one schema refers to another
-        return [f"no schema at hand for {error.ref}, to which {uri} refers; put it there as well"]
+    except Unresolvable as error:
+        return [f"the schema {uri} refers to {error.ref}, which is not in the folder of schemas"]
 
 
 @lru_cache
-def _validator(uri: str, folder: Path | None) -> Any:
+def _validator(uri: str, folder: Path | None) -> "Validator":
     from jsonschema.validators import validator_for
 
-    schema = _known(folder)[uri]
+    schema = _schemas(folder)[uri]
     return validator_for(schema)(schema, registry=_registry(folder))
 
 
@@ -79,54 +84,49 @@ def _validator(uri: str, folder: Path | None) -> Any:
 def _registry(folder: Path | None) -> "Registry[Any]":
     from referencing import Registry, Resource
 
-    # by their URLs: the `$id` in the schema of processing v1.1.0 is that of another version
-    pairs = [(uri, Resource.from_contents(schema)) for uri, schema in _known(folder).items()]
+    # by URL: the `$id` in the schema of processing v1.1.0 is that of another version
+    pairs = [(uri, Resource.from_contents(schema)) for uri, schema in _schemas(folder).items()]
     return Registry().with_resources(pairs)
 
 
 @lru_cache
-def _known(folder: Path | None) -> dict[str, dict[str, Any]]:
-    """URL -> schema."""
+def _schemas(folder: Path | None) -> dict[str, Schema]:
+    """Returns all known schemas by URL."""
+    from pyproj.datadir import get_data_dir
     from pystac.validation.local_validator import get_local_schema_cache
 
     return {
         **get_local_schema_cache(),
-        **(_of_extensions(folder) if folder is not None else {}),
-        PROJJSON: _read(_projjson()),
+        **(_extension_schemas(folder) if folder is not None else {}),
+        _PROJJSON: _read(Path(get_data_dir()) / "projjson.schema.json"),
     }
 
 
-def _of_extensions(folder: Path) -> dict[str, dict[str, Any]]:
-    found = {}
+def _extension_schemas(folder: Path) -> dict[str, Schema]:
+    schemas = {}
     for path in sorted(folder.glob("*-v*.json")):
         name, version = path.stem.rsplit("-", 1)
-        found[f"https://stac-extensions.github.io/{name}/{version}/schema.json"] = _read(path)
-    if not found:
+        schemas[f"https://stac-extensions.github.io/{name}/{version}/schema.json"] = _read(path)
+    if not schemas:
         raise UsageError(
-            f"{str(folder)!r} holds no schema of an extension; they are looked for as "
+            f"{str(folder)!r} contains no schema of a STAC extension; name them "
             "<name>-v<version>.json, e.g. eo-v2.0.0.json"
         )
-    return found
+    return schemas
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Schema:
     try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        schema: Schema = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{str(path)!r} is no schema ({error}); get it anew") from error
-    return found
+        raise UsageError(f"{str(path)!r} is not a schema ({error}); download it again") from error
+    return schema
 
 
-def _projjson() -> Path:
-    from pyproj.datadir import get_data_dir
-
-    return Path(get_data_dir()) / "projjson.schema.json"
-
-
-def _line(cause: Any) -> str:
-    """One violation: where, and what."""
+def _line(error: "ValidationError") -> str:
+    """Returns where a violation is, and what it is."""
     from jsonschema.exceptions import best_match
 
-    cause = best_match([cause]) or cause
+    cause = best_match([error]) or error
     place = "/".join(map(str, cause.absolute_path))
     return f"{place + ': ' if place else ''}{' '.join(cause.message.split())[:300]}"

@@ -1,4 +1,4 @@
-"""Files, items, collections and folders of them: what is wrong."""
+"""Validation of products, STAC items and collections, and of folders with them."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,16 +8,20 @@ from pathlib import Path
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 from hsi_xr.io.remote import file_of, is_remote, reaching, without_query
 from hsi_xr.io.stores import driver_of
+from hsi_xr.stac.document import Document, exists
 from hsi_xr.stac.validate.collection_checks import check_collection
-from hsi_xr.stac.validate.document import Document, exists
-from hsi_xr.stac.validate.findings import Fault, Finding, Inspection, fault_of
-from hsi_xr.stac.validate.folders import files_in
+from hsi_xr.stac.validate.findings import Finding, Inspection, fault_of
 from hsi_xr.stac.validate.item_checks import check_item
 from hsi_xr.stac.validate.object_checks import check_object, read
-from hsi_xr.stac.validate.product_checks import RASTERS, is_of_others, variables_of, wrong_with
+from hsi_xr.stac.validate.product_checks import (
+    RASTERS,
+    is_foreign,
+    product_faults,
+    variables_of,
+)
 
 _MODEL = "Model"
-"""An item that describes no product."""
+"""Kind of an item that describes a model instead of a product."""
 
 
 def validate(
@@ -26,141 +30,153 @@ def validate(
     schemas: str | os.PathLike[str] | None = None,
     report: Callable[[Finding], None] | None = None,
 ) -> Inspection:
-    """Say what is wrong with a product, a STAC item, a collection, or a folder of them.
+    """Find what is wrong with a product, a STAC item, a collection, or a folder of them.
 
-    Files are held against what items say of them, checksums against bytes, links against what they
-    lead to; wavelengths must ascend and be plausible. Nothing is fetched of which the place is not
-    told relative to `path`: files elsewhere, and schemas of extensions that are not in `schemas`,
-    are named in `unseen`.
+    Items are compared with their files, checksums with the bytes, collections with their items and
+    links with what they refer to. Wavelengths must ascend and be plausible; pixels that no checksum
+    proves intact are decoded. Nothing is downloaded unless `path` is itself a URL: files elsewhere,
+    and extensions without a schema in `schemas`, are listed in `unseen` instead.
 
     Args:
-        path: A product in any format, a JSON file, or a folder, which is searched throughout; here,
-            or as a URL (`https://` of a file, `s3://` also of a folder).
-        schemas: Folder with the schemas of STAC extensions, as `<name>-v<version>.json`.
-        report: Is told each finding when it is found.
+        path: A product in any format, a JSON file, or a folder, which is searched recursively.
+            Local, or a URL: `https://` of a file, `s3://` of a file or a folder.
+        schemas: Folder with schemas of STAC extensions, as `<name>-v<version>.json`.
+        report: Called with each finding as it is made.
 
     Returns:
-        What was found, in `findings`; none where all is right.
+        An inspection. Its `findings` are empty if everything is valid.
 
     Raises:
-        UnreadableFile: There is no such file, or it may not be read.
-        UsageError: It is a folder of a web server, `schemas` holds none, or what reads or reaches
-            the file is not installed.
+        UnreadableFile: The file does not exist, or must not be read.
+        UsageError: The URL is a folder on a web server, `schemas` contains no schema, or the
+            package that reads or reaches the file is not installed.
     """
-    seen = Inspection(Path(schemas) if schemas is not None else None, report)
-    place = file_of(path)
-    name = without_query(str(place))
-    with reaching(name, "look at") if is_remote(name) else _permitted():
-        is_folder = driver_of(str(place)) is None and _is_folder(place)
-        if not exists(place):
+    inspection = Inspection(Path(schemas) if schemas is not None else None, report)
+    target = file_of(path)
+    name = without_query(str(target))
+    with reaching(name, "look at") if is_remote(name) else _permission_errors():
+        is_folder = driver_of(str(target)) is None and _is_folder(target)
+        if not exists(target):
             raise UnreadableFile(f"{name!r} does not exist; check the path")
         if is_folder:
-            _check_folder(place, seen)
+            _check_folder(target, inspection)
         else:
-            _check_file(place, seen)
-    return seen
+            _check_file(target, inspection)
+    return inspection
 
 
 @contextmanager
-def _permitted() -> Iterator[None]:
+def _permission_errors() -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
         raise UnreadableFile(
-            f"{error.filename!r} may not be read ({error.strerror}); run this as somebody who may"
+            f"{error.filename!r} cannot be read ({error.strerror}); grant permission to read it"
         ) from error
 
 
-def _is_folder(place: Path) -> bool:
-    """Web servers do not tell what lies in a folder, and fsspec would take pages for lists.
+def _is_folder(path: Path) -> bool:
+    """True if a path is a folder. Web servers do not list folders, whatever fsspec makes of them.
 
     Raises:
-        UsageError: It is a folder of a web server.
+        UsageError: The URL is a folder on a web server.
     """
-    name = without_query(str(place))
+    name = without_query(str(path))
     if not name.startswith(("http://", "https://")):
-        return place.is_dir()
+        return path.is_dir()
     if not name.lower().endswith((".json", *RASTERS)):
         raise UsageError(
-            f"{name!r} is no file, and a web server does not tell what lies in a folder; give the "
-            "URL of a collection.json, an item or a product"
+            f"{name!r} is not a file, and web servers do not list folders; give the URL of a "
+            "collection.json, an item or a product"
         )
     return False
 
 
-def _check_folder(folder: Path, seen: Inspection) -> None:
-    """Collections first, so that what they lead to is looked at as a part of them."""
-    files = list(files_in(folder))
-    kinds = {path: _kind(path, seen) for path in files if path.suffix == ".json"}
+def _check_folder(folder: Path, inspection: Inspection) -> None:
+    """Check the collections first, so that items are checked as members of them."""
+    files = list(_files_in(folder))
+    kinds = {path: _kind(path, inspection) for path in files if path.suffix == ".json"}
     stac = [path for path, kind in kinds.items() if kind is not None]
-    described = not {*kinds.values()} <= {None, _MODEL}
-    for path in sorted(stac, key=lambda each: kinds[each] != "Collection"):
-        if seen.is_new(path):
-            _check_file(path, seen)
+    has_items = not {*kinds.values()} <= {None, _MODEL}
+    for path in sorted(stac, key=lambda path: kinds[path] != "Collection"):
+        if inspection.is_new(path):
+            _check_file(path, inspection)
     for path in files:
-        if path.suffix.lower() in RASTERS and seen.is_new(path):
-            _check_left_over(path, seen, described=described)
-    if not seen.looked and not seen.findings:
-        seen.tell(folder, Fault("it holds no product and no STAC item", "give another folder"))
+        if path.suffix.lower() in RASTERS and inspection.is_new(path):
+            _check_undescribed(path, inspection, has_items=has_items)
+    if not inspection.looked and not inspection.findings:
+        nothing = "it contains no product and no STAC item"
+        inspection.add(folder, nothing, "give another folder")
 
 
-def _check_left_over(path: Path, seen: Inspection, *, described: bool) -> None:
-    """A raster that no item has led to, in a folder whose products are described or are not."""
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Yields files and stores, recursively; symbolic links to folders are not followed."""
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() and path.is_dir():
+            continue
+        if path.is_dir() and driver_of(str(path)) is None:
+            yield from _files_in(path)
+        else:
+            yield path
+
+
+def _check_undescribed(path: Path, inspection: Inspection, *, has_items: bool) -> None:
+    """Check a raster to which no item refers, which is a fault if other products have items."""
     if ".part." in path.name:
-        repair = "resume that (`--resume`), or remove it"
-        seen.tell(path, Fault("it is left from a run that did not end", repair))
-    elif is_of_others(path):
-        seen.unseen.add(f"{without_query(str(path))}, which hsi_xr did not make")
+        repair = "resume with --resume, or delete the file"
+        inspection.add(path, "an unfinished run has left it", repair)
+    elif is_foreign(path):
+        inspection.unseen.add(f"{without_query(str(path))}, which hsi_xr did not write")
     else:
-        if described:
-            repair = "describe it (`hsi_xr.describe`), or move it elsewhere"
-            seen.tell(path, Fault("no item in this folder describes it", repair))
-        _check_product(path, seen)
+        if has_items:
+            repair = "describe it with `hsi_xr.describe`, or move it elsewhere"
+            inspection.add(path, "no item in this folder describes it", repair)
+        _check_product(path, inspection)
 
 
-def _kind(path: Path, seen: Inspection) -> str | None:
-    """`Feature`, `Collection`, ... of STAC, a model's item apart; None of other JSON.
+def _kind(path: Path, inspection: Inspection) -> str | None:
+    """Returns the type of a STAC object, with models apart; None for other JSON.
 
-    Broken JSON is told of.
+    JSON that cannot be read is reported.
     """
     if not exists(path):
-        return None  # a link to nothing
+        return None  # a dangling symbolic link
     try:
-        found = Document.read(path)
+        document = Document.read(path)
     except InvalidData:
-        seen.first(path)
-        read(path, seen)
+        inspection.visit(path)
+        read(path, inspection)
         return None
-    if not found.is_stac:
+    if not document.is_stac:
         return None
-    return _MODEL if found.is_model else str(found.kind)
+    return _MODEL if document.is_model else str(document.kind)
 
 
-def _check_file(path: Path, seen: Inspection) -> None:
+def _check_file(path: Path, inspection: Inspection) -> None:
     if without_query(str(path)).endswith(".json"):
-        document = read(path, seen)
+        document = read(path, inspection)
         if document is not None:
-            _check_stac(document, seen)
+            _check_stac(document, inspection)
     else:
-        _check_product(path, seen)
+        _check_product(path, inspection)
 
 
-def _check_stac(stac: Document, seen: Inspection) -> None:
-    seen.first(stac.path)
+def _check_stac(stac: Document, inspection: Inspection) -> None:
+    inspection.visit(stac.path)
     if stac.kind == "Collection":
-        check_collection(stac, seen)
+        check_collection(stac, inspection)
     elif stac.kind == "Feature":
-        check_item(stac, seen)
+        check_item(stac, inspection)
     else:
-        check_object(stac, seen)
+        check_object(stac, inspection)
 
 
-def _check_product(path: Path, seen: Inspection) -> None:
+def _check_product(path: Path, inspection: Inspection) -> None:
     try:
         for variable in variables_of(path):
-            seen.first(path, variable or "")
-            for fault in wrong_with(path, variable):
-                seen.tell(path, fault)
+            inspection.visit(path, variable or "")
+            for fault in product_faults(path, variable):
+                inspection.add(path, *fault)
     except InvalidData as error:
-        seen.first(path)
-        seen.tell(path, fault_of(error, path))
+        inspection.visit(path)
+        inspection.add(path, *fault_of(error, path))
