@@ -26,13 +26,15 @@ def command(file: str) -> None:
 
 
 def _facts(image: "xr.DataArray") -> dict[str, Any]:
+    from hsi_xr.io.raster_source import stored_dtype
+
     facts: dict[str, Any] = {
         "path": image.encoding.get("source"),
         "content": image.name,
         "width": image.sizes["x"],
         "height": image.sizes["y"],
         "count": image.sizes["band"],
-        "dtype": image.encoding.get("dtype"),
+        "dtype": stored_dtype(image),
         **_place(image),
         "datetime": image.attrs.get("datetime"),
         "bands": _bands(image),
@@ -75,10 +77,12 @@ def _bands(image: "xr.DataArray") -> list[dict[str, Any]]:
 def _radiometry(image: "xr.DataArray") -> str | None:
     """What `reconstruct` takes the numbers for unless it is told; None where it must be told."""
     from hsi_xr.errors import MissingFact
+    from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
     from hsi_xr.pipeline.radiometry import resolve_radiometry
 
-    dtype, stated = image.encoding["dtype"], image.encoding.get("radiometry")
     try:
-        return resolve_radiometry(dtype, radiometry=None, scale=None, stated=stated).kind
+        return resolve_radiometry(
+            stored_dtype(image), radiometry=None, scale=None, stated=stated_radiometry(image)
+        ).kind
     except MissingFact:
         return None

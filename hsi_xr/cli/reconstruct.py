@@ -89,7 +89,7 @@ def _plan(
     outputs, dtype = plan.job.outputs, output.dtype
     bytes_per_pixel = sum(
         variable.values_per_pixel(outputs.bands)
-        * np.dtype(Storage.of(variable.name, dtype, output.scale).dtype).itemsize
+        * np.dtype(Storage.for_variable(variable.name, dtype, output.scale).dtype).itemsize
         for variable in outputs.variables
     )
     if part is None:

@@ -97,9 +97,7 @@ def commit(transfers: Transfers, temporary: Path, *, root: Path | None) -> None:
         raise
 
 
-def _replace(
-    transfers: Transfers, old: Sequence[Path], temporary: Path, root: Path | None
-) -> None:
+def _replace(transfers: Transfers, old: Sequence[Path], temporary: Path, root: Path | None) -> None:
     kept = temporary / "replaced"
     new = [(file, temporary / "new" / str(at)) for at, (file, _) in enumerate(transfers)]
     try:

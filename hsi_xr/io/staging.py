@@ -65,9 +65,7 @@ class StagingFile:
             if max(variable.shape) > TILE:  # smaller files have no overviews
                 file.update_tags(ns=HELD, ROOM=ROOM)
 
-    def read(
-        self, rows: slice, columns: slice, bands: slice = slice(None)
-    ) -> StoredValues:
+    def read(self, rows: slice, columns: slice, bands: slice = slice(None)) -> StoredValues:
         """Returns the stored values of a window, (bands, rows, columns)."""
         indexes = list(range(1, self.variable.count + 1))[bands]
         with rasterio_open(str(self.path)) as file:

@@ -1,4 +1,4 @@
-"""Compute the blocks of a cube and write them to staging files, noting in a journal what is done."""
+"""Compute the blocks of a cube, write them to staging files, and record them in a journal."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence

@@ -33,7 +33,8 @@ from hsi_xr.errors import (
 )
 from hsi_xr.io.blocks import block_sizes
 from hsi_xr.io.cog_layout import is_cog
-from hsi_xr.io.open import crs_of, transform_of
+from hsi_xr.io.georef import crs_of, transform_of
+from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
 
 ROOT = Path(__file__).parents[2]
 UTM = CRS.from_epsg(32633)
@@ -141,7 +142,7 @@ def test_what_is_written_is_read_back(cube, tmp_path, shape, dtype):
     provenance = {key: given.attrs[key] for key in given.attrs if key.startswith("hsi_xr_")}
     own = given.reflectance.attrs | {"hsi_xr_georeferenced": "yes"}
     assert product.attrs == {**own, **provenance, "datetime": "2026-01-02T03:04:05Z"}
-    assert product.encoding["radiometry"] == "reflectance"
+    assert stated_radiometry(product) == "reflectance"
 
 
 def test_writing_what_was_read_changes_nothing(cube, tmp_path):
@@ -353,7 +354,7 @@ def test_deviation_and_residual_come_with_the_cube_from_one_pass(cube, tmp_path)
     assert len(calls) == 2  # one per block of 512 columns
     deviation = hsi_xr.open(tmp_path / "cube_std.tif")
     assert deviation.name == "reflectance_std"
-    assert deviation.encoding["dtype"] == "uint16"
+    assert stored_dtype(deviation) == "uint16"
     assert same(deviation, given.reflectance_std, within=STEP)
     np.testing.assert_array_equal(deviation.wavelength, given.wavelength)
     residual = hsi_xr.open(tmp_path / "cube_residual.tif")
@@ -668,7 +669,7 @@ def test_a_resumed_run_must_be_the_same_run(cube, tmp_path):
     assert same(hsi_xr.open(path), given.reflectance, within=STEP)
 
 
-@pytest.mark.parametrize("hurt", ["0.tif", "ledger.json"])
+@pytest.mark.parametrize("hurt", ["0.tif", "journal.json"])
 def test_a_resumed_run_trusts_only_what_it_reads_back(cube, tmp_path, hurt):
     given = cube(1100, 1300, 2, chunks={"y": 512, "x": 512})
     path = tmp_path / "cube.tif"
@@ -699,15 +700,15 @@ def test_resuming_what_was_never_begun_begins_it(cube, tmp_path):
 def test_a_killed_run_goes_on_to_the_same_pixels(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
-    path, ledger = tmp_path / "cube.tif", tmp_path / "cube.tif.part" / "ledger.json"
+    path, journal = tmp_path / "cube.tif", tmp_path / "cube.tif.part" / "journal.json"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, script, path], env=environment)
-    while not ledger.exists() and process.poll() is None:
+    while not journal.exists() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not path.exists()
-    assert json.loads(ledger.read_text())["done"]
+    assert json.loads(journal.read_text())["done"]
     cube = runpy.run_path(str(script))["cube"]()
     hsi_xr.write(cube, path, resume=True)
     whole = hsi_xr.write(cube, tmp_path / "whole.tif")

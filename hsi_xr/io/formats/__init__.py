@@ -76,7 +76,7 @@ def resolve(path: str | os.PathLike[str], name: str | None) -> str:
 
 
 def same_stem_paths(path: Path) -> dict[Path, type[Format]]:
-    """Returns where cubes in other formats would share the stem, and thus the sidecars, of a cube."""
+    """Returns the paths in other formats that would share stem and sidecars with a cube."""
     paths = {
         path.with_suffix(suffix): format
         for format in map(by_name, names())

@@ -178,8 +178,8 @@ def _variable(
     return xr.Variable(dims, values, attrs)
 
 
-def _coordinates(variable: StoredVariable) -> dict[Hashable, object]:
-    found: dict[Hashable, object] = {}
+def _coordinates(variable: StoredVariable) -> dict[str, xr.Variable]:
+    found: dict[str, xr.Variable] = {}
     if variable.transform is not None:
         found |= coordinates(variable.transform, variable.crs, variable.shape)
     if "band" in variable.array.dims:

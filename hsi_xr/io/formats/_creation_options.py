@@ -19,9 +19,7 @@ class CreationOptions:
     values: Mapping[str, str]
 
     @classmethod
-    def read(
-        cls, options: Mapping[str, object], known: Collection[str], *, format: str
-    ) -> Self:
+    def read(cls, options: Mapping[str, object], known: Collection[str], *, format: str) -> Self:
         """Returns the options that a user gave.
 
         Raises:

@@ -77,7 +77,9 @@ class GeoTiff(Format):
             num_threads=given.choice(
                 "NUM_THREADS", ("ALL_CPUS", *map(str, range(1, 257))), "ALL_CPUS"
             ),
-            bigtiff=given.choice("BIGTIFF", ("YES", "IF_SAFER"), "YES" if size > _BIG else "IF_SAFER"),
+            bigtiff=given.choice(
+                "BIGTIFF", ("YES", "IF_SAFER"), "YES" if size > _BIG else "IF_SAFER"
+            ),
             # higher levels hardly shrink a real cube, and take far longer
             zstd_level=given.integer("ZSTD_LEVEL", range(1, 23), 1 if compress == "ZSTD" else None),
             zlevel=given.integer("ZLEVEL", range(1, 10), None),
@@ -123,7 +125,9 @@ class GeoTiff(Format):
         release(path)
 
     def _gdal_options(self) -> dict[str, str]:
-        return {name.upper(): str(value) for name, value in asdict(self).items() if value is not None}
+        return {
+            name.upper(): str(value) for name, value in asdict(self).items() if value is not None
+        }
 
     def _environment(self) -> dict[str, str]:
         """Returns the configuration of GDAL: overviews take theirs from it, not from options."""

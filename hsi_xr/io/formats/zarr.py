@@ -71,8 +71,7 @@ class Zarr(Format):
         largest = _cf.BoxShape(_SHARD_BANDS, self.shard, self.shard)
         chunks = [_cf.chunk_shape(variable, self.chunk) for variable in variables]
         shards = [
-            _cf.whole_chunks(variable, chunk, largest)
-            for variable, chunk in zip(variables, chunks)
+            _cf.whole_chunks(variable, chunk, largest) for variable, chunk in zip(variables, chunks)
         ]
         dataset = _cf.dataset(staging_files, shards).assign_attrs(_conventions(variables[0]))
         encoding = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from hsi_xr.io.cube_file import Product
-from hsi_xr.io.reader import Scene
+from hsi_xr.io.raster_dataset import RasterDataset
 from hsi_xr.io.wavelengths import envi_readings
 from hsi_xr.stac.document import Json, bands_of
 from hsi_xr.stac.validate.findings import Fault, short
@@ -24,7 +24,7 @@ Wavelengths = Sequence[float | None]
 """nm, one per band."""
 
 
-def raster_band_faults(src: Scene, product: Product) -> Iterator[Fault]:
+def raster_band_faults(src: RasterDataset, product: Product) -> Iterator[Fault]:
     """Yields what is wrong with the wavelengths in a file, of which it has up to three copies."""
     centres = [_nm(centre) for centre in product.centres]
     for fault in implausible(centres, [_nm(width) for width in product.widths]):
