@@ -9,7 +9,7 @@ import xarray as xr
 
 from hsi_xr.errors import InvalidData, MissingFact, UsageError
 from hsi_xr.io.cube_file import Product
-from hsi_xr.io.formats._tiff import MEDIA_TYPE as GEOTIFF
+from hsi_xr.io.formats.geotiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.io.georef import code_of
 from hsi_xr.io.remote import file_of, is_remote, without_query
 from hsi_xr.stac.document import Document
