@@ -86,7 +86,7 @@ class HsiAccessor:
 
     def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
         """The bands of a cube nearest to three wavelengths in nm, as a picture."""
-        from hsi_xr.analysis.quicklook import three_bands
+        from hsi_xr.analysis.select import three_bands
 
         return three_bands(self._obj, wavelengths)
 

@@ -27,7 +27,7 @@ from hsi_xr.checkpoints.registry import find
 from hsi_xr.errors import Incomplete, UsageError
 from hsi_xr.io.journal import journal_path
 from hsi_xr.io.remote import file_of, is_remote
-from hsi_xr.io.tags import compact
+from hsi_xr.io.tags import compact_json
 from hsi_xr.io.write import Progress
 from hsi_xr.pipeline.plan import usable_device
 
@@ -159,7 +159,7 @@ def _config(making: ConversionContext, card: Card, tiles: Sequence[ImageInfo]) -
         **asked,
         "tiles of the mosaic": shared,
     }
-    found: dict[str, Any] = json.loads(compact(config))  # as it is read again
+    found: dict[str, Any] = json.loads(compact_json(config))  # as it is read again
     return found
 
 

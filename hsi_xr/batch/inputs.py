@@ -11,7 +11,7 @@ from hsi_xr.batch.manifest import NAME
 from hsi_xr.batch.stac_inputs import from_stac
 from hsi_xr.checkpoints.model_folder import MODELS, file_name
 from hsi_xr.errors import HsiError, UnreadableFile, UsageError
-from hsi_xr.io.reader import open_scene
+from hsi_xr.io.raster_dataset import open_raster_dataset
 from hsi_xr.io.remote import is_remote, url_of
 from hsi_xr.io.tags import is_product
 
@@ -95,7 +95,7 @@ def _is_made(file: Path, folder: Path) -> bool:
     if file.name in VIRTUAL:
         return place.parent == folder.resolve()
     try:
-        with open_scene(str(file)) as src:
+        with open_raster_dataset(str(file)) as src:
             return is_product(src.tags(ns="HSI_XR"))
     except HsiError:
         # where a conversion has been, a damaged product; else it is told of when it is read

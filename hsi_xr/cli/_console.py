@@ -106,7 +106,7 @@ def _log_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Log a UserWarning, which concerns the user, as a warning; others, of libraries, only by -v."""
+    """Log a UserWarning, which concerns the user, as a warning; warnings of libraries need -v."""
     log.log(logging.WARNING if category is UserWarning else logging.INFO, "%s", message)
 
 

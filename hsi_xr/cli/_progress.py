@@ -1,5 +1,6 @@
 """Progress on stderr: a bar on a terminal, or JSON lines for a program."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -20,11 +21,9 @@ option = click.option(
     show_default=True,
     help="auto shows a bar on a terminal.",
 )
-
-
 _PREPARING = "  0 %  preparing"
-_RUNNING = "{percentage:3.0f} %  {bar:30}  {rate_noinv_fmt}, {remaining} left"
-_FINISHING = "100 %  {bar:30}  finishing the file"
+_RUNNING = "{percentage:3.0f} %  {bar}  {rate_noinv_fmt}, {remaining} left"
+_FINISHING = "100 %  {bar}  finishing the file"
 _DONE = "100 %  {total:.2f} Mpx in {elapsed}, {rate_noinv_fmt}"
 
 
@@ -53,17 +52,22 @@ class _Bar:
 
     def __init__(self) -> None:
         self._bar = tqdm(
-            bar_format=_PREPARING, unit=" Mpx", unit_scale=1e-6, smoothing=0, leave=False
+            bar_format=_PREPARING,
+            unit=" Mpx",
+            ncols=min(80, shutil.get_terminal_size().columns),
+            nrows=20,  # without it, tqdm draws nothing on a terminal that states no size
+            smoothing=0,
+            leave=False,
         )
         self._created = self._bar.start_t
 
     def report(self, done: int, total: int) -> None:
-        bar = self._bar
+        bar, megapixels = self._bar, done / 1e6
         if bar.total is None:
-            bar.reset(total)
-            bar.initial = bar.n = done  # a resumed run starts with pixels that it did not compute
+            bar.reset(total / 1e6)
+            bar.initial = bar.n = megapixels  # pixels that an interrupted run has computed
         bar.bar_format = _RUNNING if done < total else _FINISHING
-        bar.update(done - bar.n)
+        bar.update(megapixels - bar.n)
         if done >= total:
             bar.refresh()
 

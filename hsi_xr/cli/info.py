@@ -29,13 +29,15 @@ def command(file: str) -> None:
 
 
 def _metadata(image: "xr.DataArray") -> Json:
+    from hsi_xr.io.raster_source import stored_dtype
+
     metadata: dict[str, object] = {
         "path": image.encoding.get("source"),
         "content": image.name,
         "width": image.sizes["x"],
         "height": image.sizes["y"],
         "count": image.sizes["band"],
-        "dtype": image.encoding.get("dtype"),
+        "dtype": stored_dtype(image),
         **_georeference(image),
         "datetime": image.attrs.get("datetime"),
         "bands": _bands(image),
@@ -81,9 +83,10 @@ def _bands(image: "xr.DataArray") -> list[Json]:
 def _radiometry(image: "xr.DataArray") -> str | None:
     """Returns the radiometry that `reconstruct` assumes; None if the user must state it."""
     from hsi_xr.errors import MissingFact
+    from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
     from hsi_xr.pipeline.radiometry import resolve_radiometry
 
-    dtype, stated = image.encoding["dtype"], image.encoding.get("radiometry")
+    dtype, stated = stored_dtype(image), stated_radiometry(image)
     try:
         return resolve_radiometry(dtype, radiometry=None, scale=None, stated=stated).kind
     except MissingFact:

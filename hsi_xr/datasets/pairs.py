@@ -11,8 +11,9 @@ from hsi_xr.datasets import _options, _rasters, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, MissingFact, NotGeoreferenced
 from hsi_xr.io.averaging import Grid, averaged
-from hsi_xr.io.open import crs_of, transform_of
+from hsi_xr.io.georef import crs_of, transform_of
 from hsi_xr.io.open import open as open_raster
+from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Pairs:
             raise BandMismatch(
                 f"{str(path)!r} has {seen.sizes['band']} bands; a picture has red, green and blue"
             )
-        dtype, stated = str(seen.encoding["dtype"]), seen.encoding.get("radiometry")
+        dtype, stated = stored_dtype(seen), stated_radiometry(seen)
         try:
             kind = resolve_radiometry(
                 dtype, radiometry=self.radiometry, scale=self.rgb_scale, stated=stated

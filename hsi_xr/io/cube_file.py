@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import tags, wavelengths
-from hsi_xr.io.reader import crs_in, open_scene
+from hsi_xr.io.raster_dataset import open_raster_dataset, stated_crs
 from hsi_xr.io.stores import driver_of
 from hsi_xr.io.variables import companion_paths
 
@@ -62,16 +62,16 @@ class Product:
         """
         from pyproj import CRS
 
-        with open_scene(str(path), variable) as src:
-            scene = tags.domains_of(src)
+        with open_raster_dataset(str(path), variable) as src:
+            scene = tags.read_domains(src)
             if not tags.is_product(scene["HSI_XR"]):
                 raise InvalidData(
                     f"{str(path)!r} does not say that hsi_xr made it (it has no HSI_XR tags); "
                     "give a file that `hsi_xr.write` wrote"
                 )
-            attrs, made = tags.attributes(scene), tags.provenance(scene["HSI_XR"])
+            attrs, made = tags.attributes(scene), tags.provenance_attributes(scene["HSI_XR"])
             centres, widths = wavelengths.spectrum_in(src, src.indexes)
-            crs = crs_in(src)
+            crs = stated_crs(src)
             return cls(
                 path=path,
                 variable=scene["XARRAY"].get("NAME", "reflectance"),

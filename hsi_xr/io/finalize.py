@@ -10,11 +10,11 @@ from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.io.disk import sync, writing
 from hsi_xr.io.journal import Journal
 from hsi_xr.io.preview import Overview
-from hsi_xr.io.reader import open_scene
+from hsi_xr.io.raster_dataset import open_raster_dataset
 from hsi_xr.io.remote import reaching
 from hsi_xr.io.sending import send
 from hsi_xr.io.staging import readable
-from hsi_xr.io.tags import domains_of, is_product
+from hsi_xr.io.tags import is_product, read_domains
 from hsi_xr.io.variables import companion_paths
 from hsi_xr.io.write_plan import File, Run, discard
 
@@ -157,8 +157,8 @@ def _holds(path: Path, variable: str) -> bool:
     try:
         if not path.exists():
             return False
-        with open_scene(str(path)) as file:
-            domains = domains_of(file)
+        with open_raster_dataset(str(path)) as file:
+            domains = read_domains(file)
             return bool(is_product(domains["HSI_XR"]) and domains["XARRAY"].get("NAME") == variable)
     except OSError:
         return False

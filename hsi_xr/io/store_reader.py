@@ -14,8 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
-from hsi_xr.io import georef, wavelengths
-from hsi_xr.io import tags as labels
+from hsi_xr.io import georef, tags, wavelengths
 from hsi_xr.io.remote import failures
 
 if TYPE_CHECKING:
@@ -140,11 +139,11 @@ class StoredArray:
             centre, width = (self._spectrum[name][bidx - 1] for name in ("wavelength", "fwhm"))
             domains = {} if centre is None else wavelengths.band_domains(centre, width)
         else:
-            domains = labels.store_domains(self._dataset.attrs, self.name, self._own_attributes())
+            domains = tags.store_domains(self._dataset.attrs, self.name, self._own_attributes())
         return domains.get(ns or "", {})
 
     def read(
-        self, indexes: Sequence[int] | None = None, *, window: "Window | None" = None
+        self, indexes: int | Sequence[int] | None = None, *, window: "Window | None" = None
     ) -> NDArray[Any]:
         """Numbers as they are stored, (bands, rows, columns), of a window within the array."""
         rows, columns = window.toslices() if window is not None else (slice(None), slice(None))

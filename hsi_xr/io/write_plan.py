@@ -105,7 +105,7 @@ def planned(
         "creation options": options[0],
         "blocks": sizes,
         "datetime": None if taken is None else utc_text(taken),
-        **{f"hsi_xr_{key}": value for key, value in tags.stated(main.attrs).items()},
+        **{f"hsi_xr_{key}": value for key, value in tags.provenance_of(main.attrs).items()},
     }
     return Run(
         laid_out, images, options, split_blocks(sizes), block_reader(arrays, sizes), config, remote

@@ -8,7 +8,8 @@ import numpy as np
 from dask.base import compute
 from numpy.typing import NDArray
 
-from hsi_xr.io.open import Source, read_window
+from hsi_xr.io.raster_source import RasterSource
+from hsi_xr.io.reader import read_window
 from hsi_xr.pipeline.fill import filled
 from hsi_xr.pipeline.radiometry import Radiometry
 from hsi_xr.pipeline.tiles import Span, Tile, Tiling, mirrored
@@ -31,7 +32,7 @@ class Pixels(Protocol):
 class FilePixels:
     """Windows of a file, each thread through a handle of its own."""
 
-    source: Source
+    source: RasterSource
 
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
         return [

@@ -8,7 +8,7 @@ import numpy as np
 from hsi_xr.io.variables import Storage
 
 if TYPE_CHECKING:
-    from hsi_xr.pipeline.job import Outputs
+    from hsi_xr.pipeline.outputs import Outputs
 
 
 def stored_bytes(outputs: "Outputs", shape: tuple[int, int], *, dtype: str, scale: float) -> int:

@@ -18,7 +18,7 @@ _SUMMARISED = (
 """Properties whose values the collection lists."""
 _INDIVIDUAL = ("href", "file:", "proj:", "raster:spatial_resolution")
 """Prefixes of fields that belong to one asset, even if all items agree in them."""
-_WHOLE_EARTH = [-180.0, -90.0, 180.0, 90.0]
+_WHOLE_EARTH = (-180.0, -90.0, 180.0, 90.0)
 
 
 def collection(
@@ -65,7 +65,7 @@ def extent(items: Sequence[Item]) -> dict[str, Any]:
     boxes = [_without_heights(item["bbox"]) for item in items if item.get("bbox")]
     starts, ends = zip(*(_interval(item["properties"]) for item in items))
     return {
-        "spatial": {"bbox": [_union(boxes) if boxes else _WHOLE_EARTH]},
+        "spatial": {"bbox": [_union(boxes) if boxes else list(_WHOLE_EARTH)]},
         "temporal": {"interval": [[min(starts, key=instant), max(ends, key=instant)]]},
     }
 

@@ -1,7 +1,6 @@
 """Checks of an asset: that its file exists, is unchanged, and agrees with the item."""
 
 from pathlib import Path
-from typing import Any
 
 from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io.cube_file import Product
@@ -12,6 +11,7 @@ from hsi_xr.stac.item import outline, properties
 from hsi_xr.stac.item_assets import VOLATILE, raster_fields, roles
 from hsi_xr.stac.validate.band_checks import asset_band_faults
 from hsi_xr.stac.validate.findings import (
+    Difference,
     Fault,
     Inspection,
     as_json,
@@ -124,7 +124,7 @@ def _compare_item(item: Document, product: Product, inspection: Inspection) -> N
     except InvalidData as error:
         inspection.add(product.path, *fault_of(error, product.path))
         return
-    actual: dict[str, Any] = {"geometry": geometry, "bbox": bbox}
+    actual: dict[str, object] = {"geometry": geometry, "bbox": bbox}
     stated = {**item.properties, **{key: item.json.get(key) for key in actual}}
     if product.acquired is not None:
         times = stac_times(product.acquired)
@@ -136,9 +136,7 @@ def _compare_item(item: Document, product: Product, inspection: Inspection) -> N
             inspection.add(item.path, *_differs(*found))
 
 
-def _band_difference(
-    stated: list[Json], actual: list[dict[str, Any]]
-) -> tuple[str, Any, Any] | None:
+def _band_difference(stated: list[Json], actual: list[dict[str, object]]) -> Difference | None:
     """Returns where bands first differ, except for common names, which files do not record."""
     bands = [{key: b[key] for key in b if key != "eo:common_name"} for b in stated]
     if len(bands) != len(actual):
@@ -146,7 +144,7 @@ def _band_difference(
     return difference(bands, actual, "bands")
 
 
-def _differs(what: str, stated: Any, actual: Any) -> Fault:
+def _differs(what: str, stated: object, actual: object) -> Fault:
     return Fault(
         f"{what} is {short(stated)} in the item, but {short(actual)} in the file", REDESCRIBE
     )

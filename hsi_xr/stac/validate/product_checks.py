@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import formats
 from hsi_xr.io.cog_layout import is_cog
 from hsi_xr.io.cube_file import Product
-from hsi_xr.io.reader import Scene, open_scene
+from hsi_xr.io.raster_dataset import RasterDataset, open_raster_dataset
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import driver_of
 from hsi_xr.io.tags import is_product
@@ -19,6 +19,9 @@ from hsi_xr.io.variables import companion_paths
 from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.stac.validate.band_checks import RESTORE, raster_band_faults
 from hsi_xr.stac.validate.findings import Fault, fault_of
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
 
 RASTERS = (".tif", ".tiff", ".img", ".nc", ".nc4", ".zarr")
 """Suffixes of products."""
@@ -38,15 +41,16 @@ def variables_of(path: Path) -> list[str | None]:
     """
     if driver_of(str(path)) is None:
         return [None]
-    with open_scene(str(path)) as src:
+    with open_raster_dataset(str(path)) as src:
         ours = {"reflectance", *companion_paths(path)}
-        return [name for name in src.variables if name in ours] or [None]
+        variables = src.variables if isinstance(src, StoredArray) else []
+        return [name for name in variables if name in ours] or [None]
 
 
 def is_foreign(path: Path) -> bool:
     """True if a raster can be read and does not state that hsi_xr wrote it."""
     try:
-        with open_scene(str(path)) as src:
+        with open_raster_dataset(str(path)) as src:
             return not is_product(src.tags(ns="HSI_XR"))
     except InvalidData:
         return False
@@ -67,7 +71,7 @@ def product_faults(
     """
     try:
         product = Product.read(path, variable)
-        with open_scene(str(path), variable) as src:
+        with open_raster_dataset(str(path), variable) as src:
             yield from _layout(src, path)
             yield from _storage(src)
             yield from _georeference(product)
@@ -79,9 +83,9 @@ def product_faults(
         yield fault_of(error, path)
 
 
-def _layout(src: Scene, path: Path) -> Iterator[Fault]:
+def _layout(src: RasterDataset, path: Path) -> Iterator[Fault]:
     # only COGs have overviews; a GeoTIFF without them is valid as it is
-    if src.driver == "GTiff" and src.overviews(1) and not is_cog(path):
+    if src.driver == "GTiff" and cast("DatasetReader", src).overviews(1) and not is_cog(path):
         yield Fault(
             "it has overviews, but not the layout of a cloud-optimised GeoTIFF",
             f"{RESTORE}, or write it again: `hsi_xr.write(hsi_xr.open({path.name!r}), 'new.tif')`",
@@ -97,7 +101,7 @@ def _layout(src: Scene, path: Path) -> Iterator[Fault]:
             yield Fault(f"it has {size} bytes, but its header implies {expected}", _REPLACE)
 
 
-def _storage(src: Scene) -> Iterator[Fault]:
+def _storage(src: RasterDataset) -> Iterator[Fault]:
     """Yields what is wrong with data type, nodata, scale and offset."""
     if len(types := {*src.dtypes}) > 1:
         yield Fault(f"its bands have different data types: {', '.join(sorted(types))}", RESTORE)
@@ -128,7 +132,7 @@ def _georeference(product: Product) -> Iterator[Fault]:
         yield Fault("it has a CRS, but no transform", RESTORE)
 
 
-def _unreadable(src: Scene) -> Iterator[Fault]:
+def _unreadable(src: RasterDataset) -> Iterator[Fault]:
     """Yields the first block that cannot be decoded."""
     from rasterio.errors import RasterioIOError
 
@@ -144,13 +148,14 @@ def _unreadable(src: Scene) -> Iterator[Fault]:
             return
 
 
-def _windows(src: Scene) -> Iterator[tuple[list[int], Any]]:
+def _windows(src: RasterDataset) -> Iterator[tuple[list[int], Any]]:
     """Yields bands and window of everything to decode: blocks of a file, or squares of a store."""
     from rasterio.windows import Window
 
     if not isinstance(src, StoredArray):
-        for band in src.indexes:
-            yield from (([band], window) for _, window in src.block_windows(band))
+        file = cast("DatasetReader", src)
+        for band in file.indexes:
+            yield from (([band], window) for _, window in file.block_windows(band))
         return
     rows, columns = src.shape
     for top in range(0, rows, _SIDE):

@@ -129,4 +129,7 @@ def _line(error: "ValidationError") -> str:
 
     cause = best_match([error]) or error
     place = "/".join(map(str, cause.absolute_path))
-    return f"{place + ': ' if place else ''}{' '.join(cause.message.split())[:300]}"
+    what = " ".join(cause.message.split())[:300]
+    if cause.validator == "not":  # jsonschema quotes the schema instead
+        what = f"{json.dumps(cause.instance)[:80]} is not allowed here"
+    return f"{place}: {what}" if place else what
