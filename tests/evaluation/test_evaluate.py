@@ -84,7 +84,7 @@ def test_every_model_meets_every_data_set_and_images_are_read_once(slope):
     data = {"one": Pairs(), "two": Pairs(splits={"test": ["x"]})}
     models = [slope(), slope(name="pulled", pull=0.5)]
     seen = []
-    result = evaluate(models, data, seen=seen.append)
+    result = evaluate(models, data, on_image=seen.append)
     assert [(m.data, m.model, m.images) for m in result.means] == [
         ("one", "slope", 2), ("one", "pulled", 2), ("two", "slope", 1), ("two", "pulled", 1),
     ]  # fmt: skip
@@ -202,7 +202,7 @@ def test_ground_that_the_picture_does_not_show_is_invalid_to_the_model(model):
             return pair
 
     seen = []
-    evaluate([model], {"toy": Partial()}, seen=seen.append)
+    evaluate([model], {"toy": Partial()}, on_image=seen.append)
     for sight in seen:
         assert np.isnan(sight.rgb[:, :5]).all() and np.isnan(sight.estimate[:, :5]).all()
         assert np.isfinite(sight.estimate[:, 5:]).all()
