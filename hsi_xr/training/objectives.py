@@ -9,7 +9,7 @@ from hsi_xr.camera.spectral_response import sensitivities
 from hsi_xr.errors import UsageError
 from hsi_xr.networks import srcgan
 from hsi_xr.networks.sdp import SpectralPrior
-from hsi_xr.reconstructors._base import Diffusing, Fitted, Reconstructor
+from hsi_xr.reconstructors._base import DiffusionReconstructor, FittedReconstructor, Reconstructor
 from hsi_xr.training import config, losses
 from hsi_xr.training.patches import Batch
 from hsi_xr.training.two_stage import two_stage
@@ -43,7 +43,7 @@ def objective(run: config.Run, model: Reconstructor, bands: Bands) -> Objective:
 
 def closed_form(model: Reconstructor, steps: int) -> Objective:
     """Nobody's turn: `begin.fit_first` has done it all."""
-    if not isinstance(model, Fitted) or trainable(model):
+    if not isinstance(model, FittedReconstructor) or trainable(model):
         raise UsageError(
             "objective.kind = 'closed-form' fits systems that have nothing else to learn; "
             f"{type(model).__name__} has"
@@ -57,7 +57,7 @@ def regression(
     wanted: config.Regression, model: Reconstructor, steps: int, bands: Bands
 ) -> Objective:
     front, network = of_one_pass(model, "regression")
-    if isinstance(model, Diffusing):
+    if isinstance(model, DiffusionReconstructor):
         raise UsageError("a system that diffuses cubes is trained by objective.kind = 'denoising'")
     if isinstance(getattr(model, "prior", None), SpectralPrior):
         raise UsageError("a system with a prior is trained by objective.kind = 'two-stage'")
@@ -85,7 +85,7 @@ def denoising(wanted: config.Denoising, model: Reconstructor, steps: int) -> Obj
     Source: Ho et al. 2020 (arXiv:2006.11239), algorithm 1; x0 in place of the noise as there in
     section 3.2. The weight of the gradients is that of R2H-Diff (arXiv:2605.05688).
     """
-    if not isinstance(model, Diffusing):
+    if not isinstance(model, DiffusionReconstructor):
         raise UsageError(
             f"objective.kind = 'denoising' trains systems that diffuse cubes; "
             f"{type(model).__name__} does not"
@@ -106,7 +106,7 @@ def denoising(wanted: config.Denoising, model: Reconstructor, steps: int) -> Obj
         noise = torch.randn(denoising_target.clean.shape, generator=rng, device=rng.device)
         noisy = share.sqrt() * denoising_target.clean + (1 - share).sqrt() * noise
         with reduced:
-            answer = denoising_target.answer(noisy, step)
+            answer = denoising_target.predict(noisy, step)
         clean, seen = _both(answer.float(), noisy, share, model.predicts)
         found, truth = (clean, denoising_target.clean) if target == "x0" else (seen, noise)
         parts: Losses = {target: distance(found, truth, batch.known)}

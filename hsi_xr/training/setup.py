@@ -20,7 +20,12 @@ from hsi_xr.datasets import checked, load
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
 from hsi_xr.networks.chromaticity import chromaticity_histogram
-from hsi_xr.reconstructors._base import Fitted, Reconstructor, SceneStatistics, SceneWindows
+from hsi_xr.reconstructors._base import (
+    FittedReconstructor,
+    Reconstructor,
+    SceneStatistics,
+    SceneWindows,
+)
 from hsi_xr.reconstructors._scene_gain import SceneGain
 from hsi_xr.training.config import KINDS, Data, Run
 from hsi_xr.training.patches import Patches, Survey, Use, numbers
@@ -80,7 +85,7 @@ def new_model(run: Run, data: DataSet) -> tuple[Reconstructor, Card]:
     for part in model.modules():
         if isinstance(part, SceneGain):
             # what level means is for the data set to say, and pictures of it teach no gain
-            part.trust()
+            part.fix_to_one()
             part.requires_grad_(False)
     if run.start is not None:
         _start(model, run.start)
@@ -105,7 +110,7 @@ def _start(model: Reconstructor, path: Path) -> None:
 
 def survey_of(model: Reconstructor) -> Survey:
     """How a system tells what belongs to a scene, of a picture that is one."""
-    survey = getattr(getattr(model, "front", model), "survey", None)
+    survey = getattr(getattr(model, "adapter", model), "survey", None)
     if survey is None:
         raise UsageError(f"{type(model).__name__} has no `survey`, and cannot be trained here")
 
@@ -117,7 +122,7 @@ def survey_of(model: Reconstructor) -> Survey:
 
 def fit_first(model: Reconstructor, patches: Patches, *, pixels: int = 200) -> None:
     """Fits what is not learned by gradients, on pixels of the training patches."""
-    if not isinstance(model, Fitted):
+    if not isinstance(model, FittedReconstructor):
         return
     rgb, spectra = [], []
     for number in range(FITTED_ON):
@@ -126,7 +131,7 @@ def fit_first(model: Reconstructor, patches: Patches, *, pixels: int = 200) -> N
         if not len(known):
             continue
         keep = known[torch.linspace(0, len(known) - 1, pixels * len(batch.names)).long()]
-        seen = model.seen(batch.rgb, batch.facts)
+        seen = model.calibrate(batch.rgb, batch.facts)
         rgb.append(seen.movedim(1, -1).flatten(0, 2)[keep])
         spectra.append(batch.cube.movedim(1, -1).flatten(0, 2)[keep])
     if not spectra:

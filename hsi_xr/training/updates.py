@@ -45,10 +45,10 @@ def of_one_pass(model: Reconstructor, kind: str) -> tuple[InputAdapter, Any]:
     Raises:
         UsageError: The system has no such parts.
     """
-    front, network = (getattr(model, name, None) for name in ("front", "network"))
+    front, network = (getattr(model, name, None) for name in ("adapter", "network"))
     if not isinstance(front, InputAdapter) or not isinstance(network, nn.Module):
         raise UsageError(
             f"objective.kind = {kind!r} trains systems that show their `network` what their "
-            f"`front` makes of a picture; {type(model).__name__} has no such parts"
+            f"`adapter` makes of a picture; {type(model).__name__} has no such parts"
         )
     return front, network

@@ -231,7 +231,7 @@ def test_what_has_a_closed_form_is_fitted_on_what_it_is_shown(level, tmp_path):
     training.finish()
     batch = training.patches.draw(0)
     model = training.averaged()
-    seen = model.front(batch.rgb, batch.facts)
+    seen = model.adapter(batch.rgb, batch.facts)
     own = root_polynomial.fit(*(each.movedim(1, -1).flatten(0, 2) for each in (seen, batch.cube)))
     found = model.network(seen)
     best = root_polynomial.predict(seen, own)

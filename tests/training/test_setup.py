@@ -33,7 +33,7 @@ def test_a_network_is_shown_what_it_is_shown_in_a_reconstruction(kind, level, tm
         whole, _ = model.whole(
             SceneWindows(rgb, ones, chromaticity_histogram(rgb)), lambda step: rgb
         )
-        torch.testing.assert_close(model.network(model.front(rgb, scene_facts)), whole)
+        torch.testing.assert_close(model.network(model.adapter(rgb, scene_facts)), whole)
 
 
 def test_what_a_data_set_left_out_is_no_part_of_a_scene(tmp_path):
