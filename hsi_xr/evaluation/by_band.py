@@ -78,7 +78,8 @@ def ssim(estimate: ArrayLike, truth: ArrayLike, *, peak: float = 1.0) -> float:
     within the image and hold no missing pixel.
 
     Args:
-        estimate, truth: As for `psnr_by_band`.
+        estimate: As for `psnr_by_band`.
+        truth: The same shape.
         peak: The range of values (L in the paper).
 
     Returns:
