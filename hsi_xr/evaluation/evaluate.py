@@ -277,7 +277,7 @@ def _cards(models: Sequence[Name]) -> dict[str, tuple[Name, Card]]:
 
 
 def _label(card: Card) -> str:
-    """Returns a name for the table; files in model folders have the same name, so use the folder."""
+    """Returns a name for the table: that of the folder where weights have the common name."""
     if card.weights is not None and card.weights.name == WEIGHTS:
         return card.weights.resolve().parent.name
     return card.call

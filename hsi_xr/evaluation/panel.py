@@ -66,7 +66,7 @@ def relative_errors(scored: ScoredImage) -> NDArray[np.float64]:
 
 
 def pixels_at(errors: NDArray[np.float64], crop: tuple[slice, slice]) -> list[tuple[int, int]]:
-    """Returns row and column of the pixels in the crop whose errors have the percentiles `RANKS`."""
+    """Returns row and column of the pixels in the crop with the percentiles `RANKS` of error."""
     inside = np.full(errors.shape, np.nan)
     inside[crop] = errors[crop]
     order = np.argsort(inside, axis=None, kind="stable")  # NaN sorts last

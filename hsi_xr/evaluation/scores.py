@@ -25,16 +25,12 @@ class Column:
 COLUMNS: Final[Mapping[str, Column]] = {
     "mrae": Column("MRAE", 4, "mean of |estimate - truth| / truth (Arad et al. 2022)"),
     "rmse": Column("RMSE", 4, "root mean squared error, no clipping (Arad et al. 2022)"),
-    "psnr": Column(
-        "PSNR (dB)", 2, "joint error of all bands, clipped to [0, 1] (Cai et al. 2022, MST++)"
-    ),
+    "psnr": Column("PSNR (dB)", 2, "joint over bands, clipped to [0, 1] (Cai et al. 2022, MST++)"),
     "psnr_by_band": Column("PSNR by band (dB)", 2, "mean over bands (Cai et al. 2022, MST)"),
     "sam": Column("SAM (deg)", 2, "mean spectral angle in degrees (Kruse et al. 1993)"),
     "ssim": Column("SSIM", 4, "11 x 11 Gaussian windows, mean over bands (Wang et al. 2004)"),
     "ergas": Column("ERGAS", 2, "relative global error, ratio 1 (Wald 2002)"),
-    "bpmrae": Column(
-        "BPMRAE", 4, "MRAE of both cubes projected to RGB by the camera (Arad et al. 2020)"
-    ),
+    "bpmrae": Column("BPMRAE", 4, "MRAE of RGB as projected by the camera (Arad et al. 2020)"),
     "gain": Column("gain", 3, "factor on the estimate that minimises its squared error"),
 }
 """All scores; those that need more than two cubes are not in every table."""
