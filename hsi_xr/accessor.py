@@ -113,7 +113,7 @@ class HsiAccessor:
         Raises:
             BandMismatch: The cube has no wavelengths.
         """
-        from hsi_xr.analysis.quicklook import three_bands
+        from hsi_xr.analysis.select import three_bands
 
         _check_image(self._obj, "rgb")
         return three_bands(self._obj, wavelengths)
@@ -137,7 +137,7 @@ class HsiAccessor:
     def _repr_html_(self) -> str:
         title, facts = _summary(self)
         rows = [
-            f"<tr><th>{label}</th><td style='text-align: left'>{html.escape(text)}</td></tr>"
+            f"<tr><th style='text-align: left; vertical-align: top'>{label}</th><td style='text-align: left'>{html.escape(text)}</td></tr>"
             for label, text in facts.items()
         ]
         return f"<div><b>hsi_xr: {html.escape(title)}</b><table>{''.join(rows)}</table></div>"

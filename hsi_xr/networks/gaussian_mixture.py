@@ -1,11 +1,12 @@
-"""A mixture of Gaussians over spectra, and what it believes of a pixel that some camera saw.
+"""A mixture of Gaussians over spectra, and the posterior of a pixel given its colour.
 
-A camera is a linear map, so a Gaussian stays one under it: for any response the spectra behind a
-colour, and how unsure they are, follow in closed form. Nothing is learned about cameras.
+A camera is a linear map, so a Gaussian stays a Gaussian in the colours of any camera. For any
+response, the spectra that have a colour, and their spread, follow in closed form. Nothing is
+learned about cameras.
 
 Source: Wiener estimation of spectra by a mixture, after Murakami, Obi, Yamaguchi, Ohyama 2002
-(Applied Optics 41(23), 4840-4847); shapes apart from brightness, and doubt about the camera, are a
-design of ours.
+(Applied Optics 41(23), 4840-4847). Separate models of shape and brightness, and the covariance of
+an unknown camera, are original to this package.
 """
 
 from dataclasses import dataclass
@@ -17,169 +18,184 @@ from torch import Tensor, nn
 from hsi_xr.networks.root_polynomial import least_squares
 
 DIM = 1e-4
-"""Linear RGB under which a pixel has no colour."""
+"""Linear RGB below which a pixel has no colour."""
 
 NEAR = 3.0
-"""Deviations within which a colour is a Gaussian's own."""
+"""Standard deviations from a Gaussian within which a colour is not novel."""
 
-SLAB = 2**14
-"""Pixels at once: each has several numbers for each Gaussian meanwhile."""
+STRIP = 2**14
+"""Pixels that are processed at a time; each needs several values for each Gaussian."""
 
 
 class SpectralMixture(nn.Module):
-    """Spectra as brightness times shape: shapes of mean 1 in Gaussians, each with its brightness.
+    """A mixture of Gaussians over spectra, as brightness times shape.
 
-    The first Gaussian is broad: colours that no other explains are its own.
+    A shape is a spectrum of mean 1. The first Gaussian is broad: it takes the colours that no other
+    Gaussian explains.
+
+    Attributes:
+        log_weight: (count,) logarithms of the mixing weights.
+        mean: (count, bands) mean shapes.
+        cholesky: (count, bands, bands) lower Cholesky factors of the covariances of the shapes.
+        log_level: (count,) means of the logarithm of brightness, the mean over the bands.
+        log_level_std: (count,) its standard deviations.
     """
 
     def __init__(self, bands: int, count: int) -> None:
         super().__init__()
 
-        def numbers(*shape: int) -> nn.Parameter:
+        def parameter(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.zeros(shape), requires_grad=False)
 
-        self.share = numbers(count)
-        """Logarithms of shares of all spectra."""
-        self.shape = numbers(count, bands)
-        self.factor = numbers(count, bands, bands)
-        """Lower Cholesky factors of the covariances."""
-        self.level = numbers(count)
-        """Mean logarithms of brightness, the mean over the bands."""
-        self.level_spread = numbers(count)
-        torch.nn.init.ones_(self.shape)
-        torch.nn.init.ones_(self.level_spread)
-        self.factor.data += 0.1 * torch.eye(bands)
+        self.log_weight = parameter(count)
+        self.mean = parameter(count, bands)
+        self.cholesky = parameter(count, bands, bands)
+        self.log_level = parameter(count)
+        self.log_level_std = parameter(count)
+        torch.nn.init.ones_(self.mean)
+        torch.nn.init.ones_(self.log_level_std)
+        self.cholesky.data += 0.1 * torch.eye(bands)
 
-    def seen_by(self, response: Tensor, *, noise: Tensor, doubt: Tensor | None = None) -> "Seen":
-        """What the Gaussians look like to a camera.
+    def project(
+        self, response: Tensor, *, noise: Tensor, covariance: Tensor | None = None
+    ) -> "ProjectedMixture":
+        """Projects the Gaussians onto the colours of a camera.
 
         Args:
-            response: (3, bands), rows that sum to 1; a colour matrix may have made parts negative.
-            noise: Standard deviation of a channel over the brightness.
-            doubt: (count, 2, 2) further covariance of the colours, of a camera that is not known.
+            response: (3, bands) with rows that sum to 1; a colour matrix may make values negative.
+            noise: Standard deviation of a channel, relative to brightness.
+            covariance: (count, 2, 2) further covariance of the colours, of an uncertain camera.
         """
-        shape, factor = self.shape.double(), self.factor.double()
+        shape, factor = self.mean.double(), self.cholesky.double()
         response = response.double()
         through = response.mean(0)
         bright = (shape @ through).clamp(min=DIM)
         mean = shape / bright[:, None]
-        # of spectra over what the camera calls their brightness, to first order
+        # relative to the brightness that the camera measures, to first order
         factor = (factor - mean[:, :, None] * (through @ factor)[:, None]) / bright[:, None, None]
         channels = response[[0, 2]]
         projected = channels @ factor
         cross = factor @ projected.mT
         scatter = projected @ projected.mT + noise.double() ** 2 * torch.eye(2).to(cross)
-        scatter = scatter if doubt is None else scatter + doubt.double()
+        scatter = scatter if covariance is None else scatter + covariance.double()
         gain = torch.linalg.solve(scatter, cross, left=False)
-        rest = factor.square().sum(-1) - (gain * cross).sum(-1)
-        return Seen(
+        variance = factor.square().sum(-1) - (gain * cross).sum(-1)
+        return ProjectedMixture(
             colour=mean @ channels.T - 1,
             precision=torch.linalg.inv(scatter),
-            share=self.share - scatter.logdet() / 2,
-            level=self.level + bright.log(),
-            level_spread=self.level_spread.double(),
+            log_weight=self.log_weight - scatter.logdet() / 2,
+            log_level=self.log_level + bright.log(),
+            log_level_std=self.log_level_std.double(),
             mean=mean,
             gain=gain,
-            rest=rest.clamp(min=0),
+            variance=variance.clamp(min=0),
         )
 
-    def developed(self, response: Tensor, observer: Tensor, strength: Tensor) -> Tensor:
-        """A camera behind the colour matrix that brings its colours towards an observer's.
+    def colour_corrected(self, response: Tensor, observer: Tensor, strength: Tensor) -> Tensor:
+        """Returns the response of cameras followed by colour matrices towards an observer.
 
         Args:
             response: (..., 3, bands).
-            observer: (3, bands) of a display's primaries.
-            strength: 0 leaves the camera as it is, 1 is the matrix that fits these spectra best.
+            observer: (3, bands) of the primaries of a display.
+            strength: 0 keeps the camera, 1 applies the matrix that fits these spectra best.
         """
-        weight = self.share.exp().sqrt()[:, None]
-        wanted = weight * (self.shape @ observer.T)
+        weight = self.log_weight.exp().sqrt()[:, None]
+        wanted = weight * (self.mean @ observer.T)
         flat = response.reshape(-1, *response.shape[-2:])
-        matrices = torch.stack([least_squares(weight * (self.shape @ r.T), wanted).T for r in flat])
+        matrices = torch.stack([least_squares(weight * (self.mean @ r.T), wanted).T for r in flat])
         matrices = matrices / matrices.sum(-1, keepdim=True)  # white stays white
         full = (matrices @ flat).reshape(response.shape)
         return torch.lerp(response, full, strength)
 
 
 @dataclass(frozen=True)
-class Belief:
-    """Of the pixels of images."""
+class Posterior:
+    """The spectra that the pixels of images may have.
+
+    Attributes:
+        mean: (batch, bands, rows, columns) reflectance.
+        std: Standard deviation of the reflectance, of the same shape.
+        novelty: (batch, 1, rows, columns) out-of-distribution score: 0 if a Gaussian has the colour
+            within `NEAR` standard deviations, near 1 if only the broad one has it or all are
+            farther.
+    """
 
     mean: Tensor
-    """(batch, bands, rows, columns) reflectance."""
-    deviation: Tensor
-    """The same shape: standard deviation of the spectra that look like this."""
+    std: Tensor
     novelty: Tensor
-    """(batch, 1, rows, columns): 0 where a Gaussian has this colour within `NEAR` deviations;
-    towards 1 where only the broad one has it, or the nearest is farther."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The Gaussians of a mixture as a camera sees them: colours are red and blue over brightness.
+class ProjectedMixture:
+    """A mixture in the colours of a camera: red and blue over brightness.
 
-    Shapes here have brightness 1 to the camera, the mean of its three channels.
+    Brightness is the mean of the camera's three channels; shapes here have brightness 1.
+
+    Attributes:
+        colour: (count, 2) mean colours less 1: rounding matters, so grey is 0.
+        precision: (count, 2, 2) inverse covariances of the colours.
+        log_weight: (count,) logarithms of the mixing weights over the square root of the
+            determinants of the covariances.
+        log_level: (count,) means of the logarithm of the camera's brightness.
+        log_level_std: (count,) its standard deviations.
+        mean: (count, bands) mean shapes.
+        gain: (count, bands, 2) regression of the shape on the colour.
+        variance: (count, bands) variance of the shape given the colour.
     """
 
     colour: Tensor
-    """(count, 2), less 1: rounding counts where grey is not 0."""
     precision: Tensor
-    """(count, 2, 2)"""
-    share: Tensor
-    """(count,) logarithms, less that of the root of the covariance's determinant."""
-    level: Tensor
-    """(count,) mean logarithms of the camera's brightness."""
-    level_spread: Tensor
+    log_weight: Tensor
+    log_level: Tensor
+    log_level_std: Tensor
     mean: Tensor
-    """(count, bands)"""
     gain: Tensor
-    """(count, bands, 2): what a colour says of the shape."""
-    rest: Tensor
-    """(count, bands): variance that is left."""
+    variance: Tensor
 
-    def likelihood(self, level_doubt: Tensor) -> Tensor:
-        """(count, 8): each Gaussian's logarithm in the terms of `_terms`.
+    def log_likelihood(self, level_std: Tensor) -> Tensor:
+        """Returns each Gaussian's log-likelihood, as coefficients of `_terms`; (count, 8).
 
         Args:
-            level_doubt: Standard deviation of the logarithm of the images' brightness; infinite
-                where brightness tells nothing.
+            level_std: Standard deviation of the log brightness of the images; infinite if
+                brightness carries no information.
         """
         p, c = self.precision, self.colour
         pull = (p @ c[:, :, None])[..., 0]
-        tight = 1 / (self.level_spread**2 + level_doubt.double() ** 2)
-        # tight is 0 under infinite doubt: its logarithm drops out of a comparison then
+        tight = 1 / (self.log_level_std**2 + level_std.double() ** 2)
+        # tight is 0 if level_std is infinite: its logarithm then drops out of a comparison
         normal = tight.clamp(min=1e-30).log() / 2
         return torch.stack(
             [
-                self.share - (pull * c).sum(1) / 2 + normal - tight * self.level**2 / 2,
+                self.log_weight - (pull * c).sum(1) / 2 + normal - tight * self.log_level**2 / 2,
                 pull[:, 0],
                 pull[:, 1],
                 -p[:, 0, 0] / 2,
                 -p[:, 0, 1],
                 -p[:, 1, 1] / 2,
-                tight * self.level,
-                -tight / 2 * torch.ones_like(self.level),
+                tight * self.log_level,
+                -tight / 2 * torch.ones_like(self.log_level),
             ],
             dim=1,
         )
 
-    def believe(self, rgb: Tensor, level_doubt: Tensor) -> Belief:
-        """What spectra have the colours of images; a pixel depends on itself alone.
+    def posterior(self, rgb: Tensor, level_std: Tensor) -> Posterior:
+        """Computes the spectra that the pixels of images may have, each pixel by itself.
 
         Args:
-            rgb: (batch, 3, rows, columns) linear, on the scale of reflectance.
-            level_doubt: See `likelihood`.
+            rgb: (batch, 3, rows, columns) linear RGB on the scale of reflectance.
+            level_std: See `log_likelihood`.
         """
         parts = self._parts()
         pairs = [parts[i] * parts[j] * (2 - (i == j)) for i, j in _PAIRS]
-        square = torch.cat([pairs[0] + self.rest, *pairs[1:]])
-        return Belief(*self._by_strips(rgb, level_doubt, [square, self._distances().T]))
+        square = torch.cat([pairs[0] + self.variance, *pairs[1:]])
+        return Posterior(*self._by_strips(rgb, level_std, [square, self._distances().T]))
 
-    def expect(self, rgb: Tensor, level_doubt: Tensor) -> Tensor:
-        """The mean of `believe` alone, at a third of the cost."""
-        return self._by_strips(rgb, level_doubt, [])[0]
+    def posterior_mean(self, rgb: Tensor, level_std: Tensor) -> Tensor:
+        """Computes the mean of `posterior` alone, at a third of the cost."""
+        return self._by_strips(rgb, level_std, [])[0]
 
     def _distances(self) -> Tensor:
-        """(count, 8): squared deviations from each Gaussian's colour, in the terms of `_terms`."""
+        """Returns squared deviations from each colour, as coefficients of `_terms`; (count, 8)."""
         p, c = self.precision, self.colour
         pull = (p @ c[:, :, None])[..., 0]
         cross = [2 * p[:, 0, 1], p[:, 1, 1], 0 * c[:, 0], 0 * c[:, 0]]
@@ -188,26 +204,27 @@ class Seen:
         )
 
     def _parts(self) -> Tensor:
-        """(3, count, bands): what 1, red and blue add to a spectrum beyond the centre."""
+        """Returns what 1, red and blue add to a spectrum beyond the centre; (3, count, bands)."""
         offset = self.mean - self._centre() - (self.gain * self.colour[:, None]).sum(-1)
         return torch.stack([offset, *self.gain.unbind(-1)])
 
     def _centre(self) -> Tensor:
-        """(bands,): a spectrum about which variances are small numbers, as rounding wants it."""
+        """Returns a spectrum (bands,) about which variances are computed, to limit rounding."""
         return self.mean.mean(0)
 
-    def _by_strips(self, rgb: Tensor, level_doubt: Tensor, doubt: list[Tensor]) -> list[Tensor]:
+    def _by_strips(self, rgb: Tensor, level_std: Tensor, spread: list[Tensor]) -> list[Tensor]:
+        """Evaluates the mixture for a strip of rows at a time, which bounds the memory."""
         first = self._parts().flatten(0, 1)
-        weights, *asked = (
+        weights, *maps = (
             each.to(rgb)[..., None, None]
-            for each in (self.likelihood(level_doubt), *(each.T for each in (first, *doubt)))
+            for each in (self.log_likelihood(level_std), *(each.T for each in (first, *spread)))
         )
         centre = self._centre().to(rgb)[:, None, None]
         batch, _, rows, columns = rgb.shape
-        strip = max(1, SLAB // columns)
+        strip = max(1, STRIP // columns)
         per = -(-rows // strip)
         found = [
-            _believe(part, centre, weights, *asked)
+            _evaluate(part, centre, weights, *maps)
             for image in rgb.split(1)
             for part in image.split(strip, dim=2)
         ]
@@ -220,7 +237,7 @@ class Seen:
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
-def _believe(
+def _evaluate(
     rgb: Tensor,
     centre: Tensor,
     weights: Tensor,
@@ -228,12 +245,13 @@ def _believe(
     second: Tensor | None = None,
     distances: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
+    """Returns the mean, and if the last two arguments are given, deviation and novelty."""
     level, red, blue = colours(rgb)
     terms = _terms(level, red, blue)
     share = F.conv2d(terms, weights).softmax(1)
     moments = [share, share * red, share * blue]
     mean = F.conv2d(torch.cat(moments, dim=1), first)
-    # a mean below this is a colour beyond all spectra, and what is below zero no reflectance
+    # colours beyond those of all spectra have lower means, and reflectance is not negative
     reflectance = (centre + mean).clamp(min=0.01) * level
     if second is None or distances is None:
         return (reflectance,)
@@ -246,7 +264,14 @@ def _believe(
 
 
 def colours(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Brightness, and red and blue over it, less 1; (batch, 3, h, w) -> three (batch, 1, h, w)."""
+    """Computes brightness, and red and blue over brightness less 1.
+
+    Args:
+        rgb: (batch, 3, rows, columns) linear RGB.
+
+    Returns:
+        Three tensors (batch, 1, rows, columns).
+    """
     level = rgb.mean(1, keepdim=True).clamp(min=DIM)
     red, blue = ((rgb[:, c : c + 1] / level - 1).clamp(-1.5, 2.5) for c in (0, 2))
     return level, red, blue

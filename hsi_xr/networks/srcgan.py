@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-DROPPED = 3
+DROPOUT_BLOCKS = 3
 """Decoder blocks, from the innermost, whose features are dropped with a chance of one half: the
 only z that the generator has."""
 
@@ -38,8 +38,8 @@ class Generator(nn.Module):
 
     def __init__(self, bands: int, *, levels: int = 5, width: int = 64) -> None:
         super().__init__()
-        if levels < DROPPED + 1:
-            raise ValueError(f"a generator has at least {DROPPED + 1} levels; got {levels}")
+        if levels < DROPOUT_BLOCKS + 1:
+            raise ValueError(f"a generator has at least {DROPOUT_BLOCKS + 1} levels; got {levels}")
         self.stride = 2**levels
         widths = [width * min(2**level, 8) for level in range(levels)]
         ends = (0, levels - 1)
@@ -78,7 +78,7 @@ class Generator(nn.Module):
         h = skips.pop()
         for block, up in enumerate(self.up):
             h = up(F.relu(h))
-            if block < DROPPED:
+            if block < DROPOUT_BLOCKS:
                 h = drop(h, block) if drop else F.dropout(h, training=self.training)
             h = torch.cat([h, skips.pop()], dim=1)
         return self.head(F.relu(h))
