@@ -136,8 +136,9 @@ class HsiAccessor:
 
     def _repr_html_(self) -> str:
         title, facts = _summary(self)
+        left = "style='text-align: left; vertical-align: top'"
         rows = [
-            f"<tr><th style='text-align: left; vertical-align: top'>{label}</th><td style='text-align: left'>{html.escape(text)}</td></tr>"
+            f"<tr><th {left}>{label}</th><td {left}>{html.escape(text)}</td></tr>"
             for label, text in facts.items()
         ]
         return f"<div><b>hsi_xr: {html.escape(title)}</b><table>{''.join(rows)}</table></div>"
