@@ -53,4 +53,4 @@ def command(paths: tuple[str, ...], schemas: Path | None, as_json: bool) -> None
             f"{len(findings)} problem{'s' * (len(findings) > 1)} in {wrong} of {total} "
             f"file{'s' * (total > 1)}, listed on stdout"
         )
-    _console.log.info("no problem in %d files", len(files))
+    _console.log.info("no problems in %d file%s", len(files), "s" * (len(files) > 1))

@@ -1,4 +1,8 @@
-"""A STAC collection of the items of a conversion."""
+"""A STAC collection of the items of a conversion.
+
+pystac's `Extent.from_items` and `Summarizer` are not used: the former supports neither boxes across
+the antimeridian nor items without a bbox, the latter drops lists of 25 or more values.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,9 +62,6 @@ def extent(items: Sequence[Item]) -> dict[str, Any]:
 
     Items without a location count in time only. If none has one, the extent is the whole Earth,
     since STAC requires a bbox; `description` then states that the location is unknown.
-
-    pystac's `Extent.from_items` is not used: it supports neither boxes across the antimeridian nor
-    items without a bbox.
     """
     boxes = [_without_heights(item["bbox"]) for item in items if item.get("bbox")]
     starts, ends = zip(*(_interval(item["properties"]) for item in items))

@@ -76,9 +76,9 @@ def describe(
         UsageError: The array was not opened from a file, or a product in object storage would link
             a local file.
 
-    Example:
-        item = hsi_xr.describe("cube.tif", datetime="2026-01-02T10:30:00Z")
-        item.save_object(include_self_link=False, dest_href="cube.json")
+    Examples:
+        >>> item = hsi_xr.describe("cube.tif", datetime="2026-01-02T10:30:00Z")
+        >>> item.save_object(include_self_link=False, dest_href="cube.json")
     """
     import pystac
 
