@@ -137,13 +137,15 @@ def command(
         require("matplotlib", ", or do without (--no-pictures)")
     read = _by_data_set(options, folders)
     datasets = _opened(folders, read)
-    target = report_files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
+    target = (
+        report_files.staging_folder(out, overwrite=overwrite) if out is not None else nullcontext()
+    )
     with target as part:
         result = evaluate(
             models,
             datasets,
             options=read,
-            seen=_seen(part if draws else None),
+            on_image=_on_image(part if draws else None),
             **settings,
         )
         if part is not None:
@@ -173,7 +175,7 @@ def _opened(
     return {name: load(name, folder, **options[name]) for name, folder in folders.items()}
 
 
-def _seen(part: Path | None) -> "Callable[[ScoredImage], None]":
+def _on_image(part: Path | None) -> "Callable[[ScoredImage], None]":
     """Tells that an image is scored, and draws it where there is a folder for that."""
 
     def tell(sight: "ScoredImage") -> None:
@@ -181,9 +183,9 @@ def _seen(part: Path | None) -> "Callable[[ScoredImage], None]":
         log.info("%s %s, %s: MRAE %.4f", image.data, image.name, image.model, image.scores["mrae"])
         if part is not None:
             from hsi_xr.evaluation.panel import draw
-            from hsi_xr.evaluation.report_files import picture_of, writing
+            from hsi_xr.evaluation.report_files import figure_path, writing
 
             with writing(part):
-                draw(sight, picture_of(image, part))
+                draw(sight, figure_path(image, part))
 
     return tell

@@ -65,7 +65,9 @@ def command(
         log.info("%s: PSNR %.2f dB", found.scene, found.scores["psnr"])
 
     data = Kaist(folder, test_size=size)
-    target = report_files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
+    target = (
+        report_files.staging_folder(out, overwrite=overwrite) if out is not None else nullcontext()
+    )
     with target as part:
         result = evaluate(network, weights, data, device=device, on_scene=tell)
         if part is not None:
