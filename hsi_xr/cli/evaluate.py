@@ -158,10 +158,12 @@ def command(
         require("matplotlib", ", or draw no figures (--no-pictures)")
     reading = _by_data_set(options, folders)
     datasets = _load(folders, reading)
-    target = report_files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
+    target = (
+        report_files.staging_folder(out, overwrite=overwrite) if out is not None else nullcontext()
+    )
     with target as staging:
         report = _reporter(staging if draws else None)
-        result = evaluate(models, datasets, options=reading, seen=report, **settings)
+        result = evaluate(models, datasets, options=reading, on_image=report, **settings)
         if staging is not None:
             report_files.write(result, staging)
     click.echo(result.markdown(), nl=False)
@@ -201,9 +203,9 @@ def _reporter(folder: Path | None) -> "Callable[[ScoredImage], None]":
         log.info("%s %s, %s: MRAE %.4f", image.data, image.name, image.model, image.scores["mrae"])
         if folder is not None:
             from hsi_xr.evaluation.panel import draw
-            from hsi_xr.evaluation.report_files import picture_of, writing
+            from hsi_xr.evaluation.report_files import figure_path, writing
 
             with writing(folder):
-                draw(scored, picture_of(image, folder))
+                draw(scored, figure_path(image, folder))
 
     return report

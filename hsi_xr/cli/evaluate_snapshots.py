@@ -64,7 +64,9 @@ def command(
         log.info("%s: PSNR %.2f dB", scores.scene, scores.scores["psnr"])
 
     data = Kaist(folder, test_size=size)
-    target = report_files.publishing(out, overwrite=overwrite) if out is not None else nullcontext()
+    target = (
+        report_files.staging_folder(out, overwrite=overwrite) if out is not None else nullcontext()
+    )
     with target as staging:
         result = evaluate(network, weights, data, device=device, on_scene=report)
         if staging is not None:

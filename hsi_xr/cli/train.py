@@ -32,18 +32,20 @@ def command(config: Path, resume: bool, changes: tuple[str, ...], out: Path | No
     The output folder receives checkpoints, a log (also for TensorBoard, if installed) and finally
     model.safetensors with its card, which `hsi-xr reconstruct --model` runs.
     """
-    from hsi_xr.training.export import release
+    from hsi_xr.training.data import open_data
     from hsi_xr.training.loop import Training
-    from hsi_xr.training.setup import open_data
+    from hsi_xr.training.release import release
+    from hsi_xr.training.setup import prepare
     from hsi_xr.training.toml import read
 
     run = read(config, [*changes, *([f"out={json.dumps(str(out))}"] if out else [])])
-    training = Training(run, open_data(run.data), resume=resume)
+    task = prepare(run, open_data(run.data))
+    training = Training(task, run, resume=resume)
     training.finish(*([_Line()] if training.ranks.first else []))
     if training.ranks.first:
         if _console.Console.current().verbosity >= 0:
             click.echo("measuring halo, cost and memory for the card", err=True)
-        click.echo(release(training))
+        click.echo(release(task, training))
 
 
 class _Line:

@@ -18,15 +18,19 @@ from hsi_xr.cli import _console
     help="Folder with schemas of STAC extensions, as NAME-vVERSION.json; none are downloaded.",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print the findings and what was not checked as JSON."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print problems, the number of files, and what was not checked, as JSON.",
 )
 @_console.options
 def command(paths: tuple[str, ...], schemas: Path | None, as_json: bool) -> None:
     """Check products, STAC items, collections, or folders of them.
 
-    Of files in any format, checks layout, wavelengths, nodata, scale and georeference; of items and
-    collections, schemas, metadata, checksums and links. Each PATH is a file, a folder or a URL.
-    Prints each finding with its repair, and exits with status 3 if there are any.
+    Checks layout, wavelengths, nodata, scale and georeference of files in any format; and schemas,
+    contents, checksums and links of items and collections. Each PATH is a file, a folder or a URL.
+    Prints one line per problem, with its repair, and exits with status 3; prints nothing and exits
+    with status 0 if everything is valid.
     """
     import hsi_xr
     from hsi_xr.errors import InvalidData
@@ -46,9 +50,10 @@ def command(paths: tuple[str, ...], schemas: Path | None, as_json: bool) -> None
         invalid = len({finding.path for finding in findings})
         count = max(invalid, len(files))
         raise InvalidData(
-            f"{_counted(len(findings), 'finding')} in {invalid} of {_counted(count, 'file')}"
+            f"{_counted(len(findings), 'problem')} in {invalid} of {_counted(count, 'file')}, "
+            "listed on stdout"
         )
-    _console.log.info("no findings in %s", _counted(len(files), "file"))
+    _console.log.info("no problems in %s", _counted(len(files), "file"))
 
 
 def _counted(count: int, noun: str) -> str:
