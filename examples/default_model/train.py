@@ -19,7 +19,7 @@ from examples.default_model.simulate import Shot, Studio, display, invented, spe
 from hsi_xr.band_grid import Bands
 from hsi_xr.io import atomic
 from hsi_xr.networks.chromaticity import chromaticity_histogram
-from hsi_xr.networks.gaussian_mixture import Posterior
+from hsi_xr.networks.projected_mixture import Posterior
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 

@@ -13,7 +13,7 @@ from hsi_xr.io.formats._tiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.io.georef import code_of
 from hsi_xr.io.remote import file_of, is_remote, without_query
 from hsi_xr.stac.document import Document
-from hsi_xr.stac.files import as_multihash
+from hsi_xr.stac.files import ITEM_TYPE, as_multihash
 from hsi_xr.stac.footprint import footprint
 from hsi_xr.stac.item_assets import assets
 from hsi_xr.times import period
@@ -31,7 +31,6 @@ SCHEMAS = tuple(
         "file/v2.1.0",
     )
 )
-_ITEM_TYPE = "application/geo+json"
 
 
 def describe(
@@ -71,8 +70,8 @@ def describe(
     Raises:
         UnreadableFile: The product does not exist or cannot be read.
         MissingFact: The acquisition time is unknown, or only its date is given.
-        InvalidData: hsi_xr did not write the file, its georeference is not on Earth, or the model's
-            item describes other weights.
+        InvalidData: hsi_xr did not write the file, its georeference is not on Earth or contains a
+            pole, or the model's item describes other weights.
         UsageError: The array was not opened from a file, or a product in object storage would link
             a local file.
 
@@ -219,7 +218,7 @@ def _source_link(source: Path | str, folder: Path) -> "pystac.Link":
         href = without_query(str(source))
     media_type = _media_type(href)
     # STAC readers follow `derived_from` and expect an item
-    return pystac.Link("derived_from" if media_type == _ITEM_TYPE else "via", href, media_type)
+    return pystac.Link("derived_from" if media_type == ITEM_TYPE else "via", href, media_type)
 
 
 def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> None:
@@ -235,11 +234,11 @@ def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> Non
             )
         href = Path(relpath(Path(model).resolve(), product.path.parent.resolve())).as_posix()
     fields = {"mlm:name": product.config.get("model"), "processing:level": "L4"}
-    item.add_link(pystac.Link("derived_from", href, _ITEM_TYPE, extra_fields=fields))
+    item.add_link(pystac.Link("derived_from", href, ITEM_TYPE, extra_fields=fields))
     item.properties["processing:expression"] = {"format": "stac-mlm", "expression": href}
 
 
 def _media_type(href: str) -> str | None:
     suffix = href.rpartition(".")[2].lower()
-    types = {"json": _ITEM_TYPE, "geojson": _ITEM_TYPE, "tif": GEOTIFF, "tiff": GEOTIFF}
+    types = {"json": ITEM_TYPE, "geojson": ITEM_TYPE, "tif": GEOTIFF, "tiff": GEOTIFF}
     return types.get(suffix)
