@@ -56,7 +56,7 @@ def command(
             return
         cube = hsi_xr.reconstruct(image, **how)
     if part is not None:
-        cube = part.of(cube)
+        cube = part.crop(cube)
     with _progress.progress(mode) as report:
         product = hsi_xr.write_product(
             cube, dst, source=src, model=run.model, **asdict(output), tmp=tmp, progress=report
