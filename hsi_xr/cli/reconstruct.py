@@ -60,7 +60,7 @@ def command(
         return
     cube = hsi_xr.reconstruct(image, model, **options)
     if part is not None:
-        cube = part.of(cube)
+        cube = part.crop(cube)
     with _progress.progress(mode) as report:
         product = hsi_xr.write_product(
             cube, dst, source=src, model=model, **output, progress=report

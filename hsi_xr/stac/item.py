@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from hsi_xr.errors import InvalidData, MissingFact, UsageError
-from hsi_xr.io.cube_file import Product
+from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.formats._tiff import MEDIA_TYPE as GEOTIFF
-from hsi_xr.io.georef import code_of
+from hsi_xr.io.georef import authority_code
 from hsi_xr.io.remote import file_of, is_remote, without_query
 from hsi_xr.stac.document import Document
 from hsi_xr.stac.files import ITEM_TYPE, as_multihash
@@ -81,7 +81,7 @@ def describe(
     """
     import pystac
 
-    product = Product.read(_path(obj))
+    product = CubeFile.read(_path(obj))
     if is_remote(str(product.path)):
         _check_linkable(derived_from, model)
     geometry, bbox = outline(product)
@@ -129,7 +129,7 @@ def _check_linkable(*targets: Path | str | None) -> None:
             )
 
 
-def _acquisition(product: Product, given: Datetime | str | None) -> tuple[Datetime, Datetime]:
+def _acquisition(product: CubeFile, given: Datetime | str | None) -> tuple[Datetime, Datetime]:
     if given is None and product.acquired is None:
         raise MissingFact(
             f"{product.path.name!r} does not record when its scene was acquired; give `datetime=` "
@@ -138,14 +138,14 @@ def _acquisition(product: Product, given: Datetime | str | None) -> tuple[Dateti
     return period(given or product.acquired or "")
 
 
-def outline(product: Product) -> tuple[dict[str, Any] | None, list[float] | None]:
+def outline(product: CubeFile) -> tuple[dict[str, Any] | None, list[float] | None]:
     """Returns geometry and bbox of a product; None for both without a georeference."""
     if product.crs is None:
         return None, None
     return footprint(product.transform, product.shape, product.crs)
 
 
-def properties(product: Product) -> dict[str, Any]:
+def properties(product: CubeFile) -> dict[str, Any]:
     """Returns the properties of an item other than its acquisition time."""
     config = product.config
     stated: dict[str, Any] = {
@@ -157,13 +157,13 @@ def properties(product: Product) -> dict[str, Any]:
         **{f"hsi_xr:{key}": value for key, value in config.items()},
     }
     stated = {key: value for key, value in stated.items() if value not in (None, "")}
-    stated["proj:code"] = code = code_of(product.crs)  # null states that there is none
+    stated["proj:code"] = code = authority_code(product.crs)  # null states that there is none
     if code is None and product.crs is not None:
         stated["proj:wkt2"] = product.crs.to_wkt()
     return stated
 
 
-def _lineage(product: Product) -> str:
+def _lineage(product: CubeFile) -> str:
     config, centres = product.config, [1000 * centre for centre in product.centres if centre]
     span = f", {min(centres):g} to {max(centres):g} nm," if centres else ""
     source = f"the RGB image {config['source']!r}" if config.get("source") else "an RGB image"
@@ -194,7 +194,7 @@ _CONSISTENCY = {
 }
 
 
-def _written(product: Product) -> str | None:
+def _written(product: CubeFile) -> str | None:
     if product.written is None:
         return None
     try:
@@ -221,7 +221,7 @@ def _source_link(source: Path | str, folder: Path) -> "pystac.Link":
     return pystac.Link("derived_from" if media_type == ITEM_TYPE else "via", href, media_type)
 
 
-def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> None:
+def _link_model(item: "pystac.Item", model: Path | str, product: CubeFile) -> None:
     """Link the item of the model; a local one must describe the weights of the product."""
     import pystac
 
