@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hsi_xr.checkpoints import models
     from hsi_xr.io.open import open
     from hsi_xr.io.write import write
+    from hsi_xr.pipeline.options import set_options
     from hsi_xr.pipeline.plan import plan
     from hsi_xr.pipeline.reconstruct import reconstruct, survey
     from hsi_xr.pipeline.scene_statistics import Survey
@@ -55,6 +56,7 @@ __all__ = [
     "reconstruct",
     "sam",
     "sensors",
+    "set_options",
     "spectrum",
     "survey",
     "to_hypercoast",
@@ -85,6 +87,7 @@ _HOMES = {
     "reconstruct": "hsi_xr.pipeline.reconstruct",
     "sam": "hsi_xr.analysis.angles",
     "sensors": "hsi_xr.analysis.sensors",
+    "set_options": "hsi_xr.pipeline.options",
     "spectrum": "hsi_xr.analysis.select",
     "survey": "hsi_xr.pipeline.reconstruct",
     "to_hypercoast": "hsi_xr.analysis.layouts",

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from hsi_xr.errors import Incomplete
-from hsi_xr.io.remote import failures
-from hsi_xr.io.stores import metadata_of
+from hsi_xr.io.remote import store_errors
+from hsi_xr.io.stores import metadata_file
 from hsi_xr.io.upload import retry, store_and_key, upload
 from hsi_xr.io.write_plan import WritePlan
 
@@ -50,7 +50,7 @@ def commit_product(plan: WritePlan, remote: Path, finished: Path) -> None:
             remote / plan.folder.name,
             root=root,
         )
-    except failures() as error:
+    except store_errors() as error:
         raise Incomplete(
             f"{str(main)!r} could not be uploaded ({error}); all computed blocks are kept in "
             f"{str(plan.folder)!r}, and the same call with resume (--resume) continues from there"
@@ -61,7 +61,7 @@ def _objects_of(whole: Path) -> list[Path]:
     """Returns a file, or all files of a store, of which readers open the last first."""
     if whole.is_file():
         return [whole]
-    root = metadata_of(whole)
+    root = metadata_file(whole)
     others = sorted(path for path in whole.rglob("*") if path.is_file() and path != root)
     return [*others, root]
 
@@ -78,7 +78,7 @@ def commit(transfers: Transfers, temporary: Path, *, root: Path | None) -> None:
 
     Raises:
         OSError: The store has refused, or has not responded after several retries. Stores also
-            raise the other errors of `failures`.
+            raise the other errors of `store_errors`.
     """
     main, kept = transfers[-1][1], temporary / "replaced"
     if _kept_name(main, kept).exists() and not main.exists():
@@ -104,7 +104,7 @@ def _replace(transfers: Transfers, old: Sequence[Path], temporary: Path, root: P
         _transfer(upload, new)
         _transfer(_copy, [(path, _kept_name(path, kept)) for path in old])
     except BaseException:
-        with suppress(*failures()):  # the first error matters more
+        with suppress(*store_errors()):  # the first error matters more
             _clear(temporary)
         raise
     try:
@@ -113,12 +113,12 @@ def _replace(transfers: Transfers, old: Sequence[Path], temporary: Path, root: P
     except BaseException as error:
         try:
             _restore(kept, transfers, root)
-        except failures():
+        except store_errors():
             raise OSError(f"{error}; the replaced objects are kept in {str(kept)!r}") from error
-        with suppress(*failures()):
+        with suppress(*store_errors()):
             _clear(temporary)
         raise
-    with suppress(*failures()):  # the next run to this destination removes it
+    with suppress(*store_errors()):  # the next run to this destination removes it
         _clear(temporary)
 
 
@@ -186,6 +186,6 @@ def _clear(folder: Path | None, first: Path | None = None) -> None:
 
 
 def _remove(paths: Iterable[Path]) -> None:
-    with suppress(*failures()):  # the first error matters more
+    with suppress(*store_errors()):  # the first error matters more
         for path in paths:
             path.unlink(missing_ok=True)

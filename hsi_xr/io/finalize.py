@@ -14,7 +14,7 @@ from hsi_xr.io.formats import Format
 from hsi_xr.io.journal import Journal
 from hsi_xr.io.preview import Overview
 from hsi_xr.io.raster_dataset import open_raster_dataset
-from hsi_xr.io.remote import reaching
+from hsi_xr.io.remote import store_access
 from hsi_xr.io.resume import discard_run
 from hsi_xr.io.staging import verify_blocks
 from hsi_xr.io.tags import is_product, read_domains
@@ -49,7 +49,7 @@ def finalize(plan: WritePlan, journal: Journal, *, overwrite: bool) -> Overview 
         return overview
     commit_product(plan, plan.remote, finished)
     if overwrite:
-        with reaching(plan.remote, "remove replaced files from"):
+        with store_access(plan.remote, "remove replaced files from"):
             _remove_stale(plan)
     discard_run(plan)
     return overview

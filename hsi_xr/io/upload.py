@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.io import atomic
 from hsi_xr.io.disk import writing
-from hsi_xr.io.remote import failures, is_remote, reaching
+from hsi_xr.io.remote import is_remote, store_access, store_errors
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -37,7 +37,7 @@ def stage_file(path: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="hsi-xr-") as folder:
             part = Path(folder) / path.name
             yield part
-            with reaching(path, "write"):
+            with store_access(path, "write"):
                 upload(part, path)
         return
     with writing(path), atomic.replacing(path) as part:
@@ -86,7 +86,7 @@ def check_writable(folder: Path, name: str) -> None:
         DestinationUnwritable: They cannot.
     """
     store, key = store_and_key(folder / name)
-    with reaching(folder, "write into"):
+    with store_access(folder, "write into"):
         try:
             store.pipe_file(key, b"")
             store.rm_file(key)
@@ -118,14 +118,14 @@ def retry(action: Callable[[], object]) -> None:
 
     Raises:
         OSError: It has failed every time, or the store has refused it. Stores also raise the other
-            errors of `failures`.
+            errors of `store_errors`.
     """
     for delay in _RETRY_DELAYS:
         try:
             action()
         except (FileNotFoundError, PermissionError):
             raise  # a retry would have the same result
-        except failures():
+        except store_errors():
             time.sleep(delay)
         else:
             return

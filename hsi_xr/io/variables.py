@@ -48,7 +48,9 @@ class Storage:
         if dtype not in DTYPES:
             raise UsageError(f"dtype must be one of {', '.join(DTYPES)}; got {dtype!r}")
         if not 0 < scale < np.inf:
-            raise UsageError(f"scale is the size of a stored step and must be positive; got {scale!r}")
+            raise UsageError(
+                f"scale is the size of a stored step and must be positive; got {scale!r}"
+            )
         known = OUTPUT_VARIABLES.get(variable)
         integer = "int16" if known is None else known.integer
         if dtype == "float32" or integer is None:

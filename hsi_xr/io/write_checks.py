@@ -10,8 +10,8 @@ import numpy as np
 from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.io import formats
 from hsi_xr.io.formats import Format
-from hsi_xr.io.remote import reaching
-from hsi_xr.io.stores import metadata_of
+from hsi_xr.io.remote import store_access
+from hsi_xr.io.stores import metadata_file
 from hsi_xr.io.upload import check_writable
 from hsi_xr.io.write_plan import WritePlan
 
@@ -31,7 +31,7 @@ def check_destination(plan: WritePlan, *, overwrite: bool, resume: bool) -> None
     if plan.remote is None:
         _check_names(plan, overwrite=overwrite, resume=resume)
     else:
-        with reaching(plan.remote, "look into"):
+        with store_access(plan.remote, "look into"):
             _check_names(plan, overwrite=overwrite, resume=resume)
         check_writable(plan.remote, plan.folder.name)
     if plan.folder.exists() and not plan.folder.is_dir():
@@ -77,7 +77,7 @@ def _refuse_shared_style(plan: WritePlan) -> None:
 
 def _is_store(path: Path, format: type[Format]) -> bool:
     """True if a store may replace a folder: it is a store itself."""
-    return path.suffix.lower() in format.SUFFIXES and metadata_of(path).exists()
+    return path.suffix.lower() in format.SUFFIXES and metadata_file(path).exists()
 
 
 def _check_folder(folder: Path) -> None:

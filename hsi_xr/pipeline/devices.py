@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UnknownName, UsageError
 from hsi_xr.networks import chromaticity
-from hsi_xr.pipeline.allocation import keep_freed_memory
 from hsi_xr.pipeline.inference import Array, Lines, Models, Windows
 from hsi_xr.pipeline.job import CUDA_BATCH, Job
+from hsi_xr.pipeline.options import apply_memory_options
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays
 
 
@@ -181,5 +181,5 @@ def _owner(process: int, device: str) -> _Owner:
 def _open(process: int, device: str) -> _Owner:
     """One per process: threads do not survive a fork, so a child opens its own."""
     if device == "cpu":
-        keep_freed_memory()
+        apply_memory_options()
     return _Owner(device)

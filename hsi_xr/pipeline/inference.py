@@ -122,7 +122,7 @@ class Models:
             estimate = model.estimate(rgb, noise(0), facts)
             outputs = _measured(job, _held(job, estimate.cube, rgb), rgb)
             return outputs | {
-                "reflectance_std": estimate.deviation,
+                "reflectance_std": estimate.std,
                 "out_of_domain": estimate.novelty,
             }
         if job.samples == 1:

@@ -13,9 +13,9 @@ from tests.benchmarks.plain_mst_plus_plus import PlainMSTPlusPlus
 SIDE, ROUNDS = 256, 5
 
 SURVEYED, ALONE = 2.0, 1.8
-"""Ratios that are held as torch starts by default, as in `make bench`. Where freed memory is kept
-(see `hsi_xr.pipeline.allocation`, which the device owner calls) the plain one gains most, and
-they are about 1.5 and 1.3. A surveyed scene needs no queries and keys."""
+"""Ratios required with the default allocator of the C library, as in `make bench`. Where freed
+memory is kept (see `hsi_xr.set_options`), the plain network gains most, and they are about 1.5 and
+1.3. A surveyed scene needs no queries and keys."""
 
 
 @pytest.fixture(scope="module")

@@ -728,7 +728,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(cube, tmp_path, share):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * padded), before[1]))
     try:
-        with pytest.raises(DestinationUnwritable, match="cannot write|does not contain"):
+        with pytest.raises(DestinationUnwritable, match=r"cannot write|does not contain"):
             hsi_xr.write(given, tmp_path / "cube.tif", creation_options={"COMPRESS": "NONE"})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -8,9 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.checkpoints import registry
 from hsi_xr.networks import awan
+from hsi_xr.networks._second_order import second_order
 from hsi_xr.networks._toom_cook import convolve_by_rows
 from hsi_xr.networks.attention import GivenStatistics, ImageStatistics, PooledStatistics
-from hsi_xr.networks.awan import AWAN, AWCA, PSNL, second_order
+from hsi_xr.networks.awan import AWAN, AWCA, PSNL
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.awan import build
 from tests.benchmarks.plain_awan import PlainAWAN

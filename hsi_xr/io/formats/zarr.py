@@ -15,7 +15,7 @@ from hsi_xr.io import grid
 from hsi_xr.io.formats import _cf
 from hsi_xr.io.formats._base import Format
 from hsi_xr.io.formats._creation_options import CreationOptions
-from hsi_xr.io.georef import code_of
+from hsi_xr.io.georef import authority_code
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import StoredVariable
 
@@ -127,5 +127,5 @@ def _projection(wkt: str) -> dict[str, str]:
     from pyproj import CRS
 
     crs = CRS.from_wkt(wkt)
-    code = code_of(crs)
+    code = authority_code(crs)
     return {"proj:wkt2": crs.to_wkt()} if code is None else {"proj:code": code}
