@@ -57,7 +57,6 @@ class Method(Generic[P, R]):
     def _method(self) -> Any:
         function, name = self._look_up(), self._name
 
-        @functools.wraps(function)
         def method(self: "HsiAccessor", *args: P.args, **kwargs: P.kwargs) -> R:
             _check_image(self._obj, name)
             return function(self._obj, *args, **kwargs)

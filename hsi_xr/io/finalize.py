@@ -11,7 +11,7 @@ from hsi_xr.io.disk import sync, writing
 from hsi_xr.io.journal import Journal
 from hsi_xr.io.preview import Overview
 from hsi_xr.io.raster_dataset import open_raster_dataset
-from hsi_xr.io.remote import reaching
+from hsi_xr.io.remote import store_access
 from hsi_xr.io.sending import send
 from hsi_xr.io.staging import readable
 from hsi_xr.io.tags import is_product, read_domains
@@ -49,7 +49,7 @@ def finalize(run: Run, ledger: Journal, *, overwrite: bool) -> Overview | None:
     if run.remote is not None:
         send(run, finished)
         if overwrite:
-            with reaching(run.remote, "remove what is replaced from"):
+            with store_access(run.remote, "remove what is replaced from"):
                 _remove_stale(run)
         discard(run)
         return overview

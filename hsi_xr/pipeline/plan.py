@@ -200,8 +200,8 @@ def _check_comparable(
     if seen_by is None:
         raise MissingFact(
             "consistency and residual are about what the camera sees of the estimate; say which "
-            "camera took the scene: one of `hsi_xr.cameras()`, e.g. camera='hasselblad-l2d-20c', "
-            "or the path of a JSON file of its sensitivities"
+            "camera took the scene: one of `hsi_xr.cameras()`, e.g. camera='hasselblad-l2d-20c' "
+            "(--camera NAME), or the path of a JSON file of its sensitivities"
         )
     if not scene.radiometry.level_known:
         raise UsageError(

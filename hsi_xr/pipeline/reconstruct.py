@@ -90,7 +90,7 @@ def reconstruct_part(planned: Plan, part: Window) -> xr.Dataset:
     them. Where tiles are blended, answers depend on the scene's grid of tiles, and that is cut.
     """
     if planned.tiling.blend:
-        return part.of(to_dataset(planned, blocks(planned)))
+        return part.crop(to_dataset(planned, blocks(planned)))
     area = (
         Span(part.rows.start, part.rows.stop),
         Span(part.columns.start, part.columns.stop),

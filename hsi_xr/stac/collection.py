@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hsi_xr.stac.files import ITEM_TYPE
 from hsi_xr.times import instant
 
 Item = Mapping[str, Any]
 """A valid STAC item as JSON."""
 
-_ITEM_TYPE = "application/geo+json"
 _SUMMARISED = (
     *("proj:code", "processing:level", "processing:version"),
     *("hsi_xr:model", "hsi_xr:model_sha256", "hsi_xr:radiometry", "hsi_xr:level"),
@@ -51,7 +51,7 @@ def collection(
         "item_assets": item_assets(members),
         "links": [
             {"rel": "root", "href": "./collection.json", "type": "application/json"},
-            *({"rel": "item", "href": href, "type": _ITEM_TYPE, "title": str(item["id"])}
+            *({"rel": "item", "href": href, "type": ITEM_TYPE, "title": str(item["id"])}
               for href, item in items.items()),
         ],
     }  # fmt: skip

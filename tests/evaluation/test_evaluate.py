@@ -256,7 +256,7 @@ def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
         (UnreadableFile, "check the path", {"camera": "nowhere.json"}),
         (
             BandMismatch,
-            "blue of the camera sees none of the 29 bands that slope and toy have in common",
+            "blue channel of the camera has no response in the 29 bands that slope and toy have",
             {"datasets": {"toy": replace(data, bands=harvard)}, "camera": blind},
         ),
         (InvalidData, "'b' is cut", {"datasets": {"toy": replace(data, wrong=wrong)}}),

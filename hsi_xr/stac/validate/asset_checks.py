@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsi_xr.errors import InvalidData, UnknownName
-from hsi_xr.io.cube_file import Product
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.cube_file import CubeFile
+from hsi_xr.io.stores import store_driver
 from hsi_xr.stac.document import Document, Json, bands_of, sequence
 from hsi_xr.stac.files import algorithm_of, multihash
 from hsi_xr.stac.item import outline, properties
@@ -82,7 +82,7 @@ def _file(asset: _Asset) -> Path | None:
     if not isinstance(href, str):
         return None
     file = follow(asset.item, href, asset.name, asset.inspection)
-    if file is not None and driver_of(str(file)) is None and not file.is_file():
+    if file is not None and store_driver(str(file)) is None and not file.is_file():
         asset.add(f"{asset.name} refers to {short(href)}, which is not a file", FIX_LINK)
         return None
     return file
@@ -131,7 +131,7 @@ def _check_media_type(asset: _Asset, implied: str) -> None:
 def _compare(asset: _Asset, file: Path) -> None:
     """Check that an asset agrees with its file; the main asset, also the item."""
     try:
-        product = Product.read(file, asset.variable)
+        product = CubeFile.read(file, asset.variable)
     except (InvalidData, UnknownName):
         return  # reported by product_faults
     actual = raster_fields(product)
@@ -148,7 +148,7 @@ def _compare(asset: _Asset, file: Path) -> None:
         _compare_item(asset.item, product, asset.inspection)
 
 
-def _compare_item(item: Document, product: Product, inspection: Inspection) -> None:
+def _compare_item(item: Document, product: CubeFile, inspection: Inspection) -> None:
     try:
         geometry, bbox = outline(product)
     except InvalidData as error:
