@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hsi_xr.analysis.sensors import Sensor
     from hsi_xr.calibration.calibrate import Known
     from hsi_xr.calibration.gains import Gains
-    from hsi_xr.pipeline.arguments import Options, Reading
+    from hsi_xr.pipeline.arguments import ReconstructOptions, SurveyOptions
     from hsi_xr.pipeline.plan import Plan
     from hsi_xr.pipeline.scene_statistics import Survey
     from hsi_xr.product import ItemFields, Product
@@ -31,7 +31,7 @@ class HsiAccessor:
         self._obj = obj  # nothing more: xarray builds this on first touch and keeps it
 
     def reconstruct(
-        self, model: str | os.PathLike[str] = "default", **options: "Unpack[Options]"
+        self, model: str | os.PathLike[str] = "default", **options: "Unpack[ReconstructOptions]"
     ) -> xr.Dataset:
         """Estimates the reflectance spectrum of every pixel. See `hsi_xr.reconstruct`."""
         from hsi_xr.pipeline.reconstruct import reconstruct
@@ -39,7 +39,7 @@ class HsiAccessor:
         return reconstruct(self._obj, model, **options)
 
     def plan(
-        self, model: str | os.PathLike[str] = "default", **options: "Unpack[Options]"
+        self, model: str | os.PathLike[str] = "default", **options: "Unpack[ReconstructOptions]"
     ) -> "Plan":
         """Tells tiles, overlap, memory and output without running. See `hsi_xr.plan`."""
         from hsi_xr.pipeline.plan import plan
@@ -51,7 +51,7 @@ class HsiAccessor:
         model: str | os.PathLike[str] = "default",
         *,
         exact: bool = False,
-        **reading: "Unpack[Reading]",
+        **reading: "Unpack[SurveyOptions]",
     ) -> "Survey":
         """Learns what every tile of this scene shares. See `hsi_xr.survey`."""
         from hsi_xr.pipeline.reconstruct import survey

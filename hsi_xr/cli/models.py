@@ -110,7 +110,7 @@ with --untrained, or after `hsi-xr models import NAME FILE.pth FOLDER` where som
 
 def _row(card: "Card") -> tuple[str, ...]:
     reach = card.data["reach"]
-    tiles = "blended" if card.context == "tile" else "exact"
+    tiles = "blended" if card.needs_blending else "exact"
     return (
         card.call,
         card.reconstructor,

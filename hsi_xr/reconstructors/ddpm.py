@@ -76,7 +76,7 @@ class DDPMReconstructor(Reconstructor):
     def forward(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
-        denoise = samplers.of_noise(
+        denoise = samplers.from_noise_prediction(
             guided_denoiser(self.network, self.front(rgb, statistics)), self.keep
         )
         if self.config.sampler == "ancestral":
