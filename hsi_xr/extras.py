@@ -12,6 +12,7 @@ _EXTRAS = {
         "spectral",
         "libraries of ENVI and ECOSTRESS, and `to_spectral`, need Spectral Python",
     ),
+    "msgspec": ("train", "training needs msgspec"),
     "spyndex": ("indices", "indices need spyndex"),
 }
 """Module -> the extra that brings it, and what it is for."""

@@ -1,7 +1,6 @@
 """When a scene was taken: an instant, or from when to when, as ISO 8601 in UTC."""
 
 import os
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from hsi_xr.errors import MissingFact, UsageError
@@ -75,22 +74,6 @@ def instant(time: datetime | str) -> datetime:
     """
     moment = time if isinstance(time, datetime) else _read(str(time).strip())
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def acquisition(imagery: Mapping[str, str], made: Mapping[str, str]) -> str | None:
-    """As `utc_text`, from the tags of a dataset in the domains IMAGERY and HSI_XR."""
-    try:
-        return utc_text(imagery.get("ACQUISITIONDATETIME") or made.get("ACQUIRED", ""))
-    except UsageError:  # absent, a day only, or in a form of its own: not told
-        return None
-
-
-def acquisition_tags(time: datetime | str) -> dict[str, dict[str, str]]:
-    """Domain -> tags. GDAL's own can hold an instant alone, and who reads it expects one."""
-    start, end = period(time)
-    if start == end:
-        return {"IMAGERY": {"ACQUISITIONDATETIME": f"{start:%Y-%m-%d %H:%M:%S.%f}"}}
-    return {"HSI_XR": {"ACQUIRED": utc_text(time)}}
 
 
 def _text(moment: datetime) -> str:

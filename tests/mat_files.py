@@ -8,7 +8,7 @@ import rasterio
 import rasterio.shutil
 from scipy.io import savemat
 
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.raster_dataset import rasterio_open
 
 
 def texture(*shape: int, seed: int = 0) -> np.ndarray:
@@ -41,13 +41,13 @@ def write_picture(path: Path, pixels: np.ndarray, driver: str, **options: str) -
     path.parent.mkdir(parents=True, exist_ok=True)
     count, height, width = pixels.shape
     with rasterio.MemoryFile() as memory:
-        source = open_raster(
+        source = rasterio_open(
             memory.name, "w", driver="GTiff", count=count, height=height, width=width,
             dtype=pixels.dtype,
         )  # fmt: skip
         with source as file:
             file.write(pixels)
-        with open_raster(memory.name) as file:
+        with rasterio_open(memory.name) as file:
             rasterio.shutil.copy(file, path, driver=driver, **options)
     Path(f"{path}.aux.xml").unlink(missing_ok=True)
     return path

@@ -10,7 +10,8 @@ from examples.default_model.score import DARK, NINETY, reconstruct
 from examples.default_model.simulate import Shot, linear
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import SceneStatistics, SceneWindows
-from hsi_xr.reconstructors.guided_posterior import FLOOR, GuidedPosterior
+from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
+from hsi_xr.reconstructors.r2h_diff import FLOOR
 
 SIDE, BATCHES = 40, 24
 
@@ -21,10 +22,10 @@ def temper(model: GuidedPosterior, source: Source, rng: Generator) -> None:
     Separately where the camera is known, where it is not, and for pictures, whose level is then
     taken as known: how unsure that is the model says apart.
     """
-    model.tempers.data.fill_(1)
+    model.uncertainty_scales.data.fill_(1)
     for kind, shots in enumerate(_shots(source, rng)):
         far = torch.cat([_misses(model, *each) for each in shots], dim=1)
-        model.tempers.data[kind] = far.quantile(0.9, dim=1)
+        model.uncertainty_scales.data[kind] = far.quantile(0.9, dim=1)
 
 
 def _misses(model: GuidedPosterior, shot: Shot, cube: Tensor) -> Tensor:
@@ -32,12 +33,12 @@ def _misses(model: GuidedPosterior, shot: Shot, cube: Tensor) -> Tensor:
 
     Neither counts what the model says of the level apart.
     """
-    found, doubt = reconstruct(model, shot), surveyed(model, shot)["level_doubt"]
+    found, doubt = reconstruct(model, shot), surveyed(model, shot)["level_std"]
     level = 1.0 if shot.level_known else cube.mean() / found.cube.mean()
     error = (level * found.cube[0] - cube).abs() / (level * (found.cube[0] + FLOOR)) / NINETY
     if shot.level_known:
         error = (error.square() - doubt**2).clamp(min=0).sqrt()
-    own = ((found.deviation[0] / (found.cube[0] + FLOOR)).square() - doubt**2).clamp(min=1e-12)
+    own = ((found.std[0] / (found.cube[0] + FLOOR)).square() - doubt**2).clamp(min=1e-12)
     bright = (cube.mean(0) >= DARK).flatten()
     return (error / own.sqrt()).flatten(1)[:, bright]
 

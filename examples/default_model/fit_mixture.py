@@ -36,13 +36,13 @@ def fit(spectra: Tensor, count: int, rng: Generator, *, rounds: int = 25) -> Spe
     level = (belongs.T @ levels) / sizes
     spread = ((belongs * (levels[:, None] - level).square()).sum(0) / sizes + 0.01).sqrt()
     found = SpectralMixture(spectra.shape[1], count)
-    found.share.data = torch.cat([share.new_tensor([BROAD]), (1 - BROAD) * share]).log()
-    found.shape.data = torch.cat([shapes.mean(0)[None], mean])
+    found.log_weight.data = torch.cat([share.new_tensor([BROAD]), (1 - BROAD) * share]).log()
+    found.mean.data = torch.cat([shapes.mean(0)[None], mean])
     regular = REGULAR * torch.eye(len(every))
     factors = torch.linalg.cholesky(torch.cat([(every + regular)[None], covariance]).double())
-    found.factor.data = factors.float()
-    found.level.data = torch.cat([levels.mean()[None], level])
-    found.level_spread.data = torch.cat([2 * levels.std()[None], spread])
+    found.cholesky.data = factors.float()
+    found.log_level.data = torch.cat([levels.mean()[None], level])
+    found.log_level_std.data = torch.cat([2 * levels.std()[None], spread])
     return found
 
 

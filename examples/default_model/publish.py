@@ -40,14 +40,15 @@ STEPS = (0, 1, 2, 5)
 """That the chain may be run in."""
 
 DEFINITION = (
-    "means over images of MRAE, MRAE after the best single brightness, SAM in degrees, PSNR in dB, "
-    "share of values within 1.645 deviations; pixels with mean reflectance under 0.02 left out; "
-    "four unseen cameras; real RGB is reconstructed at 0.1 m and averaged to the 1 m of its truth"
+    "means over images of MRAE, MRAE after the best common scaling, SAM in degrees, PSNR in dB, "
+    "and the share of values within 1.645 standard deviations; pixels with mean reflectance below "
+    "0.02 are left out; four cameras not used in training; real RGB is reconstructed at 0.1 m and "
+    "averaged to the 1 m of its ground truth"
 )
 
 ABOUT: dict[str, Any] = {
     "schema": 1,
-    "version": "0.2.0",
+    "version": "0.2.1",
     "reconstructor": "guided-posterior",
     "paper": "Ding et al. 2026 (arXiv:2605.05688); Murakami et al. 2002",
     "licence": "Apache-2.0",
@@ -68,26 +69,27 @@ ABOUT: dict[str, Any] = {
         ],
         "held_out": "every fifth plot of each site, the site HARV, the AVIRIS suburb scene, and "
         f"the cameras {', '.join(HELD_OUT_CAMERAS)}",
-        "pictures": "simulated: random camera, light, white balance, colour matrix, exposure, "
-        "haze, mosaic sensor, tone curve, 8 bits, JPEG of quality 65 to 95; and the plots' own RGB",
-        "chosen_by_hand": "how pictures for display are told apart, and that the model runs "
-        "without its network unless asked, was settled with the scores below in sight",
+        "images": "simulated: random camera, light, white balance, colour matrix, exposure, haze, "
+        "mosaic sensor, tone curve, 8 bits, JPEG of quality 65 to 95; and the RGB images of the "
+        "plots",
+        "chosen_by_hand": "the way images for display are recognised, and that the network runs "
+        "only on request, were chosen with the scores below in view",
     },
     "intended_use": [
-        "Screening and mapping where no imaging spectrometer has flown; teaching; as prior where "
+        "Screening and mapping where no imaging spectrometer has flown; teaching; as a prior where "
         "a few spectra of the ground are known",
     ],
     "limits": [
-        "An estimate from three numbers: spectra with the same colour are told apart only by what "
-        "is usual on land. Not for detecting materials that are made to look alike, and not for "
-        "decisions about health, safety or law.",
-        "The brightness of pictures made for display is a guess from the whole scene; it can be "
+        "An estimate from three values per pixel: spectra of the same colour are distinguished "
+        "only by what is common on land. Not for detecting materials that are made to look alike, "
+        "and not for decisions about health, safety or law.",
+        "The brightness of images made for display is inferred from the whole scene and can be "
         "wrong by a factor. Shapes of spectra are more reliable than their level.",
         "Learned from forest, soil and built-up surfaces of the eastern United States and from "
-        "spectral libraries; water, snow, flowers and paints are little known to it, and "
-        "`out_of_domain` tells some of them.",
-        "The deviation of a scene whose level is not known is that level's above all: it is the "
-        "same for all pixels, and too wide for most scenes.",
+        "spectral libraries; water, snow, flowers and paints are rare in its training data, and "
+        "`out_of_domain` flags some of them.",
+        "If the level of a scene is not known, its uncertainty dominates the standard deviation, "
+        "which is then the same for all pixels and too wide for most scenes.",
     ],
 }
 
@@ -166,7 +168,7 @@ def of_one_camera(model: GuidedPosterior, of: list[Case]) -> dict[str, dict[str,
     for case in of:
         rows = [
             score(reconstruct(model, replace(shot, camera=camera)), truth)
-            for camera in model.development.cameras[:: len(model.development.cameras) // 4]
+            for camera in model.photofinishing.cameras[:: len(model.photofinishing.cameras) // 4]
             for shot, truth in case.pairs
         ]
         found[case.name] = {k: sum(r[k] for r in rows) / len(rows) for k in ("mrae", "sam_deg")}

@@ -30,8 +30,8 @@ def main() -> None:
     spectra, pictures = classical(source, torch.Generator().manual_seed(3))
     model = RootPolynomial(Regression(len(BANDS)), Config(bands=len(BANDS))).eval()
     model.network.coefficients.data = spectra
-    model.front.gain.trust()  # of colours; their level is that which pictures of ground tell
-    model.front.gain.believed.data = source.studio.cameras.mean(0) @ pictures
+    model.adapter.gain.fix_to_one()  # of colours; their level is that which pictures of ground tell
+    model.adapter.gain.regression.data = source.studio.cameras.mean(0) @ pictures
 
     @torch.inference_mode()
     def take(shot: Shot) -> Estimate:

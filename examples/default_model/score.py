@@ -113,7 +113,7 @@ def score(estimate: Estimate, truth: Tensor) -> dict[str, float]:
     """
     k = estimate.cube.shape[-1] // truth.shape[-1]
     # neighbours err alike: a mean's deviation is taken for the mean of deviations
-    cube, deviation = (F.avg_pool2d(each, k)[0] for each in (estimate.cube, estimate.deviation))
+    cube, deviation = (F.avg_pool2d(each, k)[0] for each in (estimate.cube, estimate.std))
     dark = truth.mean(0, keepdim=True) < DARK
     found, right = cube.double().numpy(), truth.masked_fill(dark, torch.nan).numpy()
     ratio = found / right
@@ -146,7 +146,7 @@ def by_band(case: Case, take: Callable[[Shot], Estimate]) -> dict[str, list[floa
         bright = truth.mean(0) >= DARK
         right = truth[:, bright].clamp(min=1e-4)
         errors.append(((found.cube[0][:, bright] - right).abs() / right).mean(1))
-        told.append((found.deviation[0][:, bright] / right).mean(1))
+        told.append((found.std[0][:, bright] / right).mean(1))
     return {
         name: [round(float(x), 4) for x in torch.stack(each).mean(0)]
         for name, each in (("relative_error", errors), ("relative_deviation", told))

@@ -19,7 +19,7 @@ from examples.default_model.simulate import Shot, Studio, display, invented, spe
 from hsi_xr.band_grid import Bands
 from hsi_xr.io import atomic
 from hsi_xr.networks.chromaticity import chromaticity_histogram
-from hsi_xr.networks.gaussian_mixture import Belief
+from hsi_xr.networks.projected_mixture import Posterior
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 
@@ -68,23 +68,23 @@ def begin(source: Source, config: Config, rng: torch.Generator) -> GuidedPosteri
     """The model before any gradient: its mixture, cameras, and how the mixture errs."""
     torch.manual_seed(0)
     model = GuidedPosterior(config)
-    model.development.cameras.data = source.studio.cameras
-    model.development.observer.data = source.studio.display
+    model.photofinishing.cameras.data = source.studio.cameras
+    model.photofinishing.observer.data = source.studio.display
     drawn = spectra(source.groups, SPECTRA, rng)
     model.mixture.load_state_dict(fit_mixture.fit(drawn, config.gaussians, rng).state_dict())
     model.directions.data = directions(model, source, rng)
     return model
 
 
-def believed(model: GuidedPosterior, shot: Shot, cube: Tensor, slip: float) -> Belief:
+def believed(model: GuidedPosterior, shot: Shot, cube: Tensor, slip: float) -> Posterior:
     """What the mixture says of a picture whose level is right but for a slip; one image."""
     rgb = shot.rgb[None]
     with torch.no_grad():
         facts = model.survey(SceneWindows.entire(rgb, _means(shot), response=shot.camera))
         if not shot.level_known:
-            bright = model.believe(rgb, {**facts, "gain": 0 * facts["gain"] + 1}).mean
+            bright = model.posterior(rgb, {**facts, "gain": 0 * facts["gain"] + 1}).mean
             facts = {**facts, "gain": facts["gain"] * 0 + slip * bright.mean() / cube.mean()}
-        return model.believe(rgb, facts)
+        return model.posterior(rgb, facts)
 
 
 def _means(shot: Shot) -> Tensor | None:
@@ -98,7 +98,7 @@ def directions(model: GuidedPosterior, source: Source, rng: torch.Generator) -> 
         batch = source.draw(rng, size=32)
         for shot, cube in zip(batch.shots[OWN:], batch.cube[OWN:]):
             belief = believed(model, shot, cube, 1.0)
-            units = model.in_units(cube[None], belief).clamp(-4, 4)
+            units = model.standardise(cube[None], belief).clamp(-4, 4)
             found.append(units.flatten(2)[0].T)
     units = torch.cat(found)
     bands = units.shape[1]
@@ -113,7 +113,7 @@ def loss(model: GuidedPosterior, batch: Batch, rng: torch.Generator) -> Tensor:
     """L1 of the logarithm of spectra, plus that of its spatial gradients (weight 0.5)."""
     slips = (SLIP * torch.randn(len(batch.cube), generator=rng)).exp().tolist()
     beliefs = [believed(model, *each) for each in zip(batch.shots, batch.cube, slips)]
-    belief = Belief(*(torch.cat(each) for each in zip(*(vars(b).values() for b in beliefs))))
+    belief = Posterior(*(torch.cat(each) for each in zip(*(vars(b).values() for b in beliefs))))
     clean = model.encode(batch.cube, belief)
     steps = model.config.trained_steps
     step = torch.randint(1, 2 * steps + 1, (len(clean),), generator=rng).clamp(max=steps)
@@ -122,11 +122,11 @@ def loss(model: GuidedPosterior, batch: Batch, rng: torch.Generator) -> Tensor:
     last = torch.channels_last
     found = model.network(
         noisy.contiguous(memory_format=last),
-        model.guide_of(belief.mean).contiguous(memory_format=last),
+        model.guide_image(belief.mean).contiguous(memory_format=last),
         step,
     )
     trust = (batch.cube.mean(1, keepdim=True) / 0.02).clamp(max=1)  # dark spectra are noise
-    error = trust * model.as_logarithms(found - clean, belief)
+    error = trust * model.log_ratio(found - clean, belief)
     gradients = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
     return error.abs().mean() + 0.5 * gradients
 

@@ -16,6 +16,7 @@ import torch
 from hsi_xr.checkpoints.card import read
 from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.datasets import load
+from hsi_xr.reconstructors import SceneWindows
 
 STEPS = (20, 100, 200, 400, 600, 800, 1000)
 
@@ -26,8 +27,8 @@ def main(model: Path, prepared: Path) -> None:
     data = load("cubes", prepared / "simulated", camera=prepared / "camera.json", scale=1.0)
     pair = data.read(data.splits["validation"][0])
     rgb, cube = (torch.from_numpy(each)[None] for each in (pair.rgb, pair.cube))
-    facts = ddpm.front.survey(rgb, torch.ones_like(rgb[:, :1]), None)
-    denoising_target = ddpm.denoising_target(rgb, cube, facts)
+    statistics = ddpm.adapter.survey(SceneWindows.entire(rgb))
+    denoising_target = ddpm.denoising_target(rgb, cube, statistics)
     print(
         f"truth in the chain: mean {denoising_target.clean.mean():.2f}, "
         f"deviation {denoising_target.clean.std():.2f}"
@@ -39,7 +40,7 @@ def main(model: Path, prepared: Path) -> None:
         keep = ddpm.keep[step].float()
         noise = torch.randn(denoising_target.clean.shape, generator=rng)
         noisy = keep.sqrt() * denoising_target.clean + (1 - keep).sqrt() * noise
-        found = denoising_target.answer(noisy, torch.tensor([step]))
+        found = denoising_target.predict(noisy, torch.tensor([step]))
         clean = (noisy - (1 - keep).sqrt() * found) / keep.sqrt()
         errors = [
             each.square().mean().sqrt() for each in (found - noise, clean - denoising_target.clean)

@@ -129,14 +129,16 @@ def work(job: Job) -> str:
     import torch
 
     from hsi_xr.errors import Diverged
-    from hsi_xr.training.export import release
+    from hsi_xr.training.data import open_data
     from hsi_xr.training.loop import Training
-    from hsi_xr.training.setup import open_data
+    from hsi_xr.training.release import release
+    from hsi_xr.training.setup import prepare
 
     torch.set_num_threads(job.threads)
     rmtree(job.folder, ignore_errors=True)
     run = run_of(job, steps_of(job))
-    training = Training(run, open_data(run.data))
+    task = prepare(run, open_data(run.data))
+    training = Training(task, run)
     wall, cpu = perf_counter(), process_time()
     try:
         training.finish()
@@ -151,7 +153,7 @@ def work(job: Job) -> str:
         "validation": training.best,
     }
     if job.rate is None:
-        weights = release(training, measure=False)
+        weights = release(task, training, measure=False)
         found["scores"] = dict(scored(job, weights.parent))
     for name in ("last.pt", "best.pt"):  # with optimisers, three times as large as the model
         (job.folder / name).unlink(missing_ok=True)
@@ -162,17 +164,19 @@ def work(job: Job) -> str:
 
 def steps_of(job: Job) -> int:
     """As told, or as many as fit into the time."""
+    from hsi_xr.training.data import open_data
     from hsi_xr.training.loop import Training
-    from hsi_xr.training.setup import open_data
+    from hsi_xr.training.setup import prepare
 
     if job.system == "root-polynomial":
         return 1
     if job.seconds is None:
         return job.steps
     run = run_of(job, 1000)
-    training = Training(run, open_data(run.data))
+    task = prepare(run, open_data(run.data))
+    training = Training(task, run)
     training.done = run.schedule.steps - TIMED  # of stages the last, which trains all, is dearest
-    batches = training.patches.run(range(TIMED))
+    batches = map(task.draw, range(TIMED))
     for batch in islice(batches, 3):
         training.step([batch])
     began = perf_counter()
@@ -180,7 +184,8 @@ def steps_of(job: Job) -> int:
         training.step([batch])  # the losses that it reports wait for the device
     each = (perf_counter() - began) / (TIMED - 3)
     began = perf_counter()
-    training.validation.of(training.averaged(), training.device)
+    if task.validation:
+        task.validation(training.averaged, training.device)
     scoring = VALIDATIONS * (perf_counter() - began)
     return max(20, int((0.9 * job.seconds - scoring) / each))
 

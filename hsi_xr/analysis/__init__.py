@@ -1,1 +1,1 @@
-"""Working with cubes: what other sensors would see, angles, spectra, indices, libraries, plots."""
+"""Analysis of cubes: angles, sensors, indices, libraries, selection, layouts and plots."""

@@ -1,4 +1,4 @@
-"""Cubes as other libraries lay them out: HyperCoast, Spectral Python."""
+"""Conversion of cubes to the layouts of HyperCoast and Spectral Python."""
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ import xarray as xr
 
 from hsi_xr.errors import NotGeoreferenced
 from hsi_xr.extras import require
-from hsi_xr.io.cube import Cube, bands_of, cube_of, making
+from hsi_xr.io.cube import Cube, bands_of, cube_of, shared_attributes
 from hsi_xr.io.georef import crs_of
 
 if TYPE_CHECKING:
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
 
 def to_hypercoast(obj: Cube) -> xr.Dataset:
-    """A cube as HyperCoast's readers give one, for `Map.add_hyper`, `image_cube` and the like.
+    """Converts a cube to the layout of HyperCoast's readers, e.g. for `Map.add_hyper`.
+
+    Args:
+        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
 
     Returns:
-        Dataset with `reflectance` alone (y, x, wavelength), lazy if the cube is, and the CRS as
-        attribute `crs` where it is known. Wavelengths are ascending, in nm.
+        Dataset with only `reflectance` (y, x, wavelength), lazy if the cube is; wavelengths are
+        ascending, in nm. The attribute `crs` has the CRS if there is one.
 
     Raises:
-        NotGeoreferenced: Pixels have no x and y of their own, as on a rotated grid.
+        NotGeoreferenced: The cube has no x and y coordinates, as on a rotated grid.
 
     Source: `read_wyvern` and `read_aviris` of HyperCoast 0.27.
     """
@@ -31,23 +34,26 @@ def to_hypercoast(obj: Cube) -> xr.Dataset:
     _, order = bands_of(cube)
     if "x" not in cube.coords or "y" not in cube.coords:
         raise NotGeoreferenced(
-            "HyperCoast finds pixels by coordinates x and y, which this cube has not; bring it "
-            "onto an upright grid first, e.g. `cube.rio.reproject(cube.rio.crs)`"
+            "HyperCoast locates pixels by the coordinates x and y, which this cube lacks; resample "
+            "it to a north-up grid first, e.g. `cube.rio.reproject(cube.rio.crs)`"
         )
     ordered = cube.isel(band=order).swap_dims(band="wavelength").drop_vars("band", errors="ignore")
-    told = {**making(cube), **making(obj)}
+    attrs = shared_attributes(cube, obj)
     if (crs := crs_of(obj)) is not None:
-        told["crs"] = crs.to_string()
-    found = ordered.transpose("y", "x", "wavelength").to_dataset(name="reflectance")
-    return found.assign_attrs(told)
+        attrs["crs"] = crs.to_string()
+    dataset = ordered.transpose("y", "x", "wavelength").to_dataset(name="reflectance")
+    return dataset.assign_attrs(attrs)
 
 
 def to_spectral(obj: Cube) -> "ImageArray":
-    """A cube as Spectral Python's images in memory: (rows, columns, bands) float32.
+    """Converts a cube to an in-memory image of Spectral Python, (rows, columns, bands) float32.
 
-    Computes all of it; take a part of a large one first. `bands` has centres and widths in nm, and
-    `spectral.envi.save_image` writes them. What Spectral Python has no place for (CRS, transform,
-    deviation) is left out.
+    Computes the whole cube; select a part of a large one first. `bands` has centres and widths in
+    nm, which `spectral.envi.save_image` writes. CRS, transform and uncertainty are dropped, since
+    Spectral Python does not represent them.
+
+    Args:
+        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
 
     Raises:
         UsageError: Spectral Python is not installed.
@@ -64,11 +70,12 @@ def to_spectral(obj: Cube) -> "ImageArray":
     bands.band_quantity, bands.band_unit = "Wavelength", "nanometers"
     rows, columns, count = values.shape
     params = SimpleNamespace(nrows=rows, ncols=columns, nbands=count, dtype=values.dtype)
-    told = {**making(cube), **making(obj), **cube.attrs}
-    words = [str(told[key]) for key in ("long_name", "comment", "hsi_xr_model") if key in told]
+    attrs = {**shared_attributes(cube, obj), **cube.attrs}
+    keys = ("long_name", "comment", "hsi_xr_model")
+    description = "; ".join(str(attrs[key]) for key in keys if key in attrs)
     source = SimpleNamespace(
         params=lambda: params,
-        metadata={"description": "; ".join(words)} if words else {},
+        metadata={"description": description} if description else {},
         bands=bands,
         filename="",
     )

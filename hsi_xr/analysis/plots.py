@@ -1,4 +1,4 @@
-"""`.hsi.plot`: the spectrum of a place, the picture of a cube, maps of what is made of it."""
+"""Plots of `.hsi.plot`: spectra, three bands as RGB, and maps."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NINETY = 1.645
-"""Standard deviations to either side that hold 90 per cent of a normal distribution."""
+"""Half-width, in standard deviations, of the 90 % interval of a normal distribution."""
 
 
 @dataclass(frozen=True)
 class Plots:
-    """What `.hsi.plot` offers; each draws into `ax`, or into axes that it makes, and gives them."""
+    """Methods of `.hsi.plot`; each draws into `ax` or new axes, and returns the axes."""
 
     cube: Cube
 
@@ -34,7 +34,7 @@ class Plots:
         ax: "Axes | None" = None,
         label: str | None = None,
     ) -> "Axes":
-        """Reflectance over wavelength at a place; see `plot_spectrum`."""
+        """Plots the spectrum at a location; see `plot_spectrum`."""
         return plot_spectrum(self.cube, x, y, crs=crs, size=size, ax=ax, label=label)
 
     def rgb(
@@ -43,11 +43,11 @@ class Plots:
         wavelengths: tuple[float, float, float] = (650, 550, 450),
         ax: "Axes | None" = None,
     ) -> "Axes":
-        """The picture of three bands; see `plot_rgb`."""
+        """Plots three bands as red, green and blue; see `plot_rgb`."""
         return plot_rgb(self.cube, wavelengths=wavelengths, ax=ax)
 
     def map(self, *, cmap: str = "viridis", ax: "Axes | None" = None) -> "Axes":
-        """One number a pixel, of an array (y, x), with its scale; see `plot_map`."""
+        """Plots an array (y, x) with a colour bar; see `plot_map`."""
         return plot_map(self.cube, cmap=cmap, ax=ax)
 
 
@@ -61,14 +61,22 @@ def plot_spectrum(
     ax: "Axes | None" = None,
     label: str | None = None,
 ) -> "Axes":
-    """The spectrum at a place, as a line over nm; see `spectrum` for `crs` and `size`.
+    """Plots the spectrum at a location over wavelength.
 
-    Where there is `reflectance_std`, a band of 1.645 standard deviations to either side, which
-    would hold 90 per cent of a normal distribution. Whether it holds as much of the truth is told
-    by the comment of `reflectance_std` and by the card of the model.
+    If the cube has `reflectance_std`, a shaded interval of 1.645 standard deviations to either
+    side is drawn, the 90 % interval of a normal distribution. How much of the truth it covers is
+    stated in the comment of `reflectance_std` and in the card of the model.
+
+    Args:
+        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        x, y: Location in the CRS of the cube, or in `crs`.
+        crs: CRS of the location; see `spectrum`.
+        size: Side of a square to average; see `spectrum`.
+        ax: Axes to draw into; None creates new ones.
+        label: Label in the legend; None uses the location.
 
     Raises:
-        UsageError: matplotlib is not installed, or the place is not on the cube.
+        UsageError: matplotlib is not installed, or the location is not on the cube.
     """
     require("matplotlib")
     pixel = spectrum(obj, x, y, crs=crs, size=size)
@@ -76,17 +84,17 @@ def plot_spectrum(
     bands, order = sorted_bands(mean, "the cube")
     values, nm = np.asarray(mean.values)[order], list(bands.centres)
     axes = axes_or_new(ax)
-    marker = "o" if len(nm) < 20 else ""  # the bands of a sensor are no curve
+    marker = "o" if len(nm) < 20 else ""  # few bands do not form a curve
     name = label or f"{x:.10g}, {y:.10g}"
     (line,) = axes.plot(nm, values, linewidth=2, marker=marker, label=name)
     if isinstance(pixel, xr.Dataset) and "reflectance_std" in pixel:
-        spread = _NINETY * np.asarray(pixel["reflectance_std"].values)[order]
-        told = f"± {_NINETY} standard deviations"
-        there = {text.get_label() for text in axes.collections}
+        half_width = _NINETY * np.asarray(pixel["reflectance_std"].values)[order]
+        interval = f"± {_NINETY} standard deviations"
+        listed = {text.get_label() for text in axes.collections}
         axes.fill_between(
-            nm, values - spread, values + spread,
+            nm, values - half_width, values + half_width,
             color=line.get_color(), alpha=0.2, linewidth=0,
-            label=f"_{told}" if told in there else told,
+            label=f"_{interval}" if interval in listed else interval,
         )  # fmt: skip
     relative = "relative" in str(mean.attrs.get("long_name"))
     axes.set(
@@ -95,10 +103,10 @@ def plot_spectrum(
         title=str(mean.attrs.get("comment", "")),
     )
     axes.autoscale_view()
-    axes.set_ylim(bottom=min(0.0, axes.dataLim.ymin), auto=True)  # a next one may be higher
+    axes.set_ylim(bottom=min(0.0, axes.dataLim.ymin), auto=True)  # a later spectrum may be higher
     axes.grid(color="#e3e3e3", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    spreads = [each for each in axes.collections if not str(each.get_label()).startswith("_")]
-    axes.legend(handles=[*axes.lines, *spreads], frameon=False)
+    intervals = [c for c in axes.collections if not str(c.get_label()).startswith("_")]
+    axes.legend(handles=[*axes.lines, *intervals], frameon=False)
     return axes

@@ -1,4 +1,4 @@
-"""What a satellite or a multispectral camera would see of a cube."""
+"""Simulates the bands of satellite sensors and multispectral cameras from a cube."""
 
 import os
 from typing import Any
@@ -12,94 +12,97 @@ from hsi_xr.analysis.bandpass import Bandpass, measured, published, weights
 from hsi_xr.analysis.library import library
 from hsi_xr.band_grid import Bands, nearest
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
-from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation
+from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
 from hsi_xr.io.wavelengths import COORDINATE_ATTRS
 from hsi_xr.suggestions import did_you_mean
 
 Sensor = str | os.PathLike[str] | xr.DataArray
-"""A name of `sensors()`, or responses as a file or as an array (spectrum, wavelength)."""
+"""A name in `sensors()`, or responses as a file or as a DataArray (spectrum, wavelength)."""
 
 _LEAST = 0.9
-"""Share of a band's response that must lie within a cube."""
+"""Fraction of a band's response that must be within the range of the cube."""
 _BOUND = {
     "long_name": "bound of the standard deviation of reflectance",
     "units": "1",
-    "comment": "mean of the deviations over the band: right if errors of neighbouring wavelengths "
-    "go together, too large if not",
+    "comment": "mean of the deviations over the band: exact if the errors of neighbouring "
+    "wavelengths are fully correlated, too large otherwise",
 }
 
 
 def sensors() -> list[str]:
-    """Names of the sensors whose bands come with the package."""
+    """Returns the names of the sensors that ship with the package."""
     return sorted(published())
 
 
 def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
-    """What a sensor would measure of a cube: averages over its bands.
+    """Averages a cube over the bands of a sensor.
 
-    The spectrum is taken as lines between the cube's wavelengths, and integrated with the response
-    of each band. Responses of named sensors are Gaussians of published centres and widths, since
-    not all measured curves may be passed on; those of a file are as they stand there. A band is
-    there if nine tenths of its response lie within the cube, and if it is not narrower than what
-    the cube resolves; nothing is extrapolated. Neither the optics, the noise nor the atmosphere of
-    the sensor are in the numbers.
+    The spectrum of each pixel is interpolated linearly and integrated with the response of each
+    band. Named sensors have Gaussian responses of published centres and widths, since not all
+    measured curves may be redistributed; responses from a file are used as they are. A band is
+    returned if nine tenths of its response are within the range of the cube, and if it is not
+    narrower than the cube resolves; nothing is extrapolated. Optics, noise and atmosphere are not
+    simulated.
 
     Args:
-        obj: A cube, as a Dataset with `reflectance` or as an array (band, y, x).
-        sensor: A name of `hsi_xr.sensors()`; or relative responses, one for each band: as the path
-            of a file that `hsi_xr.library` reads (a CSV file with a column `wavelength` in nm and
-            one for each band, or an ENVI library), or as what it gave.
+        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        sensor: A name in `hsi_xr.sensors()`; or relative responses, one per band: the path of a
+            file that `hsi_xr.library` reads (a CSV table with a column `wavelength` in nm and one
+            per band, or an ENVI library), or the result of `hsi_xr.library`.
 
     Returns:
-        Dataset with `reflectance` (band, y, x) float32, lazy if the cube is; `band` holds the
-        sensor's own names, `wavelength` and `fwhm` are in nm. A cube with `reflectance_std` gives
-        one here, too: the mean over each band, a bound that is met where errors of neighbouring
-        wavelengths go together. What was done, and which bands are left out, is in the attributes
-        `hsi_xr_sensor...`. NaN where a number that counts is NaN.
+        Dataset with `reflectance` (band, y, x) float32, lazy if the cube is; `band` has the names
+        of the sensor's bands, `wavelength` and `fwhm` are in nm. If the cube has
+        `reflectance_std`, so has the result: the mean over each band, an upper bound that is
+        reached where the errors of neighbouring wavelengths are fully correlated. The attributes
+        `hsi_xr_sensor...` state the responses and the bands that were left out. NaN where a band
+        with positive weight is NaN.
 
     Raises:
-        UnknownName: No sensor of that name.
-        UnreadableFile: There is no such file.
-        InvalidData: It holds no responses.
-        BandMismatch: The cube has none of its bands as a whole.
-        UsageError: The cube is a deviation alone, or the sensor is none of these.
+        UnknownName: There is no sensor of that name.
+        UnreadableFile: The file of responses cannot be read.
+        InvalidData: The file contains no responses.
+        BandMismatch: The cube covers none of the sensor's bands.
+        UsageError: `obj` is an uncertainty, or `sensor` is none of these.
     """
     refuse_deviation(obj)
-    name, known = _responses(sensor)
+    name, responses = _find_responses(sensor)
     cube = cube_of(obj)
     own, order = bands_of(cube)
-    table, share = weights(known, own)
-    kept, left_out = _seen(known, own, share)
+    table, covered = weights(responses, own)
+    kept, left_out = _usable_bands(responses, own, covered)
     if not kept:
         raise BandMismatch(
             f"the cube has {own.centres[0]:g} to {own.centres[-1]:g} nm in steps of {own.step:g}, "
-            f"and not one band of {name} as a whole; `hsi_xr.sensors()` lists others"
+            f"which covers no band of {name}; `hsi_xr.sensors()` lists other sensors"
         )
-    seen, used = known.only(kept), table[kept].astype("float32")
-    variables = {"reflectance": _averaged(cube.isel(band=order), used, seen)}
+    simulated, used = responses.select(kept), table[kept].astype("float32")
+    variables = {"reflectance": _average(cube.isel(band=order), used, simulated)}
     if isinstance(obj, xr.Dataset) and "reflectance_std" in obj:
-        spread = obj["reflectance_std"].transpose("band", "y", "x").isel(band=order)
-        variables["reflectance_std"] = _averaged(spread, abs(used), seen)
+        deviation = obj["reflectance_std"].transpose("band", "y", "x").isel(band=order)
+        variables["reflectance_std"] = _average(deviation, abs(used), simulated)
         variables["reflectance_std"].attrs |= _BOUND
         variables["reflectance"].attrs["ancillary_variables"] = "reflectance_std"
-    about = {
+    provenance = {
         "hsi_xr_sensor": name,
-        "hsi_xr_sensor_bands": ", ".join(seen.names),
-        "hsi_xr_sensor_response": known.source,
-        "hsi_xr_sensor_sha256": known.sha256,
+        "hsi_xr_sensor_bands": ", ".join(simulated.names),
+        "hsi_xr_sensor_response": responses.source,
+        "hsi_xr_sensor_sha256": responses.sha256,
         "hsi_xr_sensor_left_out": left_out,
     }
-    return xr.Dataset(variables, attrs={**making(cube), **making(obj), **about})
+    return xr.Dataset(variables, attrs={**shared_attributes(cube, obj), **provenance})
 
 
-def _seen(known: Bandpass, own: Bands, share: NDArray[np.float64]) -> tuple[list[int], str]:
-    """The bands of a sensor that a cube holds, and in words those that it does not."""
+def _usable_bands(
+    responses: Bandpass, own: Bands, covered: NDArray[np.float64]
+) -> tuple[list[int], str]:
+    """Returns the indices of the sensor's bands that a cube covers, and text on the others."""
     low, high = own.extent
     kept, beyond, narrow = [], [], []
-    for band, (name, centre) in enumerate(zip(known.names, known.bands.centres)):
-        if share[band] < _LEAST:
+    for band, (name, centre) in enumerate(zip(responses.names, responses.bands.centres)):
+        if covered[band] < _LEAST:
             beyond.append(name)
-        elif (known.bands.widths or ())[band] < _fine(own, centre):
+        elif (responses.bands.widths or ())[band] < _resolution(own, centre):
             narrow.append(name)
         else:
             kept.append(band)
@@ -107,73 +110,76 @@ def _seen(known: Bandpass, own: Bands, share: NDArray[np.float64]) -> tuple[list
         f"not within {low:g} to {high:g} nm": beyond,
         "narrower than the bands of the cube": narrow,
     }
-    told = [f"{', '.join(names)} ({why})" for why, names in groups.items() if names]
-    return kept, "; ".join(told) or "none"
+    reasons = [f"{', '.join(names)} ({why})" for why, names in groups.items() if names]
+    return kept, "; ".join(reasons) or "none"
 
 
-def _fine(own: Bands, wavelength: float) -> float:
-    """What a cube resolves there, in nm: its bands are that wide, or that far apart."""
+def _resolution(own: Bands, wavelength: float) -> float:
+    """Returns the width or the spacing of a cube's bands near a wavelength, whichever is larger."""
     at = nearest(own.centres, wavelength)
     gaps = np.diff(own.centres)[max(at - 1, 0) : at + 1]
     return max(float(gaps.max()), (own.widths or (0.0,) * len(own))[at])
 
 
-def _averaged(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -> xr.DataArray:
-    found: da.Array | NDArray[Any]
+def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -> xr.DataArray:
+    values: da.Array | NDArray[np.float32]
     if cube.chunks is None:
-        found = _mixed(cube.values, table)
+        values = _mix(cube.values, table)
     else:
-        whole = cube.data.rechunk({0: -1})
-        found = da.map_blocks(
-            _mixed,
-            whole,
+        spectra = cube.data.rechunk({0: -1})
+        values = da.map_blocks(
+            _mix,
+            spectra,
             table,
-            chunks=((len(table),), *whole.chunks[1:]),
+            chunks=((len(table),), *spectra.chunks[1:]),
             meta=np.empty((0, 0, 0), dtype="float32"),
         )
-    kept = {name: each for name, each in cube.coords.items() if "band" not in each.dims}
-    array = xr.DataArray(found, dims=("band", "y", "x"), coords=kept, attrs=cube.attrs)
+    coords = {name: coord for name, coord in cube.coords.items() if "band" not in coord.dims}
+    array = xr.DataArray(values, dims=("band", "y", "x"), coords=coords, attrs=cube.attrs)
     array.attrs.pop("ancillary_variables", None)
     array.encoding = {"grid_mapping": cube.encoding.get("grid_mapping", "spatial_ref")}
-    numbers = {"wavelength": sensor.bands.centres, "fwhm": sensor.bands.widths}
+    nm = {"wavelength": sensor.bands.centres, "fwhm": sensor.bands.widths}
     labels: dict[str, Any] = {
-        name: ("band", list(each or ()), COORDINATE_ATTRS[name]) for name, each in numbers.items()
+        name: ("band", list(values or ()), COORDINATE_ATTRS[name]) for name, values in nm.items()
     }
     return array.assign_coords(labels | {"band": list(sensor.names)})
 
 
-def _mixed(cube: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, rows, columns) and (bands, n) -> (bands, rows, columns); what counts 0 may be NaN."""
-    found = np.empty((len(table), *cube.shape[1:]), dtype="float32")
+def _mix(cube: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, rows, columns) and weights (bands, n) -> (bands, rows, columns).
+
+    Bands of weight 0 may be NaN.
+    """
+    mixed = np.empty((len(table), *cube.shape[1:]), dtype="float32")
     for band, row in enumerate(table):
         used = np.flatnonzero(row)
-        found[band] = np.tensordot(row[used], cube[used], 1)
-    return found
+        mixed[band] = np.tensordot(row[used], cube[used], 1)
+    return mixed
 
 
-def _responses(sensor: Sensor) -> tuple[str, Bandpass]:
+def _find_responses(sensor: Sensor) -> tuple[str, Bandpass]:
     if isinstance(sensor, xr.DataArray):
-        return _of_array(sensor)
+        return _parse_curves(sensor)
     if isinstance(sensor, os.PathLike) or (isinstance(sensor, str) and _is_path(sensor)):
-        return _of_array(library(sensor))
+        return _parse_curves(library(sensor))
     if not isinstance(sensor, str):
         raise UsageError(
-            "a sensor is a name of `hsi_xr.sensors()`, or responses as a file or an array; got "
-            f"{sensor!r}"
+            "a sensor must be a name in `hsi_xr.sensors()`, or responses as a file or DataArray; "
+            f"got {sensor!r}"
         )
     if sensor in published():
         return sensor, published()[sensor]
     raise UnknownName(
         f"no sensor is called {sensor!r}; {did_you_mean(sensor, sensors(), closest=3)}known: "
-        f"{', '.join(sensors())}; the path of a CSV file of responses is accepted, too"
+        f"{', '.join(sensors())}; the path of a CSV file of responses works as well"
     )
 
 
-def _of_array(curves: xr.DataArray) -> tuple[str, Bandpass]:
+def _parse_curves(curves: xr.DataArray) -> tuple[str, Bandpass]:
     if {*curves.dims} != {"spectrum", "wavelength"}:
         raise UsageError(
-            "responses are an array (spectrum, wavelength) as `hsi_xr.library` gives; this one has "
-            f"{', '.join(map(str, curves.dims)) or 'no axes'}"
+            "responses must be a DataArray (spectrum, wavelength), as `hsi_xr.library` returns; "
+            f"got dimensions {', '.join(map(str, curves.dims)) or 'none'}"
         )
     name = str(curves.attrs.get("source", "an array"))
     return name, measured(curves.transpose("spectrum", "wavelength").sortby("wavelength"), name)

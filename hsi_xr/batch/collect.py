@@ -10,12 +10,12 @@ from typing import Any
 from hsi_xr.batch.inputs import COLLECTION, MOSAIC, STYLE
 from hsi_xr.batch.make import ConversionContext, files_of
 from hsi_xr.batch.vrt import From, Layer, Part, write_vrt
-from hsi_xr.io import tags as labels
 from hsi_xr.io.finalize import remove_sidecars
 from hsi_xr.io.preview import Overview
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.raster_dataset import rasterio_open
+from hsi_xr.io.tags import product_domains, provenance_attributes
 from hsi_xr.io.upload import stage_file
-from hsi_xr.io.wavelengths import default_bands, spectrum_in
+from hsi_xr.io.wavelengths import default_bands, read_wavelengths
 from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
 from hsi_xr.times import now
@@ -70,15 +70,15 @@ def _write_mosaic(making: ConversionContext, ids: Sequence[str]) -> Path:
     products = [f"{id}/{id}.tif" for id in ids]
     parts, made = [], []
     for name in products:
-        with open_raster(making.reached(name)) as src:
+        with rasterio_open(making.reached(name)) as src:
             here = str(making.folder / name)
             parts.append(Part(href=here, shape=src.shape, transform=src.transform))
-            made.append(labels.provenance(src.tags(ns="HSI_XR")))
-    with open_raster(making.reached(products[0])) as src:
+            made.append(provenance_attributes(src.tags(ns="HSI_XR")))
+    with rasterio_open(making.reached(products[0])) as src:
         layers = [_layer(src, band, len(parts)) for band in src.indexes]
         tags = {**_common_tags(made), "ENVI": src.tags(ns="ENVI")}
         crs, scale = src.crs, src.scales[0]
-        shown = default_bands(spectrum_in(src, src.indexes)[0] or [])
+        shown = default_bands(read_wavelengths(src, src.indexes)[0] or [])
     mosaic = making.folder / MOSAIC
     placed = _placed(making, write_vrt(mosaic, parts, layers, crs=crs, tags=tags))
     if shown is not None:
@@ -115,7 +115,7 @@ def _common_tags(made: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str,
     """How all products came about, as far as that is one way."""
     alike = reduce(lambda a, b: {k: v for k, v in a.items() if b.get(k) == v}, made)
     attrs: Mapping[Hashable, Any] = dict(alike.items())
-    return labels.scene_domains(attrs, variable="reflectance", variable_attrs={}, written=now())
+    return product_domains(attrs, variable="reflectance", variable_attrs={}, written=now())
 
 
 def remove(making: ConversionContext, ids: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from hsi_xr._version import __version__
 from hsi_xr.batch.collect import collect, remove
 from hsi_xr.batch.config import Conversion, Failure
 from hsi_xr.batch.destination import destination
-from hsi_xr.batch.inputs import SOURCES, SURVEY, pictures
+from hsi_xr.batch.inputs import SOURCES, SURVEY, find_images
 from hsi_xr.batch.inspect import ImageInfo, inspected
 from hsi_xr.batch.make import ConversionContext, make
 from hsi_xr.batch.manifest import Manifest, opened, source_of
@@ -27,7 +27,7 @@ from hsi_xr.checkpoints.registry import find
 from hsi_xr.errors import Incomplete, UsageError
 from hsi_xr.io.journal import journal_path
 from hsi_xr.io.remote import file_of, is_remote
-from hsi_xr.io.tags import compact
+from hsi_xr.io.tags import compact_json
 from hsi_xr.io.write import Progress
 from hsi_xr.pipeline.plan import usable_device
 
@@ -119,7 +119,7 @@ def _looked_at(
 ) -> tuple[list[ImageInfo], list[Failure]]:
     """The pictures that can be converted, and why others cannot."""
     names = [os.fspath(each) for each in sources]
-    found, broken = pictures(names, asset=how.asset, outside=folder)
+    found, broken = find_images(names, asset=how.asset, outside=folder)
     tiles, unfit = inspected(found, how)
     return tiles, [*broken, *unfit]
 
@@ -159,7 +159,7 @@ def _config(making: ConversionContext, card: Card, tiles: Sequence[ImageInfo]) -
         **asked,
         "tiles of the mosaic": shared,
     }
-    found: dict[str, Any] = json.loads(compact(config))  # as it is read again
+    found: dict[str, Any] = json.loads(compact_json(config))  # as it is read again
     return found
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 from affine import Affine
 
-from hsi_xr.batch.config import Conversion, Failure, Picture
+from hsi_xr.batch.config import Conversion, Failure, InputImage
 from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
 from hsi_xr.io.georef import crs_of
 from hsi_xr.io.open import open as open_image
-from hsi_xr.io.reader import alpha_bands, open_scene, stamp
+from hsi_xr.io.raster_dataset import alpha_bands, file_version, open_raster_dataset
+from hsi_xr.io.raster_source import stated_radiometry
 from hsi_xr.io.tags import is_product
 from hsi_xr.pipeline.plan import plan
 from hsi_xr.pipeline.radiometry import resolve_radiometry
@@ -34,7 +35,7 @@ _NAMED = 3
 class ImageInfo:
     """A picture that can be converted, as far as its header tells."""
 
-    picture: Picture
+    picture: InputImage
     shape: tuple[int, int]
     """Rows, columns."""
     transform: Affine
@@ -71,7 +72,7 @@ class ImageInfo:
 
 
 def inspected(
-    pictures: Sequence[Picture], how: Conversion
+    pictures: Sequence[InputImage], how: Conversion
 ) -> tuple[list[ImageInfo], list[Failure]]:
     """Headers of all pictures, and why some cannot be converted.
 
@@ -92,21 +93,21 @@ def inspected(
     return ready, [Failure(picture.id, str(error)) for picture, error in refused]
 
 
-def _inspected(picture: Picture, how: Conversion) -> ImageInfo | tuple[Picture, HsiError]:
+def _inspected(picture: InputImage, how: Conversion) -> ImageInfo | tuple[InputImage, HsiError]:
     try:
-        with open_scene(picture.href) as src:
+        with open_raster_dataset(picture.href) as src:
             if is_product(src.tags(ns="HSI_XR")):
                 raise BandMismatch("it is an estimate itself; give the picture that it was made of")
             facts = _facts(src, how.rgb or picture.rgb or _coloured(src))
         image = open_image(picture.href, rgb=facts["bands"], nodata=how.nodata)
         _check_meaning(image, facts["dtype"], how)
         plan(image, how.model, **how.reading(facts["dtype"]), device=how.devices[0])
-        told = picture.taken or image.attrs.get("datetime") or how.datetime
+        told = picture.acquired or image.attrs.get("datetime") or how.datetime
         return ImageInfo(
             picture=picture,
             crs=crs_of(image),
             taken=utc_text(told) if told else None,
-            stamp=stamp(picture.href),
+            stamp=file_version(picture.href),
             **facts,
         )
     except HsiError as error:
@@ -116,7 +117,7 @@ def _inspected(picture: Picture, how: Conversion) -> ImageInfo | tuple[Picture, 
 def _check_meaning(image: xr.DataArray, dtype: str, how: Conversion) -> None:
     """Before all that is planned: here it can be told for pictures of one type alone."""
     try:
-        resolve_radiometry(dtype, **how.meaning(dtype), stated=image.encoding.get("radiometry"))
+        resolve_radiometry(dtype, **how.meaning(dtype), stated=stated_radiometry(image))
     except MissingFact as error:
         raise MissingFact(
             f"{error} (of all such pictures: --radiometry {dtype}=reflectance "

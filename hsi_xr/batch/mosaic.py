@@ -16,7 +16,7 @@ from hsi_xr.errors import UsageError
 from hsi_xr.io.clip import Window
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.open import open as open_image
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.pipeline.plan import Plan, plan
 from hsi_xr.pipeline.reconstruct import reconstruct_part, survey_of_plan
 from hsi_xr.pipeline.scene_statistics import Survey
@@ -132,7 +132,7 @@ def check_beside(first: ImageInfo, products: Sequence[str]) -> None:
         UsageError: They differ in CRS or resolution.
     """
     for path in products:
-        with open_raster(path) as src:
+        with rasterio_open(path) as src:
             for name, of in _PLACED.items():
                 if of(src) != of(first):
                     raise UsageError(

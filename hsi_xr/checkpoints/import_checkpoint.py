@@ -72,7 +72,7 @@ def _built(system: Card, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]
     """The system around a published network, and its configuration."""
     layout, module = system.data["published"], registry.load(system.reconstructor)
     network = published.load(layout, state)
-    config = asdict(module.Config.of_published(**published.sizes(layout, state)))
+    config = asdict(module.Config.from_published(**published.sizes(layout, state)))
     if config["bands"] != len(system.bands):
         raise InvalidCheckpoint(
             f"the weights answer {config['bands']} bands, and which is not in them; "

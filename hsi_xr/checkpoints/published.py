@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from hsi_xr.checkpoints.layout import differences
 from hsi_xr.errors import InvalidCheckpoint
-from hsi_xr.networks._ladder import Ladder
 from hsi_xr.networks._prior import Prior
+from hsi_xr.networks._unet import UNet
 from hsi_xr.networks.attention import AttentionStatistics
 from hsi_xr.networks.awan import AWAN
 from hsi_xr.networks.bisrnet import BiSRNet
@@ -129,17 +129,17 @@ def _whose(state: State, name: str) -> str:
     return f"; these are the tensors of {others[0]}" if others else ""
 
 
-class GuidedByFirst(Ladder):
+class GuidedByFirst(UNet):
     """The mask of the first image guides a whole batch, as in published code."""
 
-    def climb(
+    def features(
         self,
         h: Tensor,
         attention: AttentionStatistics,
         prior: Prior | None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        return super().climb(h, attention, prior, None if mask is None else mask[:1])
+        return super().features(h, attention, prior, None if mask is None else mask[:1])
 
 
 class PublishedMST(GuidedByFirst, MST):

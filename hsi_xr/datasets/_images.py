@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.datasets._base import Array
 from hsi_xr.errors import UnreadableFile
-from hsi_xr.io.reader import open_scene
+from hsi_xr.io.raster_dataset import open_raster_dataset
 
 _ENDS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG": b"IEND"}
 """How a file starts -> what must be near its end. JPEG codes no FF D9 within its pixels."""
@@ -23,7 +23,7 @@ def shape(path: Path) -> tuple[int, ...]:
         UnreadableFile: Missing, truncated, or no picture.
     """
     _check_end(path)
-    with open_scene(str(path)) as src:
+    with open_raster_dataset(str(path)) as src:
         return src.count, src.height, src.width
 
 
@@ -32,7 +32,7 @@ def read(path: Path) -> NDArray[Any]:
     from rasterio.errors import RasterioIOError
 
     _check_end(path)
-    with open_scene(str(path)) as src:
+    with open_raster_dataset(str(path)) as src:
         try:
             return np.asarray(src.read())
         except RasterioIOError as error:

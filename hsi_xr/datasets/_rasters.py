@@ -11,7 +11,7 @@ from hsi_xr.band_grid import Bands
 from hsi_xr.datasets._base import Array
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile
 from hsi_xr.io.open import open as open_raster
-from hsi_xr.io.open import source_of
+from hsi_xr.io.raster_source import source_of, stated_radiometry, stored_dtype
 from hsi_xr.pipeline.radiometry import resolve_radiometry
 
 CUBES = (".tif", ".tiff", ".img", ".zarr")
@@ -76,8 +76,7 @@ def opened(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
     if "wavelength" not in array.coords:
         array = array.assign_coords(wavelength=("band", _told(path, array.sizes["band"])))
     array = _needed(array, path, bands)
-    stated = array.encoding.get("radiometry")
-    dtype = str(array.encoding["dtype"])
+    dtype, stated = stored_dtype(array), stated_radiometry(array)
     try:
         kind = resolve_radiometry(dtype, radiometry="reflectance", scale=scale, stated=stated)
     except MissingFact as error:
@@ -127,7 +126,7 @@ def lacking(array: xr.DataArray, bands: Bands) -> list[float]:
 def _needed(array: xr.DataArray, path: Path, bands: Bands) -> xr.DataArray:
     """Opened anew, since a pixel is invalid where any band that is read is; all if none tells."""
     source, needed = source_of(array), band_grid.contributing(_wavelengths(array), bands)
-    if source is None or needed.all() or not needed.any():
+    if source is None or not source.matches(array) or needed.all() or not needed.any():
         return array
     told = array["wavelength"][needed]
     few = open_raster(path, rgb=[source.bands[i] for i in np.flatnonzero(needed)])
@@ -140,7 +139,7 @@ def _check_length(path: Path, array: xr.DataArray) -> None:
     header = next((header for header in headers if header.is_file()), None)
     if path.suffix.lower() != ".img" or header is None:
         return
-    needed = array.size * np.dtype(array.encoding["dtype"]).itemsize
+    needed = array.size * np.dtype(stored_dtype(array)).itemsize
     size = path.stat().st_size
     if size < needed and "compression" not in header.read_text(errors="replace"):
         raise UnreadableFile(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.raster_dataset import rasterio_open
 
 _SMALL = 512
 """Up to this side a file needs neither tiles nor overviews."""
@@ -17,7 +17,7 @@ def is_cog(path: Path) -> bool:
 
     Source: the requirements of the OGC Cloud Optimized GeoTIFF standard (21-026), section 7.
     """
-    with open_raster(str(path)) as src:
+    with rasterio_open(str(path)) as src:
         if src.driver != "GTiff" or any(name.endswith(".ovr") for name in src.files):
             return False
         overviews = src.overviews(1)

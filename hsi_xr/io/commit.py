@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from hsi_xr.io.remote import failures
+from hsi_xr.io.remote import store_errors
 from hsi_xr.io.upload import store_of, tried, upload
 
 Objects = Sequence[tuple[Path, Path]]
@@ -33,7 +33,7 @@ def commit(objects: Objects, aside: Path, *, root: Path | None) -> None:
         root: Folder of which the objects are the whole content; what else is in it is removed.
 
     Raises:
-        OSError: The store has refused or did not answer, several times; or as `failures` has it.
+        OSError: The store refused or did not answer, several times; see also `store_errors`.
     """
     main, kept = objects[-1][1], aside / "replaced"
     if _moved(main, kept).exists() and not main.exists():
@@ -59,7 +59,7 @@ def _replace(objects: Objects, old: Sequence[Path], aside: Path, root: Path | No
         _in_order(upload, new)
         _in_order(_copy, [(there, _moved(there, kept)) for there in old])
     except BaseException:
-        with suppress(*failures()):  # whoever calls has worse to tell
+        with suppress(*store_errors()):  # whoever calls has worse to tell
             _clear(aside)
         raise
     try:
@@ -68,12 +68,12 @@ def _replace(objects: Objects, old: Sequence[Path], aside: Path, root: Path | No
     except BaseException as error:
         try:
             _put_back(kept, objects, root)
-        except failures():
+        except store_errors():
             raise OSError(f"{error}; what was there before is kept in {str(kept)!r}") from error
-        with suppress(*failures()):
+        with suppress(*store_errors()):
             _clear(aside)
         raise
-    with suppress(*failures()):  # the next run of that name removes it
+    with suppress(*store_errors()):  # the next run of that name removes it
         _clear(aside)
 
 
@@ -142,6 +142,6 @@ def _clear(root: Path | None, first: Path | None = None) -> None:
 
 
 def _remove(objects: Iterable[Path]) -> None:
-    with suppress(*failures()):  # whoever calls has worse to tell
+    with suppress(*store_errors()):  # whoever calls has worse to tell
         for each in objects:
             each.unlink(missing_ok=True)

@@ -10,11 +10,11 @@ from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.io.disk import sync, writing
 from hsi_xr.io.journal import Journal
 from hsi_xr.io.preview import Overview
-from hsi_xr.io.reader import open_scene
-from hsi_xr.io.remote import reaching
+from hsi_xr.io.raster_dataset import open_raster_dataset
+from hsi_xr.io.remote import store_access
 from hsi_xr.io.sending import send
 from hsi_xr.io.staging import readable
-from hsi_xr.io.tags import domains_of, is_product
+from hsi_xr.io.tags import is_product, read_domains
 from hsi_xr.io.variables import companion_paths
 from hsi_xr.io.write_plan import File, Run, discard
 
@@ -49,7 +49,7 @@ def finalize(run: Run, ledger: Journal, *, overwrite: bool) -> Overview | None:
     if run.remote is not None:
         send(run, finished)
         if overwrite:
-            with reaching(run.remote, "remove what is replaced from"):
+            with store_access(run.remote, "remove what is replaced from"):
                 _remove_stale(run)
         discard(run)
         return overview
@@ -157,8 +157,8 @@ def _holds(path: Path, variable: str) -> bool:
     try:
         if not path.exists():
             return False
-        with open_scene(str(path)) as file:
-            domains = domains_of(file)
+        with open_raster_dataset(str(path)) as file:
+            domains = read_domains(file)
             return bool(is_product(domains["HSI_XR"]) and domains["XARRAY"].get("NAME") == variable)
     except OSError:
         return False

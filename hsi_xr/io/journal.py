@@ -8,7 +8,7 @@ from typing import Any
 
 from hsi_xr.errors import UsageError
 from hsi_xr.io import atomic
-from hsi_xr.io.tags import compact
+from hsi_xr.io.tags import compact_json
 
 _LONGEST = 60
 """Characters of a value that an error message shows."""
@@ -74,7 +74,7 @@ def differences(
     return [
         f"{name} was {_short(old.get(name))} and is {_short(new.get(name))}"
         for name in sorted({*old, *new} - {*ignore})
-        if compact(old.get(name)) != compact(new.get(name))
+        if compact_json(old.get(name)) != compact_json(new.get(name))
     ]
 
 
@@ -89,5 +89,5 @@ def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    text = compact(value)
+    text = compact_json(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

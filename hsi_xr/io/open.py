@@ -1,215 +1,234 @@
-"""A raster file as a lazy, labelled, georeferenced array: planned without reading a pixel."""
+"""Opens a raster file as a lazy, labelled, georeferenced array, without reading a pixel."""
 
 import os
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dask.array
 import numpy as np
 import xarray as xr
 from dask.base import tokenize
+from numpy.typing import NDArray
 
-from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile, UsageError
-from hsi_xr.io import georef, tags, wavelengths
-from hsi_xr.io.georef import crs_of, transform_of
-from hsi_xr.io.reader import Scene, Source, alpha_bands, crs_in, open_scene, read_window, stamp
+from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile
+from hsi_xr.io import georef, raster_source, tags, wavelengths
+from hsi_xr.io.chunks import DEFAULT, Chunks, chunk_sizes
+from hsi_xr.io.raster_dataset import (
+    RasterDataset,
+    alpha_bands,
+    file_version,
+    open_raster_dataset,
+    stated_crs,
+)
+from hsi_xr.io.raster_source import RasterSource
+from hsi_xr.io.reader import read_window
 from hsi_xr.io.remote import file_of
 from hsi_xr.io.store_reader import StoredArray
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.stores import store_driver
 from hsi_xr.io.variables import companion_paths
 
-__all__ = ["Source", "crs_of", "open", "read_window", "source_of", "transform_of"]
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
+
+Sizes = tuple[tuple[int, ...], ...]
+"""Chunk sizes along band, y and x."""
 
 
 def open(
     path: str | os.PathLike[str],
     *,
-    chunks: int | tuple[int, int] | None = 512,
+    chunks: Chunks = DEFAULT,
     rgb: Sequence[int] | None = None,
     nodata: float | None = None,
     variable: str | None = None,
 ) -> xr.DataArray:
-    """A raster, or an array of a store, as float32 (band, y, x), scaled, NaN where invalid.
+    """Open a raster, or an array of a store, as float32 (band, y, x) with NaN where invalid.
 
-    A pixel is invalid, in every band, where the file says so by alpha, mask or nodata, and where
-    any band is NaN or infinite. A nodata value that can be a colour (0, or any value of an
-    unsigned type) counts where all bands have it. Alpha is not a band of the result.
+    Scale and offset are applied. A pixel is invalid, in every band, where alpha, mask or nodata
+    of the file mark it so, and where any band is NaN or infinite. A nodata value that can be a
+    colour (0, or any value of an unsigned type) counts only where all bands have it. The alpha
+    band is not part of the result.
 
     Args:
-        path: Of a file, of a folder that is a Zarr store, or whatever else GDAL opens; `s3://` and
-            `https://` (also signed) are read by ranges, and files beside them (masks, overviews)
-            are not looked for.
-        chunks: Side of the dask chunks in pixels, or (rows, columns); None reads at once.
+        path: A file, a folder that is a Zarr store, or any other name that GDAL opens. `s3://` and
+            `https://` (also signed) are read by ranges; sidecar files next to them (masks,
+            overviews) are ignored.
+        chunks: Sizes of the dask chunks, in any form that xarray and dask accept: a number of
+            pixels along y and x, (rows, columns), a mapping such as `{"y": 400, "x": 400}`,
+            `"auto"`, or -1 for one chunk. None reads the pixels at once.
         rgb: 1-based numbers of the bands to keep, in order.
-        nodata: The number, as it is stored, of what is no pixel; takes the place of the file's
-            own nodata value and counts by the same rule.
-        variable: Of a product, e.g. `reflectance_std`, whether it is in the same file or in one
-            beside it; by default what the file holds, of several `reflectance`.
+        nodata: The stored value that marks nodata, instead of the file's own; the same rule
+            applies.
+        variable: The variable of a product to open, e.g. `reflectance_std`, in the same file or in
+            its companion file. By default the variable of the file, and of several `reflectance`.
 
     Returns:
-        Coordinates `band` (1..n), the pixel centres `y` and `x` (`row` and `column` numbers
-        where the grid is rotated), `spatial_ref` with CRS and transform, and where the file
-        tells them `wavelength` and `fwhm` (band) in nm. Attributes are those of the file, of a
-        product of ours those of its making (`hsi_xr_...`).
+        Coordinates are `band` (1..n), the pixel centres `y` and `x` (or `row` and `column` numbers
+        if the grid is rotated), `spatial_ref` with CRS and transform, and, if the file states
+        them, `wavelength` and `fwhm` (band) in nm. Attributes are those of the file; a product of
+        hsi_xr has its provenance in `hsi_xr_...`.
 
     Raises:
-        UnreadableFile: The file is missing, truncated, or no raster.
-        InvalidData: It has no pixels, or its numbers are complex or boolean.
-        BandMismatch: It has no such bands.
-        UnknownName: It has no such variable.
-        UsageError: `chunks` is not positive.
+        UnreadableFile: The file is missing, truncated, or not a raster.
+        InvalidData: The file has no pixels, or its values are complex or boolean.
+        BandMismatch: The file has no such bands.
+        UnknownName: The file has no such variable.
+        UsageError: `chunks` is invalid.
     """
-    name = str(path) if variable is None else _file_of(str(path), variable)
-    changed, size = stamp(name)
-    with open_scene(name, variable) as src:
-        _check_pixels(src, name)
-        _check_length(src, name, size)
-        bands = _bands(src, name, rgb)
-        blocks = _blocks((src.height, src.width), chunks)
-        inner = src.name if isinstance(src, StoredArray) else None
-        token = tokenize(name, changed, size, bands, blocks, nodata, inner)
-        source = Source(name, bands, changed, size, f"hsi-open-{token}", inner, nodata)
+    name = str(path) if variable is None else _file_with(str(path), variable)
+    version = file_version(name)
+    with open_raster_dataset(name, variable) as raster:
+        _check_pixels(raster, name)
+        _check_length(raster, name, version[1])
+        bands = _bands(raster, name, rgb)
+        sizes = _sizes(chunks, (len(bands), raster.height, raster.width))
+        domains = tags.read_domains(raster)
+        inner = raster.name if isinstance(raster, StoredArray) else None
+        token = tokenize(name, *version, bands, sizes and sizes[1:], nodata, inner)
+        source = RasterSource(
+            path=name,
+            bands=bands,
+            mtime_ns=version[0],
+            size=version[1],
+            array_name=f"hsi-open-{token}",
+            dtype=raster.dtypes[bands[0] - 1],
+            variable=inner,
+            nodata=nodata,
+            radiometry=_radiometry(raster, bands, domains),
+            ground_control_points=len(raster.gcps[0]),
+        )
         array = xr.DataArray(
-            _lazy(source, blocks) if chunks else read_window(source, slice(None), slice(None)),
+            _pixels(source, sizes),
+            name=_variable_name(bands, domains),
             dims=("band", "y", "x"),
-            coords=_coordinates(src, bands),
+            coords=_coordinates(raster, bands),
+            attrs=_attributes(raster, bands, domains),
         )
-        return _described(array, src, source)
+    raster_source.attach(array, source)
+    return array
 
 
-def source_of(array: xr.DataArray) -> Source | None:
-    """Where the pixels of an array can be read by window, if `open` made it and nothing since."""
-    source = array.encoding.get("hsi_xr_source")
-    untouched = isinstance(source, Source) and getattr(array.data, "name", None) == source.name
-    return source if untouched else None
-
-
-def _file_of(path: str, variable: str) -> str:
-    """The file that holds a variable of a product, which `path` is of.
+def _file_with(path: str, variable: str) -> str:
+    """Return the file that has a variable of the product that `path` belongs to.
 
     Raises:
-        UnknownName: There is none.
+        UnknownName: No file has it.
     """
-    if driver_of(path):
+    if store_driver(path):
         return path
-    with open_scene(path) as src:
-        held = tags.domains_of(src)["XARRAY"].get("NAME")
-    if held == variable:
+    with open_raster_dataset(path) as raster:
+        name = tags.read_domains(raster)["XARRAY"].get("NAME")
+    if name == variable:
         return path
-    other = companion_paths(file_of(path)).get(variable)
-    if other is None or not other.exists():
+    companion = companion_paths(file_of(path)).get(variable)
+    if companion is None or not companion.exists():
         raise UnknownName(
-            f"{path!r} holds {held or 'no named variable'}, and no {variable!r} lies beside it"
-            + (f" as {other.name!r}" if other else "")
-            + "; leave `variable` away to read what it holds"
+            f"{path!r} has {f'the variable {name!r}' if name else 'no named variable'}, and there "
+            f"is no companion file with {variable!r}"
+            + (f" ({companion.name!r})" if companion else "")
+            + f"; omit `variable` to open {name or 'the image'}"
         )
-    return str(other)
+    return str(companion)
 
 
-def _check_pixels(src: Scene, path: str) -> None:
-    if not (src.count and src.height and src.width):
+def _check_pixels(raster: RasterDataset, path: str) -> None:
+    if not (raster.count and raster.height and raster.width):
         raise InvalidData(
-            f"{path!r} has no pixels ({src.count} bands of {src.height} x {src.width}); "
-            "give one of its subdatasets" + "".join(f", e.g. {name!r}" for name in src.subdatasets)
+            f"{path!r} has no pixels ({raster.count} bands of {raster.height} x {raster.width}); "
+            "open one of its subdatasets"
+            + "".join(f", e.g. {name!r}" for name in raster.subdatasets)
         )
-    odd = {dtype for dtype in src.dtypes if "complex" in dtype or dtype == "bool"}
-    if odd:
+    unusable = {dtype for dtype in raster.dtypes if "complex" in dtype or dtype == "bool"}
+    if unusable:
         raise InvalidData(
-            f"{path!r} holds {', '.join(sorted(odd))} numbers, which are no brightness; "
+            f"the values of {path!r} are {', '.join(sorted(unusable))}, which is not brightness; "
             "convert them first, e.g. `rio calc '(abs (read 1))'`"
         )
 
 
-def _check_length(src: Scene, path: str, size: int) -> None:
-    """A TIFF opens although its end is missing; where its last blocks lie tells."""
-    if src.driver != "GTiff" or not size:
+def _check_length(raster: RasterDataset, path: str, size: int) -> None:
+    """GDAL opens a TIFF whose end is missing; the location of its last blocks reveals it."""
+    if raster.driver != "GTiff" or not size:
         return
-    for band, (rows, columns) in zip(src.indexes, src.block_shapes):
-        last = f"{(src.width - 1) // columns}_{(src.height - 1) // rows}"
+    tiff = cast("DatasetReader", raster)
+    for band, (rows, columns) in zip(tiff.indexes, tiff.block_shapes):
+        last = f"{(tiff.width - 1) // columns}_{(tiff.height - 1) // rows}"
         start, length = (
-            int(src.get_tag_item(f"BLOCK_{item}_{last}", "TIFF", bidx=band) or 0)
+            int(tiff.get_tag_item(f"BLOCK_{item}_{last}", "TIFF", bidx=band) or 0)
             for item in ("OFFSET", "SIZE")
         )
         if start + length > size:
             raise UnreadableFile(
                 f"{path!r} is truncated: it has {size} bytes, and band {band} ends at byte "
-                f"{start + length}; get the file anew"
+                f"{start + length}; get a fresh copy of the file"
             )
 
 
-def _bands(src: Scene, path: str, rgb: Sequence[int] | None) -> tuple[int, ...]:
-    alpha = alpha_bands(src)
-    colours = tuple(band for band in src.indexes if band not in alpha)
+def _bands(raster: RasterDataset, path: str, rgb: Sequence[int] | None) -> tuple[int, ...]:
+    alpha = alpha_bands(raster)
+    colours = tuple(band for band in raster.indexes if band not in alpha)
     if rgb is None:
-        return colours or tuple(src.indexes)
+        return colours or tuple(raster.indexes)
     if not rgb or any(band not in colours for band in rgb):
         raise BandMismatch(
-            f"{path!r} has no bands {', '.join(map(str, rgb)) or '(none named)'}; choose from "
+            f"{path!r} has no bands {', '.join(map(str, rgb)) or '(none given)'}; choose from "
             f"{', '.join(map(str, colours))}" + (", the rest is alpha" if alpha else "")
         )
     return tuple(int(band) for band in rgb)
 
 
-def _blocks(
-    shape: tuple[int, int], chunks: int | tuple[int, int] | None
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Sizes of the chunks along y and x."""
-    if chunks is None:
-        return (shape[0],), (shape[1],)
-    sides = (chunks, chunks) if isinstance(chunks, int) else chunks
-    if len(sides) != 2 or min(sides) < 1:
-        raise UsageError(
-            f"chunks are one positive number of pixels, (rows, columns), or None; got {chunks!r}"
-        )
-    rows, columns = dask.array.core.normalize_chunks(sides, shape)
-    return rows, columns
+def _sizes(chunks: Chunks, shape: tuple[int, int, int]) -> Sizes | None:
+    return None if chunks is None else chunk_sizes(chunks, shape)
 
 
-def _lazy(source: Source, blocks: tuple[tuple[int, ...], tuple[int, ...]]) -> dask.array.Array:
-    """One task per chunk, of names and numbers only: no handle, no lock, no pixel."""
-    edges = [[0, *np.cumsum(sizes).tolist()] for sizes in blocks]
+def _pixels(source: RasterSource, sizes: Sizes | None) -> dask.array.Array | NDArray[np.float32]:
+    """One task per window, made of names and numbers only: no file handle, no lock, no pixel."""
+    if sizes is None:
+        return read_window(source, slice(None), slice(None))
+    edges = [[0, *np.cumsum(lengths).tolist()] for lengths in sizes[1:]]
     graph = {
-        (source.name, 0, i, j): (read_window, source, slice(*rows), slice(*columns))
+        (source.array_name, 0, i, j): (read_window, source, slice(*rows), slice(*columns))
         for i, rows in enumerate(pairwise(edges[0]))
         for j, columns in enumerate(pairwise(edges[1]))
     }
-    chunks = ((len(source.bands),), *blocks)
-    return dask.array.Array(graph, source.name, chunks, meta=np.empty((0, 0, 0), np.float32))
+    chunks = ((len(source.bands),), *sizes[1:])
+    meta = np.empty((0, 0, 0), np.float32)
+    return dask.array.Array(graph, source.array_name, chunks, meta=meta).rechunk({0: sizes[0]})
 
 
-def _coordinates(src: Scene, bands: tuple[int, ...]) -> dict[str, Any]:
-    shape = (src.height, src.width)
-    coords: dict[str, Any] = {"band": ("band", np.arange(1, len(bands) + 1))}
-    coords |= georef.coordinates(src.transform, crs_in(src), shape)
-    centres, widths = wavelengths.spectrum_in(src, bands)
+def _coordinates(raster: RasterDataset, bands: tuple[int, ...]) -> dict[str, xr.Variable]:
+    shape = (raster.height, raster.width)
+    coords = {"band": xr.Variable("band", np.arange(1, len(bands) + 1))}
+    coords |= georef.coordinates(raster.transform, stated_crs(raster), shape)
+    centres, widths = wavelengths.read_wavelengths(raster, bands)
     for name, values in {"wavelength": centres, "fwhm": widths}.items():
         if values is not None:
-            coords[name] = ("band", np.array(values), wavelengths.COORDINATE_ATTRS[name])
+            attrs = wavelengths.COORDINATE_ATTRS[name]
+            coords[name] = xr.Variable("band", np.array(values), attrs)
     return coords
 
 
-def _described(array: xr.DataArray, src: Scene, source: Source) -> xr.DataArray:
-    scene = tags.domains_of(src)
-    product = tags.is_product(scene["HSI_XR"])
-    scales, offsets = src.scales, src.offsets  # rasterio asks every band each time
-    scaled = any(scales[band - 1] != 1 or offsets[band - 1] != 0 for band in source.bands)
-    unnamed = "reflectance" if product else "rgb" if len(source.bands) == 3 else "image"
-    array.name = scene["XARRAY"].get("NAME", unnamed)
-    array.attrs = tags.attributes(scene)
-    told = src.descriptions
-    descriptions = [told[band - 1] for band in source.bands]
-    if any(descriptions) and not product:
-        array.attrs["long_name"] = tuple(text or "" for text in descriptions)
-    array.encoding = {
-        "dtype": src.dtypes[source.bands[0] - 1],
-        "source": source.path,
-        "grid_mapping": "spatial_ref",
-        "hsi_xr_source": source,
-    }
-    if scaled or product:
-        array.encoding["radiometry"] = "reflectance"
-    points, _ = src.gcps
-    if points:
-        array.encoding["gcps"] = len(points)
-    return array
+def _variable_name(bands: tuple[int, ...], domains: tags.Domains) -> str:
+    if name := domains["XARRAY"].get("NAME"):
+        return name
+    if tags.is_product(domains["HSI_XR"]):
+        return "reflectance"
+    return "rgb" if len(bands) == 3 else "image"
+
+
+def _attributes(
+    raster: RasterDataset, bands: tuple[int, ...], domains: tags.Domains
+) -> dict[str, Any]:
+    attrs = tags.attributes(domains)
+    stated = raster.descriptions
+    descriptions = [stated[band - 1] for band in bands]
+    if any(descriptions) and not tags.is_product(domains["HSI_XR"]):
+        attrs["long_name"] = tuple(text or "" for text in descriptions)
+    return attrs
+
+
+def _radiometry(raster: RasterDataset, bands: tuple[int, ...], domains: tags.Domains) -> str | None:
+    scales, offsets = raster.scales, raster.offsets
+    is_scaled = any(scales[band - 1] != 1 or offsets[band - 1] != 0 for band in bands)
+    return "reflectance" if is_scaled or tags.is_product(domains["HSI_XR"]) else None

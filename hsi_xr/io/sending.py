@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hsi_xr.errors import Incomplete
 from hsi_xr.io.commit import commit
-from hsi_xr.io.remote import failures
-from hsi_xr.io.stores import metadata_of
+from hsi_xr.io.remote import store_errors
+from hsi_xr.io.stores import metadata_file
 from hsi_xr.io.write_plan import Run
 
 
@@ -26,7 +26,7 @@ def send(run: Run, finished: Path) -> None:
     try:
         run.sending.touch()
         commit(objects, run.remote / run.folder.name, root=root)
-    except failures() as error:
+    except store_errors() as error:
         raise Incomplete(
             f"{str(main)!r} could not be sent ({error}); all that was computed is kept in "
             f"{str(run.folder)!r}, and the same call with resume (--resume) goes on from there"
@@ -37,7 +37,7 @@ def _parts(whole: Path) -> list[Path]:
     """A file, or all files of a store, with what opens it last."""
     if whole.is_file():
         return [whole]
-    root = metadata_of(whole)
+    root = metadata_file(whole)
     others = sorted(path for path in whole.rglob("*") if path.is_file() and path != root)
     return [*others, root]
 

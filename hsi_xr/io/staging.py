@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.io.blocks import Block
-from hsi_xr.io.reader import open_raster, open_scene
-from hsi_xr.io.tagging import label
+from hsi_xr.io.raster_dataset import open_raster_dataset, rasterio_open
+from hsi_xr.io.tags import write_tags
 from hsi_xr.io.tiff_directories import HELD, ROOM
 from hsi_xr.io.variables import StoredVariable
 
@@ -38,7 +38,7 @@ class StagingFile:
         image = self.image
         place = {"crs": image.crs, "transform": image.transform}
         rows, columns = block_of(image.shape)
-        with open_raster(
+        with rasterio_open(
             str(self.path),
             "w",
             driver="GTiff",
@@ -56,7 +56,7 @@ class StagingFile:
             SPARSE_OK="TRUE",
             **{key: value for key, value in place.items() if value is not None},
         ) as file:
-            label(file, image, default=HELD)
+            write_tags(file, image, default_domain=HELD)
             if max(image.shape) > TILE:  # only such a file will have overviews
                 file.update_tags(ns=HELD, ROOM=ROOM)
 
@@ -68,14 +68,14 @@ class StagingFile:
     ) -> NDArray[Any]:
         """The numbers of a window, (bands, rows, columns)."""
         chosen = list(range(1, self.image.count + 1))[bands]
-        with open_raster(str(self.path)) as file:
+        with rasterio_open(str(self.path)) as file:
             numbers: NDArray[Any] = file.read(chosen, window=_window(rows, columns))
         return numbers
 
     def strips(self) -> Iterator[tuple[slice, NDArray[Any]]]:
         """All numbers from top to bottom, a row of tiles at a time."""
         rows, columns = self.image.shape
-        with open_raster(str(self.path)) as file:
+        with rasterio_open(str(self.path)) as file:
             for top in range(0, rows, TILE):
                 strip = slice(top, min(top + TILE, rows))
                 yield strip, file.read(window=_window(strip, slice(0, columns)))
@@ -110,7 +110,7 @@ def readable(
     Raises:
         OSError: The file is damaged.
     """
-    with open_scene(str(path), variable) as file:
+    with open_raster_dataset(str(path), variable) as file:
         for block, expected in zip(blocks, sums):
             numbers = file.read(window=_window(block.rows, block.columns))
             yield checksum(numbers) == expected

@@ -14,9 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
-from hsi_xr.io import georef, wavelengths
-from hsi_xr.io import tags as labels
-from hsi_xr.io.remote import failures
+from hsi_xr.io import georef, tags, wavelengths
+from hsi_xr.io.remote import store_errors
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -140,16 +139,16 @@ class StoredArray:
             centre, width = (self._spectrum[name][bidx - 1] for name in ("wavelength", "fwhm"))
             domains = {} if centre is None else wavelengths.band_domains(centre, width)
         else:
-            domains = labels.store_domains(self._dataset.attrs, self.name, self._own_attributes())
+            domains = tags.store_domains(self._dataset.attrs, self.name, self._own_attributes())
         return domains.get(ns or "", {})
 
     def read(
-        self, indexes: Sequence[int] | None = None, *, window: "Window | None" = None
+        self, indexes: int | Sequence[int] | None = None, *, window: "Window | None" = None
     ) -> NDArray[Any]:
         """Numbers as they are stored, (bands, rows, columns), of a window within the array."""
         rows, columns = window.toslices() if window is not None else (slice(None), slice(None))
         part = self._array.isel(y=rows, x=columns)
-        wrong: tuple[type[Exception], ...] = (*failures(), ValueError, RuntimeError)
+        wrong: tuple[type[Exception], ...] = (*store_errors(), ValueError, RuntimeError)
         try:
             numbers = part.to_numpy()
         except wrong as error:

@@ -1,122 +1,199 @@
-"""How pixels came about, from attributes to GDAL tags and back.
+"""Attributes of an array as GDAL tags, and back.
 
-An attribute that begins with `hsi_xr_` tells of the making and becomes a tag of domain HSI_XR, in
-words for who looks there, and together as JSON in CONFIG, which brings the types back. What else
-an array says of itself (units, standard_name, ...) is kept in domain XARRAY.
+Attributes that begin with `hsi_xr_` record the provenance of a product. Each becomes a tag of
+domain HSI_XR, as text that people and other tools can read, and all of them together are the JSON
+object CONFIG, which preserves their types. The other attributes of the array (units,
+standard_name, ...) are stored in domain XARRAY, and the acquisition time in domain IMAGERY.
 """
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hsi_xr._version import __version__
-from hsi_xr.times import acquisition, acquisition_tags, instant
+from hsi_xr.errors import UsageError
+from hsi_xr.io import wavelengths
+from hsi_xr.times import instant, now, period, utc_text
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetWriter
+
+    from hsi_xr.io.raster_dataset import RasterDataset
+    from hsi_xr.io.variables import StoredVariable
 
 Domains = Mapping[str, Mapping[str, str]]
-"""Domain -> tags, `""` being the default domain."""
+"""Domain -> tags; `""` is the default domain."""
 
 DOMAINS = ("", "HSI_XR", "IMAGERY", "XARRAY")
-"""Those that `attributes` reads."""
+"""The domains of a dataset that `attributes` needs."""
 
 _PREFIX = "hsi_xr_"
-_TAG_OF = {"scale": "SCALE_IN"}  # SCALE alone would be taken for the scale of the stored numbers
-_ELSEWHERE = (_PREFIX, "grid_mapping", "datetime")
+_TAG_OF = {"scale": "SCALE_IN"}  # a tag SCALE would be read as the scale of the stored values
+_STORED_ELSEWHERE = (_PREFIX, "grid_mapping", "datetime")
 
 
-def scene_domains(
+def write_tags(file: "DatasetWriter", image: "StoredVariable", *, default_domain: str = "") -> None:
+    """Write everything that is known about a variable into a file that has no pixels yet.
+
+    Tags that are written after the pixels would break the layout of a COG, whose directories come
+    first.
+
+    Args:
+        file: An open file.
+        image: The variable that the file will contain.
+        default_domain: The domain for the tags that belong to a band's default domain.
+    """
+    centres, widths = image.wavelengths, image.fwhm
+    for band, centre in enumerate(centres or [], start=1):
+        file.set_band_description(band, wavelengths.band_description(centre))
+        width = widths[band - 1] if widths else None
+        for domain, tags in wavelengths.band_domains(centre, width).items():
+            file.update_tags(band, ns=domain or default_domain or None, **tags)
+    domains = product_domains(
+        image.attrs, variable=image.name, variable_attrs=image.array.attrs, written=now()
+    )
+    if centres:
+        domains["ENVI"] = wavelengths.envi_tags(centres, widths)
+        _set_colours(file, image.shown)
+    for domain, tags in domains.items():
+        file.update_tags(ns=domain or None, **tags)
+    file.scales = [image.storage.scale] * image.count
+    file.offsets = [0.0] * image.count
+    if unit := image.array.attrs.get("units"):
+        file.units = [str(unit)] * image.count
+
+
+def _set_colours(file: "DatasetWriter", bands: tuple[int, int, int] | None) -> None:
+    from rasterio.enums import ColorInterp
+
+    kinds = [ColorInterp.undefined] * file.count
+    for band, kind in zip(bands or (), (ColorInterp.red, ColorInterp.green, ColorInterp.blue)):
+        kinds[band - 1] = kind
+    file.colorinterp = kinds
+
+
+def product_domains(
     attrs: Mapping[Hashable, Any],
     *,
     variable: str,
     variable_attrs: Mapping[Hashable, Any],
     written: datetime,
 ) -> dict[str, dict[str, str]]:
-    """The tags of a dataset about its making.
+    """Return the tags that record the provenance of a raster file, by domain.
 
     Args:
-        attrs: Those that begin with `hsi_xr_` are stored, and `datetime` (ISO 8601), the time or
-            the times between which it was acquired; the others have no place in a GeoTIFF.
-        variable: The name of the array.
-        variable_attrs: Its own attributes.
-        written: When the file is written, with a time zone.
+        attrs: Attributes of the whole product. Those that begin with `hsi_xr_` are stored, and
+            `datetime`, the acquisition time or period in ISO 8601; a GeoTIFF has no place for
+            others.
+        variable: Name of the array.
+        variable_attrs: Attributes of the array.
+        written: Time of writing, with a time zone.
 
     Raises:
-        MissingFact: `datetime` is a day without a time.
-        UsageError: It is nothing of the kind.
+        MissingFact: `datetime` is a day without a time of day.
+        UsageError: `datetime` cannot be read.
     """
-    made = stated(attrs)
+    provenance = provenance_of(attrs)
     own = {str(key): value for key, value in variable_attrs.items()}
-    kept = {key: value for key, value in own.items() if not key.startswith(_ELSEWHERE)}
+    kept = {key: value for key, value in own.items() if not key.startswith(_STORED_ELSEWHERE)}
     domains = {
         "": {
             "AREA_OR_POINT": "Area",
             "TIFFTAG_SOFTWARE": f"hsi-xr {__version__}",
             "TIFFTAG_DATETIME": f"{written.astimezone(UTC):%Y:%m:%d %H:%M:%S}",
         },
-        "HSI_XR": {_TAG_OF.get(key, key.upper()): str(value) for key, value in made.items()}
-        | {"CONFIG": compact(made)},
-        "XARRAY": {"NAME": variable, "ATTRS": compact(kept)},
+        "HSI_XR": {_TAG_OF.get(key, key.upper()): str(value) for key, value in provenance.items()}
+        | {"CONFIG": compact_json(provenance)},
+        "XARRAY": {"NAME": variable, "ATTRS": compact_json(kept)},
     }
-    if (taken := attrs.get("datetime")) is not None:
-        for domain, tags in acquisition_tags(taken).items():
-            domains[domain] = {**domains.get(domain, {}), **tags}
+    if (time := attrs.get("datetime")) is not None:
+        domain, tags = _acquisition_tags(time)
+        domains[domain] = {**domains.get(domain, {}), **tags}
     return domains
 
 
 def store_domains(
     attrs: Mapping[Hashable, Any], variable: str, variable_attrs: Mapping[str, Any]
 ) -> dict[str, dict[str, str]]:
-    """The same of the global attributes of a store, and of those of one of its variables."""
-    made = {key: _plain(value) for key, value in stated(attrs).items()}
-    config = made.pop("config", None)
+    """Return the same tags for a variable of a Zarr or NetCDF store, from its attributes.
+
+    Args:
+        attrs: Global attributes of the store.
+        variable: Name of the array.
+        variable_attrs: Attributes of the array.
+    """
+    provenance = {key: _plain(value) for key, value in provenance_of(attrs).items()}
+    config = provenance.pop("config", None)
     domains = {
-        "HSI_XR": {key.upper(): str(value) for key, value in made.items()},
-        "XARRAY": {"NAME": variable, "ATTRS": compact(dict(variable_attrs))},
+        "HSI_XR": {key.upper(): str(value) for key, value in provenance.items()},
+        "XARRAY": {"NAME": variable, "ATTRS": compact_json(dict(variable_attrs))},
     }
     if config is not None:
         domains["HSI_XR"]["CONFIG"] = str(config)
-    if (taken := attrs.get("datetime")) is not None:
-        domains["IMAGERY"] = {"ACQUISITIONDATETIME": str(taken)}
+    if (time := attrs.get("datetime")) is not None:
+        domains["IMAGERY"] = {"ACQUISITIONDATETIME": str(time)}
     if (written := attrs.get("date_created")) is not None and config is not None:
         domains[""] = {"TIFFTAG_DATETIME": f"{instant(str(written)):%Y:%m:%d %H:%M:%S}"}
     return domains
 
 
-def domains_of(raster: Any) -> dict[str, dict[str, str]]:
-    """Those that `attributes` reads, of an open raster; of ENVI's also where only a header is."""
-    scene = {domain: dict(raster.tags(ns=domain)) for domain in DOMAINS}
+def read_domains(raster: "RasterDataset") -> dict[str, dict[str, str]]:
+    """Return the tags of an open raster that `attributes` needs, by domain.
+
+    An ENVI file whose `.aux.xml` is missing still has them in its header.
+    """
+    domains = {domain: dict(raster.tags(ns=domain)) for domain in DOMAINS}
     header = raster.tags(ns="ENVI")
-    if "CONFIG" not in scene["HSI_XR"] and "hsi_xr_config" in header:
-        made = {"CONFIG": header["hsi_xr_config"]}
-        facts = _json_object(made, "CONFIG").items()
-        scene["HSI_XR"] = made | {key.upper(): str(value) for key, value in facts}
-        scene["XARRAY"] = {"NAME": header.get("hsi_xr_variable", "reflectance")}
-        scene["IMAGERY"] = {"ACQUISITIONDATETIME": header.get("acquisition_time", "")}
-    return scene
+    if "CONFIG" not in domains["HSI_XR"] and "hsi_xr_config" in header:
+        config = {"CONFIG": header["hsi_xr_config"]}
+        provenance = _json_object(config, "CONFIG").items()
+        domains["HSI_XR"] = config | {key.upper(): str(value) for key, value in provenance}
+        domains["XARRAY"] = {"NAME": header.get("hsi_xr_variable", "reflectance")}
+        domains["IMAGERY"] = {"ACQUISITIONDATETIME": header.get("acquisition_time", "")}
+    return domains
 
 
-def attributes(scene: Domains) -> dict[str, Any]:
-    """The attributes that `scene_domains` stored, with their types."""
-    attrs = _json_object(scene.get("XARRAY", {}), "ATTRS") | provenance(scene.get("HSI_XR", {}))
-    if taken := acquisition(scene.get("IMAGERY", {}), scene.get("HSI_XR", {})):
-        attrs["datetime"] = taken
+def attributes(domains: Domains) -> dict[str, Any]:
+    """Return the attributes that `product_domains` stored, with their types."""
+    provenance = provenance_attributes(domains.get("HSI_XR", {}))
+    attrs = _json_object(domains.get("XARRAY", {}), "ATTRS") | provenance
+    if time := acquisition_time(domains):
+        attrs["datetime"] = time
     return attrs
 
 
-def provenance(tags: Mapping[str, str]) -> dict[str, Any]:
-    """The `hsi_xr_` attributes that the HSI_XR tags of a dataset hold."""
+def provenance_attributes(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return the `hsi_xr_` attributes that the HSI_XR tags of a dataset contain."""
     return {_PREFIX + key: value for key, value in _json_object(tags, "CONFIG").items()}
 
 
 def is_product(tags: Mapping[str, str]) -> bool:
-    """Whether the HSI_XR tags of a dataset say that its pixels are a reconstruction."""
+    """True if the HSI_XR tags of a dataset state that its pixels are a reconstruction."""
     return tags.get("RECONSTRUCTED") == "YES"
 
 
-def stated(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
-    """What the `hsi_xr_` attributes say, without their prefix, in types that JSON has."""
+def acquisition_time(domains: Domains) -> str | None:
+    """Return the time or period of acquisition, as `utc_text` writes it, or None."""
+    stated = domains.get("IMAGERY", {}).get("ACQUISITIONDATETIME")
+    try:
+        return utc_text(stated or domains.get("HSI_XR", {}).get("ACQUIRED", ""))
+    except UsageError:  # absent, a day without a time, or in another notation
+        return None
+
+
+def _acquisition_tags(time: datetime | str) -> tuple[str, dict[str, str]]:
+    """Return domain and tags. GDAL's own tag is for an instant, and its readers expect one."""
+    start, end = period(time)
+    if start == end:
+        return "IMAGERY", {"ACQUISITIONDATETIME": f"{start:%Y-%m-%d %H:%M:%S.%f}"}
+    return "HSI_XR", {"ACQUIRED": utc_text(time)}
+
+
+def provenance_of(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
+    """Return the `hsi_xr_` attributes without their prefix, as plain Python values."""
     return {
         str(key).removeprefix(_PREFIX): _plain(value)
         for key, value in attrs.items()
@@ -124,21 +201,24 @@ def stated(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
     }
 
 
-def compact(values: Any) -> str:
-    """JSON without spaces; what JSON cannot hold (a path, a date) as its text."""
+def compact_json(values: object) -> str:
+    """Return JSON without spaces; what JSON cannot represent (a path, a date) becomes text."""
     return json.dumps(
-        values, separators=(",", ":"), ensure_ascii=False, default=lambda value: _plain(value, str)
+        values,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        default=lambda value: _plain(value, otherwise=str),
     )
 
 
-def _plain(value: Any, otherwise: Any = lambda value: value) -> Any:
-    """Numbers and arrays of numpy as Python's own."""
+def _plain(value: Any, otherwise: Callable[[Any], Any] = lambda value: value) -> Any:
+    """Numpy scalars and arrays as Python numbers and lists."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else otherwise(value)
 
 
 def _json_object(tags: Mapping[str, str], key: str) -> dict[str, Any]:
     try:
         value = json.loads(tags.get(key, "{}"))
-    except json.JSONDecodeError:  # edited by another tool; the other tags still say it
+    except json.JSONDecodeError:  # another tool has edited it; the text tags remain
         return {}
     return value if isinstance(value, dict) else {}

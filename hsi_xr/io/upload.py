@@ -15,7 +15,7 @@ from typing import Any
 from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.io import atomic
 from hsi_xr.io.disk import writing
-from hsi_xr.io.remote import failures, is_remote, reaching
+from hsi_xr.io.remote import is_remote, store_access, store_errors
 
 _WAITS = (0.5, 2.0, 8.0)
 """Seconds before each further try."""
@@ -32,7 +32,7 @@ def stage_file(path: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="hsi-xr-") as folder:
             part = Path(folder) / path.name
             yield part
-            with reaching(path, "write"):
+            with store_access(path, "write"):
                 upload(part, path)
         return
     with writing(path), atomic.replacing(path) as part:
@@ -70,7 +70,7 @@ def check_writable(folder: Path, name: str) -> None:
         DestinationUnwritable: They cannot.
     """
     store, probe = store_of(folder / name)
-    with reaching(folder, "write into"):
+    with store_access(folder, "write into"):
         try:
             store.pipe_file(probe, b"")
             store.rm_file(probe)
@@ -101,14 +101,14 @@ def tried(work: Callable[[], Any]) -> None:
     """Do it, and again after a while if the network fails.
 
     Raises:
-        OSError: It fails every time, or the store has refused; or as `failures` has it.
+        OSError: It fails every time, or the store has refused; or as `store_errors` has it.
     """
     for wait in _WAITS:
         try:
             work()
         except (FileNotFoundError, PermissionError):
             raise  # the answer would be the same
-        except failures():
+        except store_errors():
             time.sleep(wait)
         else:
             return

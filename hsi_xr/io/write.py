@@ -22,7 +22,7 @@ from hsi_xr.io.disk import lock_folder, sync, writing
 from hsi_xr.io.finalize import finalize
 from hsi_xr.io.journal import Journal
 from hsi_xr.io.preview import Overview
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.remote import file_of, is_remote
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.upload import staging_folder
@@ -222,7 +222,7 @@ def _checkpoint(run: Run, ledger: Journal) -> Iterator[list[Any]]:
     """The unfinished files, open; closed again, what is in them is safe, then noted as done."""
     try:
         with ExitStack() as stack:
-            yield [stack.enter_context(open_raster(str(each.path), "r+")) for each in run.drafts]
+            yield [stack.enter_context(rasterio_open(str(each.path), "r+")) for each in run.drafts]
     except KeyboardInterrupt:
         _note(run, ledger)
         raise

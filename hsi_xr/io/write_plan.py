@@ -18,9 +18,9 @@ from hsi_xr.io.blocks import Block, Read, block_reader, block_sizes, split_block
 from hsi_xr.io.disk import empty
 from hsi_xr.io.formats import Format
 from hsi_xr.io.journal import Journal, journal_path, part_folder
-from hsi_xr.io.remote import reaching
+from hsi_xr.io.remote import store_access
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.stores import metadata_of
+from hsi_xr.io.stores import metadata_file
 from hsi_xr.io.upload import check_writable
 from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import utc_text
@@ -105,7 +105,7 @@ def planned(
         "creation options": options[0],
         "blocks": sizes,
         "datetime": None if taken is None else utc_text(taken),
-        **{f"hsi_xr_{key}": value for key, value in tags.stated(main.attrs).items()},
+        **{f"hsi_xr_{key}": value for key, value in tags.provenance_of(main.attrs).items()},
     }
     return Run(
         laid_out, images, options, split_blocks(sizes), block_reader(arrays, sizes), config, remote
@@ -120,7 +120,7 @@ def check_destination(run: Run, *, overwrite: bool, resume: bool) -> None:
     if run.remote is None:
         _check_names(run, overwrite=overwrite, resume=resume)
     else:
-        with reaching(run.remote, "look into"):
+        with store_access(run.remote, "look into"):
             _check_names(run, overwrite=overwrite, resume=resume)
         check_writable(run.remote, run.folder.name)
     if run.folder.exists() and not run.folder.is_dir():
@@ -213,7 +213,7 @@ def earlier(run: Run) -> Journal:
 
 def _is_store(path: Path, laid_out: Format) -> bool:
     """Whether a folder may be replaced by a store: anybody's other folder is not ours."""
-    return path.suffix.lower() in laid_out.SUFFIXES and metadata_of(path).exists()
+    return path.suffix.lower() in laid_out.SUFFIXES and metadata_file(path).exists()
 
 
 def _intact(run: Run, ledger: Journal) -> int:

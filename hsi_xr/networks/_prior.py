@@ -1,4 +1,4 @@
-"""The hook through which a prior reaches the blocks of a host network."""
+"""The hook through which a prior modulates the blocks of a host network."""
 
 from typing import Protocol
 
@@ -6,16 +6,19 @@ from torch import Tensor
 
 
 class Prior(Protocol):
-    """Modulates the features of a host's blocks, which are counted in the order they run.
+    """Modulates the features of a host network's blocks.
 
-    A host takes `prior: Prior | None` and each block calls it right after its LayerNorm; with
-    None nothing is called, so that the host is what it is without the hook, bit for bit. It knows
-    no more: where the prior comes from, and that it belongs to a scene, is its maker's business.
+    A host takes `prior: Prior | None`, and each of its blocks calls the prior right after its
+    LayerNorm. With None nothing is called, and the host is bit for bit the network without a prior.
     """
 
     def __call__(self, features: Tensor, index: int) -> Tensor:
-        """(batch, width, rows, columns), block -> the same shape.
+        """Returns modulated features.
 
-        Batch 1 on the prior's side serves every image of the batch. `index` is 0 for the first
-        block that runs, and counts on without gaps.
+        Args:
+            features: (batch, width, rows, columns).
+            index: Index of the block in the order in which blocks run, from 0 without gaps.
+
+        Returns:
+            The same shape. A prior of batch 1 serves every image of the batch.
         """

@@ -116,7 +116,7 @@ class Models:
             estimate = model.estimate(rgb, noise(0), statistics)
             outputs = _compare(job, _make_consistent(job, estimate.cube, rgb), rgb)
             return outputs | {
-                "reflectance_std": estimate.deviation,
+                "reflectance_std": estimate.std,
                 "out_of_domain": estimate.novelty,
             }
         if job.samples > 1:

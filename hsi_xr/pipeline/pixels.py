@@ -9,7 +9,8 @@ import numpy as np
 from dask.base import compute
 from numpy.typing import NDArray
 
-from hsi_xr.io.open import Source, read_window
+from hsi_xr.io.raster_source import RasterSource
+from hsi_xr.io.reader import read_window
 from hsi_xr.pipeline.fill import fill
 from hsi_xr.pipeline.radiometry import Radiometry
 from hsi_xr.pipeline.tiles import Span, Tile, Tiling, mirror
@@ -35,7 +36,7 @@ class Pixels(Protocol):
 class FilePixels:
     """The pixels of a file, which each thread reads through its own handle."""
 
-    source: Source
+    source: RasterSource
 
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
         return [

@@ -224,7 +224,8 @@ def _check_comparable(
         raise MissingFact(
             "consistency and residual compare the estimate, as the camera would record it, with "
             "the image; specify the camera: a name from `hsi_xr.cameras()`, e.g. "
-            "camera='hasselblad-l2d-20c', or the path of a JSON file of its sensitivities"
+            "camera='hasselblad-l2d-20c' (--camera NAME), or the path of a JSON file of its "
+            "sensitivities"
         )
     if not scene.radiometry.level_known:
         raise UsageError(

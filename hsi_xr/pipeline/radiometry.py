@@ -62,8 +62,9 @@ def resolve_radiometry(
     kind = radiometry or stated or ("srgb" if dtype == "uint8" else None)
     if kind is None:
         raise MissingFact(
-            f"{dtype} values can mean many things; specify radiometry='srgb', 'linear' or "
-            "'reflectance', and the scale that brings them to [0, 1], e.g. scale=1e-4"
+            f"the meaning of {dtype} values is unknown; give radiometry='srgb', 'linear' or "
+            "'reflectance' (--radiometry), and the scale that brings them to [0, 1], e.g. "
+            "scale=1e-4 (--input-scale 1e-4)"
         )
     return Radiometry(kind, float(scale) if scale is not None else _scale(dtype, kind, stated))
 
@@ -74,8 +75,9 @@ def _scale(dtype: str, kind: str, stated: str | None) -> float:
     if dtype == "uint8" and kind != "reflectance":
         return 1 / 255
     raise MissingFact(
-        f"{kind} values stored as {dtype} need the scale that brings them to [0, 1], "
-        "e.g. scale=1/65535 for full-range 16 bit, scale=1e-4 for reflectance times 10,000"
+        f"{kind} values stored as {dtype} need the scale that brings them to [0, 1]; give e.g. "
+        "scale=1e-4 (--input-scale 1e-4) for reflectance times 10,000, or 1/65535 for full-range "
+        "16 bit"
     )
 
 

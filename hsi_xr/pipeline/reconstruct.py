@@ -107,7 +107,7 @@ def reconstruct_part(planned: Plan, part: Window) -> xr.Dataset:
     part is then cut from that.
     """
     if planned.tiling.blend:
-        return part.of(to_dataset(planned, output_stack(planned)))
+        return part.crop(to_dataset(planned, output_stack(planned)))
     area = (
         Span(part.rows.start, part.rows.stop),
         Span(part.columns.start, part.columns.stop),

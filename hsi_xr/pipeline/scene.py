@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 
 from hsi_xr.errors import BandMismatch, InvalidData, NotGeoreferenced, UnknownName
-from hsi_xr.io.open import Source, crs_of, open, source_of, transform_of
+from hsi_xr.io.georef import crs_of, transform_of
+from hsi_xr.io.open import open
+from hsi_xr.io.raster_source import RasterSource, source_of, stated_radiometry, stored_dtype
 from hsi_xr.io.remote import without_query
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
@@ -31,7 +33,7 @@ class Scene:
     """
 
     rgb: xr.DataArray
-    file: Source | None
+    file: RasterSource | None
     radiometry: Radiometry
     transform: "Affine | None"
     georeferenced: bool
@@ -68,10 +70,10 @@ def as_scene(
         rgb=chosen,
         file=file,
         radiometry=resolve_radiometry(
-            str(chosen.encoding.get("dtype", chosen.dtype)),
+            stored_dtype(chosen),
             radiometry=radiometry,
             scale=scale,
-            stated=chosen.encoding.get("radiometry"),
+            stated=stated_radiometry(chosen),
         ),
         transform=transform,
         georeferenced=georeferenced,
@@ -81,7 +83,8 @@ def as_scene(
 
 
 def _what_is_missing(array: xr.DataArray) -> str:
-    if points := array.encoding.get("gcps"):
+    source = source_of(array)
+    if source is not None and (points := source.ground_control_points):
         return (
             f"the scene is placed by {points} ground control points, not by a grid; warp it first, "
             "e.g. `gdalwarp scene.tif warped.tif`, or pass allow_ungeoreferenced=True "
@@ -94,7 +97,7 @@ def _what_is_missing(array: xr.DataArray) -> str:
     )
 
 
-def _three(obj: Any, choice: Selection | None) -> tuple[xr.DataArray, Source | None]:
+def _three(obj: Any, choice: Selection | None) -> tuple[xr.DataArray, RasterSource | None]:
     if choice is not None and len(choice) != 3:
         raise BandMismatch(f"red, green and blue are three bands; the choice has {len(choice)}")
     if isinstance(obj, xr.Dataset):
@@ -104,7 +107,7 @@ def _three(obj: Any, choice: Selection | None) -> tuple[xr.DataArray, Source | N
     array = _ordered(obj)
     if choice is not None:
         at = [_position(array, each) for each in choice]
-        file = source_of(array)
+        file = _file_of(array)
         return array.isel(band=at), file and replace(file, bands=tuple(file.bands[i] for i in at))
     if (count := array.sizes["band"]) != 3:
         raise BandMismatch(
@@ -116,12 +119,18 @@ def _three(obj: Any, choice: Selection | None) -> tuple[xr.DataArray, Source | N
                 else "Give one in colour"
             )
         )
-    return array, source_of(array)
+    return array, _file_of(array)
+
+
+def _file_of(array: xr.DataArray) -> RasterSource | None:
+    """The file from which windows can be read directly, if the array is still all of its pixels."""
+    source = source_of(array)
+    return source if source is not None and source.matches(array) else None
 
 
 def _three_of_dataset(
     dataset: xr.Dataset, choice: Selection | None
-) -> tuple[xr.DataArray, Source | None]:
+) -> tuple[xr.DataArray, RasterSource | None]:
     named = {str(name).lower(): name for name in dataset.data_vars}
     if choice is not None and all(each in dataset.data_vars for each in choice):
         return _stacked(dataset, list(choice)), None
@@ -138,8 +147,7 @@ def _three_of_dataset(
 
 def _stacked(dataset: xr.Dataset, names: list[Any]) -> xr.DataArray:
     stacked = dataset[names].to_dataarray("band").assign_coords(band=[1, 2, 3])
-    stated = [dataset[name].encoding for name in names]
-    dtypes = {str(e.get("dtype", dataset[n].dtype)) for n, e in zip(names, stated)}
+    dtypes = {stored_dtype(dataset[name]) for name in names}
     if len(dtypes) > 1:
         raise BandMismatch(f"red, green and blue differ in type: {', '.join(sorted(dtypes))}")
     stacked.encoding = {"dtype": dtypes.pop()}

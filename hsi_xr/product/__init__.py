@@ -94,8 +94,14 @@ def write_product(
         stac: True requires a STAC item, False writes neither item nor preview, and None writes
             them if the acquisition time is known.
         item_fields: Further `properties`, further `links` and the `collection` of the STAC item.
-        dtype, scale, format, creation_options, overwrite, resume, tmp, progress: As in
-            `hsi_xr.write`.
+        dtype: As in `hsi_xr.write`.
+        scale: As in `hsi_xr.write`.
+        format: As in `hsi_xr.write`.
+        creation_options: As in `hsi_xr.write`.
+        overwrite: As in `hsi_xr.write`.
+        resume: As in `hsi_xr.write`.
+        tmp: As in `hsi_xr.write`.
+        progress: As in `hsi_xr.write`.
 
     Returns:
         The paths of all files.

@@ -1,7 +1,7 @@
-"""Reconstructors: whole systems, one file each; the file name is the public name.
+"""Reconstructors: complete systems from linear RGB to reflectance, one module each.
 
-The json file of the same name is the system's card: what holds with any weights, measured with
-random ones.
+The name of a module, with hyphens, is the public name of its system. The JSON file of the same name
+is the card of the system: everything that is true for any weights, measured with random ones.
 """
 
 from importlib import import_module
@@ -14,7 +14,7 @@ __all__ = ["Noise", "Reconstructor", "SceneStatistics", "SceneWindows"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name, and torch with it, on first use (PEP 562)."""
+    """Imports a public name, and with it torch, on first use (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("hsi_xr.reconstructors._base"), name)

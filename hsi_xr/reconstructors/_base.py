@@ -1,4 +1,4 @@
-"""What the rest of the house asks of a reconstructor."""
+"""The interface between reconstructors and the rest of the package."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -9,111 +9,161 @@ import torch
 from torch import Tensor, nn
 
 Noise = Callable[[int], Tensor]
-"""Step, counted from 1 -> standard normal noise of the cube's shape, tied to the ground."""
+"""Returns standard normal noise of the cube's shape for a step, counted from 1.
+
+The noise is a function of the position on the ground, so that overlapping tiles get the same values
+where they overlap; see `hsi_xr.diffusion.noise`.
+"""
 
 SceneStatistics = Mapping[str, Tensor]
-"""What belongs to the scene and not to a tile: gains, attention matrices. Small."""
+"""Small tensors that all tiles of a scene share, by name: gains, attention matrices."""
 
 
 @dataclass(frozen=True, eq=False)
 class SceneWindows:
-    """Images that are the windows of one scene, and what far more of its pixels tell."""
+    """Windows of one scene, and what is known about the scene as a whole.
+
+    Attributes:
+        rgb: (windows, 3, rows, columns) linear RGB without NaN.
+        weights: (windows, 1, rows, columns), 1 where a pixel counts for the scene statistics, 0
+            where it is filled or belongs to a margin.
+        chromaticity: (1, n) chromaticity histogram of the scene, from which photofinishing is
+            estimated (see `hsi_xr.networks.chromaticity`); None if a white reflector is known to
+            be 1 in `rgb`.
+        extremes: (2,) lowest and highest value of linear RGB in the scene; None takes those of the
+            windows.
+        response: (3, bands) spectral response of the camera, with rows of any positive scale; None
+            if the camera is unknown.
+    """
 
     rgb: Tensor
-    """(windows, 3, rows, columns) linear RGB without NaN."""
     weights: Tensor
-    """(windows, 1, rows, columns), 1 where a pixel counts for the scene's statistics and 0 where it
-    is filled or a margin."""
     chromaticity: Tensor | None
-    """(1, n) chromaticity histogram of the scene, from which photofinishing is estimated (see
-    `networks.chromaticity`); None where a white reflector is known to be 1 in `rgb`."""
     extremes: Tensor | None = None
-    """(2,) lowest and highest number of linear RGB in the scene; None takes the windows'."""
     response: Tensor | None = None
-    """(3, bands) spectral response of the camera, with rows of any scale; None if unknown."""
 
     @classmethod
     def entire(
         cls, rgb: Tensor, chromaticity: Tensor | None = None, *, response: Tensor | None = None
     ) -> "SceneWindows":
-        """Returns images that cover a whole scene, every pixel of which counts."""
+        """Returns images that together are the whole scene; every pixel counts."""
         return cls(rgb, torch.ones_like(rgb[:, :1]), chromaticity, response=response)
 
 
 class Reconstructor(nn.Module, ABC):
-    """Linear RGB in [0, 1] -> reflectance. Rows and columns are multiples of its stride."""
+    """Estimates reflectance from linear RGB in [0, 1].
+
+    Rows and columns of images are multiples of the stride in the model's card.
+    """
 
     @abstractmethod
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        """Reconstructs the windows of one scene, and tells the scene's facts.
+        """Reconstructs all windows of a scene together and computes the scene statistics.
 
         Args:
-            scene: Its windows.
+            scene: The windows.
             noise: Called with a step; see `Noise`.
 
         Returns:
-            (windows, bands, rows, columns) reflectance, and the facts for `forward`.
+            (windows, bands, rows, columns) reflectance, and the statistics that `forward` needs.
         """
 
     @abstractmethod
     def forward(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool
     ) -> Tensor:
-        """(batch, 3, rows, columns) of a surveyed scene -> (batch, bands, rows, columns)."""
+        """Reconstructs tiles of a surveyed scene.
+
+        An output pixel depends on its own tile, and on no other image of the batch.
+
+        Args:
+            rgb: (batch, 3, rows, columns) linear RGB without NaN.
+            noise: Called with a step; see `Noise`.
+            statistics: The statistics of the scene, from `whole`.
+            stochastic: Draw a sample instead of computing the mean.
+
+        Returns:
+            (batch, bands, rows, columns) reflectance.
+        """
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """An answer that knows its doubt."""
+    """A reflectance estimate with its uncertainty.
+
+    Attributes:
+        cube: (batch, bands, rows, columns) reflectance.
+        std: Standard deviation of the reflectance, of the same shape.
+        novelty: (batch, 1, rows, columns) out-of-distribution score of the colours in [0, 1].
+    """
 
     cube: Tensor
-    """(batch, bands, rows, columns) reflectance."""
-    deviation: Tensor
-    """The same shape: standard deviation of reflectance about it."""
+    std: Tensor
     novelty: Tensor
-    """(batch, 1, rows, columns) in [0, 1]: how far colours are from all that was learned from."""
 
 
 @runtime_checkable
 class ProbabilisticReconstructor(Protocol):
-    """A system that tells its own doubt, and needs no samples for it."""
+    """A reconstructor that computes its own uncertainty, without samples."""
 
     def estimate(self, rgb: Tensor, noise: Noise, statistics: SceneStatistics) -> Estimate:
-        """Of a surveyed scene; the cube is that of `forward`."""
+        """Returns the cube of `forward` with its uncertainty; arguments as for `forward`."""
+
+
+@runtime_checkable
+class FittedReconstructor(Protocol):
+    """A reconstructor with a part that is fitted in closed form before training."""
+
+    def calibrate(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
+        """Returns the input of the fitted part.
+
+        Args:
+            rgb: (batch, 3, rows, columns) linear RGB.
+            statistics: Statistics with one row for each image, or one for all.
+
+        Returns:
+            (batch, 3, rows, columns).
+        """
+
+    def fit(self, rgb: Tensor, spectra: Tensor) -> None:
+        """Fits the part to (pixels, 3) calibrated RGB and (pixels, bands) reflectance."""
 
 
 @dataclass(frozen=True)
 class DenoisingTarget:
-    """A batch as the clean end of a chain, for a network that learns to see it in noise."""
+    """A batch of cubes on the scale of a diffusion chain, with the network that denoises them.
+
+    Attributes:
+        clean: (batch, channels, rows, columns) clean end of the chain.
+        predict: Runs the network on a noisy chain and (batch,) steps, counted from 1; see
+            `DiffusionReconstructor.predicts`.
+        decode: Converts the chain to reflectance, (batch, bands, rows, columns).
+    """
 
     clean: Tensor
-    """(batch, bands, rows, columns), what is diffused."""
-    answer: Callable[[Tensor, Tensor], Tensor]
-    """(noisy, (batch,) steps counted from 1) -> what the network says; see `Diffusing.predicts`."""
+    predict: Callable[[Tensor, Tensor], Tensor]
     decode: Callable[[Tensor], Tensor]
-    """Chain -> reflectance."""
 
 
 @runtime_checkable
-class Fitted(Protocol):
-    """A system with a part that is fitted before training, and not by gradients."""
+class DiffusionReconstructor(Protocol):
+    """A reconstructor that diffuses cubes, as training needs it.
 
-    def seen(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
-        """What that part sees of linear RGB, (batch, 3, rows, columns); `facts` as for training."""
-
-    def fit(self, rgb: Tensor, spectra: Tensor) -> None:
-        """(pixels, 3) as seen, (pixels, bands) reflectance."""
-
-
-@runtime_checkable
-class Diffusing(Protocol):
-    """What training asks of a system that diffuses cubes."""
+    Attributes:
+        keep: (steps + 1,) share of the signal variance left after each step ("alpha bar").
+        predicts: What the network estimates: the noise, or the clean chain.
+    """
 
     keep: Tensor
-    """(steps + 1,) share of signal variance left after each step."""
     predicts: Literal["epsilon", "x0"]
 
     def denoising_target(
         self, rgb: Tensor, cube: Tensor, statistics: SceneStatistics
     ) -> DenoisingTarget:
-        """Of linear RGB and true reflectance; `facts` have one row for each image."""
+        """Encodes a batch for training.
+
+        Args:
+            rgb: (batch, 3, rows, columns) linear RGB.
+            cube: (batch, bands, rows, columns) true reflectance.
+            statistics: Statistics with one row for each image.
+        """

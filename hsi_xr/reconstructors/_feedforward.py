@@ -1,4 +1,4 @@
-"""Networks that answer in one pass, as reconstructors: what they share around the network."""
+"""Reconstructors that run a network once, and the input encodings of their networks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ Level = Literal["gain", "min-max", "as-is"]
 
 @dataclass(frozen=True, kw_only=True)
 class InputEncoding:
-    """What a network was trained to be shown; in the card.
+    """The encoding of RGB that a network was trained on; part of a card's `config`.
 
     Attributes:
-        coding: `linear` light, or `srgb`: the display-referred values that public data sets hold.
-        level: `gain` divides by the scene's gain over reflectance, `min-max` spreads the scene
-            over [0, 1] (all channels alike, as the NTIRE 2022 baselines do by image), `as-is`
-            leaves the numbers.
+        coding: `linear` light, or `srgb`: display-referred values, as in public data sets.
+        level: `gain` divides by the gain of the scene over reflectance, `min-max` stretches the
+            scene to [0, 1] (all channels alike, as the NTIRE 2022 baselines stretch each image),
+            `as-is` keeps the values.
     """
 
     coding: Coding = "linear"
@@ -41,9 +41,9 @@ class InputEncoding:
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark(InputEncoding):
-    """What the NTIRE 2022 benchmark shows its networks and asks of them, as their weights expect.
+    """The input and output of the NTIRE 2022 benchmark, which its published weights expect.
 
-    DisplayReferred-referred values, spread over [0, 1] by picture; 31 bands.
+    Display-referred values, stretched to [0, 1] for each image; 31 bands.
     """
 
     coding: Coding = "srgb"
@@ -51,83 +51,91 @@ class Benchmark(InputEncoding):
     bands: int = 31
 
     @classmethod
-    def of_published(cls, **sizes: Any) -> Self:
-        """That of published weights, by the sizes that they tell."""
+    def from_published(cls, **sizes: Any) -> Self:
+        """Returns the configuration for published weights of these sizes."""
         return cls(**sizes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DisplayReferred(InputEncoding):
-    """What networks of 8-bit pictures were published with: display-referred values as they are."""
+    """The input of networks that were published for 8-bit images: sRGB values as they are."""
 
     coding: Coding = "srgb"
     level: Level = "as-is"
 
 
 class InputAdapter(nn.Module):
-    """Brings linear RGB to what the network was trained on; decided once per scene."""
+    """Converts linear RGB to the encoding of a network, in the same way for all tiles of a scene.
 
-    def __init__(self, shown: InputEncoding) -> None:
+    Args:
+        encoding: The encoding that the network was trained on.
+    """
+
+    def __init__(self, encoding: InputEncoding) -> None:
         super().__init__()
-        self.shown = shown
-        if shown.level == "gain":
+        self.encoding = encoding
+        if encoding.level == "gain":
             self.gain = SceneGain()
 
     def survey(self, scene: SceneWindows) -> dict[str, Tensor]:
-        """The scene's facts."""
-        if self.shown.level == "gain":
-            return {"gain": self.gain.of(scene)}
-        if self.shown.level == "min-max":
-            extremes = scene.extremes
-            if extremes is None:
-                valid = scene.rgb[(scene.weights > 0).expand_as(scene.rgb)]
-                valid = valid if len(valid) else scene.rgb.new_zeros(1)
-                extremes = torch.stack([valid.min(), valid.max()])
-            low, high = self._coded(extremes)  # the coding keeps the order
+        """Returns the statistics of a scene that `forward` needs: gain, extremes, or none."""
+        if self.encoding.level == "gain":
+            return {"gain": self.gain.estimate(scene)}
+        if self.encoding.level == "min-max":
+            low, high = self._encode(_extremes(scene))  # monotonic, so order is kept
             return {"low": low.reshape(1), "high": torch.maximum(high, low + 1e-6).reshape(1)}
         return {}
 
     def forward(self, rgb: Tensor, statistics: Mapping[str, Tensor]) -> Tensor:
-        """(batch, 3, rows, columns) linear -> the same, as the network wants it."""
-        if self.shown.level == "gain":
-            return self._coded(rgb / statistics["gain"][..., None, None])
-        coded = self._coded(rgb)
-        if self.shown.level == "min-max":
+        """Encodes linear RGB, (batch, 3, rows, columns)."""
+        if self.encoding.level == "gain":
+            return self._encode(rgb / statistics["gain"][..., None, None])
+        encoded = self._encode(rgb)
+        if self.encoding.level == "min-max":
             low, high = (statistics[key][:, None, None, None] for key in ("low", "high"))
-            return (coded - low) / (high - low)
-        return coded
+            return (encoded - low) / (high - low)
+        return encoded
 
-    def _coded(self, rgb: Tensor) -> Tensor:
-        return srgb_encode(rgb.clamp(min=0)) if self.shown.coding == "srgb" else rgb
+    def _encode(self, rgb: Tensor) -> Tensor:
+        return srgb_encode(rgb.clamp(min=0)) if self.encoding.coding == "srgb" else rgb
+
+
+def _extremes(scene: SceneWindows) -> Tensor:
+    """Returns the lowest and highest value of linear RGB in a scene, (2,)."""
+    if scene.extremes is not None:
+        return scene.extremes
+    valid = scene.rgb[(scene.weights > 0).expand_as(scene.rgb)]
+    valid = valid if len(valid) else scene.rgb.new_zeros(1)
+    return torch.stack([valid.min(), valid.max()])
 
 
 class FeedForwardNetwork(Protocol):
-    """A network whose scene statistics come from outside; it may have none and ignore them."""
+    """A network that takes attention statistics as an argument, and may ignore them."""
 
     def __call__(self, rgb: Tensor, *, attention: AttentionStatistics) -> Tensor: ...
 
 
 class FeedForwardReconstructor(Reconstructor):
-    """RGB as the network wants it -> the network -> reflectance.
+    """Runs a network once on encoded RGB; its output is reflectance.
 
     Args:
         network: A module; see `FeedForwardNetwork`.
-        shown: What it was trained to be shown.
+        encoding: The encoding that the network was trained on.
     """
 
-    def __init__(self, network: nn.Module, shown: InputEncoding) -> None:
+    def __init__(self, network: nn.Module, encoding: InputEncoding) -> None:
         super().__init__()
-        self.config = shown
-        self.network, self.front = network, InputAdapter(shown)
+        self.config = encoding
+        self.network, self.adapter = network, InputAdapter(encoding)
 
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        statistics = self.front.survey(scene)
+        statistics = self.adapter.survey(scene)
         attention = PooledStatistics(scene.weights)
-        cube = self.network(self.front(scene.rgb, statistics), attention=attention)
+        cube = self.network(self.adapter(scene.rgb, statistics), attention=attention)
         return cube, {**statistics, **attention.collected}
 
     def forward(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         attention = GivenStatistics(statistics)
-        return self.network(self.front(rgb, statistics), attention=attention)
+        return self.network(self.adapter(rgb, statistics), attention=attention)

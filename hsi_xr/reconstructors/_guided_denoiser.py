@@ -1,4 +1,4 @@
-"""A network that is guided by an image, as the function that diffusion samplers call."""
+"""Adapts a network that is guided by an image to the samplers of diffusion chains."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def guided_denoiser(
     attention: StepStatistics | None = None,
     guide: Sequence[Tensor] | None = None,
 ) -> Denoise:
-    """Returns a function that runs a network at a step of the chain, guided by an image.
+    """Returns a function that runs a network on the chain at a step, guided by an image.
 
     Args:
         network: Called as `network(x, image, steps)` with (batch,) steps, and with `attention=` and
@@ -30,7 +30,7 @@ def guided_denoiser(
     def denoise(x: Tensor, step: int) -> Tensor:
         steps = torch.full((len(x),), step, device=x.device)
         by_step = {} if attention is None else {"attention": attention.of_step(step)}
-        found: Tensor = network(x, image, steps, **shared, **by_step)
-        return found
+        predicted: Tensor = network(x, image, steps, **shared, **by_step)
+        return predicted
 
     return denoise

@@ -1,7 +1,7 @@
-"""How a picture was made: by which camera, and what was done to it for display.
+"""Estimates how an image was photofinished: camera, colour matrix and brightness.
 
-It shows only in the colours of the whole scene against what is known of spectra, so it is
-estimated once per scene and never per tile: by Bayes' rule over a few ways to make pictures.
+Photofinishing shows only in a comparison of the colours of the whole scene with known spectra, so
+it is estimated once per scene and never per tile, by Bayes' rule over a few ways to process images.
 """
 
 import math
@@ -10,172 +10,196 @@ import torch
 from torch import Tensor, nn
 
 from hsi_xr.networks.chromaticity import shares
-from hsi_xr.networks.gaussian_mixture import Seen, SpectralMixture, colours
+from hsi_xr.networks.gaussian_mixture import SpectralMixture
+from hsi_xr.networks.projected_mixture import ProjectedMixture, colours
 from hsi_xr.reconstructors._base import SceneStatistics
 
-STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Of the colour matrix that pictures may have gone through; see `SpectralMixture.developed`."""
+MATRIX_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Strengths of the colour matrix that are compared; see `SpectralMixture.colour_corrected`."""
 
-TINT = 0.02
-"""Spread of the logarithm of a channel by white balance. It is not estimated: that had made most
-pictures of held-out plots worse."""
+TINT_STD = 0.02
+"""Standard deviation of a channel's log gain from white balance. White balance is not estimated:
+estimating it made most images of held-out plots worse."""
 
-LOOKS = 10.0
-"""Independent colours that a scene counts for: its pixels are alike, and its ground need not have
-the shares of the mixture."""
+EFFECTIVE_SAMPLE_SIZE = 10.0
+"""Number of independent colours that a scene counts for. Its pixels are correlated, and materials
+need not have the shares in a scene that they have in the mixture."""
 
-UNTOUCHED, FIXED, ADAPTED = 0.45, 0.35, 0.2
-"""How likely the brightness of a picture is as it was; raised by much the same as of others; or by
-what this one asked for."""
+P_UNCHANGED, P_FIXED, P_ADAPTED = 0.45, 0.35, 0.2
+"""Prior probabilities that the brightness of an image was left unchanged, raised by a gain that is
+usual for a flight, or exposed for the image itself."""
 
-GAIN, GAIN_SPREAD = 2.0, 0.3
-"""Mean and spread of the logarithm by which flights raise brightness: 1.95 and 2.12 at the sites of
-the training plots."""
+LOG_GAIN, LOG_GAIN_STD = 2.0, 0.3
+"""Mean and standard deviation of the log gain that is usual for a flight; 1.95 and 2.12 at the two
+sites of the training plots."""
 
-EXPOSED = math.log(0.25)
-"""Logarithm of how bright pictures are that were exposed one by one."""
+LOG_EXPOSURE, LOG_EXPOSURE_STD = math.log(0.25), 0.6
+"""Mean and standard deviation of the log brightness of images that were exposed one by one."""
 
-GROUND, GROUND_SPREAD = -0.35, 0.7
-"""Mean and spread of the logarithm of a scene's brightness over that of spectra of its colours.
+LOG_GROUND, LOG_GROUND_STD = -0.35, 0.7
+"""Mean and standard deviation of the log brightness of a scene relative to spectra of its colours.
 
-Scenes have gaps and shadows; the mean is that of the training plots' own pictures, -.39 and -.28 at
-their two sites."""
+Scenes have gaps and shadows. The mean is that of the images of the training plots, -0.39 and -0.28
+at their two sites.
+"""
 
-NINETY = 1.645
-"""Deviations on either side that hold 90 % of a normal distribution."""
+NORMAL_90 = 1.645
+"""Standard deviations on either side of the mean that contain 90 % of a normal distribution."""
 
 LINEAR_NOISE, DISPLAY_NOISE = 0.004, 0.02
-"""Of a channel over the brightness."""
+"""Standard deviation of the noise of a channel, relative to brightness."""
 
-UNKNOWN_CAMERA = 0.02
-"""Spread of the logarithm of brightness between cameras."""
+CAMERA_LEVEL_STD = 0.02
+"""Standard deviation of log brightness between cameras."""
 
 
 class Photofinishing(nn.Module):
-    """Palette of a scene -> the facts that a mixture needs to believe anything of its pixels."""
+    """Estimates from the colours of a scene the statistics that a spectral mixture needs.
+
+    Attributes:
+        cameras: (cameras, 3, bands) responses that an unknown camera may have; rows sum to 1.
+        observer: (3, bands) of the primaries of a display (sRGB), where white is (1, 1, 1).
+    """
 
     def __init__(self, bands: int, cameras: int) -> None:
         super().__init__()
         flat = torch.full((3, bands), 1 / bands)
         self.cameras = nn.Parameter(flat.repeat(cameras, 1, 1), requires_grad=False)
-        """Those that an unknown camera may be; (cameras, 3, bands), rows that sum to 1."""
         self.observer = nn.Parameter(flat.clone(), requires_grad=False)
-        """(3, bands) of a display's primaries (sRGB), white being (1, 1, 1)."""
 
     def forward(
-        self, mixture: SpectralMixture, seen: Tensor | None, camera: Tensor | None
+        self, mixture: SpectralMixture, chromaticity: Tensor | None, camera: Tensor | None
     ) -> dict[str, Tensor]:
-        """The facts of a scene.
+        """Returns the statistics of a scene.
 
         Args:
-            mixture: Of the spectra that ground may have.
-            seen: (4 SIDE^2,) its palette; None where a white reflector is 1.
-            camera: (3, bands) where it is known.
+            mixture: The spectra that ground may have.
+            chromaticity: (4 SIDE^2,) chromaticity histogram; None if a white reflector is 1.
+            camera: (3, bands) response with rows that sum to 1; None if unknown.
 
         Returns:
-            `response` (3, bands), `gain` (1, 3) of the picture over reflectance, `colour`
-            (count, 2) of the Gaussians and `doubt` (count, 2, 2) about it, `noise` and
-            `level_doubt` (1,).
+            `response` (3, bands); `gain` (1, 3) of the image over reflectance; `colour` (count, 2)
+            of the Gaussians and their `colour_covariance` (count, 2, 2); `noise` (1,); and
+            `level_std` (1,), the standard deviation of the logarithm of the gain.
         """
-        unsure = camera is None
         cameras = self.cameras if camera is None else camera[None]
-        one = self.cameras.new_ones(1)
-        if seen is None:
-            return {
-                **_as_seen(mixture, cameras, cameras, 0 * one, 0 * one),
-                "noise": LINEAR_NOISE * one,
-                "gain": one.expand(1, 3).clone(),
-                "level_doubt": UNKNOWN_CAMERA * unsure * one,
-            }
-        share, rgb = (each[0] for each in shares(seen[None]))
+        if chromaticity is None:
+            return _linear(mixture, cameras, unknown=camera is None)
+        share, rgb = (each[0] for each in shares(chromaticity[None]))
         share, rgb = share[share > 0], rgb[:, share > 0].T
+        return self._display(mixture, cameras, share, rgb)
+
+    def _display(
+        self, mixture: SpectralMixture, cameras: Tensor, share: Tensor, rgb: Tensor
+    ) -> dict[str, Tensor]:
+        """Returns the statistics of an image for display, from (n,) shares of (n, 3) colours."""
+        one = self.cameras.new_ones(1)
         noise = DISPLAY_NOISE * one
-        full = mixture.developed(cameras, self.observer, one)
-        chances = []
-        for strength in STRENGTHS:
-            way = _as_seen(mixture, cameras, full, strength * one, 0 * one)
-            looked = mixture.seen_by(way["response"], noise=noise, doubt=way["doubt"])
-            chances.append(LOOKS * _by_gaussian(looked, rgb).logsumexp(1) @ share)
-        chance, strengths = torch.stack(chances).softmax(0), one.new_tensor(STRENGTHS)
-        mean = chance @ strengths
-        spread = (chance @ (strengths - mean).square()).sqrt()
-        statistics = _as_seen(mixture, cameras, full, mean.reshape(1), spread.reshape(1))
-        statistics["doubt"] = statistics["doubt"] + torch.diag_embed(
-            TINT**2 * statistics["colour"].square()
-        )
-        looked = mixture.seen_by(statistics["response"], noise=noise, doubt=statistics["doubt"])
-        gain, doubt = _level(looked, share, rgb)
+        full = mixture.colour_corrected(cameras, self.observer, one)
+        evidence = []
+        for strength in MATRIX_STRENGTHS:
+            camera = _mean_camera(mixture, cameras, full, strength * one, 0 * one)
+            likelihood = _log_likelihood(_project(mixture, camera, noise), rgb).logsumexp(1)
+            evidence.append(EFFECTIVE_SAMPLE_SIZE * likelihood @ share)
+        posterior, strengths = torch.stack(evidence).softmax(0), one.new_tensor(MATRIX_STRENGTHS)
+        mean = posterior @ strengths
+        std = (posterior @ (strengths - mean).square()).sqrt()
+        camera = _mean_camera(mixture, cameras, full, mean.reshape(1), std.reshape(1))
+        tint = torch.diag_embed(TINT_STD**2 * camera["colour"].square())
+        camera["colour_covariance"] = camera["colour_covariance"] + tint
+        log_gain, level_std = _log_gain(_project(mixture, camera, noise), share, rgb)
         return {
-            **statistics,
+            **camera,
             "noise": noise,
-            "gain": gain.exp().expand(1, 3).clone(),
-            "level_doubt": doubt.reshape(1),
+            "gain": log_gain.exp().expand(1, 3).clone(),
+            "level_std": level_std.reshape(1),
         }
 
 
-def seen(mixture: SpectralMixture, statistics: SceneStatistics) -> Seen:
-    """The mixture as the camera of a scene sees it."""
-    return mixture.seen_by(
-        statistics["response"], noise=statistics["noise"], doubt=statistics["doubt"]
-    )
+def project_mixture(mixture: SpectralMixture, statistics: SceneStatistics) -> ProjectedMixture:
+    """Returns a mixture in the colours of the camera of a scene."""
+    return _project(mixture, statistics, statistics["noise"])
 
 
-def _as_seen(
-    mixture: SpectralMixture, raw: Tensor, full: Tensor, strength: Tensor, spread: Tensor
+def _project(
+    mixture: SpectralMixture, statistics: SceneStatistics, noise: Tensor
+) -> ProjectedMixture:
+    covariance = statistics["colour_covariance"]
+    return mixture.project(statistics["response"], noise=noise, covariance=covariance)
+
+
+def _linear(mixture: SpectralMixture, cameras: Tensor, *, unknown: bool) -> dict[str, Tensor]:
+    """Returns the statistics of a scene in which a white reflector is 1."""
+    one = cameras.new_ones(1)
+    return {
+        **_mean_camera(mixture, cameras, cameras, 0 * one, 0 * one),
+        "noise": LINEAR_NOISE * one,
+        "gain": one.expand(1, 3).clone(),
+        "level_std": CAMERA_LEVEL_STD * unknown * one,
+    }
+
+
+def _mean_camera(
+    mixture: SpectralMixture, raw: Tensor, corrected: Tensor, strength: Tensor, std: Tensor
 ) -> dict[str, Tensor]:
-    """The mean of cameras behind their colour matrices, and how colours vary about its own.
+    """Returns the mean of cameras with their colour matrices, and how their colours vary.
 
     Args:
-        mixture: Whose Gaussians they see.
-        raw, full: (cameras, 3, bands) without their matrices, and behind them.
-        strength, spread: Of the matrices, and how sure that is.
+        mixture: The Gaussians whose colours are compared.
+        raw: (cameras, 3, bands) responses without colour matrices.
+        corrected: (cameras, 3, bands) responses with colour matrices of full strength.
+        strength: Strength of the matrices.
+        std: Standard deviation of the strength.
     """
-    cameras = torch.lerp(raw, full, strength)
+    cameras = torch.lerp(raw, corrected, strength)
     response = cameras.mean(0)
-    mean, *ends = _colour(mixture, torch.stack([response, raw.mean(0), full.mean(0)]))
-    apart = _colour(mixture, cameras) - mean
-    doubt = torch.einsum("nki,nkj->kij", apart, apart) / len(cameras)
-    slope = (ends[1] - ends[0]) * spread
-    doubt = doubt + torch.einsum("ki,kj->kij", slope, slope)
-    return {"response": response, "doubt": doubt, "colour": mean}
+    mean, *ends = _colours(mixture, torch.stack([response, raw.mean(0), corrected.mean(0)]))
+    difference = _colours(mixture, cameras) - mean
+    covariance = torch.einsum("nki,nkj->kij", difference, difference) / len(cameras)
+    slope = (ends[1] - ends[0]) * std
+    covariance = covariance + torch.einsum("ki,kj->kij", slope, slope)
+    return {"response": response, "colour_covariance": covariance, "colour": mean}
 
 
-def _colour(mixture: SpectralMixture, cameras: Tensor) -> Tensor:
-    """Red and blue over brightness of each Gaussian's mean; (n, 3, bands) -> (n, count, 2)."""
-    rgb = torch.einsum("ncb,kb->nkc", cameras, mixture.shape)
+def _colours(mixture: SpectralMixture, cameras: Tensor) -> Tensor:
+    """Returns red and blue over brightness of each Gaussian's mean; (n, count, 2)."""
+    rgb = torch.einsum("ncb,kb->nkc", cameras, mixture.mean)
     return rgb[..., [0, 2]] / rgb.mean(-1, keepdim=True).clamp(min=1e-4)
 
 
-def _by_gaussian(looked: Seen, rgb: Tensor) -> Tensor:
-    """Logarithms of how likely colours are without their brightness; (n, 3) -> (n, count)."""
+def _log_likelihood(mixture: ProjectedMixture, rgb: Tensor) -> Tensor:
+    """Returns log-likelihoods of (n, 3) colours without their brightness; (n, count)."""
     _, red, blue = (each[0, 0, 0] for each in colours(rgb.T[None, :, None]))
     one = torch.ones_like(red)
     terms = torch.stack([one, red, blue, red * red, red * blue, blue * blue], dim=-1)
     infinite = red.new_tensor(torch.inf)
-    return terms @ looked.likelihood(infinite)[:, :6].T.to(terms)
+    return terms @ mixture.log_likelihood(infinite)[:, :6].T.to(terms)
 
 
-def _level(looked: Seen, share: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Logarithm of the gain of a picture over reflectance, and the deviation that holds 90 % of it.
+def _log_gain(mixture: ProjectedMixture, share: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the log gain of an image over reflectance, and its standard deviation.
 
-    Either nothing was done to the brightness; or it was raised by what is usual for flights; or
-    each picture was exposed for display and tells nothing of it. Ground of these colours is about
-    as bright as it usually is. Of the gains that are likely that is taken which makes the least
-    relative error in the mean.
+    Three ways are weighed. The brightness was left unchanged; it was raised by a gain that is usual
+    for a flight; or the image was exposed by itself, and its brightness carries no information. In
+    all of them, ground of these colours is about as bright as it usually is. The gain returned
+    minimises the expected relative error; the deviation is such that 1.645 of it cover 90 %.
     """
     bright = rgb.mean(1).clamp(min=1e-4).log() @ share
-    usual = (_by_gaussian(looked, rgb).softmax(1) @ looked.level.to(rgb)) @ share + GROUND
+    membership = _log_likelihood(mixture, rgb).softmax(1)
+    ground = (membership @ mixture.log_level.to(rgb)) @ share + LOG_GROUND
     gains = torch.linspace(-2, 5, 1401).to(rgb)  # half a per cent apart
-    ways = FIXED * _bell(gains, GAIN, GAIN_SPREAD) + ADAPTED * _bell(bright, EXPOSED, 0.6)
-    likely = (gains[1] - gains[0]) * ways * _bell(bright - gains, usual, GROUND_SPREAD)
-    likely[gains.abs().argmin()] += UNTOUCHED * _bell(bright, usual, GROUND_SPREAD)
-    likely = likely / likely.sum()
-    weight = (likely * gains.exp()).cumsum(0)
+    prior = P_FIXED * _normal(gains, LOG_GAIN, LOG_GAIN_STD) + P_ADAPTED * _normal(
+        bright, LOG_EXPOSURE, LOG_EXPOSURE_STD
+    )
+    posterior = (gains[1] - gains[0]) * prior * _normal(bright - gains, ground, LOG_GROUND_STD)
+    posterior[gains.abs().argmin()] += P_UNCHANGED * _normal(bright, ground, LOG_GROUND_STD)
+    posterior = posterior / posterior.sum()
+    weight = (posterior * gains.exp()).cumsum(0)
     best = gains[(weight < weight[-1] / 2).sum()]
-    wrong, order = ((best - gains).exp() - 1).abs().sort()
-    ninety = wrong[(likely[order].cumsum(0) < 0.9).sum().clamp(max=len(gains) - 1)]
-    return best, (ninety / NINETY).clamp(max=2)
+    error, order = ((best - gains).exp() - 1).abs().sort()
+    covered = error[(posterior[order].cumsum(0) < 0.9).sum().clamp(max=len(gains) - 1)]
+    return best, (covered / NORMAL_90).clamp(max=2)
 
 
-def _bell(x: Tensor, mean: Tensor | float, spread: float) -> Tensor:
-    return (-(((x - mean) / spread) ** 2) / 2).exp() / (spread * math.tau**0.5)
+def _normal(x: Tensor, mean: Tensor | float, std: float) -> Tensor:
+    return (-(((x - mean) / std) ** 2) / 2).exp() / (std * math.tau**0.5)

@@ -1,8 +1,8 @@
-"""How bright a picture was made: a gain per channel, told from the whole scene.
+"""The gain of an image over reflectance, estimated from the colours of the whole scene.
 
-A display-referred picture of a dark forest looks as bright as one of a beach. What was done to it
-shows only in its statistics against what is known of land surfaces; so the gain is estimated once
-per scene, and never per tile.
+A display-referred image of a dark forest looks as bright as one of a beach. The gain shows only in
+a comparison of the scene's colours with those known of land surfaces, so it is estimated once per
+scene and never per tile.
 """
 
 import torch
@@ -13,61 +13,67 @@ from hsi_xr.networks.root_polynomial import TERMS, root_polynomial
 from hsi_xr.reconstructors._base import SceneWindows
 
 COLOURS = 9
+"""Number of colour means without the root-polynomial terms; see `colour_means`."""
 
 
-def colour_means(seen: Tensor) -> Tensor:
-    """Means over the pixels of palettes; (batch, 4 SIDE^2) -> (batch, 22).
+def colour_means(chromaticity: Tensor) -> Tensor:
+    """Returns means over the pixels of scenes.
 
-    They are level, logarithm and square of each channel, and the root-polynomial terms.
+    Args:
+        chromaticity: (batch, 4 SIDE^2) chromaticity histograms.
+
+    Returns:
+        (batch, 22): level, logarithm and square of each channel, and the root-polynomial terms.
     """
-    share, rgb = shares(seen)
+    share, rgb = shares(chromaticity)
     rgb = rgb[..., None]
     each = [rgb, (rgb + 0.01).log(), rgb.square(), root_polynomial(rgb)]
     return (torch.cat(each, dim=1)[..., 0] * share[:, None]).sum(2)
 
 
 class SceneGain(nn.Module):
-    """Palette -> gain of each channel over a white reflector's 1; -> (batch, 3).
+    """Estimates the gain of each channel: the value of a white reflector.
 
-    The level is the picture's over that which root-polynomial regression believes of the ground:
-    a picture twice as bright is taken for ground twice as bright. (A network that may use the
-    brightness learns how the few pictures at hand were exposed, and is wrong by factors on
-    others.) How the channels differ is learned.
+    The common level is that of the image over the level that root-polynomial regression predicts
+    for the ground, so an image twice as bright gets twice the gain. (A network that may use the
+    brightness learns how the few training images were exposed, and is wrong by factors on others.)
+    The differences between channels, the tint, are learned.
     """
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
-        self.believed = nn.Parameter(torch.full((3, TERMS), 1 / TERMS), requires_grad=False)
-        """Regression of the reference camera's reflectance on the root-polynomial terms."""
+        self.regression = nn.Parameter(torch.full((3, TERMS), 1 / TERMS), requires_grad=False)
+        """Coefficients that predict the reference camera's reflectance from the terms."""
         self.layers = nn.Sequential(
             nn.Linear(COLOURS, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
-        self.answer = nn.Linear(width, 3)
+        self.output = nn.Linear(width, 3)
 
-    def forward(self, seen: Tensor) -> Tensor:
-        means = colour_means(seen)
+    def forward(self, chromaticity: Tensor) -> Tensor:
+        """Returns gains, (batch, 3), for (batch, 4 SIDE^2) chromaticity histograms."""
+        means = colour_means(chromaticity)
         level = means[:, :3].clamp(min=1e-4)
-        ground = (means[:, COLOURS:] @ self.believed.T).clamp(min=0.02 * level)
+        ground = (means[:, COLOURS:] @ self.regression.T).clamp(min=0.02 * level)
         common = (level / ground).log().mean(1, keepdim=True)
-        return (common + self.tint(self.seen(means))).clamp(-1.0, 4.0).exp()
+        return (common + self.tint(self.features(means))).clamp(-1.0, 4.0).exp()
 
-    def of(self, scene: SceneWindows) -> Tensor:
-        """(1, 3); 1 where a white reflector is known to be 1."""
+    def estimate(self, scene: SceneWindows) -> Tensor:
+        """Returns the gains of a scene, (1, 3); 1 if a white reflector is known to be 1."""
         return scene.rgb.new_ones(1, 3) if scene.chromaticity is None else self(scene.chromaticity)
 
-    def trust(self) -> None:
-        """From now on pictures are taken for what they say: every gain is 1."""
-        torch.nn.init.eye_(self.believed)
-        torch.nn.init.zeros_(self.answer.weight)
-        torch.nn.init.zeros_(self.answer.bias)
+    def fix_to_one(self) -> None:
+        """Sets the weights such that every gain is 1: images are taken as reflectance."""
+        torch.nn.init.eye_(self.regression)
+        torch.nn.init.zeros_(self.output.weight)
+        torch.nn.init.zeros_(self.output.bias)
 
-    def tint(self, seen: Tensor) -> Tensor:
-        """Log-gain of each channel over their mean; (batch, 9) -> (batch, 3)."""
-        found: Tensor = self.answer(self.layers(seen))
-        return found - found.mean(1, keepdim=True)
+    def tint(self, features: Tensor) -> Tensor:
+        """Returns the log gain of each channel less their mean; (batch, 9) -> (batch, 3)."""
+        tint: Tensor = self.output(self.layers(features))
+        return tint - tint.mean(1, keepdim=True)
 
     @staticmethod
-    def seen(means: Tensor) -> Tensor:
-        """The colour means on a logarithmic scale, where a gain is a shift; -> (batch, 9)."""
+    def features(means: Tensor) -> Tensor:
+        """Returns colour means on a logarithmic scale, where a gain is a shift; (batch, 9)."""
         level, log, square = means[:, :COLOURS].split(3, dim=1)
         return torch.cat([(level + 1e-3).log(), log, (square + 1e-5).log() / 2], dim=1)

@@ -1,4 +1,7 @@
-"""HSCNN+ as a whole system: one pass of a network that is local."""
+"""HSCNN+: one pass of a local network.
+
+Source: Shi, Chen, Xiong, Liu, Wu 2018 (doi:10.1109/CVPRW.2018.00139).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +14,16 @@ from hsi_xr.reconstructors._feedforward import Benchmark, FeedForwardReconstruct
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Benchmark):
-    """All that shapes weights or samples; in the card."""
+    """Everything that determines weights or samples; part of the card.
+
+    Attributes:
+        blocks: Fusion blocks; each adds 32 channels to its input and one pixel to the reach.
+    """
 
     blocks: int = 30
-    """Each adds 32 channels to its input and one pixel to the reach."""
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:
-    """The system of a card's `config`."""
-    found = Config(**config)
-    return FeedForwardReconstructor(HSCNNPlus(found.bands, found.blocks), found)
+    """Builds the system from the `config` of a card."""
+    parsed = Config(**config)
+    return FeedForwardReconstructor(HSCNNPlus(parsed.bands, parsed.blocks), parsed)

@@ -1,4 +1,7 @@
-"""MST-L for RGB as a whole system: one pass, with the spectral attention of the scene."""
+"""MST-L for RGB: one pass, with spectral attention that is pooled over the scene.
+
+Source: Cai et al. 2022 (arXiv:2111.07910), for RGB as in the benchmark of MST++ (arXiv:2204.07908).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +14,10 @@ from hsi_xr.reconstructors._feedforward import Benchmark, FeedForwardReconstruct
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Benchmark):
-    """All that shapes weights or samples, besides the network's published depth; in the card."""
+    """Everything that determines weights or samples; part of the card. The depth is fixed."""
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:
-    """The system of a card's `config`."""
-    found = Config(**config)
-    return FeedForwardReconstructor(MST(found.bands), found)
+    """Builds the system from the `config` of a card."""
+    parsed = Config(**config)
+    return FeedForwardReconstructor(MST(parsed.bands), parsed)

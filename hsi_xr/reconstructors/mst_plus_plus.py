@@ -1,4 +1,7 @@
-"""MST++ as a whole system: one pass, with the spectral attention of the scene."""
+"""MST++: one pass, with spectral attention that is pooled over the scene.
+
+Source: Cai et al. 2022 (arXiv:2204.07908).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +14,16 @@ from hsi_xr.reconstructors._feedforward import Benchmark, FeedForwardReconstruct
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Benchmark):
-    """All that shapes weights or samples; in the card."""
+    """Everything that determines weights or samples; part of the card.
+
+    Attributes:
+        stages: Transformers in a row.
+    """
 
     stages: int = 3
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:
-    """The system of a card's `config`."""
-    found = Config(**config)
-    return FeedForwardReconstructor(MSTPlusPlus(found.bands, found.stages), found)
+    """Builds the system from the `config` of a card."""
+    parsed = Config(**config)
+    return FeedForwardReconstructor(MSTPlusPlus(parsed.bands, parsed.stages), parsed)

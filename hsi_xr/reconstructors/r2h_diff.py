@@ -1,4 +1,9 @@
-"""R2H-Diff as a whole system: scene gain, classical base, guided five-step refinement."""
+"""R2H-Diff: root-polynomial regression, refined by a guided diffusion chain of five steps.
+
+Source: Ding, Zhao, Sun, Liu 2026, "R2H-Diff: Guided Spectral Diffusion Model for RGB-to-
+Hyperspectral Reconstruction" (arXiv:2605.05688); the regression after Finlayson, Mackiewicz,
+Hurlbert 2015 (IEEE TIP 24(5), 1460-1470).
+"""
 
 import math
 from collections.abc import Mapping
@@ -26,30 +31,38 @@ from hsi_xr.reconstructors._scene_gain import SceneGain
 SIZES = {"base": Size(), "thin": THIN}
 
 FLOOR = 0.005
-"""Reflectance added before logarithms: below it spectra are noise."""
+"""Reflectance that is added before logarithms; spectra below it are noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """All that shapes weights or samples; in the card."""
+    """Everything that determines weights or samples; part of the card.
+
+    Attributes:
+        bands: Bands of the output.
+        size: Size of the network, by the two readings of its published cost. The `stride` in a
+            card is 4 for `base` and 8 for `thin`.
+        steps: Steps of the chain.
+        beta_first: Noise variance added in the first step.
+        beta_last: Noise variance added in the last step.
+        spread: Log ratio to the base that one unit of the chain stands for.
+        limit: Largest absolute value in the chain: a spectrum differs from its base by a factor of
+            at most exp(limit * spread).
+        shapes: Cosines over the bands, without the constant, that a refinement consists of.
+            Reflectance in the visible has no finer features; finer ones are noise.
+        strength: Share of the refinement that is applied. On ground unlike that of the training
+            data the refinement errs; less of it is better there and no worse elsewhere.
+    """
 
     bands: int = 31
     size: Literal["base", "thin"] = "base"
-    """Of the network, by the two readings of its published cost; a card's `stride` is 4 for `base`
-    and 8 for `thin`."""
     steps: int = 5
     beta_first: float = 0.1
     beta_last: float = 0.99
     spread: float = 0.5
-    """Log-ratio to the base that one unit of the chain stands for."""
     limit: float = 2.0
-    """Largest chain value: a spectrum differs from its base by at most exp(limit * spread)."""
     shapes: int = 10
-    """Cosines over the bands, the constant left out, that a refinement is made of: reflectance in
-    the visible has no finer features than these, and what is finer is noise."""
     strength: float = 0.6
-    """Share of the refinement that is applied: on ground unlike the training's it errs, and less
-    of it is better there and no worse elsewhere."""
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
@@ -59,10 +72,14 @@ class Config:
 class R2HDiffReconstructor(Reconstructor):
     """Refines root-polynomial regression by guided diffusion of its relative error.
 
-    The published system diffuses the cube itself. Ours diffuses the logarithm of cube over base,
-    as far as it is a smooth shape: an untrained correction leaves the classical answer as it is,
-    errors count relative to the spectrum, as in the field's ranking metric, and brightness stays
-    what the scene's gain and the exposure-invariant base make it.
+    The published system diffuses the cube itself. This one diffuses the log ratio of the cube to
+    the regression, as far as it is a smooth shape. An untrained network therefore leaves the
+    regression unchanged, errors count relative to the spectrum as in the field's ranking metric,
+    and brightness follows from the gain of the scene and the exposure-invariant regression.
+
+    Attributes:
+        base: (bands, 13) coefficients of the regression.
+        smooth: (bands, bands) projector onto smooth shapes.
     """
 
     predicts: Literal["epsilon", "x0"] = "x0"
@@ -84,80 +101,92 @@ class R2HDiffReconstructor(Reconstructor):
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         statistics = self.survey(scene)
         attention = PooledStatistics(scene.weights)
-        cube = self._chain(self.seen(scene.rgb, statistics), noise, attention)
+        cube = self._reconstruct(self.calibrate(scene.rgb, statistics), noise, attention)
         return cube, {**statistics, **attention.collected}
 
     def survey(self, scene: SceneWindows) -> dict[str, Tensor]:
-        """The scene's gain; the facts of attention follow from a pass. See `whole`."""
-        return {"gain": self.gain.of(scene)}
+        """Returns the statistics of a scene, except those of attention, which need a pass."""
+        return {"gain": self.gain.estimate(scene)}
 
     def forward(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
-        attention = GivenStatistics(statistics)
-        return self._chain(self.seen(rgb, statistics), noise, attention, stochastic=stochastic)
+        calibrated, attention = self.calibrate(rgb, statistics), GivenStatistics(statistics)
+        return self._reconstruct(calibrated, noise, attention, stochastic=stochastic)
 
-    def _chain(
+    def _reconstruct(
         self, rgb: Tensor, noise: Noise, attention: StepStatistics, *, stochastic: bool = False
     ) -> Tensor:
-        base, seen = self.classical(rgb), self.guide_of(rgb)
-        denoise = guided_denoiser(
-            self.network, seen, attention=attention, guide=self.network.guide(seen)
+        """Runs the chain for calibrated RGB."""
+        image = log_guide(rgb)
+        guide = self.network.guide(image)
+        x = samplers.ancestral(
+            guided_denoiser(self.network, image, attention=attention, guide=guide),
+            noise,
+            self.keep,
+            stochastic=stochastic,
+            limit=self.config.limit,
         )
-        limit = self.config.limit
-        x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=limit)
-        return self.decode(self.config.strength * x, base)
+        return self.decode(self.config.strength * x, self.regress(rgb))
 
     def denoising_target(
         self, rgb: Tensor, cube: Tensor, statistics: SceneStatistics
     ) -> DenoisingTarget:
-        """See `Diffusing`. The whole refinement is learned, whatever share of it is applied."""
-        calibrated = self.seen(rgb, statistics)
-        base, seen = self.classical(calibrated), self.guide_of(calibrated)
+        """See `DiffusionReconstructor`. Training uses the refinement at full strength."""
+        calibrated = self.calibrate(rgb, statistics)
+        base, image = self.regress(calibrated), log_guide(calibrated)
         return DenoisingTarget(
             self.encode(cube.clamp(min=0), base),
-            lambda x, step: self.network(x, seen, step),
+            lambda x, step: self.network(x, image, step),
             lambda x: self.decode(x, base),
         )
 
-    def seen(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
-        """Calibrated RGB: over the scene's gain. See `Fitted`."""
+    def calibrate(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
+        """Returns RGB over the gain of the scene. See `FittedReconstructor`."""
         return rgb / statistics["gain"][..., None, None]
 
     def fit(self, rgb: Tensor, spectra: Tensor) -> None:
-        """Fits the base. See `Fitted`."""
+        """Fits the regression. See `FittedReconstructor`."""
         self.base.data = fit(rgb, spectra)
 
+    def regress(self, rgb: Tensor) -> Tensor:
+        """Returns the regression of calibrated linear RGB, (batch, bands, rows, columns)."""
+        return predict(rgb, self.base)
+
     def encode(self, cube: Tensor, base: Tensor) -> Tensor:
-        """Reflectance -> chain; see `decode`."""
+        """Converts reflectance to the chain; the inverse of `decode` for smooth shapes."""
         ratio = ((cube + FLOOR) / (base + FLOOR)).log() / self.config.spread
         return self._shape(ratio).clamp(-self.config.limit, self.config.limit)
 
     def decode(self, x: Tensor, base: Tensor) -> Tensor:
-        """Chain -> reflectance, (batch, bands, rows, columns)."""
+        """Converts the chain to reflectance, (batch, bands, rows, columns)."""
         return (base + FLOOR) * (self._shape(x) * self.config.spread).exp() - FLOOR
 
     def _shape(self, ratio: Tensor) -> Tensor:
-        """Projects onto the smooth shapes, which brightness is none of."""
+        """Projects onto the smooth shapes, which exclude a change of brightness."""
         return F.conv2d(ratio, self.smooth.to(ratio)[..., None, None])
 
-    def classical(self, rgb: Tensor) -> Tensor:
-        """Root-polynomial regression of calibrated linear RGB."""
-        return predict(rgb, self.base)
 
-    @staticmethod
-    def guide_of(rgb: Tensor) -> Tensor:
-        """Linear RGB on a logarithmic scale, about [-1, 1]: a gain error is a shift."""
-        return (rgb.clamp(min=0) + 0.01).log() / 2 + 1.25
+def log_guide(rgb: Tensor) -> Tensor:
+    """Returns linear RGB on a logarithmic scale, about [-1, 1], where a gain is a shift."""
+    return (rgb.clamp(min=0) + 0.01).log() / 2 + 1.25
 
 
 def smooth_shapes(bands: int, count: int) -> Tensor:
-    """Projector (bands, bands) onto the first `count` cosines over the bands, less the constant."""
-    order, place = torch.arange(1, count + 1)[:, None], torch.arange(bands) + 0.5
-    cosines = (math.pi * order * place / bands).cos() * (2 / bands) ** 0.5
+    """Returns the projector onto the first cosines over the bands, without the constant.
+
+    Args:
+        bands: Number of bands.
+        count: Number of cosines.
+
+    Returns:
+        (bands, bands).
+    """
+    order, position = torch.arange(1, count + 1)[:, None], torch.arange(bands) + 0.5
+    cosines = (math.pi * order * position / bands).cos() * (2 / bands) ** 0.5
     return cosines.T @ cosines
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:
-    """The system of a card's `config`."""
+    """Builds the system from the `config` of a card."""
     return R2HDiffReconstructor(Config(**config))

@@ -1,4 +1,8 @@
-"""Root-polynomial regression as a whole system: thirteen numbers a band, an honest yardstick."""
+"""Root-polynomial regression: thirteen coefficients a band; a baseline for the other systems.
+
+Source: Finlayson, Mackiewicz, Hurlbert 2015, "Color Correction Using Root-Polynomial Regression",
+IEEE Transactions on Image Processing 24(5), 1460-1470.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +19,21 @@ from hsi_xr.reconstructors._feedforward import FeedForwardReconstructor, InputEn
 
 @dataclass(frozen=True, kw_only=True)
 class Config(InputEncoding):
-    """All that shapes weights or samples; in the card. It is shown linear light over the gain."""
+    """Everything that determines the weights; part of the card. By default, linear RGB over gain.
+
+    Attributes:
+        bands: Bands of the output.
+    """
 
     bands: int = 31
 
 
 class Regression(nn.Module):
-    """A pixel's spectrum from its colour alone; see `hsi_xr.networks.root_polynomial`."""
+    """Regresses a pixel's spectrum on its colour; negative values are clipped to 0.
+
+    Attributes:
+        coefficients: (bands, 13); see `hsi_xr.networks.root_polynomial`.
+    """
 
     def __init__(self, bands: int) -> None:
         super().__init__()
@@ -30,23 +42,23 @@ class Regression(nn.Module):
         )
 
     def forward(self, rgb: Tensor, *, attention: AttentionStatistics | None = None) -> Tensor:
-        """(batch, 3, rows, columns) -> (batch, bands, rows, columns); it needs no statistics."""
+        """Returns (batch, bands, rows, columns) for (batch, 3, rows, columns) linear RGB."""
         return root_polynomial.predict(rgb, self.coefficients)
 
 
 class RootPolynomial(FeedForwardReconstructor):
-    """The regression, and how it is fitted."""
+    """The regression as a reconstructor, which is fitted in closed form."""
 
-    def seen(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
-        """See `Fitted`."""
-        return self.front(rgb, statistics)
+    def calibrate(self, rgb: Tensor, statistics: SceneStatistics) -> Tensor:
+        """See `FittedReconstructor`."""
+        return self.adapter(rgb, statistics)
 
     def fit(self, rgb: Tensor, spectra: Tensor) -> None:
-        """See `Fitted`."""
+        """See `FittedReconstructor`."""
         self.network.coefficients.data = root_polynomial.fit(rgb, spectra)
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:
-    """The system of a card's `config`."""
-    found = Config(**config)
-    return RootPolynomial(Regression(found.bands), found)
+    """Builds the system from the `config` of a card."""
+    parsed = Config(**config)
+    return RootPolynomial(Regression(parsed.bands), parsed)

@@ -1,4 +1,8 @@
-"""MST++ with a spectral diffusion prior as a whole system: the prior is the scene's."""
+"""MST++ with a spectral diffusion prior, which is estimated once for the scene.
+
+Source: Yu, Wu, Huang 2025, "Spectral Diffusion Prior" (arXiv:2507.13769); the host network after
+Cai et al. 2022, MST++ (arXiv:2204.07908).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from hsi_xr.networks._ladder import block_widths
+from hsi_xr.networks._unet import block_widths
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus
 from hsi_xr.networks.sdp import SpectralPrior
@@ -16,28 +20,33 @@ from hsi_xr.reconstructors._feedforward import Benchmark, InputAdapter
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Benchmark):
-    """All that shapes weights or samples; in the card."""
+    """Everything that determines weights or samples; part of the card.
+
+    Attributes:
+        stages: Transformers of the host network.
+        prior: Length of the prior.
+        extractor: Channels of the feature extractor.
+        extractor_blocks: Residual blocks of the feature extractor.
+        diffusion: Steps of the latent chain.
+    """
 
     stages: int = 3
     prior: int = 256
-    """Length of the prior."""
     extractor: int = 64
-    """Channels of the feature extractor."""
     extractor_blocks: int = 5
     diffusion: int = 4
-    """Steps of the latent chain."""
 
 
 class SDPMSTPlusPlus(Reconstructor):
-    """The survey's windows tell one prior, which modulates every block in every tile.
+    """Estimates one prior from the windows of a scene; it modulates every block in every tile.
 
-    Estimated from a tile, a prior would make what a pixel becomes depend on the tiling.
+    A prior that was estimated from a tile would make the output depend on the tiling.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.front = InputAdapter(config)
+        self.adapter = InputAdapter(config)
         self.network = MSTPlusPlus(config.bands, config.stages)
         self.prior = SpectralPrior(
             3,
@@ -49,22 +58,21 @@ class SDPMSTPlusPlus(Reconstructor):
         )
 
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
-        statistics = self.front.survey(scene)
-        seen = self.front(scene.rgb, statistics)
-        statistics["prior"] = self.prior.of_scene(seen, scene.weights)
+        encoding = self.adapter.survey(scene)
+        image = self.adapter(scene.rgb, encoding)
+        prior = self.prior.of_scene(image, scene.weights)
         attention = PooledStatistics(scene.weights)
-        prior = self.prior.inject(statistics["prior"])
-        cube = self.network(seen, attention=attention, prior=prior)
-        return cube, {**statistics, **attention.collected}
+        cube = self.network(image, attention=attention, prior=self.prior.inject(prior))
+        return cube, {**encoding, "prior": prior, **attention.collected}
 
     def forward(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         prior = self.prior.inject(statistics["prior"])
         attention = GivenStatistics(statistics)
-        return self.network(self.front(rgb, statistics), attention=attention, prior=prior)
+        return self.network(self.adapter(rgb, statistics), attention=attention, prior=prior)
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:
-    """The system of a card's `config`."""
+    """Builds the system from the `config` of a card."""
     return SDPMSTPlusPlus(Config(**config))

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 from hsi_xr.errors import UnreadableFile
-from hsi_xr.io.remote import failures, file_of, is_remote, without_query
+from hsi_xr.io.remote import file_of, is_remote, store_errors, without_query
 
-Json = Mapping[str, Any]
-"""A JSON object."""
+Json = Mapping[str, object]
+"""A JSON object with unknown content."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Document:
         return "stac_version" in self.json
 
     @property
-    def kind(self) -> Any:
+    def kind(self) -> object:
         """`Feature`, `Collection` or `Catalog` in a valid object."""
         return self.json.get("type")
 
@@ -71,7 +71,7 @@ class Document:
         return {key: asset for key, asset in assets if isinstance(asset, dict)}
 
     @cached_property
-    def checksums(self) -> list[Any]:
+    def checksums(self) -> list[object]:
         """The `file:checksum` of all assets."""
         return [asset.get("file:checksum") for asset in self.assets.values()]
 
@@ -114,7 +114,7 @@ def mapping(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def sequence(value: object) -> list[Any]:
+def sequence(value: object) -> list[object]:
     """Returns a JSON array as it is, and an empty one for anything else."""
     return value if isinstance(value, list) else []
 
@@ -139,7 +139,7 @@ def is_external(href: str) -> bool:
 
 def _read_errors() -> tuple[type[Exception], ...]:
     """Raised for impossible file names, unreachable servers and malformed JSON."""
-    return (*failures(), ValueError, OverflowError, RecursionError)
+    return (*store_errors(), ValueError, OverflowError, RecursionError)
 
 
 def _parse_int(text: str) -> int:

@@ -1,6 +1,10 @@
-"""How models are trained: the one loop of `hsi-xr train`, and what made the default model.
+"""How models are trained; `hsi-xr train` runs it.
 
-`config` says what a run is, `objectives` and `two_stage` what is minimised, `patches` what is
-drawn, `loop` takes the steps, and `release` makes a model of what was trained. The default model
-has `default` with `sources`, `simulate` and `batches`, `publish` and `score`, for data of its own.
+`settings` states what a run is and `toml` reads it. `setup` prepares the task: a model, its
+objective (`objectives`, `losses`) and its batches (`data`, `patches`). `loop` trains it, and
+`release` saves the result as a model that reconstructs.
 """
+
+from hsi_xr.extras import require
+
+require("msgspec")

@@ -1,4 +1,4 @@
-"""States on disk: each is whole under its name, or the one before it is."""
+"""Checkpoints of a run. A file always is one complete state, the new one or the one before."""
 
 import pickle
 from collections.abc import Mapping
@@ -7,44 +7,85 @@ from typing import Any
 
 import torch
 
-from hsi_xr.errors import Incomplete, InvalidCheckpoint
+from hsi_xr.errors import DestinationExists, Incomplete, InvalidCheckpoint, UsageError
 from hsi_xr.io import atomic
+from hsi_xr.io.journal import differences
+from hsi_xr.training.settings import MAY_CHANGE, Settings, as_plain
+
+LAST, BEST = "last.pt", "best.pt"
+"""Names of the checkpoint to resume from, and of the one with the best validation score."""
+
+FORMAT = 2
+"""Version of the keys in a checkpoint; the first one was not stated in the file."""
 
 State = Mapping[str, Any]
-"""Tensors, numbers and words, in mappings and lists."""
+"""Tensors, numbers and strings, in mappings and lists."""
 
 
 def write(state: State, path: Path) -> None:
     """Write a checkpoint, complete or not at all.
 
     Raises:
-        Incomplete: The disk is full or the folder is not to be written to.
+        Incomplete: The disk is full or the folder is not writable.
     """
     try:
-        with atomic.replacing(path) as part, part.open("wb") as file:
-            torch.save(state, file)
-    # torch raises a RuntimeError where a write fails
+        with atomic.replacing(path) as staging, staging.open("wb") as file:
+            torch.save({**state, "format": FORMAT}, file)
+    # torch reports a failed write as a RuntimeError of its own
     except (OSError, RuntimeError) as error:
-        kept = "the one before it is kept" if path.is_file() else "there is none before it"
-        then = "go on with --resume" if any(path.parent.glob("*.pt")) else "begin anew"
+        kept = "the previous one is kept" if path.is_file() else "there is no previous one"
+        resumable = any(path.parent.glob("*.pt"))
+        repair = "continue with --resume" if resumable else "start again"
         raise Incomplete(
-            f"the checkpoint {str(path)!r} could not be written ({error}); {kept}. Make room, and "
-            f"{then}"
+            f"the checkpoint {str(path)!r} could not be written ({error}); {kept}. Make room on "
+            f"the disk and {repair}"
         ) from error
 
 
 def read(path: Path) -> State:
-    """What was written, on the CPU.
+    """Read a checkpoint, to the CPU.
 
     Raises:
-        InvalidCheckpoint: There is none, or it is not of a training.
+        InvalidCheckpoint: The file does not exist, is not a checkpoint of a training, or was
+            written by another version.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise InvalidCheckpoint(f"there is no checkpoint {str(path)!r} to resume") from error
+        raise InvalidCheckpoint(f"no checkpoint {str(path)!r} to resume from") from error
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InvalidCheckpoint(f"{str(path)!r} is no checkpoint of a training") from error
+        raise InvalidCheckpoint(f"{str(path)!r} is not a checkpoint of a training") from error
     if not isinstance(state, Mapping) or "done" not in state:
-        raise InvalidCheckpoint(f"{str(path)!r} is no checkpoint of a training")
+        raise InvalidCheckpoint(f"{str(path)!r} is not a checkpoint of a training")
+    if (version := state.get("format", 1)) != FORMAT:
+        raise InvalidCheckpoint(
+            f"{str(path)!r} has format {version} and this version of hsi_xr reads format {FORMAT}; "
+            "finish that training with the version that started it, or start a new one in another "
+            "folder"
+        )
+    return state
+
+
+def state_to_resume(settings: Settings, *, resume: bool) -> State | None:
+    """Returns the last state of a training with the same settings, or None for a new training.
+
+    Raises:
+        DestinationExists: The folder contains a training, and it is not to be resumed.
+        InvalidCheckpoint: As in `read`.
+        UsageError: The settings differ from those of the training to resume.
+    """
+    path = settings.out / LAST
+    if not resume:
+        if path.exists():
+            raise DestinationExists(
+                f"{str(settings.out)!r} contains a training; continue it with --resume, or choose "
+                "another out"
+            )
+        return None
+    state = read(path)
+    if changed := differences(state["run"], as_plain(settings), ignore=MAY_CHANGE):
+        raise UsageError(
+            f"the training in {str(settings.out)!r} was started with other settings: "
+            f"{'; '.join(changed)}. Resume it with the same settings, or choose another out"
+        )
     return state

@@ -10,16 +10,16 @@ from torch import Tensor, distributed
 
 from hsi_xr.pipeline.devices import resolve_device
 
-PATIENCE = timedelta(hours=12)
-"""Of those that wait while the first process validates."""
+TIMEOUT = timedelta(hours=12)
+"""How long processes wait for the first one, which validates."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which process this is, of how many. Each draws batches of its own; gradients are averaged.
+    """The rank of this process, and the number of processes.
 
-    Averaged by hand and not by DistributedDataParallel, whose one wrapper would have to know
-    which parameters each turn moves.
+    Each process draws batches of its own; gradients are averaged. They are averaged here and not
+    by DistributedDataParallel, because several optimisers update different parts of a model.
     """
 
     rank: int = 0
@@ -27,28 +27,35 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes."""
+        """True for the process that writes files."""
         return self.rank == 0
 
     def average(self, tensors: Iterable[Tensor | None]) -> None:
-        """Replaces tensors by their means over all processes; None is None in all of them."""
-        found = [each for each in tensors if each is not None]
-        if self.count == 1 or not found:
+        """Replace tensors by their means over all processes; None is None in every process."""
+        present = [tensor for tensor in tensors if tensor is not None]
+        if self.count == 1 or not present:
             return
-        flat = torch.cat([each.reshape(-1) for each in found])
+        flat = torch.cat([tensor.reshape(-1) for tensor in present])
         distributed.all_reduce(flat)
         flat /= self.count
-        for each, part in zip(found, flat.split([each.numel() for each in found])):
-            each.copy_(part.view_as(each))
+        for tensor, mean in zip(present, flat.split([tensor.numel() for tensor in present])):
+            tensor.copy_(mean.view_as(tensor))
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until every process has arrived here."""
         if self.count > 1:
             distributed.barrier()
 
 
 def join(device: str) -> tuple[Ranks, str]:
-    """This process among those that were started with it, and its device by full name."""
+    """Join the processes that `torchrun` started with this one.
+
+    Args:
+        device: As in `hsi_xr.reconstruct`.
+
+    Returns:
+        The rank of this process, and its device by full name.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     name = resolve_device(device)
     if count == 1:
@@ -57,6 +64,6 @@ def join(device: str) -> tuple[Ranks, str]:
         name = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(name)
     if not distributed.is_initialized():
-        kind = "nccl" if name.startswith("cuda") else "gloo"
-        distributed.init_process_group(kind, timeout=PATIENCE)
+        backend = "nccl" if name.startswith("cuda") else "gloo"
+        distributed.init_process_group(backend, timeout=TIMEOUT)
     return Ranks(distributed.get_rank(), count), name

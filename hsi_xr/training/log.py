@@ -1,35 +1,39 @@
-"""What a run tells of itself: `log.csv` always, TensorBoard where it is installed."""
+"""The log of a run: `log.csv`, and TensorBoard files where tensorboard is installed."""
 
 import csv
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from hsi_xr.errors import Incomplete
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 FILE = "log.csv"
-HEAD = ("step", "name", "value")
+HEADER = ("step", "name", "value")
 
 
 class Log:
-    """Scalars by step and name, one a row.
+    """Writes scalars and images by step and name.
 
     Args:
-        done: Steps that were taken before; rows of later ones, which are taken again, are dropped.
+        folder: Folder of the run.
+        done: Steps taken before. Rows of later steps, which will be taken again, are removed.
 
     Raises:
-        Incomplete: The disk is full, here or in `scalars`.
+        Incomplete: The disk is full; raised by `scalars`, too.
     """
 
     def __init__(self, folder: Path, *, done: int) -> None:
         self._path = folder / FILE
         kept = [row for row in _rows(self._path) if int(row[0]) <= done] if done else []
         self._file = self._path.open("w", newline="", encoding="utf-8", buffering=1)
-        self._write([HEAD, *kept])
+        self._write([HEADER, *kept])
         self._board = _board(folder, done)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -38,37 +42,37 @@ class Log:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
 
-    def panel(self, step: int, name: str, image: Tensor) -> None:
-        """(3, rows, columns) in [0, 1]."""
+    def image(self, step: int, name: str, image: Tensor) -> None:
+        """Log an image, (3, rows, columns) in [0, 1], to TensorBoard alone."""
         if self._board:
             self._board.add_image(name, image, step)
-
-    def _write(self, rows: Iterable[Sequence[object]]) -> None:
-        try:
-            csv.writer(self._file).writerows(rows)
-        except OSError as error:
-            with suppress(OSError):  # what did not fit is still to be written
-                self._file.close()
-            raise Incomplete(
-                f"the log {str(self._path)!r} could not be written ({error}); the last checkpoint "
-                "is kept. Make room, and go on with --resume"
-            ) from error
 
     def close(self) -> None:
         self._file.close()
         if self._board:
             self._board.close()
 
+    def _write(self, rows: Iterable[Sequence[object]]) -> None:
+        try:
+            csv.writer(self._file).writerows(rows)
+        except OSError as error:
+            with suppress(OSError):  # closing writes what is still in the buffer
+                self._file.close()
+            raise Incomplete(
+                f"the log {str(self._path)!r} could not be written ({error}); the last checkpoint "
+                "is kept. Make room on the disk and continue with --resume"
+            ) from error
+
 
 def _rows(path: Path) -> list[list[str]]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        # the last row may have been cut off by whatever ended the run
-        return [row for row in csv.reader(file) if len(row) == len(HEAD) and row[0].isdecimal()]
+        # the last row may be incomplete if the run was killed
+        return [row for row in csv.reader(file) if len(row) == len(HEADER) and row[0].isdecimal()]
 
 
-def _board(folder: Path, done: int) -> Any:
+def _board(folder: Path, done: int) -> "SummaryWriter | None":
     if importlib.util.find_spec("tensorboard") is None:
         return None
     from torch.utils.tensorboard import SummaryWriter

@@ -1,4 +1,7 @@
-"""Distances between cubes, over the values that are known."""
+"""Distances between cubes, over the values that are known.
+
+Estimate, truth and `known` are (batch, bands, rows, columns).
+"""
 
 from collections.abc import Callable
 
@@ -8,41 +11,42 @@ from torch import Tensor
 from hsi_xr.camera.operator import Camera
 
 Distance = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(found, truth, known), each (batch, bands, rows, columns) -> a mean."""
+"""(estimate, truth, known) -> their mean distance."""
 
 
-def named(name: str, *, dark: float) -> Distance:
-    """The distance that a run asks for: mrae, l1 or rmse; `dark` as in `mrae`."""
+def distance_of(name: str, *, dark: float) -> Distance:
+    """Returns the distance of a name: mrae, l1 or rmse; `dark` is that of `mrae`."""
     if name == "mrae":
-        return lambda found, truth, known: mrae(found, truth, known, dark=dark)
+        return lambda estimate, truth, known: mrae(estimate, truth, known, dark=dark)
     return {"l1": l1, "rmse": rmse}[name]
 
 
-def mrae(found: Tensor, truth: Tensor, known: Tensor, *, dark: float = 0.0) -> Tensor:
-    """Relative error as `evaluation.metrics.mrae` has it.
+def mrae(estimate: Tensor, truth: Tensor, known: Tensor, *, dark: float = 0.0) -> Tensor:
+    """Mean relative absolute error, as in `evaluation.metrics.mrae`.
 
-    Truths at or below `dark`, 0 and more, are left out: theirs does not exist, or is noise.
+    Truths at or below `dark`, which is not negative, are left out: their relative error does not
+    exist, or is noise.
     """
     counts = known & (truth > dark)
-    return mean((found - truth).abs() / truth.where(counts, truth.new_ones(())), counts)
+    return mean((estimate - truth).abs() / truth.where(counts, truth.new_ones(())), counts)
 
 
-def l1(found: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    return mean((found - truth).abs(), known)
+def l1(estimate: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    return mean((estimate - truth).abs(), known)
 
 
-def l2(found: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    return mean((found - truth).square(), known)
+def l2(estimate: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    return mean((estimate - truth).square(), known)
 
 
-def rmse(found: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """Of the whole batch; its gradient exists at 0, too."""
-    return l2(found, truth, known).clamp(min=1e-12).sqrt()
+def rmse(estimate: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Root of the mean squared error over the whole batch; its gradient exists at 0, too."""
+    return l2(estimate, truth, known).clamp(min=1e-12).sqrt()
 
 
-def gradients(found: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """L1 between the steps from a pixel to the next, down and to the right."""
-    error, total = found - truth, found.new_zeros(())
+def gradients(estimate: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """L1 between differences of neighbouring pixels, down and to the right."""
+    error, total = estimate - truth, estimate.new_zeros(())
     for axis in (2, 3):
         both = known.narrow(axis, 1, known.shape[axis] - 1)
         both = both & known.narrow(axis, 0, known.shape[axis] - 1)
@@ -50,20 +54,27 @@ def gradients(found: Tensor, truth: Tensor, known: Tensor) -> Tensor:
     return total
 
 
-def colours(found: Tensor, truth: Tensor, known: Tensor, response: Tensor) -> Tensor:
-    """L1 between what a camera of this response, (3, bands), sees of the two, within [0, 1].
+def colours(estimate: Tensor, truth: Tensor, known: Tensor, response: Tensor) -> Tensor:
+    """L1 between the colours of estimate and truth, as a camera records them, within [0, 1].
 
-    White, 1 in every band, is (1, 1, 1). A pixel of which some band is not known has no colour.
+    White, which is 1 in every band, has the colour (1, 1, 1). Pixels with an unknown band are left
+    out.
+
+    Args:
+        estimate: Reflectance.
+        truth: Reflectance.
+        known: True where the truth is known.
+        response: (3, bands) spectral response of the camera.
 
     Source: the camera prior of AWAN, Li et al. 2020 (arXiv:2005.09305). Its published code rounds
-        colours to bytes, from which no gradient comes; here they are not rounded.
+        colours to bytes, which has no gradient; here they are not rounded.
     """
     camera = Camera(response.to(truth.device))
     with torch.autocast(truth.device.type, enabled=False):
-        seen, right = (camera.project(cube.float()).clamp(0, 1) for cube in (found, truth))
-    return l1(seen, right, known.all(1, keepdim=True).expand_as(seen))
+        colour, target = (camera.project(cube.float()).clamp(0, 1) for cube in (estimate, truth))
+    return l1(colour, target, known.all(1, keepdim=True).expand_as(colour))
 
 
 def mean(values: Tensor, counts: Tensor) -> Tensor:
-    """Of the values that count; 0 where none does."""
+    """Mean of the values where `counts` is true; 0 if it is true nowhere."""
     return (values * counts).sum() / counts.sum().clamp(min=1)

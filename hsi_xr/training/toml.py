@@ -1,23 +1,29 @@
-"""Reads a training run from TOML; a key that is not known is refused."""
+"""Reads the settings of a training run from TOML; unknown keys are refused."""
 
-import math
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
 
 from hsi_xr.errors import UsageError
 from hsi_xr.suggestions import did_you_mean
-from hsi_xr.training.config import KINDS, Objective, Run
+from hsi_xr.training.settings import Run
 
 
 def read(path: Path, changes: Sequence[str] = ()) -> Run:
-    """A run as a file says, with changes such as `optimiser.rate=1e-4`.
+    """Read the settings of a run.
+
+    Args:
+        path: A TOML file.
+        changes: Settings that replace those of the file, such as `optimiser.rate=1e-4`.
 
     Raises:
-        UsageError: No such file, no TOML, or a key that is unknown, missing or of another type.
+        UsageError: The file cannot be read, or a key is unknown, missing or of another type.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -25,91 +31,92 @@ def read(path: Path, changes: Sequence[str] = ()) -> Run:
         raise UsageError(f"{str(path)!r} cannot be read as TOML ({error})") from error
     for change in changes:
         _set(table, change)
-    return cast(Run, _made(Run, table, ""))
+    try:
+        return msgspec.convert(table, Run, dec_hook=_as_path)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{str(path)!r}: {_explain(str(error), table)}") from error
 
 
 def _set(table: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals:
         raise UsageError(f"{change!r} is not key=value, e.g. optimiser.rate=1e-4")
-    *above, last = key.strip().split(".")
-    for place, name in enumerate(above, 1):
+    *parents, last = key.strip().split(".")
+    for depth, name in enumerate(parents, 1):
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
-            raise UsageError(f"{'.'.join(above[:place])} is no table, and has no key {last!r}")
+            raise UsageError(f"{'.'.join(parents[:depth])} is not a table and has no key {last!r}")
     try:
         table[last] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         table[last] = text  # words need no quotes
 
 
-def _made(kind: Any, table: Any, where: str) -> Any:
-    """A frozen value of a TOML table."""
-    if not isinstance(table, Mapping):
-        raise UsageError(f"{where or 'a run'} must be a table; got {table!r}")
-    known = {each.name: each for each in fields(kind)}
-    for key in table:
-        if key not in known:
-            raise UsageError(
-                f"no key {_at(where, key)!r}; {did_you_mean(key, known)}known: "
-                f"{', '.join(sorted(known))}"
-            )
-    for name, each in known.items():
-        if each.default is each.default_factory is MISSING and name not in table:
-            raise UsageError(f"the key {_at(where, name)!r} is missing")
-    hints = get_type_hints(kind)
-    return kind(
-        **{key: _fitted(hints[key], value, _at(where, key)) for key, value in table.items()}
-    )
+def _as_path(kind: type, value: Any) -> Any:
+    if kind is not Path:
+        raise NotImplementedError
+    if not isinstance(value, str):
+        raise ValueError("Expected `str`")
+    return Path(value)
 
 
-def _fitted(kind: Any, value: Any, where: str) -> Any:
-    """A TOML value as a field's type."""
-    if kind == Objective:
-        return _tagged(value, where)
-    if is_dataclass(kind):
-        return _made(kind, value, where)
-    origin, options = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return _one_of(options, value, where)
-    if origin in (Union, UnionType):  # the only ones are with None, which TOML has no word for
-        return _fitted(options[0], value, where)
-    if origin is tuple:
-        return _pair(options, value, where)
-    return _plain(origin or kind, value, where)
+def _explain(message: str, table: Mapping[str, Any]) -> str:
+    """Rewrite a message of msgspec with full keys, the value that was found, and suggestions."""
+    reason, _, place = message.partition(" - at `$")
+    keys = [key for key in place.rstrip("`").lstrip(".").split(".") if key]
+    if match := re.fullmatch(r"Object contains unknown field `(.*)`", reason):
+        known = sorted(_fields(_kind_at(keys, table)))
+        hint = did_you_mean(match[1], known)
+        return f"unknown key {'.'.join([*keys, match[1]])!r}; {hint}known: {', '.join(known)}"
+    if match := re.fullmatch(r"Object missing required field `(.*)`", reason):
+        return f"the key {'.'.join([*keys, match[1]])!r} is missing"
+    name = ".".join(keys)
+    if reason.startswith("Invalid "):
+        options = ", ".join(map(repr, _options(keys, table)))
+        return f"{name} must be one of {options}; got {_value_at(keys, table)!r}"
+    if reason.startswith("Expected "):
+        expected = reason.partition(", got ")[0].removeprefix("Expected ")
+        expected = expected.replace("`object`", "a table").replace("`array`", "a list")
+        return f"{name} must be {expected}; got {_value_at(keys, table)!r}"
+    return f"{name}: {reason}" if name else reason
 
 
-def _tagged(table: Any, where: str) -> Any:
-    if not isinstance(table, Mapping):
-        raise UsageError(f"{where} must be a table; got {table!r}")
-    kind = KINDS[_one_of(tuple(KINDS), table.get("kind"), f"{where}.kind")]
-    return _made(kind, {key: value for key, value in table.items() if key != "kind"}, where)
+def _value_at(keys: Sequence[str], table: Any) -> Any:
+    for key in keys:
+        name, _, index = key.rstrip("]").partition("[")
+        table = table[name]
+        if index:
+            table = table[int(index)]
+    return table
 
 
-def _one_of(options: tuple[Any, ...], value: Any, where: str) -> Any:
-    known = [each for each in options if each is not None]
-    if value not in known:
-        raise UsageError(f"{where} must be one of {', '.join(map(repr, known))}; got {value!r}")
-    return value
+def _kind_at(keys: Sequence[str], table: Mapping[str, Any]) -> Any:
+    """The type that settings have at a key."""
+    kind: Any = Run
+    for depth, key in enumerate(keys, 1):
+        kind = _without_none(_fields(kind)[key])
+        tagged = {each.__struct_config__.tag: each for each in _structs(kind)}
+        kind = tagged.get(_value_at([*keys[:depth], "kind"], table)) if len(tagged) > 1 else kind
+    return kind
 
 
-def _pair(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple) or len(value) != len(kinds):
-        raise UsageError(f"{where} must be {len(kinds)} values; got {value!r}")
-    return tuple(_fitted(kind, each, where) for kind, each in zip(kinds, value))
+def _options(keys: Sequence[str], table: Mapping[str, Any]) -> list[Any]:
+    """The values that a key may have."""
+    if keys[-1] == "kind":
+        return [each.__struct_config__.tag for each in _structs(_fields(Run)[keys[-2]])]
+    kind = _kind_at(keys, table)
+    return [*get_args(kind)] if get_origin(kind) is Literal else []
 
 
-def _plain(kind: Any, value: Any, where: str) -> Any:
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind is float and isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"{where} must be finite; got {value}")
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise UsageError(f"{where} must be of type {kind.__name__}; got {value!r}")
-    return value
+def _fields(kind: type[Struct]) -> dict[str, Any]:
+    return {each.name: each.type for each in msgspec.structs.fields(kind)}
 
 
-def _at(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
+def _structs(kind: Any) -> list[type[Struct]]:
+    return [each for each in get_args(kind) if isinstance(each, type) and issubclass(each, Struct)]
+
+
+def _without_none(kind: Any) -> Any:
+    options = [each for each in get_args(kind) if each is not type(None)]
+    is_optional = get_origin(kind) in (Union, UnionType) and len(options) == 1
+    return options[0] if is_optional else kind

@@ -1,4 +1,4 @@
-"""Scores of a model in training on whole scenes of a declared split."""
+"""Scores of a model in training, on whole scenes of the validation split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,27 @@ from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import Reconstructor, SceneWindows
-from hsi_xr.training.patches import Scene, Scenes, counts, extended
+from hsi_xr.training.data import Scene, Scenes, scene_weights
+from hsi_xr.training.patches import extend
 
-SHOWN_NM = (640.0, 550.0, 460.0)
-"""Bands of a panel."""
+SCORES = ("mrae", "rmse", "psnr", "sam")
+
+PREVIEW_NM = (640.0, 550.0, 460.0)
+"""Wavelengths of the red, green and blue bands of the logged image."""
 
 
 @dataclass(frozen=True)
-class Validation:
-    """How scenes are scored: in one piece, without the margin of `crop`."""
+class SceneValidation:
+    """Scores whole scenes, each reconstructed in one tile. See `updates.Validation`.
+
+    Attributes:
+        scenes: Where scenes are read from.
+        names: Names of the scenes to score.
+        bands: Bands of the data set.
+        stride: Rows and columns of a tile are multiples of it.
+        crop: Margin that is not scored, in pixels.
+        seed: Seed of the noise.
+    """
 
     scenes: Scenes
     names: Sequence[str]
@@ -30,27 +42,27 @@ class Validation:
     crop: int
     seed: int
 
-    def of(self, model: Reconstructor, device: str) -> tuple[dict[str, float], Tensor]:
-        """Means over scenes of the scores of each, and a panel of the first scene.
+    def __call__(self, model: Reconstructor, device: str) -> tuple[dict[str, float], Tensor]:
+        """Returns means over scenes of their scores, and a comparison of the first scene.
 
         Raises:
             InvalidData: A scene has nothing to score.
         """
-        found: list[Tally] = []
-        panel = torch.zeros(3, 1, 1)
+        tallies: list[Tally] = []
+        image = torch.zeros(3, 1, 1)
         for name in self.names:
             scene = self.scenes.read(name)
-            guess = self.reconstruct(model, scene, device)[0].cpu()
-            if not found:
-                panel = self.panel(guess, scene.cube)
-            found.append(self._tally(name, guess, scene.cube))
-        names = ("mrae", "rmse", "psnr", "sam")
-        return {n: sum(getattr(each, n) for each in found) / len(found) for n in names}, panel
+            estimate = self.reconstruct(model, scene, device)[0].cpu()
+            if not tallies:
+                image = self.compare(estimate, scene.cube)
+            tallies.append(self._tally(name, estimate, scene.cube))
+        means = {key: sum(getattr(t, key) for t in tallies) / len(tallies) for key in SCORES}
+        return means, image
 
-    def _tally(self, name: str, guess: Tensor, cube: Tensor) -> Tally:
-        """Of the bands that the scene knows: a data set need not have measured all."""
-        rows, columns = (slice(self.crop, size - self.crop) for size in cube.shape[1:])
-        estimate, truth = (each[:, rows, columns] for each in (guess, cube))
+    def _tally(self, name: str, estimate: Tensor, truth: Tensor) -> Tally:
+        """Scores the bands that are known in the scene; a data set may lack some."""
+        rows, columns = (slice(self.crop, size - self.crop) for size in truth.shape[1:])
+        estimate, truth = (cube[:, rows, columns] for cube in (estimate, truth))
         known = ~truth.isnan().flatten(1).all(1)
         if known.any():
             tally = Tally.of(estimate[known].numpy(), truth[known].numpy())
@@ -58,29 +70,30 @@ class Validation:
                 return tally
         raise InvalidData(
             f"the validation scene {name!r} has nothing to score within data.crop = {self.crop}: "
-            "no pixel whose bands are known and above 0; crop less, or leave it out"
+            "no pixel whose bands are known and above 0; reduce data.crop, or remove the scene "
+            "from the split"
         )
 
     @torch.inference_mode()
     def reconstruct(self, model: Reconstructor, scene: Scene, device: str) -> Tensor:
-        """(1, bands, rows, columns), as `hsi_xr.reconstruct` would of the picture in one tile."""
+        """Returns (1, bands, rows, columns), as `hsi_xr.reconstruct` does in a single tile."""
         rows, columns = scene.rgb.shape[1:]
         size = (rows + -rows % self.stride, columns + -columns % self.stride)
-        cube, padded = (each.to(device) for each in extended(scene.cube, scene.rgb, size))
-        rgb, weights = padded[None], counts(cube)
-        seen = chromaticity_histogram(rgb[..., :rows, :columns], weights[..., :rows, :columns])
-        r, c = (torch.arange(each, device=rgb.device)[None] for each in size)
+        cube, padded = (tensor.to(device) for tensor in extend(scene.cube, scene.rgb, size))
+        rgb, weights = padded[None], scene_weights(cube)
+        histogram = chromaticity_histogram(rgb[..., :rows, :columns], weights[..., :rows, :columns])
+        r, c = (torch.arange(length, device=rgb.device)[None] for length in size)
         field, bands = NoiseField(self.seed), len(self.bands)
-        answer, _ = model.whole(
-            SceneWindows(rgb, weights, seen),
+        estimate, _ = model.whole(
+            SceneWindows(rgb, weights, histogram),
             lambda step: field.read(r, c, channels=bands, step=step),
         )
-        return answer[..., :rows, :columns].float()
+        return estimate[..., :rows, :columns].float()
 
-    def panel(self, guess: Tensor, truth: Tensor) -> Tensor:
-        """Estimate, truth and their difference side by side, (3, rows, 3 columns)."""
-        shown = [self.bands.nearest(nm) for nm in SHOWN_NM]
-        a, b = guess[shown], truth[shown].nan_to_num(nan=0.0)
-        white = b.flatten().quantile(0.995).clamp(min=1e-6)  # one glint must not blacken the rest
+    def compare(self, estimate: Tensor, truth: Tensor) -> Tensor:
+        """Returns estimate, truth and their difference side by side, (3, rows, 3 columns)."""
+        preview = [self.bands.nearest(nm) for nm in PREVIEW_NM]
+        a, b = estimate[preview], truth[preview].nan_to_num(nan=0.0)
+        white = b.flatten().quantile(0.995).clamp(min=1e-6)  # a single glint must not darken all
         images = torch.cat([a / white, b / white, (a - b).abs() / white], dim=2)
         return srgb_encode(images.clamp(0, 1))

@@ -119,7 +119,7 @@ def test_spectra_that_end_within_the_cube_are_compared_where_they_are():
 
 def test_it_says_of_what_it_is():
     found = cube().hsi.sam(table(1))
-    assert found.attrs["comment"] == "of a model estimate, not a measurement"
+    assert found.attrs["comment"] == "from a model estimate, not a measurement"
     assert found.attrs["hsi_xr_model"] == "r2h_base"
     assert found.rio.crs == cube().rio.crs
 
@@ -129,8 +129,8 @@ def test_it_says_of_what_it_is():
     [
         (spectrum([0.2, 0.3], [1600, 2200]), BandMismatch, "0 of the cube's 31"),
         (xr.DataArray(np.ones(31), dims="band"), InvalidData, "hsi_xr.library"),
-        (xr.DataArray(0.3), InvalidData, "has|one has"),
-        (np.ones(31), InvalidData, "one has none"),
+        (xr.DataArray(0.3), InvalidData, "got dimensions"),
+        (np.ones(31), InvalidData, "dimensions none"),
         (spectrum([0.2, 0.3], [0.4, 0.7]), InvalidData, "in nm"),
     ],
 )

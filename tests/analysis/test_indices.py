@@ -21,7 +21,7 @@ def test_an_index_is_its_formula_of_means_over_its_bands():
     found = dataset.hsi.indices("NGRDI")
     np.testing.assert_allclose(found, (green - red) / (green + red), rtol=1e-4, atol=1e-6)
     assert found.attrs["bands"] == "G 510 to 600 nm, R 620 to 690 nm"
-    assert found.attrs["comment"] == "of a model estimate, not a measurement"
+    assert found.attrs["comment"] == "from a model estimate, not a measurement"
 
 
 @pytest.mark.parametrize("names", [["GLI", "VARI", "EBI"], ["NPCI"]])
@@ -38,7 +38,7 @@ def test_every_index_that_is_offered_can_be_had():
     dataset = cube().isel(y=slice(0, 7), x=slice(40, 80))
     with pytest.raises(UnknownName) as error:
         dataset.hsi.indices("nothing")
-    offered = str(error.value).split("the bands of ")[1].split(", ")
+    offered = str(error.value).split("the bands for ")[1].split(", ")
     assert len(offered) > 20 and {"NGRDI", "GLI", "CCI"} <= {*offered}
     found = dataset.hsi.indices(offered)
     assert np.isfinite(found).all()
@@ -84,7 +84,7 @@ def test_the_band_of_a_letter_is_that_of_spyndex(sensor):
 
 
 def test_a_sensor_without_the_band_is_refused():
-    with pytest.raises(BandMismatch, match=r"B \(450 to 530 nm\), and the cube has bands at 560"):
+    with pytest.raises(BandMismatch, match=r"B \(450 to 530 nm\), but the cube has bands at 560"):
         cube().hsi.to_sensor("dji-mavic-3m").hsi.indices("GLI")
 
 

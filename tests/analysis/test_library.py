@@ -92,13 +92,13 @@ def test_a_column_of_wavelengths_may_tell_its_unit(tmp_path, head):
     ("text", "words"),
     [
         ("", "empty"),
-        ("wavelength;a\n500;0.2\n", "separate its cells by commas"),
+        ("wavelength;a\n500;0.2\n", "separate cells by commas"),
         ("wavelength,a\n", "no spectrum"),
         ("wavelength,a\n500,dark\n", "dark"),
         ("wavelength,a\n500,0.2\n500,0.3\n", "500 nm twice"),
         ("wavelength,a\n0.5,0.2\n0.6,0.3\n", "give them in nm"),
         ("name,500,source\nlawn,0.2,asd\n", "source"),
-        ("name,500\nlawn,0.2,0.3\n", "no table"),
+        ("name,500\nlawn,0.2,0.3\n", "not a table"),
     ],
 )
 def test_what_is_no_table_is_told(tmp_path, text, words):
@@ -125,7 +125,7 @@ def test_what_the_caller_says_of_the_unit_goes_before_the_file(tmp_path):
     found = hsi_xr.library(table, unit="um")
     np.testing.assert_allclose(found["wavelength"], [400, 500])
     np.testing.assert_allclose(found["fwhm"], [20, 10])
-    with pytest.raises(UsageError, match="'furlong' is no unit"):
+    with pytest.raises(UsageError, match="'furlong' is not a unit"):
         hsi_xr.library(path, unit="furlong")
 
 
@@ -163,7 +163,7 @@ def test_a_spectrum_of_ecostress_is_a_library_of_one(tmp_path):
         hsi_xr.library(path)
     np.testing.assert_allclose(hsi_xr.library(path, unit="um"), [[2.5, 2.9, 3.1]])
     path.write_text("325.000, 0.033\t325.000, 0.028\n")
-    with pytest.raises(UnreadableFile, match="no spectrum of the ECOSTRESS library"):
+    with pytest.raises(UnreadableFile, match="not a spectrum of the ECOSTRESS library"):
         hsi_xr.library(path)
 
 

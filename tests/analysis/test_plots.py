@@ -79,7 +79,7 @@ def test_a_map_is_its_numbers_where_they_lie_with_their_scale(ax, chunks):
     np.testing.assert_allclose(shown.filled(np.nan), angles)
     assert image.get_clim() == pytest.approx(np.percentile(shown.compressed(), (2, 98)))
     np.testing.assert_allclose(image.get_extent()[:2], (GRID.c, GRID.c + 83 * GRID.a))
-    assert ax.get_title() == "of a model estimate, not a measurement"
+    assert ax.get_title() == "from a model estimate, not a measurement"
     assert image.colorbar.ax.get_ylabel() == "spectral angle (degree)"
     assert ax.get_xlabel() == "x (metre)"
 

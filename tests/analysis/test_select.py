@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 import hsi_xr
-from hsi_xr.calibration.sites import means
+from hsi_xr.calibration.sites import box_means
 from hsi_xr.calibration.sites_from_points import box_around
 from hsi_xr.errors import InvalidData, NotGeoreferenced, UsageError
 from tests.analysis.cubes import shuffled
@@ -71,7 +71,7 @@ def test_a_square_is_the_mean_by_area_that_calibration_takes(x, y, size, turned)
     np.testing.assert_allclose((found["x"], found["y"]), place)
     steps = (np.hypot(transform.b, transform.e), np.hypot(transform.a, transform.d))
     box = box_around(10 + 60 * x, 9 + 43 * y, size, steps)
-    (expected,) = means(dataset["reflectance"], [box])
+    (expected,) = box_means(dataset["reflectance"], [box])
     np.testing.assert_allclose(found["reflectance"], expected, rtol=2e-6)
     assert found["reflectance"].attrs == dataset["reflectance"].attrs
 
@@ -84,7 +84,11 @@ def test_a_square_with_its_deviation_is_lazy_and_within_the_cube():
     found = dataset.hsi.spectrum(x, y, size=3)
     assert found["reflectance"].chunks is not None and found["out_of_domain"].dims == ()
     np.testing.assert_allclose(found["reflectance_std"] * 10, found["reflectance"], rtol=1e-5)
-    for size, words in ((40, "with 40 about it is not wholly"), (0, "positive"), (-1, "positive")):
+    for size, words in (
+        (40, "square of size 40 .* is not entirely"),
+        (0, "positive"),
+        (-1, "positive"),
+    ):
         with pytest.raises(UsageError, match=words):
             dataset.hsi.spectrum(x, y, size=size)
 
@@ -94,7 +98,7 @@ def test_a_place_may_be_told_in_degrees():
     lon, lat = Transformer.from_crs(32633, 4326, always_xy=True).transform(x, y)
     found = UPRIGHT.hsi.spectrum(lon, lat, crs="EPSG:4326")
     xr.testing.assert_identical(found, UPRIGHT.hsi.spectrum(x, y))
-    with pytest.raises(UsageError, match="'earth' is no CRS"):
+    with pytest.raises(UsageError, match="'earth' is not a CRS"):
         UPRIGHT.hsi.spectrum(lon, lat, crs="earth")
     with pytest.raises(UsageError, match="crs='EPSG:4326'"):
         UPRIGHT.hsi.spectrum(lon, lat)
@@ -155,7 +159,7 @@ def test_bands_are_those_between_in_their_order(ends):
     first, last = ends
     inside = (first <= CENTRES) & (last >= CENTRES)
     if not inside.any():
-        with pytest.raises(UsageError, match="no band lies"):
+        with pytest.raises(UsageError, match="no band is between"):
             UPRIGHT.hsi.bands(first, last)
         return
     np.testing.assert_array_equal(UPRIGHT.hsi.bands(first, last)["wavelength"], CENTRES[inside])

@@ -101,7 +101,7 @@ def test_weights_are_shares_whatever_the_grids(heights, gaps):
 
 
 def test_a_file_is_its_curves_and_a_name_the_curves_of_its_gaussians(tmp_path):
-    dataset, known = cube(), published()["sentinel-2b"].only([0, 1, 2, 3])
+    dataset, known = cube(), published()["sentinel-2b"].select([0, 1, 2, 3])
     table = curves(known.wavelengths, **dict(zip(known.names, known.curves)))
     table = table.sel(spectrum=["B4", "B2", "B1", "B3"])
     table.to_pandas().T.to_csv(tmp_path / "s2b.csv")
@@ -118,9 +118,9 @@ def test_a_file_is_its_curves_and_a_name_the_curves_of_its_gaussians(tmp_path):
 @pytest.mark.parametrize(
     ("sensor", "error", "words"),
     [
-        (curves(dark=0 * NM), InvalidData, "'dark' responds to nothing"),
-        (curves(twin=1.0 * (abs(NM - 640) < 21)), InvalidData, "one centre"),
-        (curves().sel(spectrum=["edge"]), BandMismatch, "not one band of c.csv"),
+        (curves(dark=0 * NM), InvalidData, "response of 'dark' is zero everywhere"),
+        (curves(twin=1.0 * (abs(NM - 640) < 21)), InvalidData, "same centre"),
+        (curves().sel(spectrum=["edge"]), BandMismatch, "covers no band of c.csv"),
         (curves().isel(spectrum=0), UsageError, r"\(spectrum, wavelength\)"),
         ("nowhere.csv", UnreadableFile, "nowhere.csv"),
         (None, UsageError, "got None"),
@@ -152,7 +152,7 @@ def test_the_deviation_of_a_band_is_bounded_and_met_where_errors_go_together(chu
     apart = shifted.hsi.to_sensor("landsat-8-oli")["reflectance"] - found["reflectance"]
     np.testing.assert_allclose(found["reflectance_std"].where(apart.notnull()), apart, rtol=1e-3)
     draws = rng.choice([-1, 1], (40, 31, 1, 1)) * together[:, 3:4, 70:71]
-    table, _ = weights(published()["landsat-8-oli"].only([0, 1, 2]), Bands.regular(400, 700, 10))
+    table, _ = weights(published()["landsat-8-oli"].select([0, 1, 2]), Bands.regular(400, 700, 10))
     spread = np.einsum("bn,dnyx->dbyx", table, draws).std(0)[:, 0, 0]
     assert (spread < found["reflectance_std"].isel(band=[0, 1, 2], y=3, x=70)).all()
 
@@ -193,7 +193,7 @@ def test_it_is_written_and_read_with_what_was_done(tmp_path):
     np.testing.assert_allclose(again, found["reflectance"], atol=6e-5)
     spread = hsi_xr.open(tmp_path / "s2.tif", variable="reflectance_std")
     np.testing.assert_allclose(spread, found["reflectance_std"], atol=6e-5)
-    assert "too large if not" in spread.attrs["comment"]
+    assert "too large otherwise" in spread.attrs["comment"]
     np.testing.assert_allclose(again["fwhm"], found["fwhm"])
     assert again.attrs["hsi_xr_sensor_bands"] == "B1, B2, B3, B4"
     assert again.attrs["comment"] == "model estimate, not a measurement"

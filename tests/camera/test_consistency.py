@@ -11,6 +11,7 @@ from hsi_xr.camera.consistency import HALF_STEP, TOLERANCE, consistent
 from hsi_xr.camera.operator import Camera
 from hsi_xr.camera.spectral_response import SpectralResponse
 from hsi_xr.errors import MissingFact, UnknownName, UsageError
+from hsi_xr.io.raster_source import stored_dtype
 from tests.scenes import CAMERA, ground, photographed, scene
 
 BANDS = Bands.regular(400, 700, 10)
@@ -274,7 +275,7 @@ def test_the_residual_is_written_and_read_back_as_it_is(slope, tmp_path):
     cube = hsi_xr.reconstruct(holed, slope(), residual=True, **REFLECTANCE)
     hsi_xr.write(cube, tmp_path / "cube.tif", scale=1e-3)
     read = hsi_xr.open(tmp_path / "cube_residual.tif")
-    assert read.name == "rgb_residual" and read.encoding["dtype"] == "float32"
+    assert read.name == "rgb_residual" and stored_dtype(read) == "float32"
     np.testing.assert_array_equal(read[0], cube["rgb_residual"])
     assert read.attrs["hsi_xr_camera"] == CAMERA
     item = hsi_xr.describe(tmp_path / "cube.tif", datetime="2026-01-02T03:04:05Z").to_dict()

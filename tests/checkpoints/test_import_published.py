@@ -104,7 +104,7 @@ def test_another_number_of_bands_is_refused_before_any_measuring(tmp_path):
 @pytest.mark.parametrize(("width", "level"), [(96, "min-max"), (200, "as-is")])
 def test_weights_of_awan_are_shown_what_they_learned_from(width, level):
     """The paper's were shown pictures over 255, the benchmark's pictures spread over [0, 1]."""
-    assert Config.of_published(bands=31, width=width, blocks=8).level == level
+    assert Config.from_published(bands=31, width=width, blocks=8).level == level
 
 
 class _Code:

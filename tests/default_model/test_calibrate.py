@@ -38,8 +38,8 @@ def _source():
 def _model(source):
     rng = torch.Generator().manual_seed(1)
     model = GuidedPosterior(Config(gaussians=5, cameras=3, steps=0)).eval()
-    model.development.cameras.data = source.studio.cameras
-    model.development.observer.data = source.studio.display
+    model.photofinishing.cameras.data = source.studio.cameras
+    model.photofinishing.observer.data = source.studio.display
     fitted = fit_mixture.fit(spectra(source.groups, 2000, rng), 5, rng, rounds=4)
     model.mixture.load_state_dict(fitted.state_dict())
     return model
@@ -55,9 +55,9 @@ def test_nine_in_ten_errors_of_shape_lie_within_what_is_not_the_levels(monkeypat
     for shot, cube in pictures:
         found = reconstruct(model, shot)
         facts = calibrate.surveyed(model, shot)
-        assert facts["level_doubt"] > 0.1
-        belief = model.believe(shot.rgb[None], facts)
-        own = belief.deviation / (belief.mean + FLOOR) * facts["temper"][:, None, None]
+        assert facts["level_std"] > 0.1
+        belief = model.posterior(shot.rgb[None], facts)
+        own = belief.std / (belief.mean + FLOOR) * facts["uncertainty_scale"][:, None, None]
         level = cube.mean() / found.cube.mean()
         far = (level * found.cube - cube).abs() / (level * (found.cube + FLOOR) * own)
         within.append((far[0] <= NINETY)[:, cube.mean(0) >= DARK])

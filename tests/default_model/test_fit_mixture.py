@@ -23,11 +23,11 @@ def test_it_finds_shapes_and_brightness_and_keeps_a_broad_one():
     assert sorted(order.tolist()) == [1, 2, 3]
     torch.testing.assert_close(found.shape[order], shapes, atol=0.01, rtol=0)
     torch.testing.assert_close(
-        found.level[order], torch.tensor([-3.0, -2.0, -1.0]), atol=0.05, rtol=0
+        found.log_level[order], torch.tensor([-3.0, -2.0, -1.0]), atol=0.05, rtol=0
     )
-    spread = (found.factor @ found.factor.mT).diagonal(dim1=1, dim2=2).mean(1)
+    spread = (found.cholesky @ found.cholesky.mT).diagonal(dim1=1, dim2=2).mean(1)
     assert spread[0] > 20 * spread[1:].max()
-    torch.testing.assert_close(found.share.exp().sum(), torch.tensor(1.0))
+    torch.testing.assert_close(found.log_weight.exp().sum(), torch.tensor(1.0))
 
 
 def test_the_same_numbers_make_the_same_mixture():

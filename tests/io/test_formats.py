@@ -33,7 +33,7 @@ from hsi_xr.errors import (
 from hsi_xr.io import formats
 from hsi_xr.io.georef import coordinates, crs_of, transform_of
 from hsi_xr.io.store_reader import StoredArray
-from hsi_xr.io.wavelengths import spectrum_in
+from hsi_xr.io.wavelengths import read_wavelengths
 from tests.memory import needs_proc, peak
 from tests.stac_validation import SCHEMAS, validate
 
@@ -528,7 +528,7 @@ def test_the_wavelengths_of_a_store_are_read_once(cube):
     counted = told.copy(data=told.data.map_blocks(lambda x: (calls.append(1), x)[1], dtype=float))
     stored = StoredArray("Zarr", given.assign_coords(wavelength=counted), "reflectance")
     calls.clear()
-    centres, _ = spectrum_in(stored, stored.indexes)
+    centres, _ = read_wavelengths(stored, stored.indexes)
     np.testing.assert_allclose(centres, given.wavelength)
     assert stored.descriptions[0] == "400 nm"
     assert len(calls) == 1

@@ -13,8 +13,9 @@ from rasterio.enums import ColorInterp
 
 import hsi_xr
 from hsi_xr.errors import BandMismatch, InvalidData, NotGeoreferenced, UnreadableFile, UsageError
-from hsi_xr.io.georef import coordinates
-from hsi_xr.io.open import crs_of, read_window, source_of, transform_of
+from hsi_xr.io.georef import coordinates, crs_of, transform_of
+from hsi_xr.io.raster_source import source_of, stated_radiometry, stored_dtype
+from hsi_xr.io.reader import read_window
 
 TURNED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
 
@@ -114,10 +115,50 @@ def test_chunks_do_not_change_pixels(save, picture, chunks):
     np.testing.assert_array_equal(scene.values, picture())
 
 
-@pytest.mark.parametrize("chunks", [0, -5, (3, 0), (1, 2, 3)])
-def test_impossible_chunks_are_refused(save, picture, chunks):
-    with pytest.raises(UsageError, match="chunks"):
+@pytest.mark.parametrize(
+    ("chunks", "sizes"),
+    [
+        (512, ((3,), (300,), (512, 5))),
+        (-1, ((3,), (300,), (517,))),
+        ("auto", ((3,), (300,), (517,))),
+        ({}, ((3,), (300,), (512, 5))),
+        ({"x": 400, "y": 200}, ((3,), (200, 100), (400, 117))),
+        ({"x": -1, "band": 1}, ((1, 1, 1), (300,), (517,))),
+        ({"y": (100, 200)}, ((3,), (100, 200), (512, 5))),
+        ((200, 400), ((3,), (200, 100), (400, 117))),
+        ((2, -1, "auto"), ((2, 1), (300,), (517,))),
+        ("100 KiB", None),
+    ],
+)
+def test_chunks_are_what_xarray_and_dask_accept(save, picture, chunks, sizes):
+    path = save(picture())
+    scene = hsi_xr.open(path, chunks=chunks)
+    if sizes is None:
+        assert max(scene.data.blocks[0, i, 0].nbytes for i in range(2)) <= 100 * 1024
+    else:
+        assert scene.chunks == sizes
+    xr.testing.assert_identical(scene.compute(), hsi_xr.open(path, chunks=None))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        (0, "0 is not a positive"),
+        (-5, "-5 is not a positive"),
+        (True, "True is not a positive"),
+        ((3, 0), "0 is not a positive"),
+        ((1, 2, 3, 4), "4 sizes"),
+        ({"lat": 400}, "no dimension 'lat'; there are band, y, x"),
+        ({"y": (100, 100)}, "chunks={'y': [(]100, 100[)]} cannot be used"),
+        ("large", "'large'"),
+        (2.5, "2.5"),
+        (object(), "object"),
+    ],
+)
+def test_impossible_chunks_are_refused_with_a_repair(save, picture, chunks, words):
+    with pytest.raises(UsageError, match=words) as refused:
         hsi_xr.open(save(picture()), chunks=chunks)
+    assert "chunks={'y': 400, 'x': 400}" in str(refused.value)
 
 
 def test_a_nodata_value_that_can_be_a_colour_must_be_in_all_bands(save, picture):
@@ -207,16 +248,16 @@ def test_masked_pixels_are_invalid(save, picture):
 
 def test_scale_and_offset_are_applied_and_mean_reflectance(save, picture):
     path = save(picture().astype("uint16") * 40, nodata=0)
-    assert "radiometry" not in hsi_xr.open(path).encoding
+    assert stated_radiometry(hsi_xr.open(path)) is None
     with rasterio.open(path, "r+") as file:
         file.scales, file.offsets = [1e-4, 2e-4, 1e-4], [0, 0, -0.01]
     scene = hsi_xr.open(path)
     expected = picture() * 40.0 * np.array([1e-4, 2e-4, 1e-4])[:, None, None]
     expected[2] -= 0.01
     np.testing.assert_allclose(scene, expected, rtol=1e-6, atol=1e-7)
-    assert scene.encoding["radiometry"] == "reflectance"
-    assert scene.encoding["dtype"] == "uint16"
-    assert "radiometry" not in (scene * 2).encoding  # changed numbers must be declared anew
+    assert stated_radiometry(scene) == "reflectance"
+    assert stored_dtype(scene) == "uint16"
+    assert stated_radiometry(scene * 2) is None  # changed values must be declared again
 
 
 def test_any_number_of_threads_reads_the_same(save, picture):
@@ -242,9 +283,13 @@ def test_a_window_is_cut_to_the_file(save, picture):
 def test_only_an_untouched_array_is_its_files(save, picture):
     scene = hsi_xr.open(save(picture()))
     assert source_of(scene).bands == (1, 2, 3)
-    assert source_of(scene.assign_attrs(place="here")) == source_of(scene)
-    for touched in (scene + 1, scene.isel(y=slice(9)), scene.isel(band=[2, 1, 0]), scene.load()):
-        assert source_of(touched) is None
+    assert source_of(scene).matches(scene.assign_attrs(place="here"))
+    for part in (scene.isel(y=slice(9)), scene.isel(band=[2, 1, 0]), scene.copy().load()):
+        assert source_of(part) == source_of(scene)
+        assert not source_of(scene).matches(part)
+    for changed in (scene + 1, scene.where(scene > 9), scene.drop_encoding()):
+        assert source_of(changed) is None
+    assert set(scene.encoding) == {"source", "grid_mapping", "hsi_xr"}
 
 
 def test_graphs_are_reproducible_and_hold_no_file(save, picture):

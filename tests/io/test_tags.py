@@ -6,9 +6,7 @@ import pytest
 
 import hsi_xr
 from hsi_xr.errors import MissingFact, UsageError
-from hsi_xr.io import tags as labels
-from hsi_xr.io import wavelengths
-from hsi_xr.times import acquisition
+from hsi_xr.io import tags, wavelengths
 
 CENTRES = [383.88449, 400.0, 410.0, 503.25, 1241.7]
 WIDTHS = [5.5, 10.0, math.nan, 9.123456, 12.0]
@@ -20,7 +18,7 @@ def told(*bands, descriptions=None, envi=()):
 
 
 def made(attrs, **variable_attrs):
-    return labels.scene_domains(
+    return tags.product_domains(
         attrs, variable="reflectance", variable_attrs=variable_attrs, written=WRITTEN
     )
 
@@ -47,12 +45,12 @@ def test_the_tags_of_a_band_are_those_that_others_read():
 
 
 def test_envi_tags_tell_the_wavelengths_they_were_given():
-    tags = wavelengths.envi_tags([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
-    assert tags["wavelength"] == "{450.5, 550, 650.25}"
-    assert tags["default_bands"] == "{3, 2, 1}"
-    envi = wavelengths.envi_readings(tags, 3)
+    envi_tags = wavelengths.envi_tags([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
+    assert envi_tags["wavelength"] == "{450.5, 550, 650.25}"
+    assert envi_tags["default_bands"] == "{3, 2, 1}"
+    envi = wavelengths.envi_wavelengths(envi_tags, 3)
     assert told({}, {}, {}, envi=envi) == ([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
-    assert wavelengths.envi_readings(tags, 4) == []
+    assert wavelengths.envi_wavelengths(envi_tags, 4) == []
 
 
 def test_the_better_place_is_believed():
@@ -81,7 +79,7 @@ def test_descriptions_tell_a_wavelength_only_with_its_unit(description, centre):
 
 
 @pytest.mark.parametrize(
-    "tags",
+    "default",
     [
         {"wavelength": "500"},
         {"wavelength": "500", "wavelength_units": "Index"},
@@ -90,8 +88,8 @@ def test_descriptions_tell_a_wavelength_only_with_its_unit(description, centre):
         {"wavelength": "blue", "wavelength_units": "nm"},
     ],
 )
-def test_a_wavelength_is_never_guessed(tags):
-    assert told({"": tags}) == (None, None)
+def test_a_wavelength_is_never_guessed(default):
+    assert told({"": default}) == (None, None)
 
 
 def test_a_place_that_knows_some_bands_only_is_passed_over():
@@ -115,26 +113,26 @@ def test_provenance_returns_with_its_types():
         "hsi_xr_reconstructed": "YES",
         "datetime": "2026-01-02T03:04:05+01:00",
     }
-    tags = made({**attrs, "history": "long"}, units="1", grid_mapping="spatial_ref")
-    assert labels.attributes(tags) == {
+    stored = made({**attrs, "history": "long"}, units="1", grid_mapping="spatial_ref")
+    assert tags.attributes(stored) == {
         "units": "1",
         **attrs,
         "hsi_xr_seed": 7,
         "datetime": "2026-01-02T02:04:05Z",
     }
-    assert labels.is_product(tags["HSI_XR"])
-    assert all(isinstance(value, str) for domain in tags.values() for value in domain.values())
+    assert tags.is_product(stored["HSI_XR"])
+    assert all(isinstance(value, str) for domain in stored.values() for value in domain.values())
 
 
 def test_provenance_is_readable_without_hsi_xr():
-    tags = made({"hsi_xr_seed": 7, "hsi_xr_scale": 1.25, "hsi_xr_model_sha256": "ab"})
-    assert tags["HSI_XR"] == {
+    stored = made({"hsi_xr_seed": 7, "hsi_xr_scale": 1.25, "hsi_xr_model_sha256": "ab"})
+    assert stored["HSI_XR"] == {
         "SEED": "7",
         "SCALE_IN": "1.25",
         "MODEL_SHA256": "ab",
         "CONFIG": '{"seed":7,"scale":1.25,"model_sha256":"ab"}',
     }
-    assert tags[""] == {
+    assert stored[""] == {
         "AREA_OR_POINT": "Area",
         "TIFFTAG_SOFTWARE": f"hsi-xr {hsi_xr.__version__}",
         "TIFFTAG_DATETIME": "2026:01:02 03:04:05",
@@ -143,15 +141,15 @@ def test_provenance_is_readable_without_hsi_xr():
 
 def test_times_are_never_invented():
     assert "IMAGERY" not in made({})
-    assert acquisition({}, {}) is None
-    assert acquisition({"ACQUISITIONDATETIME": "last summer"}, {}) is None
+    assert tags.acquisition_time({}) is None
+    assert tags.acquisition_time({"IMAGERY": {"ACQUISITIONDATETIME": "last summer"}}) is None
     with pytest.raises(UsageError, match="'last summer'"):
         made({"datetime": "last summer"})
 
 
 @pytest.mark.parametrize("day", ["2026-01-02", "20260102", "2026-W01-5", " 2026-01-02 "])
 def test_a_day_is_not_taken_for_its_midnight(day):
-    assert acquisition({"ACQUISITIONDATETIME": day}, {}) is None
+    assert tags.acquisition_time({"IMAGERY": {"ACQUISITIONDATETIME": day}}) is None
     with pytest.raises(MissingFact, match="2026-01-02T10:30:00Z"):
         made({"datetime": day})
     midnight = made({"datetime": "2026-01-02T00:00"})["IMAGERY"]
@@ -159,5 +157,5 @@ def test_a_day_is_not_taken_for_its_midnight(day):
 
 
 def test_tags_that_another_tool_has_broken_are_left_out():
-    assert labels.attributes({"HSI_XR": {"CONFIG": "{cut of", "SEED": "7"}}) == {}
-    assert labels.attributes({"HSI_XR": {"CONFIG": "[1, 2]"}}) == {}
+    assert tags.attributes({"HSI_XR": {"CONFIG": "{cut of", "SEED": "7"}}) == {}
+    assert tags.attributes({"HSI_XR": {"CONFIG": "[1, 2]"}}) == {}

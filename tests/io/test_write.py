@@ -33,7 +33,8 @@ from hsi_xr.errors import (
 )
 from hsi_xr.io.blocks import block_sizes
 from hsi_xr.io.cog_layout import is_cog
-from hsi_xr.io.open import crs_of, transform_of
+from hsi_xr.io.georef import crs_of, transform_of
+from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
 
 ROOT = Path(__file__).parents[2]
 UTM = CRS.from_epsg(32633)
@@ -141,7 +142,7 @@ def test_what_is_written_is_read_back(cube, tmp_path, shape, dtype):
     provenance = {key: given.attrs[key] for key in given.attrs if key.startswith("hsi_xr_")}
     own = given.reflectance.attrs | {"hsi_xr_georeferenced": "yes"}
     assert product.attrs == {**own, **provenance, "datetime": "2026-01-02T03:04:05Z"}
-    assert product.encoding["radiometry"] == "reflectance"
+    assert stated_radiometry(product) == "reflectance"
 
 
 def test_writing_what_was_read_changes_nothing(cube, tmp_path):
@@ -353,7 +354,7 @@ def test_deviation_and_residual_come_with_the_cube_from_one_pass(cube, tmp_path)
     assert len(calls) == 2  # one per block of 512 columns
     deviation = hsi_xr.open(tmp_path / "cube_std.tif")
     assert deviation.name == "reflectance_std"
-    assert deviation.encoding["dtype"] == "uint16"
+    assert stored_dtype(deviation) == "uint16"
     assert same(deviation, given.reflectance_std, within=STEP)
     np.testing.assert_array_equal(deviation.wavelength, given.wavelength)
     residual = hsi_xr.open(tmp_path / "cube_residual.tif")

@@ -15,10 +15,10 @@ def _mixture(count=COUNT, seed=0):
     rng = torch.Generator().manual_seed(seed)
     mixture = SpectralMixture(BANDS, count)
     shapes = (0.3 * torch.randn(count, BANDS, generator=rng)).exp()
-    mixture.shape.data = shapes / shapes.mean(1, keepdim=True)
-    mixture.factor.data = 0.05 * torch.randn(count, BANDS, BANDS, generator=rng).tril()
-    mixture.share.data = torch.rand(count, generator=rng).log()
-    mixture.level.data = torch.randn(count, generator=rng) - 2
+    mixture.mean.data = shapes / shapes.mean(1, keepdim=True)
+    mixture.cholesky.data = 0.05 * torch.randn(count, BANDS, BANDS, generator=rng).tril()
+    mixture.log_weight.data = torch.rand(count, generator=rng).log()
+    mixture.log_level.data = torch.randn(count, generator=rng) - 2
     return mixture
 
 
@@ -36,9 +36,9 @@ def _rgb(rows=7, columns=5, seed=2):
 def test_one_gaussian_is_conditioned_as_the_textbook_does():
     mixture, camera = _mixture(1), _camera()
     rgb = 0.2 + 0.02 * _rgb(1, 1)[:1]
-    found = mixture.seen_by(camera, noise=torch.tensor(0.01)).believe(rgb, SURE)
+    found = mixture.project(camera, noise=torch.tensor(0.01)).posterior(rgb, SURE)
     # shapes over the camera's brightness, to first order: mean m and covariance J C J^T
-    shape, factor = mixture.shape[0].double(), mixture.factor[0].double()
+    shape, factor = mixture.mean[0].double(), mixture.cholesky[0].double()
     through = camera.double().mean(0)
     m = shape / (shape @ through)
     turn = (torch.eye(BANDS) - torch.outer(m, through)) / (shape @ through)
@@ -51,54 +51,54 @@ def test_one_gaussian_is_conditioned_as_the_textbook_does():
     mean = m + gain @ (pixel[[0, 2]] / level - two @ m)
     variance = (cov - gain @ two @ cov).diagonal()
     torch.testing.assert_close(found.mean[0, :, 0, 0], (level * mean).float())
-    torch.testing.assert_close(found.deviation[0, :, 0, 0], (level * variance.sqrt()).float())
+    torch.testing.assert_close(found.std[0, :, 0, 0], (level * variance.sqrt()).float())
 
 
 def test_without_noise_the_camera_sees_the_image_in_the_mean():
     camera, rgb = _camera(), 0.1 + 0.02 * _rgb()  # colours that spectra of the mixture can have
-    found = _mixture().seen_by(camera, noise=torch.tensor(1e-6)).believe(rgb, SURE)
+    found = _mixture().project(camera, noise=torch.tensor(1e-6)).posterior(rgb, SURE)
     seen = torch.einsum("cb,nbhw->nchw", camera, found.mean)
     torch.testing.assert_close(seen, rgb, rtol=2e-4, atol=1e-5)
 
 
-def test_where_brightness_tells_nothing_twice_the_light_is_twice_the_spectrum():
-    seen = _mixture().seen_by(_camera(), noise=torch.tensor(0.01))
-    one, two = (seen.believe(k * _rgb(), torch.tensor(math.inf)) for k in (1, 2))
+def test_without_a_known_level_twice_the_light_is_twice_the_spectrum():
+    seen = _mixture().project(_camera(), noise=torch.tensor(0.01))
+    one, two = (seen.posterior(k * _rgb(), torch.tensor(math.inf)) for k in (1, 2))
     torch.testing.assert_close(two.mean, 2 * one.mean)
-    torch.testing.assert_close(two.deviation, 2 * one.deviation)
+    torch.testing.assert_close(two.std, 2 * one.std)
 
 
-def test_the_mean_alone_is_that_of_the_belief():
-    seen, rgb = _mixture().seen_by(_camera(), noise=torch.tensor(0.01)), _rgb()
-    torch.testing.assert_close(seen.expect(rgb, SURE), seen.believe(rgb, SURE).mean)
+def test_the_mean_alone_is_that_of_the_posterior():
+    seen, rgb = _mixture().project(_camera(), noise=torch.tensor(0.01)), _rgb()
+    torch.testing.assert_close(seen.posterior_mean(rgb, SURE), seen.posterior(rgb, SURE).mean)
 
 
 def test_a_pixel_depends_on_itself_alone(monkeypatch):
-    seen, rgb = _mixture().seen_by(_camera(), noise=torch.tensor(0.01)), _rgb(13, 11)
-    whole = seen.believe(rgb, SURE)
-    monkeypatch.setattr("hsi_xr.networks.gaussian_mixture.SLAB", 20)
-    for name, part in vars(seen.believe(rgb[:, :, 2:9, 3:10], SURE)).items():
+    seen, rgb = _mixture().project(_camera(), noise=torch.tensor(0.01)), _rgb(13, 11)
+    whole = seen.posterior(rgb, SURE)
+    monkeypatch.setattr("hsi_xr.networks.projected_mixture.STRIP", 20)
+    for name, part in vars(seen.posterior(rgb[:, :, 2:9, 3:10], SURE)).items():
         own = getattr(whole, name)[:, :, 2:9, 3:10]
         torch.testing.assert_close(part, own, rtol=1e-3, atol=1e-4)
 
 
-def test_doubt_about_the_camera_makes_spectra_less_sure():
+def test_an_uncertain_camera_makes_spectra_less_certain():
     rgb, noise = _rgb(), torch.tensor(0.004)
-    doubt = (0.1**2 * torch.eye(2)).expand(COUNT, 2, 2)
+    covariance = (0.1**2 * torch.eye(2)).expand(COUNT, 2, 2)
     mixture = _mixture(1)
-    sure = mixture.seen_by(_camera(), noise=noise).believe(rgb, SURE)
-    unsure = mixture.seen_by(_camera(), noise=noise, doubt=doubt[:1]).believe(rgb, SURE)
-    assert (unsure.deviation > sure.deviation).all()
+    sure = mixture.project(_camera(), noise=noise).posterior(rgb, SURE)
+    unsure = mixture.project(_camera(), noise=noise, covariance=covariance[:1]).posterior(rgb, SURE)
+    assert (unsure.std > sure.std).all()
 
 
-def test_colours_that_no_spectrum_has_are_strange():
+def test_colours_that_no_spectrum_has_are_novel():
     mixture, camera = _mixture(), _camera()
-    mixture.factor.data[0] *= 20
-    mixture.share.data[0] -= 3
-    seen = mixture.seen_by(camera, noise=torch.tensor(0.004))
-    own = 0.1 * torch.einsum("cb,b->c", camera, mixture.shape[2]).view(1, 3, 1, 1)
+    mixture.cholesky.data[0] *= 20
+    mixture.log_weight.data[0] -= 3
+    seen = mixture.project(camera, noise=torch.tensor(0.004))
+    own = 0.1 * torch.einsum("cb,b->c", camera, mixture.mean[2]).view(1, 3, 1, 1)
     green = torch.tensor([0.02, 0.5, 0.02]).view(1, 3, 1, 1)
-    usual, odd = (float(seen.believe(rgb, SURE).novelty) for rgb in (own, green))
+    usual, odd = (float(seen.posterior(rgb, SURE).novelty) for rgb in (own, green))
     assert usual < 0.2 and odd > 0.99
 
 
@@ -106,7 +106,7 @@ def test_colours_that_no_spectrum_has_are_strange():
 def test_a_colour_matrix_keeps_white_white(strength):
     mixture, observer = _mixture(), _camera(5)
     cameras = torch.stack([_camera(), _camera(7)])
-    found = mixture.developed(cameras, observer, torch.tensor([strength]))
+    found = mixture.colour_corrected(cameras, observer, torch.tensor([strength]))
     torch.testing.assert_close(found.sum(-1), torch.ones(2, 3), rtol=1e-4, atol=1e-4)
     if not strength:
         torch.testing.assert_close(found, cameras)

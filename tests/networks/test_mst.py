@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.networks._ladder import block_widths
 from hsi_xr.networks._msa import MaskGuide, SpectralAttention
+from hsi_xr.networks._unet import block_widths
 from hsi_xr.networks.attention import GivenStatistics, ImageStatistics, PooledStatistics
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
 from hsi_xr.reconstructors._base import SceneWindows

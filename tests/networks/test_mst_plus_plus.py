@@ -6,8 +6,8 @@ from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.networks._ladder import FeedForward, block_widths
 from hsi_xr.networks._msa import SpectralAttention
+from hsi_xr.networks._unet import FeedForward, block_widths
 from hsi_xr.networks.attention import GivenStatistics, ImageStatistics, PooledStatistics
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
 from hsi_xr.reconstructors._base import SceneWindows
@@ -116,7 +116,7 @@ def test_strips_of_a_feed_forward_are_the_whole(monkeypatch):
     x = _images(2, 37, 20, 32).contiguous(memory_format=torch.channels_last)
     x[:, 31:] = 0
     whole = feed(x)
-    monkeypatch.setattr("hsi_xr.networks._ladder.STRIP", 1)  # strips of 8 rows
+    monkeypatch.setattr("hsi_xr.networks._unet.STRIP", 1)  # strips of 8 rows
     torch.testing.assert_close(feed(x), whole, atol=1e-6, rtol=1e-5)
 
 

@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.checkpoints import registry
 from hsi_xr.diffusion import samplers
-from hsi_xr.networks._ladder import block_widths
+from hsi_xr.networks._unet import block_widths
 from hsi_xr.networks.mst import MST, SIZES, SnapshotMST
 from hsi_xr.networks.mst_plus_plus import MSTPlusPlus
 from hsi_xr.networks.sdp import (

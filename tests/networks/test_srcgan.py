@@ -11,7 +11,7 @@ from hsi_xr.checkpoints import registry
 from hsi_xr.checkpoints.weights import save_model
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.srcgan import Discriminator, Generator
-from hsi_xr.reconstructors.srcgan import Config, build, dropped_by
+from hsi_xr.reconstructors.srcgan import Config, build, ground_dropout
 from tests.scenes import scene
 
 CARD = registry.find("srcgan", untrained=True)
@@ -146,7 +146,7 @@ def _noise(rows, columns, sample=0):
 @pytest.mark.parametrize(("channels", "stride"), [(512, 16), (128, 4), (64, 1)])
 def test_noise_of_the_ground_throws_fair_coins(channels, stride):
     """Each channel of each feature its own; the last case needs more than one read of 31."""
-    drop = dropped_by(_noise((0, 48), (0, 96)))
+    drop = ground_dropout(_noise((0, 48), (0, 96)))
     features = torch.ones(1, channels, 48 // stride, 96 // stride)
     kept = drop(features, 0)
     assert set(kept.unique().tolist()) == {0.0, 2.0}

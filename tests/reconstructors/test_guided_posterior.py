@@ -20,10 +20,10 @@ def _model(config=SMALL):
     model = GuidedPosterior(config)
     mixture = model.mixture
     shapes = (0.2 * torch.randn(4, 31, generator=rng)).exp()
-    mixture.shape.data = shapes / shapes.mean(1, keepdim=True)
-    mixture.factor.data = 0.03 * torch.randn(4, 31, 31, generator=rng).tril()
+    mixture.mean.data = shapes / shapes.mean(1, keepdim=True)
+    mixture.cholesky.data = 0.03 * torch.randn(4, 31, 31, generator=rng).tril()
     cameras = torch.rand(3, 3, 31, generator=rng)
-    model.development.cameras.data = cameras / cameras.sum(-1, keepdim=True)
+    model.photofinishing.cameras.data = cameras / cameras.sum(-1, keepdim=True)
     basis = torch.linalg.qr(torch.randn(31, config.shapes, generator=rng)).Q
     model.directions.data = basis
     return model.eval()
@@ -53,7 +53,7 @@ def _whole(model, rgb=None, *, picture=True, response=None):
 def test_an_untrained_network_leaves_the_mixtures_answer():
     model = _model()
     cube, facts, _ = _whole(model)
-    torch.testing.assert_close(cube, model.believe(_rgb(), facts).mean)
+    torch.testing.assert_close(cube, model.posterior(_rgb(), facts).mean)
 
 
 def test_the_network_runs_for_pictures_and_not_for_reflectance():
@@ -77,7 +77,7 @@ def test_tiles_are_given_what_the_whole_was(steps):
 def test_encoding_is_undone_along_the_directions():
     model = _model()
     _, facts, _ = _whole(model)
-    belief = model.believe(_rgb(), facts)
+    belief = model.posterior(_rgb(), facts)
     x = torch.randn(1, SMALL.shapes, 16, 24, generator=torch.Generator().manual_seed(5))
     torch.testing.assert_close(model.encode(model.decode(x, belief), belief), x, atol=1e-3, rtol=0)
 
@@ -85,17 +85,17 @@ def test_encoding_is_undone_along_the_directions():
 def test_the_camera_matters_and_an_unknown_one_adds_doubt():
     model = _model()
     known = [
-        _whole(model, picture=False, response=camera)[2] for camera in model.development.cameras
+        _whole(model, picture=False, response=camera)[2] for camera in model.photofinishing.cameras
     ]
     unknown = _whole(model, picture=False)[2]
     assert (known[0].cube - known[1].cube).abs().max() > 1e-4
-    mean = torch.stack([each.deviation.mean() for each in known]).mean()
-    assert unknown.deviation.mean() > mean
+    mean = torch.stack([each.std.mean() for each in known]).mean()
+    assert unknown.std.mean() > mean
 
 
 def test_a_response_of_any_scale_is_normalised():
     model = _model()
-    response = model.development.cameras[1]
+    response = model.photofinishing.cameras[1]
     found, scaled = (
         _whole(model, picture=False, response=each)[0]
         for each in (response, response * torch.tensor([[2.0], [3.0], [4.0]]))
@@ -113,19 +113,19 @@ def test_a_gpu_believes_what_the_cpu_does(picture, known):
     for device in ("cpu", "cuda"):
         model = _model()
         seen, on = rgb.to(device), model.to(device)
-        response = on.development.cameras[1] if known else None
+        response = on.photofinishing.cameras[1] if known else None
         told = None if colours is None else colours.to(device)
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             facts = on.survey(SceneWindows.entire(seen, told, response=response))
-            found.append(on.believe(seen, facts).mean.cpu())
+            found.append(on.posterior(seen, facts).mean.cpu())
     torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
 
 
 def test_doubt_about_the_level_is_in_the_deviation():
     model = _model()
     _, facts, estimate = _whole(model)
-    least = facts["level_doubt"] * estimate.cube
-    assert (estimate.deviation >= 0.999 * least).all() and facts["level_doubt"] > 0
+    least = facts["level_std"] * estimate.cube
+    assert (estimate.std >= 0.999 * least).all() and facts["level_std"] > 0
 
 
 def test_configs_that_cannot_be_are_refused():

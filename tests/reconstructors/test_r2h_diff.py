@@ -36,7 +36,7 @@ def test_smooth_shapes_are_a_projection_without_brightness():
 
 
 def test_what_is_encoded_is_decoded(model):
-    base = model.classical(_rgb())
+    base = model.regress(_rgb())
     x = model._shape(0.3 * torch.randn(base.shape, generator=torch.Generator().manual_seed(3)))
     torch.testing.assert_close(model.encode(model.decode(x, base), base), x, atol=1e-4, rtol=1e-4)
 
@@ -46,7 +46,7 @@ def test_an_untrained_correction_leaves_the_classical_answer():
     fresh = R2HDiffReconstructor(Config())
     fresh.base.data = torch.rand(31, 13) / 13
     cube, _ = fresh.whole(SceneWindows.entire(_rgb()), _noise())
-    torch.testing.assert_close(cube, fresh.classical(_rgb()), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(cube, fresh.regress(_rgb()), atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()
@@ -92,4 +92,4 @@ def test_a_config_can_ask_for_the_thin_size():
     assert cube.shape == (1, 31, 16, 24)
     again = thin(rgb, noise, facts, stochastic=False)
     torch.testing.assert_close(again, cube, atol=2e-5, rtol=1e-4)
-    assert not torch.allclose(cube, thin.classical(rgb), rtol=1e-2)
+    assert not torch.allclose(cube, thin.regress(rgb), rtol=1e-2)

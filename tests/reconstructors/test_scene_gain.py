@@ -18,7 +18,7 @@ def _rgb(rows=14, columns=23):
 def _gain():
     torch.manual_seed(3)
     gain = SceneGain()
-    gain.believed.data = torch.rand(3, 13, generator=_rng(2)) / 50
+    gain.regression.data = torch.rand(3, 13, generator=_rng(2)) / 50
     return gain.eval()
 
 
@@ -32,7 +32,7 @@ def test_a_picture_twice_as_bright_is_taken_for_ground_twice_as_bright():
 @torch.no_grad()
 def test_the_tint_moves_no_level():
     gain = _gain()
-    tint = gain.tint(gain.seen(colour_means(chromaticity_histogram(_rgb()))))
+    tint = gain.tint(gain.features(colour_means(chromaticity_histogram(_rgb()))))
     torch.testing.assert_close(tint.sum(), torch.tensor(0.0), atol=1e-6, rtol=0)
     assert tint.abs().max() > 0
 

@@ -35,19 +35,19 @@ def cubes(tmp_path_factory) -> Path:
     return folder / "cubes"
 
 
-def places(value, place=()):
+def key_paths(value, keys=()):
     """Yields the keys and indices that lead to each value of a JSON object."""
-    yield place
+    yield keys
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(inner, (*place, key))
+            yield from key_paths(inner, (*keys, key))
 
 
-def replace(value, place, new):
-    if not place:
+def replace(value, keys, new):
+    if not keys:
         return new
     copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[place[0]] = replace(value[place[0]], place[1:], new)
+    copy[keys[0]] = replace(value[keys[0]], keys[1:], new)
     return copy
 
 
@@ -62,9 +62,9 @@ def test_no_content_of_a_json_file_stops_the_validation(cubes, name, data):
     (path,) = cubes.glob(name)
     whole = path.read_text("utf-8")
     stac = json.loads(whole)
-    short = [place for place in places(stac) if "coordinates" not in place]
-    place = data.draw(st.sampled_from(short), label="place")
-    changed = replace(stac, place, data.draw(anything, label="value"))
+    short = [keys for keys in key_paths(stac) if "coordinates" not in keys]
+    keys = data.draw(st.sampled_from(short), label="keys")
+    changed = replace(stac, keys, data.draw(anything, label="value"))
     try:
         path.write_text(json.dumps(changed), "utf-8")
         findings = hsi_xr.validate(cubes).findings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import hsi_xr
-from hsi_xr.batch.inputs import pictures
+from hsi_xr.batch.inputs import find_images
 from hsi_xr.errors import HsiError, UnreadableFile
 from tests.batch.tiles import TAKEN, cut, stored
 from tests.scenes import picture
@@ -31,7 +31,7 @@ def root(tmp_path_factory) -> Path:
 
 
 def _write_image_collection(folder: Path) -> None:
-    """Write a collection as other tools do: with ranges of time, hrefs relative to each object."""
+    """Write a collection as other tools do: with ranges of time, hrefs relative to image object."""
     names = [path.stem for path in sorted(folder.glob("*.tif"))]
     for name in names:
         (folder / "items" / name).mkdir(parents=True)
@@ -48,26 +48,28 @@ def _write_image_collection(folder: Path) -> None:
         (folder / "items" / name / "item.json").write_text(json.dumps(item))
     links = [{"rel": "item", "href": f"./items/{name}/item.json"} for name in names]
     links.append({"rel": "item", "href": "items/gone.json"})
-    about = {"type": "Collection", "stac_version": "1.1.0", "id": "pictures", "links": links}
-    (folder / "collection.json").write_text(json.dumps(about))
+    collection = {"type": "Collection", "stac_version": "1.1.0", "id": "images", "links": links}
+    (folder / "collection.json").write_text(json.dumps(collection))
 
 
 def test_images_of_a_collection_on_a_server(root, tmp_path):
     with serving(root) as address:
-        found, broken = pictures([f"{address}/tiles/collection.json"])
-        assert [each.href for each in found] == [f"{address}/tiles/{each.id}.tif" for each in found]
+        images, broken = find_images([f"{address}/tiles/collection.json"])
+        assert [image.href for image in images] == [
+            f"{address}/tiles/{image.id}.tif" for image in images
+        ]
         (failure,) = broken
         assert "gone.json" in failure.reason
         how = hsi_xr.Conversion(model="root-polynomial")
         hsi_xr.convert([f"{address}/tiles/collection.json"], tmp_path / "cubes", how)
-        for each in found:
-            made = tmp_path / "cubes" / each.id / f"{each.id}.tif"
-            assert (stored(made) == stored(root / "cubes" / each.id / made.name)).all()
-            item = json.loads(made.with_suffix(".json").read_text())
+        for image in images:
+            product = tmp_path / "cubes" / image.id / f"{image.id}.tif"
+            assert (stored(product) == stored(root / "cubes" / image.id / product.name)).all()
+            item = json.loads(product.with_suffix(".json").read_text())
             times = [item["properties"][key] for key in ("datetime", "start_datetime")]
             assert times == [None, START]
             (link,) = [link for link in item["links"] if link.get("title") is None][:1]
-            assert (link["rel"], link["href"]) == ("derived_from", each.item)
+            assert (link["rel"], link["href"]) == ("derived_from", image.item)
     (interval,) = json.loads((tmp_path / "cubes" / "collection.json").read_text())["extent"][
         "temporal"
     ]["interval"]
@@ -78,9 +80,9 @@ def test_images_of_a_collection_on_a_server(root, tmp_path):
 def test_files_on_a_server_are_validated_there(root, tmp_path):
     shutil.copytree(root, tmp_path, dirs_exist_ok=True)
     with serving(tmp_path) as address:
-        seen = hsi_xr.validate(f"{address}/cubes/collection.json")
-        assert [str(finding) for finding in seen.findings] == []
-        assert len(seen.looked) == 1 + 2 * 3 + 3  # model: weights, card, item
+        inspection = hsi_xr.validate(f"{address}/cubes/collection.json")
+        assert [str(finding) for finding in inspection.findings] == []
+        assert len(inspection.looked) == 1 + 2 * 3 + 3  # model: weights, card, item
         damaged = tmp_path / "cubes" / "tile_0_0" / "tile_0_0.tif"
         content = bytearray(damaged.read_bytes())
         content[len(content) // 2] ^= 1

@@ -28,16 +28,16 @@ def covers(whole, part) -> bool:
 
 
 @given(st.lists(spans, min_size=1, max_size=5))
-def test_the_extent_covers_every_item_and_is_the_shortest_way_around(found):
-    (box,) = extent([item([west, -10, east, 20]) for west, east in found])["spatial"]["bbox"]
+def test_the_extent_covers_every_item_and_is_the_shortest_way_around(boxes):
+    (box,) = extent([item([west, -10, east, 20]) for west, east in boxes])["spatial"]["bbox"]
     assert (box[1], box[3]) == (-10, 20)
-    assert all(covers((box[0], box[2]), span) for span in found)
-    ends = {west for west, _ in found}, {east for _, east in found}
+    assert all(covers((box[0], box[2]), span) for span in boxes)
+    ends = {west for west, _ in boxes}, {east for _, east in boxes}
     if (box[0], box[2]) != (-180, 180):
         assert box[0] in ends[0] and box[2] in ends[1]
         width = (box[2] - box[0]) % 360
         others = [(w, e) for w in ends[0] for e in ends[1] if (e - w) % 360 < width - 1e-6]
-        assert not any(all(covers(other, span) for span in found) for other in others)
+        assert not any(all(covers(other, span) for span in boxes) for other in others)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,14 @@ def test_the_extent_of_boxes(boxes, union):
 
 def test_the_interval_covers_all_acquisition_times():
     between = {"start_datetime": "2026-05-01T00:00:00Z", "end_datetime": "2026-05-09T00:00:00Z"}
-    found = extent([item(None), item(None, datetime=None, **between)])
-    assert found["temporal"]["interval"] == [["2026-05-01T00:00:00Z", "2026-05-09T00:00:00Z"]]
+    interval = extent([item(None), item(None, datetime=None, **between)])
+    assert interval["temporal"]["interval"] == [["2026-05-01T00:00:00Z", "2026-05-09T00:00:00Z"]]
+
+
+def test_fractions_of_seconds_count_in_the_interval():
+    times = ["2026-05-04T10:30:00.5Z", "2026-05-04T10:30:00Z"]
+    found = extent([item(None, datetime=time) for time in times])
+    assert found["temporal"]["interval"] == [times[::-1]]
 
 
 def test_the_collection_states_that_locations_are_unknown():

@@ -17,11 +17,11 @@ SUFFIXES = (".tif", ".zarr", ".nc", ".img")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def originals(tmp_path_factory) -> Path:
     """A cube with standard deviation and residual in four formats, each with its item."""
     for package in ("zarr", "h5netcdf"):
         pytest.importorskip(package)
-    folder = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("originals")
     rgb = (scene(40, 52) / 255).assign_attrs(datetime=TAKEN)
     cube = hsi_xr.reconstruct(
         rgb,
@@ -41,19 +41,19 @@ def made(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def folder(made, tmp_path) -> Path:
+def folder(originals, tmp_path) -> Path:
     """A copy to damage."""
-    return shutil.copytree(made, tmp_path / "made")
+    return shutil.copytree(originals, tmp_path / "originals")
 
 
 def wrong(path: Path) -> list[str]:
     return [str(finding) for finding in hsi_xr.validate(path).findings]
 
 
-def test_what_was_written_is_valid(made):
-    assert wrong(made) == []
+def test_what_was_written_is_valid(originals):
+    assert wrong(originals) == []
     for suffix in SUFFIXES:
-        path = made / suffix[1:] / f"cube{suffix}"
+        path = originals / suffix[1:] / f"cube{suffix}"
         assert wrong(path) == []
         assert wrong(path.with_suffix(".json")) == []
 
@@ -138,16 +138,16 @@ def test_a_store_without_an_item_is_reported(folder):
     assert any("cube.nc: no item in this folder" in line for line in wrong(folder))
 
 
-def test_a_range_of_times_is_that_of_the_item_in_every_format(made, tmp_path):
+def test_a_range_of_times_is_that_of_the_item_in_every_format(originals, tmp_path):
     start, end = "2026-05-04T10:00:00Z", "2026-05-04T12:30:00Z"
-    cube = hsi_xr.open(made / "tif" / "cube.tif").isel(x=slice(0, 20), y=slice(0, 15))
+    cube = hsi_xr.open(originals / "tif" / "cube.tif").isel(x=slice(0, 20), y=slice(0, 15))
     cube.attrs["datetime"] = f"{start}/{end}"
     for suffix in SUFFIXES:
         path = hsi_xr.write(cube, tmp_path / f"{suffix[1:]}{suffix}")
         assert hsi_xr.open(path).attrs["datetime"] == f"{start}/{end}"
         stated = hsi_xr.describe(path).to_dict()["properties"]
-        found = [stated[key] for key in ("datetime", "start_datetime", "end_datetime")]
-        assert found == [None, start, end]
+        times = [stated[key] for key in ("datetime", "start_datetime", "end_datetime")]
+        assert times == [None, start, end]
         save(hsi_xr.describe(path).to_dict(include_self_link=False), path.with_suffix(".json"))
         assert wrong(path.with_suffix(".json")) == []
     item = json.loads(path.with_suffix(".json").read_text())

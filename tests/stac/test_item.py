@@ -42,7 +42,7 @@ def cube(transform=NORTH_UP, crs=UTM, **attrs) -> xr.Dataset:
         },
         attrs={"long_name": "relative spectral reflectance", "units": "1"},
     )
-    made = {
+    provenance = {
         "hsi_xr_version": "0.1.0",
         "hsi_xr_model": "r2h_base",
         "hsi_xr_model_sha256": "ab" * 32,
@@ -53,7 +53,7 @@ def cube(transform=NORTH_UP, crs=UTM, **attrs) -> xr.Dataset:
         "hsi_xr_georeferenced": "yes" if crs else "no",
         "hsi_xr_reconstructed": "YES",
     }
-    return xr.Dataset({"reflectance": reflectance}, attrs={**made, **attrs})
+    return xr.Dataset({"reflectance": reflectance}, attrs={**provenance, **attrs})
 
 
 @pytest.fixture
@@ -89,16 +89,16 @@ def test_bands_carry_their_wavelengths_in_micrometres(product):
 
 
 def test_the_item_states_provenance_and_that_it_is_an_estimate(product):
-    facts = hsi_xr.describe(product).to_dict()["properties"]
-    assert facts["datetime"] == "2026-01-02T03:04:05Z"
-    assert facts["proj:code"] == "EPSG:32633"
-    assert facts["processing:level"] == "L4"
-    assert facts["processing:software"] == {"hsi-xr": "0.1.0"}
-    assert facts["hsi_xr:model_sha256"] == "ab" * 32
-    assert (facts["hsi_xr:seed"], facts["hsi_xr:radiometry"]) == (7, "srgb")
+    properties = hsi_xr.describe(product).to_dict()["properties"]
+    assert properties["datetime"] == "2026-01-02T03:04:05Z"
+    assert properties["proj:code"] == "EPSG:32633"
+    assert properties["processing:level"] == "L4"
+    assert properties["processing:software"] == {"hsi-xr": "0.1.0"}
+    assert properties["hsi_xr:model_sha256"] == "ab" * 32
+    assert (properties["hsi_xr:seed"], properties["hsi_xr:radiometry"]) == (7, "srgb")
     for word in ("estimate, not a measurement", "r2h_base", "ab" * 32, "srgb", "scene.tif"):
-        assert word in facts["processing:lineage"]
-    written = datetime.fromisoformat(facts["processing:datetime"])
+        assert word in properties["processing:lineage"]
+    written = datetime.fromisoformat(properties["processing:datetime"])
     assert timedelta(0) <= datetime.now(UTC) - written < timedelta(minutes=5)
 
 
@@ -162,9 +162,9 @@ def test_without_georeference_no_location_is_claimed(tmp_path):
 def test_a_crs_without_code_is_given_as_wkt(tmp_path):
     crs = CRS.from_proj4("+proj=laea +lat_0=47 +lon_0=15")
     product = hsi_xr.write(cube(crs=crs), tmp_path / "cube.tif")
-    facts = hsi_xr.describe(product, datetime=TAKEN).to_dict()["properties"]
-    assert facts["proj:code"] is None
-    assert CRS.from_wkt(facts["proj:wkt2"]) == crs
+    properties = hsi_xr.describe(product, datetime=TAKEN).to_dict()["properties"]
+    assert properties["proj:code"] is None
+    assert CRS.from_wkt(properties["proj:wkt2"]) == crs
 
 
 def test_companions_of_the_same_run_become_assets(tmp_path):
@@ -178,9 +178,9 @@ def test_companions_of_the_same_run_become_assets(tmp_path):
     assert assets["uncertainty"]["roles"] == ["data", "uncertainty"]
     assert not any("eo:common_name" in band for band in assets["uncertainty"]["bands"])
     assert assets["thumbnail"]["proj:code"] is None
-    picture = (tmp_path / "cube.png").read_bytes()
-    assert assets["thumbnail"]["file:size"] == len(picture)
-    assert assets["thumbnail"]["file:checksum"] == "1220" + hashlib.sha256(picture).hexdigest()
+    preview = (tmp_path / "cube.png").read_bytes()
+    assert assets["thumbnail"]["file:size"] == len(preview)
+    assert assets["thumbnail"]["file:checksum"] == "1220" + hashlib.sha256(preview).hexdigest()
     assert "not a photograph" in assets["thumbnail"]["title"]
 
 
@@ -204,8 +204,8 @@ def test_the_source_is_linked_by_its_item_if_it_has_one(tmp_path, product):
     assert link["type"] == "image/tiff; application=geotiff"
     (folder / "scene.json").write_text('{"stac_version": "1.1.0"}')
     (link,) = hsi_xr.describe(product, derived_from=source).to_dict()["links"]
-    found = tuple(link[key] for key in ("rel", "href", "type"))
-    assert found == ("derived_from", "rgb/scene.json", "application/geo+json")
+    fields = tuple(link[key] for key in ("rel", "href", "type"))
+    assert fields == ("derived_from", "rgb/scene.json", "application/geo+json")
 
 
 def test_a_source_elsewhere_is_linked_as_given(product):

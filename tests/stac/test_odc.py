@@ -15,7 +15,7 @@ pystac = pytest.importorskip("pystac")
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("converted")
     cut(folder / "tiles", picture(30, 75), [0], [0, 40])
     how = hsi_xr.Conversion(
         model="root-polynomial",
@@ -31,23 +31,23 @@ def collection(tmp_path_factory):
 @pytest.mark.parametrize("alone", [True, False])
 def test_each_name_loads_its_band(collection, alone):
     item = collection.get_item("tile_0_1").clone()
-    numbers = stored(item.assets["reflectance"].get_absolute_href())
+    values = stored(item.assets["reflectance"].get_absolute_href())
     if alone:
         item.collection_id = None
     wanted = {"550": 16, "B16": 16, "green": 16, "red": 26, "700": 31}
-    for about in (item, item.to_dict()) if alone else (collection, collection.to_dict(), item):
-        config = odc_config(about)
+    for source in (item, item.to_dict()) if alone else (collection, collection.to_dict(), item):
+        config = odc_config(source)
         loaded = odc.load([item], bands=list(wanted), chunks={}, stac_cfg=config)
         for name, number in wanted.items():
             assert loaded[name].chunks is not None
-            np.testing.assert_array_equal(loaded[name].isel(time=0), numbers[number - 1])
+            np.testing.assert_array_equal(loaded[name].isel(time=0), values[number - 1])
 
 
 def test_standard_deviations_are_bands_of_their_own_asset(collection):
     item = collection.get_item("tile_0_0")
     loaded = odc.load([item], bands=["550"], stac_cfg=odc_config(item, "uncertainty"))
-    numbers = stored(item.assets["uncertainty"].get_absolute_href())
-    np.testing.assert_array_equal(loaded["550"].isel(time=0), numbers[15])
+    values = stored(item.assets["uncertainty"].get_absolute_href())
+    np.testing.assert_array_equal(loaded["550"].isel(time=0), values[15])
 
 
 def test_assets_without_common_bands_are_refused(collection):

@@ -1,4 +1,4 @@
-"""A small data set of our own, and small systems to train on it."""
+"""A small data set, and small systems that are trained on it."""
 
 import json
 from pathlib import Path
@@ -6,23 +6,25 @@ from pathlib import Path
 import numpy as np
 
 from hsi_xr.band_grid import Bands
-from hsi_xr.datasets._base import Pair
-from hsi_xr.training.config import (
+from hsi_xr.datasets._base import DataSet, Pair
+from hsi_xr.training.data import Data
+from hsi_xr.training.loop import Training
+from hsi_xr.training.objectives import (
     Adversarial,
-    Data,
+    AnyObjective,
     Denoising,
-    Objective,
-    Optimiser,
     Regression,
-    Run,
-    Schedule,
     TwoStage,
 )
+from hsi_xr.training.optimiser import Optimiser
+from hsi_xr.training.patches import PatchBatch
+from hsi_xr.training.settings import Run, Schedule
+from hsi_xr.training.setup import prepare
 from tests.scenes import save
 
 STEPS = 9
 
-SYSTEMS: dict[str, tuple[str, dict[str, object], Objective]] = {
+SYSTEMS: dict[str, tuple[str, dict[str, object], AnyObjective]] = {
     "regression": ("hscnn-plus", {"blocks": 1}, Regression()),
     "regression, RMSE": ("mst-plus-plus", {"stages": 1}, Regression(loss="rmse")),
     "epsilon": ("ddpm", {"width": 8, "steps": 2, "norm": "group"}, Denoising(norm="l2")),
@@ -39,11 +41,11 @@ SYSTEMS: dict[str, tuple[str, dict[str, object], Objective]] = {
         TwoStage(stages="literal", first=4),
     ),
 }
-"""What is trained how: the system, its configuration, the objective."""
+"""What is trained: a system, its configuration, an objective."""
 
 
 class Slopes:
-    """Spectra that rise, fall or peak, in squares; no two scenes, rows or columns are alike."""
+    """Squares of spectra that rise, fall or peak; no two scenes, rows or columns are equal."""
 
     bands = Bands.regular(400, 700, 100)
     coding = "srgb"
@@ -60,7 +62,7 @@ class Slopes:
         ramp = np.linspace(0.1, 0.9, len(self.bands))
         shapes = np.stack([ramp, ramp[::-1], 0.9 - np.abs(ramp - 0.5)])
         cube = np.einsum("sb,shw->bhw", shapes, share) * np.linspace(0.1, 1, 50)
-        cube[2] = 0.4  # no root polynomial, which grows with the light, tells a constant
+        cube[2] = 0.4  # a constant, which no root polynomial predicts: those grow with the light
         rgb = np.clip(cube[[3, 1, 0]], 0, 1) ** (1 / 2.2)
         if self.holes:
             cube[:, 3:9, 5:11] = np.nan
@@ -71,7 +73,7 @@ class Slopes:
 
 
 def run_of(kind: str, out: Path, **changes: object) -> Run:
-    """A run of a few steps."""
+    """The settings of a run of a few steps."""
     system, config, objective = SYSTEMS[kind]
     fields = {
         "system": system,
@@ -87,6 +89,11 @@ def run_of(kind: str, out: Path, **changes: object) -> Run:
     return Run(**{**fields, **changes})
 
 
+def training_of(run: Run, data: DataSet, *, resume: bool = False) -> Training[PatchBatch]:
+    """The training of a run on a data set."""
+    return Training(prepare(run, data), run, resume=resume)
+
+
 def write_camera(path: Path, *, last: int = 780) -> Path:
     """A camera whose channels peak at 600, 550 and 450 nm, from 380 nm on."""
     main = {
@@ -98,7 +105,7 @@ def write_camera(path: Path, *, last: int = 780) -> Path:
 
 
 def write_pairs(folder: Path) -> Path:
-    """The scenes as anybody's own pairs of GeoTIFFs, with their splits."""
+    """The scenes as pairs of GeoTIFFs, with their splits."""
     wavelengths = np.arange(380.0, 721.0, 5)
     scenes = Slopes()
     for part in ("hsi", "rgb"):

@@ -1,4 +1,4 @@
-"""What a training leaves for TensorBoard: scalars by turn, and pictures of validations."""
+"""TensorBoard files of a training: losses by update, and images of validations."""
 
 from io import BytesIO
 
@@ -6,18 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hsi_xr.training.config import Schedule
-from hsi_xr.training.loop import Training
-from tests.training.small import Slopes, run_of
+from hsi_xr.training.settings import Schedule
+from tests.training.small import Slopes, run_of, training_of
 
 accumulator = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="tensorboard is not installed"
 )
 
 
-def test_a_board_shows_losses_and_pictures(tmp_path):
+def test_a_board_shows_losses_and_images(tmp_path):
     run = run_of("adversarial", tmp_path, schedule=Schedule(steps=4, validate=2, log=1))
-    Training(run, Slopes()).finish()
+    training_of(run, Slopes()).finish()
     board = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert {"critic/critic", "generator/l1", "validation/mrae"} <= {*board.Tags()["scalars"]}
     assert [each.step for each in board.Scalars("generator/l1")] == [1, 2, 3, 4]

@@ -1,39 +1,40 @@
-"""Every objective learns, and moves what it says."""
+"""Every objective learns, and moves the parameters that it states."""
 
-from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Generator
 
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 from hsi_xr.networks import root_polynomial
 from hsi_xr.training import losses
-from hsi_xr.training.config import (
-    KINDS,
+from hsi_xr.training.objectives import (
     Adversarial,
+    AnyObjective,
     ClosedForm,
     Denoising,
-    Optimiser,
     Regression,
-    Schedule,
     TwoStage,
 )
-from hsi_xr.training.loop import Training
-from tests.training.small import SYSTEMS, Slopes, run_of, write_camera
+from hsi_xr.training.objectives.denoising import clean_and_noise
+from hsi_xr.training.optimiser import Optimiser
+from hsi_xr.training.settings import Schedule
+from tests.training.small import SYSTEMS, Slopes, run_of, training_of, write_camera
 
 
-def measured(training: Training, name: str) -> dict[str, float]:
-    """The losses of a turn on one batch, with the same noise every time."""
-    turn = next(turn for turn in training.objective.turns if turn.name == name)
-    batch = training.patches.draw(0)
+def measured(training, name: str) -> dict[str, float]:
+    """The losses of an update on one batch, with the same noise every time."""
+    update = next(each for each in training.task.objective.updates if each.name == name)
+    batch = training.task.draw(0)
     with torch.no_grad():
-        found = turn.loss(batch, torch.Generator().manual_seed(0))
+        found = update.loss(batch, torch.Generator().manual_seed(0))
     return {key: float(value) for key, value in found.items()}
 
 
 @pytest.mark.parametrize(
-    ("kind", "turn", "loss"),
+    ("kind", "update", "loss"),
     [
         ("regression", "regression", "mrae"),
         ("regression, RMSE", "regression", "rmse"),
@@ -44,65 +45,65 @@ def measured(training: Training, name: str) -> dict[str, float]:
         ("two stages, literal", "together", "mrae"),
     ],
 )
-def test_a_few_steps_lower_the_loss(kind, turn, loss, tmp_path):
+def test_a_few_steps_lower_the_loss(kind, update, loss, tmp_path):
     run = run_of(
         kind, tmp_path, optimiser=Optimiser(rate=5e-3), schedule=Schedule(steps=20, validate=0)
     )
-    training = Training(run, Slopes())
-    before = measured(training, turn)[loss]
+    training = training_of(run, Slopes())
+    before = measured(training, update)[loss]
     training.finish()
-    assert measured(training, turn)[loss] < 0.95 * before
+    assert measured(training, update)[loss] < 0.95 * before
 
 
 def test_the_players_of_a_game_move_only_themselves(tmp_path):
-    training = Training(run_of("adversarial", tmp_path), Slopes())
-    critic, generator = training.objective.turns
-    batches = [training.patches.draw(0)]
-    for place, (turn, other) in enumerate([(critic, generator), (generator, critic)]):
-        mine, theirs = ([each.clone() for each in t.parameters] for t in (turn, other))
-        training._take(turn, place, batches)
+    training = training_of(run_of("adversarial", tmp_path), Slopes())
+    critic, generator = training.task.objective.updates
+    batches = [training.task.draw(0)]
+    for index, (update, other) in enumerate([(critic, generator), (generator, critic)]):
+        mine, theirs = ([each.clone() for each in t.parameters] for t in (update, other))
+        training._update(update, index, batches)
         assert all(a.equal(b) for a, b in zip(theirs, other.parameters))
-        assert any(not a.equal(b) for a, b in zip(mine, turn.parameters))
-        assert all(each.grad is None for each in generator.parameters) == (turn is critic)
+        assert any(not a.equal(b) for a, b in zip(mine, update.parameters))
+        assert all(each.grad is None for each in generator.parameters) == (update is critic)
 
 
 def test_a_critic_may_learn_at_a_rate_of_its_own(tmp_path):
-    """Four times the generator's, at the beginning and where the cosine has fallen."""
+    """Four times the generator's, at the start and after the cosine has fallen."""
     optimiser, schedule = Optimiser(rate=1e-4, floor=1e-5), Schedule(steps=10, validate=0)
     objective = Adversarial(width=4, critic_rate=4e-4)
     run = run_of("adversarial", tmp_path, objective=objective)
-    training = Training(replace(run, optimiser=optimiser, schedule=schedule), Slopes())
+    training = training_of(replace(run, optimiser=optimiser, schedule=schedule), Slopes())
     found = []
     for done in (0, 7):
         training.done = done
-        values = training.step([training.patches.draw(0)])
+        values = training.step([training.task.draw(0)])
         found.append((values["critic/rate"], values["generator/rate"]))
     assert found[0] == pytest.approx((4e-4, 1e-4))
     assert found[1][0] == pytest.approx(4 * found[1][1]) and found[1][1] < 5e-5
 
 
-def test_a_checkpoint_has_the_critic(tmp_path):
-    training = Training(run_of("adversarial", tmp_path), Slopes())
-    assert any(key.startswith("critic.") for key in training.state()["beside"])
+def test_a_checkpoint_contains_the_critic(tmp_path):
+    training = training_of(run_of("adversarial", tmp_path), Slopes())
+    assert any(key.startswith("critic.") for key in training.state()["auxiliary"])
 
 
-def test_a_stage_moves_what_it_trains(tmp_path):
-    """The first stage is the last of what sees the truth; in the second the host waits."""
-    training = Training(run_of("two stages", tmp_path), Slopes())
-    teacher, host = training.objective.beside["teacher"], training.model.network
+def test_a_stage_moves_only_what_it_trains(tmp_path):
+    """The teacher learns in the first stage only; in the second one the host waits."""
+    training = training_of(run_of("two stages", tmp_path), Slopes())
+    teacher, host = training.auxiliary["teacher"], training.model.network
     moved = []
-    for turn in training.objective.turns:
-        training.done = turn.steps.start
+    for update in training.task.objective.updates:
+        training.done = update.steps.start
         before = [[e.clone() for e in part.parameters()] for part in (teacher, host)]
-        training.step([training.patches.draw(0), training.patches.draw(1)])
-        training.step([training.patches.draw(2), training.patches.draw(3)])
+        training.step([training.task.draw(0), training.task.draw(1)])
+        training.step([training.task.draw(2), training.task.draw(3)])
         after = [[*part.parameters()] for part in (teacher, host)]
         moved.append([any(not a.equal(b) for a, b in zip(x, y)) for x, y in zip(before, after)])
     assert moved == [[True, True], [False, False], [False, True]]
 
 
-def test_of_a_zero_prior_a_trained_host_is_what_it_is_alone(tmp_path):
-    training = Training(run_of("two stages", tmp_path), Slopes())
+def test_with_a_prior_of_zero_a_trained_host_is_the_host_alone(tmp_path):
+    training = training_of(run_of("two stages", tmp_path), Slopes())
     training.finish()
     rgb = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     host, inject = training.model.network, training.model.prior.inject
@@ -114,26 +115,24 @@ def test_of_a_zero_prior_a_trained_host_is_what_it_is_alone(tmp_path):
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 @pytest.mark.parametrize("kind", ["regression, RMSE", "x0", "adversarial"])
-def test_a_reduced_precision_measures_nearly_the_same(kind, precision, tmp_path):
-    """Networks alone are reduced: chains, coefficients and losses are not."""
+def test_losses_in_a_reduced_precision_are_nearly_the_same(kind, precision, tmp_path):
+    """Only networks run in it; chains, coefficients and losses do not."""
     found = []
     for reduced in ("float32", precision):
-        training = Training(run_of(kind, tmp_path / reduced, precision=reduced), Slopes())
-        values = training.step([training.patches.draw(0), training.patches.draw(1)])
+        training = training_of(run_of(kind, tmp_path / reduced, precision=reduced), Slopes())
+        values = training.step([training.task.draw(0), training.task.draw(1)])
         found.append(values)
     assert found[1] == pytest.approx(found[0], rel=0.05)
 
 
 @pytest.mark.parametrize("predicts", ["epsilon", "x0"])
-def test_a_perfect_network_has_no_loss_however_it_is_measured(predicts, tmp_path):
+def test_a_perfect_network_has_no_loss_in_either_quantity(predicts, tmp_path):
     """Clean chain and noise are two views of one estimate."""
-    from hsi_xr.training.objectives import _both
-
     numbers = torch.Generator().manual_seed(0)
     clean, noise = (torch.randn(4, 3, 5, 6, generator=numbers, dtype=torch.float64) for _ in "ab")
     share = torch.tensor([0.9, 0.5, 0.1, 1e-3], dtype=torch.float64)[:, None, None, None]
     noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
-    found = _both(noise if predicts == "epsilon" else clean, noisy, share, predicts)
+    found = clean_and_noise(noise if predicts == "epsilon" else clean, noisy, share, predicts)
     torch.testing.assert_close(found, (clean, noise))
 
 
@@ -147,8 +146,8 @@ def test_relative_errors_are_those_of_the_evaluation():
     assert float(losses.mrae(found, truth, known)) == pytest.approx(mrae(found[0], truth[0]))
 
 
-def test_spectra_that_a_camera_cannot_tell_apart_cost_it_nothing():
-    """Metamers: what is added lies where the camera is blind."""
+def test_metamers_have_no_loss_of_colours():
+    """What is added to them is in the null space of the camera."""
     numbers = Generator().manual_seed(0)
     response = torch.rand(3, 7, generator=numbers)
     truth = 0.3 + 0.4 * torch.rand(2, 7, 5, 6, generator=numbers)
@@ -160,8 +159,8 @@ def test_spectra_that_a_camera_cannot_tell_apart_cost_it_nothing():
     assert float(losses.colours(0.9 * truth, truth, known, response)) > 0.03
 
 
-def test_colours_are_those_of_white_one_and_have_a_gradient():
-    """A tenth of white is missed by a tenth; the published rounding would pull nowhere."""
+def test_colours_are_relative_to_white_and_have_a_gradient():
+    """An error of a tenth of white is a tenth; rounded colours would have no gradient."""
     response = torch.tensor([[1.0, 2.0, 0.0], [0.0, 3.0, 5.0], [1.0, 1.0, 1.0]])
     truth = torch.full((1, 3, 4, 4), 0.5)
     found = torch.full_like(truth, 0.6).requires_grad_()
@@ -171,7 +170,7 @@ def test_colours_are_those_of_white_one_and_have_a_gradient():
     assert (found.grad > 0).all()
 
 
-def test_a_pixel_of_which_a_band_is_not_known_has_no_colour():
+def test_a_pixel_with_an_unknown_band_has_no_colour():
     truth = torch.full((1, 3, 4, 4), 0.5)
     known = torch.ones_like(truth, dtype=torch.bool)
     known[0, 1, 2] = False
@@ -180,24 +179,24 @@ def test_a_pixel_of_which_a_band_is_not_known_has_no_colour():
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_camera_adds_its_weight_of_colours(precision, tmp_path):
+def test_a_camera_adds_weighted_colours_to_the_loss(precision, tmp_path):
     camera = write_camera(tmp_path / "camera.json")
     wanted = Regression(camera=camera, camera_weight=10.0)
     run = run_of("regression", tmp_path / "run", objective=wanted, precision=precision)
-    training = Training(run, Slopes(holes=True))
-    values = training.step([training.patches.draw(0), training.patches.draw(1)])
+    training = training_of(run, Slopes(holes=True))
+    values = training.step([training.task.draw(0), training.task.draw(1)])
     loss, mrae, colours = (values[f"regression/{name}"] for name in ("loss", "mrae", "camera"))
     assert colours > 0 and loss == pytest.approx(mrae + 10 * colours)
 
 
-def test_a_camera_that_does_not_tell_of_all_bands_is_refused(tmp_path):
+def test_a_camera_that_does_not_cover_all_bands_is_refused(tmp_path):
     camera = write_camera(tmp_path / "camera.json", last=680)
     wanted = Regression(camera=camera, camera_weight=10.0)
     with pytest.raises(InvalidData, match="the bands need 400 to 700 nm"):
-        Training(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
+        training_of(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
     wanted = Regression(camera=tmp_path / "none.json", camera_weight=10.0)
     with pytest.raises(UnreadableFile, match="check the path"):
-        Training(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
+        training_of(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
 
 
 @pytest.mark.parametrize(
@@ -208,17 +207,17 @@ def test_a_camera_that_does_not_tell_of_all_bands_is_refused(tmp_path):
         ("regression", Denoising(), "diffuse"),
         ("regression", Adversarial(), "generator"),
         ("regression", TwoStage(first=1, latent=1), "prior"),
-        ("two stages", TwoStage(first=5, latent=4), "leave nothing"),
+        ("two stages", TwoStage(first=5, latent=4), "leaves none"),
     ],
 )
 def test_an_objective_that_does_not_fit_its_system_is_refused(kind, objective, what, tmp_path):
     with pytest.raises(UsageError, match=what):
-        Training(run_of(kind, tmp_path, objective=objective), Slopes())
+        training_of(run_of(kind, tmp_path, objective=objective), Slopes())
 
 
 @pytest.mark.parametrize("level", ["gain", "min-max", "as-is"])
-def test_what_has_a_closed_form_is_fitted_on_what_it_is_shown(level, tmp_path):
-    """On colours that it was fitted on nothing linear in its terms is better."""
+def test_a_closed_form_is_fitted_on_what_it_is_given_later(level, tmp_path):
+    """On the colours that it was fitted on, nothing linear in its terms is better."""
     run = run_of(
         "regression",
         tmp_path,
@@ -227,11 +226,11 @@ def test_what_has_a_closed_form_is_fitted_on_what_it_is_shown(level, tmp_path):
         objective=ClosedForm(),
         schedule=Schedule(steps=1, validate=0),
     )
-    training = Training(run, Slopes())
+    training = training_of(run, Slopes())
     training.finish()
-    batch = training.patches.draw(0)
-    model = training.averaged()
-    seen = model.front(batch.rgb, batch.facts)
+    batch = training.task.draw(0)
+    model = training.averaged
+    seen = model.adapter(batch.rgb, batch.statistics)
     own = root_polynomial.fit(*(each.movedim(1, -1).flatten(0, 2) for each in (seen, batch.cube)))
     found = model.network(seen)
     best = root_polynomial.predict(seen, own)
@@ -244,15 +243,15 @@ def test_what_has_a_closed_form_is_fitted_on_what_it_is_shown(level, tmp_path):
     [
         ("root-polynomial", Regression(), 1, "closed-form"),
         ("root-polynomial", ClosedForm(), 2, "is one step"),
-        ("mst-plus-plus", ClosedForm(), 1, "nothing else to learn"),
+        ("mst-plus-plus", ClosedForm(), 1, "without parameters that are learned"),
     ],
 )
-def test_a_closed_form_is_of_systems_that_have_one(system, objective, steps, what, tmp_path):
+def test_a_closed_form_requires_a_system_that_has_one(system, objective, steps, what, tmp_path):
     fields = {"system": system, "config": {}, "schedule": Schedule(steps=steps, validate=0)}
     with pytest.raises(UsageError, match=what):
-        Training(run_of("regression", tmp_path, objective=objective, **fields), Slopes())
+        training_of(run_of("regression", tmp_path, objective=objective, **fields), Slopes())
 
 
-def test_every_kind_is_tried():
+def test_every_objective_is_tested():
     tried = {type(objective) for _, _, objective in SYSTEMS.values()} | {ClosedForm}
-    assert tried == {*KINDS.values()}
+    assert tried == {*get_args(AnyObjective)}

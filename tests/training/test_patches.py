@@ -1,43 +1,44 @@
-"""Patches, where they are larger than their scene; what is not known of them counts nowhere."""
+"""Patches that are larger than their scene, and pixels of them that are unknown."""
 
-from dataclasses import replace
+import dataclasses
 
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Generator
 
 from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.training import losses
-from hsi_xr.training.config import Data, Schedule
-from hsi_xr.training.loop import Training
-from hsi_xr.training.patches import Patches, Scenes, extended
-from hsi_xr.training.two_stage import statistics
-from tests.training.small import SYSTEMS, Slopes, run_of
+from hsi_xr.training.data import Data, Scenes
+from hsi_xr.training.objectives.two_stage import band_statistics
+from hsi_xr.training.patches import Patches, extend
+from hsi_xr.training.settings import Schedule
+from tests.training.small import SYSTEMS, Slopes, run_of, training_of
 
 SIZES = [(36, 50), (64, 50), (36, 72), (7, 3), (1, 2)]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_beyond_a_scene_its_picture_is_mirrored_and_its_cube_unknown(size):
+def test_beyond_a_scene_the_image_is_mirrored_and_the_cube_unknown(size):
     numbers = Generator().manual_seed(0)
     cube, rgb = (torch.rand(count, *size, generator=numbers) for count in (4, 3))
-    found, seen = extended(cube, rgb, (64, 72))
+    found, seen = extend(cube, rgb, (64, 72))
     missing = [(0, 0), *((0, to - each) for to, each in zip((64, 72), size))]
     np.testing.assert_array_equal(seen, np.pad(rgb, missing, mode="reflect"))
     np.testing.assert_array_equal(found, np.pad(cube, missing, constant_values=np.nan))
 
 
-def test_a_scene_that_holds_a_patch_stays_as_it_is():
+def test_a_scene_as_large_as_the_patch_is_not_copied():
     cube, rgb = torch.rand(4, 8, 8), torch.rand(3, 8, 8)
-    found, seen = extended(cube, rgb, (8, 8))
+    found, seen = extend(cube, rgb, (8, 8))
     assert found is cube and seen is rgb
 
 
 @pytest.mark.parametrize(("side", "grid"), [(40, 1), (40, 8), (200, 8)])
-def test_a_patch_knows_as_much_as_its_scene_has(side, grid, tmp_path):
-    """36 x 50 px, turned or not: what lies within the scene is known, and nothing else."""
+def test_a_patch_is_known_where_it_covers_its_scene(side, grid, tmp_path):
+    """36 x 50 px, rotated or not: pixels within the scene are known, and no others."""
     wanted = Data(name="slopes", folder=tmp_path, patch=side, batch=8, grid=grid)
     patches = Patches(Scenes(Slopes(), lambda rgb, weights: {}, kept=1), ["a"], wanted, seed=0)
     batch = patches.draw(0)
@@ -49,14 +50,14 @@ def test_a_patch_knows_as_much_as_its_scene_has(side, grid, tmp_path):
 def test_every_objective_trains_on_patches_larger_than_scenes(kind, tmp_path):
     run = run_of(kind, tmp_path)
     run = replace(run, data=replace(run.data, patch=64, batch=1))
-    training = Training(run, Slopes())
-    values = training.step([training.patches.draw(0), training.patches.draw(1)])
+    training = training_of(run, Slopes())
+    values = training.step([training.task.draw(0), training.task.draw(1)])
     assert all(np.isfinite(value) for value in values.values())
     assert all(each.isfinite().all() for each in training.model.state_dict().values())
 
 
 @pytest.mark.parametrize("distance", ["mrae", "l1", "l2", "rmse", "gradients"])
-def test_what_is_found_where_nothing_is_known_costs_nothing(distance):
+def test_estimates_of_unknown_values_have_no_loss(distance):
     numbers = Generator().manual_seed(0)
     found, truth = (torch.rand(2, 4, 9, 7, generator=numbers) for _ in range(2))
     known = torch.zeros_like(truth, dtype=torch.bool)
@@ -67,8 +68,8 @@ def test_what_is_found_where_nothing_is_known_costs_nothing(distance):
     assert float(measure(found, truth, known)) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_statistics_of_bands_are_those_of_what_is_known():
-    """The cube, 0 where it is not known, would be darker and more varied."""
+def test_statistics_of_bands_are_those_of_known_values():
+    """With the zeros of unknown values a cube would be darker and vary more."""
     numbers = Generator().manual_seed(0)
     cube = 0.5 + torch.rand(2, 3, 9, 7, generator=numbers)
     known = torch.rand(cube.shape, generator=numbers) > 0.4
@@ -76,72 +77,76 @@ def test_statistics_of_bands_are_those_of_what_is_known():
         [*(band[k].mean() for band, k in pairs), *(band[k].std() for band, k in pairs)]
         for pairs in (list(zip(*each)) for each in zip(cube, known))
     ]
-    found, exist = statistics(cube * known, known)
+    found, exist = band_statistics(cube * known, known)
     torch.testing.assert_close(found, torch.tensor(expected))
     assert exist.all()
 
 
-def test_of_no_pixel_there_is_no_mean_and_of_one_no_deviation():
+def test_no_pixel_has_no_mean_and_one_pixel_no_deviation():
     known = torch.zeros(1, 2, 4, 4, dtype=torch.bool)
     known[0, 1, 0, 0] = True
-    found, exist = statistics(known.float(), known)
+    found, exist = band_statistics(known.float(), known)
     assert found.tolist() == [[0, 1, 0, 0]]
     assert exist.tolist() == [[False, True, False, False]]
 
 
 class Narrow(Slopes):
-    """Scenes of 36 x 5 px: less than the stride of a network, and than half of it."""
+    """Scenes of 36 x 5 px: narrower than half the stride of a network."""
 
     def read(self, name):
         pair = super().read(name)
-        return replace(pair, cube=pair.cube[..., :5], rgb=pair.rgb[..., :5])
+        return dataclasses.replace(pair, cube=pair.cube[..., :5], rgb=pair.rgb[..., :5])
 
 
 def test_scenes_narrower_than_a_stride_are_scored(tmp_path):
     run = run_of("adversarial", tmp_path, schedule=Schedule(steps=1, validate=1))
-    Training(run, Narrow()).finish()
+    training_of(run, Narrow()).finish()
     assert (tmp_path / "best.pt").is_file()
 
 
 class Unmeasured(Slopes):
-    """The first band was never measured, as 400 nm of Harvard's scenes; its cubes tell the rest."""
+    """The first band was never measured, as 400 nm in scenes of Harvard."""
 
     def read(self, name):
         pair = super().read(name)
         cube = pair.cube.copy()
         cube[0] = np.nan
-        return replace(pair, cube=cube)
+        return dataclasses.replace(pair, cube=cube)
 
 
-def test_a_band_that_nobody_measured_is_no_part_of_a_choice(tmp_path):
-    training = Training(run_of("regression", tmp_path, schedule=Schedule(steps=1)), Unmeasured())
-    model = training.averaged()
-    scores, _ = training.validation.of(model, "cpu")
-    scene = training.validation.scenes.read("c")
-    guess = training.validation.reconstruct(model, scene, "cpu")[0]
+def test_a_band_that_was_not_measured_is_not_scored(tmp_path):
+    training = training_of(run_of("regression", tmp_path, schedule=Schedule(steps=1)), Unmeasured())
+    model = training.averaged
+    scores, _ = training.task.validation(model, "cpu")
+    scene = training.task.validation.scenes.read("c")
+    guess = training.task.validation.reconstruct(model, scene, "cpu")[0]
     rest = Tally.of(guess[1:].numpy(), scene.cube[1:].numpy())
     assert scores == {"mrae": rest.mrae, "rmse": rest.rmse, "psnr": rest.psnr, "sam": rest.sam}
 
 
-def test_a_scene_of_which_nothing_is_scored_is_named(tmp_path):
+def test_a_scene_with_nothing_to_score_is_named(tmp_path):
     run = run_of("regression", tmp_path, schedule=Schedule(steps=1, validate=1))
     run = replace(run, data=replace(run.data, crop=18))  # of 36 rows
     with pytest.raises(InvalidData, match=r"'c' has nothing to score within data\.crop = 18"):
-        Training(run, Slopes()).finish()
+        training_of(run, Slopes()).finish()
 
 
-def test_batches_of_which_nothing_is_known_fit_nothing(tmp_path):
-    """Every other scene has no truth at all; a batch is of one scene."""
+def test_batches_in_which_nothing_is_known_are_not_fitted(tmp_path):
+    """Every other scene has no truth at all, and a batch contains one scene."""
 
     class Half(Slopes):
         def read(self, name):
             pair = super().read(name)
-            return replace(pair, cube=np.full_like(pair.cube, np.nan)) if name == "a" else pair
+            return (
+                dataclasses.replace(pair, cube=np.full_like(pair.cube, np.nan))
+                if name == "a"
+                else pair
+            )
 
     run = run_of("x0", tmp_path)
     run = replace(run, data=replace(run.data, batch=1))
-    model = Training(run, Half()).model
-    known = Training(replace(run, out=tmp_path / "known"), Slopes()).model
+    model = training_of(run, Half()).model
+    known = training_of(replace(run, out=tmp_path / "known"), Slopes()).model
     assert model.base.any() and not model.base.equal(known.base)
 
     class Nothing(Half):
@@ -152,4 +157,4 @@ def test_batches_of_which_nothing_is_known_fit_nothing(tmp_path):
             self.holes = False
 
     with pytest.raises(InvalidData, match=r"no pixel .* known in all bands"):
-        Training(run, Nothing())
+        training_of(run, Nothing())

@@ -189,13 +189,13 @@ def _coordinates(image: StoredVariable) -> dict[str, Any]:
 
 def _attributes(image: StoredVariable) -> dict[str, Any]:
     """Global attributes: what CF has, who made it by what, and the same as JSON with its types."""
-    stated = tags.stated(image.attrs)
+    stated = tags.provenance_of(image.attrs)
     found = {
         "Conventions": CONVENTIONS,
         **{key: _storable(image.attrs[key]) for key in _ABOUT if key in image.attrs},
         "date_created": utc_text(now()),
         **{f"hsi_xr_{key}": _storable(value) for key, value in stated.items()},
-        "hsi_xr_config": tags.compact(stated),
+        "hsi_xr_config": tags.compact_json(stated),
     }
     if taken := image.attrs.get("datetime"):
         found["datetime"] = utc_text(taken)
@@ -207,4 +207,4 @@ def _storable(value: Any) -> str | Number:
     if isinstance(value, np.generic):
         value = value.item()
     is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return value if is_plain else tags.compact(value)
+    return value if is_plain else tags.compact_json(value)

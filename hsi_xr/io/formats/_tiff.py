@@ -9,7 +9,7 @@ import numpy as np
 
 from hsi_xr.errors import UsageError
 from hsi_xr.io.cog_layout import is_cog
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.staging import TILE, StagingFile, block_of
 from hsi_xr.io.tiff_directories import release
 from hsi_xr.io.variables import StoredVariable
@@ -129,7 +129,7 @@ def write_file(
     try:
         with rasterio.Env(**environment):
             if overviews:
-                with open_raster(str(draft.path), "r+") as file:
+                with rasterio_open(str(draft.path), "r+") as file:
                     file.build_overviews(overviews, Resampling.average)
             rasterio.shutil.copy(str(draft.path), str(path), driver="GTiff", **layout)
     except CPLE_BaseError as error:

@@ -12,10 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from hsi_xr.errors import UsageError
-from hsi_xr.io import tags as labels
-from hsi_xr.io.reader import open_raster
+from hsi_xr.io import tags
+from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.tagging import label
 from hsi_xr.io.variables import StoredVariable
 from hsi_xr.times import utc_text
 
@@ -60,7 +59,7 @@ def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, 
     (draft,) = drafts
     image, (rows, columns) = draft.image, draft.image.shape
     place = {"crs": image.crs, "transform": image.transform}
-    with open_raster(
+    with rasterio_open(
         str(path),
         "w",
         driver=DRIVER,
@@ -72,7 +71,7 @@ def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, 
         INTERLEAVE=options["INTERLEAVE"],
         **{key: value for key, value in place.items() if value is not None},
     ) as file:
-        label(file, image)
+        tags.write_tags(file, image)
         file.update_tags(ns="ENVI", **_header_tags(image))
         for strip, numbers in draft.strips():
             file.write(numbers, window=((strip.start, strip.stop), (0, columns)))
@@ -127,26 +126,26 @@ def _read_back(crs: "CRS", transform: "Affine | None") -> _Place:
         path = str(Path(folder) / "probe.img")
         size = {"count": 1, "height": 1, "width": 1, "dtype": "uint8"}
         place = {} if transform is None else {"transform": transform}
-        with open_raster(path, "w", driver=DRIVER, crs=crs, **place, **size):
+        with rasterio_open(path, "w", driver=DRIVER, crs=crs, **place, **size):
             pass
-        with open_raster(path) as file:
+        with rasterio_open(path) as file:
             return _Place(file.crs, file.transform)
 
 
 def _header_tags(image: StoredVariable) -> dict[str, str]:
-    """Lines of the header besides those of `label`; theirs is also what makes it a product.
+    """Lines of the header besides those of `write_tags`; theirs is also what makes it a product.
 
     Source: the fields of ENVI header files as documented with ENVI; `hsi_xr_...` are ours.
     """
-    tags = {
+    fields = {
         "hsi_xr_variable": image.name,
-        "hsi_xr_config": labels.compact(labels.stated(image.attrs)),
+        "hsi_xr_config": tags.compact_json(tags.provenance_of(image.attrs)),
     }
     if image.storage.scale != 1:
-        tags["reflectance_scale_factor"] = f"{1 / image.storage.scale:.12g}"
+        fields["reflectance_scale_factor"] = f"{1 / image.storage.scale:.12g}"
     if taken := image.attrs.get("datetime"):
-        tags["acquisition_time"] = utc_text(taken)
-    return tags
+        fields["acquisition_time"] = utc_text(taken)
+    return fields
 
 
 def _mended(header: str, image: StoredVariable) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from hsi_xr.errors import UsageError
 from hsi_xr.io import grid
 from hsi_xr.io.formats import _cf
-from hsi_xr.io.georef import code_of
+from hsi_xr.io.georef import authority_code
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import StoredVariable
 
@@ -109,7 +109,7 @@ def _projection(image: StoredVariable) -> dict[str, str]:
     from pyproj import CRS
 
     crs = CRS.from_wkt(image.crs.to_wkt()) if image.crs is not None else None
-    code = code_of(crs)
+    code = authority_code(crs)
     if code is not None or crs is None:
         return {"proj:code": code} if code else {}
     return {"proj:wkt2": crs.to_wkt()}

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from hsi_xr.io.cube_file import Product
-from hsi_xr.io.reader import Scene
-from hsi_xr.io.wavelengths import envi_readings
+from hsi_xr.io.cube_file import CubeFile
+from hsi_xr.io.raster_dataset import RasterDataset
+from hsi_xr.io.wavelengths import envi_wavelengths
 from hsi_xr.stac.document import Json, bands_of
 from hsi_xr.stac.validate.findings import Fault, short
 
@@ -24,7 +24,7 @@ Wavelengths = Sequence[float | None]
 """nm, one per band."""
 
 
-def raster_band_faults(src: Scene, product: Product) -> Iterator[Fault]:
+def raster_band_faults(src: RasterDataset, product: CubeFile) -> Iterator[Fault]:
     """Yields what is wrong with the wavelengths in a file, of which it has up to three copies."""
     centres = [_nm(centre) for centre in product.centres]
     for fault in implausible(centres, [_nm(width) for width in product.widths]):
@@ -32,9 +32,12 @@ def raster_band_faults(src: Scene, product: Product) -> Iterator[Fault]:
     for band in src.indexes:
         text = src.tags(band, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM")
         if text is not None and _number(text) is None:
-            yield Fault(f"band {band} has the wavelength {text!r} (domain IMAGERY)", RESTORE)
+            yield Fault(
+                f"band {band} has the wavelength {text!r} (domain IMAGERY), which is not a number",
+                RESTORE,
+            )
     copies = {
-        "ENVI": [centre for centre, _ in envi_readings(src.tags(ns="ENVI"), src.count)],
+        "ENVI": [centre for centre, _ in envi_wavelengths(src.tags(ns="ENVI"), src.count)],
         "EnMAP-Box": [_number(src.tags(band).get("wavelength")) for band in src.indexes],
     }
     for tool, copy in copies.items():
@@ -78,8 +81,8 @@ def implausible(centres: Wavelengths, widths: Wavelengths) -> list[str]:
     odd = [nm for nm in known if not low <= nm <= high]  # including NaN
     if odd:
         faults.append(
-            f"wavelengths of {min(odd):g} to {max(odd):g} nm are outside of reflected sunlight "
-            f"({low:g} to {high:g} nm), and perhaps in another unit"
+            f"wavelengths are outside of reflected sunlight ({low:g} to {high:g} nm), perhaps in "
+            f"another unit: {_first(odd)} nm"
         )
     if swapped := [(a, b) for a, b in pairwise(known) if not a < b]:
         faults.append(
@@ -94,12 +97,18 @@ def implausible(centres: Wavelengths, widths: Wavelengths) -> list[str]:
 def _bands(numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
         return f"band {numbers[0]} has"
-    return f"bands {', '.join(map(str, numbers[:5]))}{', ...' * (len(numbers) > 5)} have"
+    return f"bands {_first(numbers)} have"
 
 
-def _nm(micrometres: float | None) -> float | None:
-    """Rounds, since 0.41 * 1000 is not 410."""
-    return None if micrometres is None or math.isnan(micrometres) else round(1000 * micrometres, 6)
+def _first(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values[:5]) + ", ..." * (len(values) > 5)
+
+
+def _nm(micrometres: object) -> float | None:
+    """Rounds, since 0.41 * 1000 is not 410. None for NaN and for what is not a number."""
+    if not isinstance(micrometres, int | float) or math.isnan(micrometres):
+        return None
+    return round(1000 * micrometres, 6)
 
 
 def _number(text: str | None) -> float | None:

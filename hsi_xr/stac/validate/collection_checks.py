@@ -23,8 +23,6 @@ def check_collection(collection: Document, inspection: Inspection) -> None:
     links = [link for link in collection.links if link.rel == "item"]
     linked = [_check_linked(collection, link.href, inspection) for link in links]
     items = [item for item in linked if item is not None]
-    for item in items:
-        _check_membership(item, collection, inspection)
     if is_valid and items and len(items) == len(links):
         _compare(collection, items, inspection)
 
@@ -47,6 +45,8 @@ def _check_linked(collection: Document, href: str, inspection: Inspection) -> Do
         what = f"its link 'item' refers to {short(href)}, which is not an item"
         inspection.add(collection.path, what, FIX_LINK)
         return None
+    if item is not None:
+        _check_membership(item, collection, inspection)
     return item if is_valid else None
 
 

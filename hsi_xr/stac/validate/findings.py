@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hsi_xr.errors import HsiError
 from hsi_xr.io.remote import is_remote, without_query
@@ -15,6 +15,9 @@ from hsi_xr.io.remote import is_remote, without_query
 _LONGEST = 80
 """Characters of a value in a message."""
 _log = logging.getLogger(__name__)
+
+Difference = tuple[str, object, object]
+"""Key, value that a STAC object states, and actual value."""
 
 
 class Fault(NamedTuple):
@@ -54,7 +57,7 @@ class Inspection:
     _parts: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, path: Path, what: str, repair: str = "") -> None:
-        finding = Finding(without_query(str(path)), what, repair)
+        finding = Finding(display_name(path), what, repair)
         self.findings.append(finding)
         if self.report is not None:
             self.report(finding)
@@ -66,11 +69,19 @@ class Inspection:
         """Note that a file, or a variable of a store, is being checked. False if it was before."""
         name = _identity(path)
         if name not in self.looked:
-            _log.info("checking %s", without_query(str(path)))
+            _log.info("checking %s", display_name(path))
         is_first = (name, part) not in self._parts
         self.looked.add(name)
         self._parts.add((name, part))
         return is_first
+
+
+def display_name(path: Path) -> str:
+    """Returns a path without ".." where possible, and a URL without the key of its signature."""
+    if is_remote(str(path)):
+        return without_query(str(path))
+    tidy = os.path.normpath(path)  # leads elsewhere after a symbolic link
+    return tidy if os.path.realpath(tidy) == os.path.realpath(path) else str(path)
 
 
 def fault_of(error: HsiError, path: Path) -> Fault:
@@ -80,7 +91,7 @@ def fault_of(error: HsiError, path: Path) -> Fault:
     return Fault(what, repair) if what else Fault(repair)
 
 
-def difference(stated: Any, actual: Any, key: str = "") -> tuple[str, Any, Any] | None:
+def difference(stated: object, actual: object, key: str = "") -> Difference | None:
     """Returns where two JSON values first differ, as key/index/..., and both values there."""
     if isinstance(stated, dict) and isinstance(actual, dict):
         pairs = [(name, stated.get(name), actual.get(name)) for name in [*actual, *stated]]
@@ -92,12 +103,13 @@ def difference(stated: Any, actual: Any, key: str = "") -> tuple[str, Any, Any] 
     return next((found for found in inner if found is not None), None)
 
 
-def as_json(value: Any) -> Any:
+def as_json(value: object) -> object:
     """Returns a value as JSON would return it: tuples become lists."""
-    return json.loads(json.dumps(value))
+    plain: object = json.loads(json.dumps(value))
+    return plain
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """Returns a value as JSON text, truncated to fit into a line."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -1,13 +1,12 @@
 """Checks of a STAC item: its schemas, times, assets and model."""
 
-import os.path
 from pathlib import Path
 
 from hsi_xr.errors import InvalidData
 from hsi_xr.stac.document import Document, bands_of, mapping, sequence
 from hsi_xr.stac.files import as_multihash
 from hsi_xr.stac.validate.asset_checks import REDESCRIBE, check_asset
-from hsi_xr.stac.validate.findings import Inspection
+from hsi_xr.stac.validate.findings import Inspection, display_name
 from hsi_xr.stac.validate.object_checks import FIX_LINK, check_object, follow, read, time_faults
 
 
@@ -39,7 +38,7 @@ def _check_expression(item: Document, inspection: Inspection) -> None:
         return
     href, what = expression.get("expression"), "its processing:expression"
     if not isinstance(href, str):
-        inspection.add(item.path, f"{what} does not name the item of a model", FIX_LINK)
+        inspection.add(item.path, f"{what} has no href of the item of a model", FIX_LINK)
         return
     path = follow(item, href, what, inspection)
     model = None if path is None else _read_model(path, inspection)
@@ -47,7 +46,7 @@ def _check_expression(item: Document, inspection: Inspection) -> None:
         return
     weights = item.properties.get("hsi_xr:model_sha256")
     if weights and as_multihash(str(weights)) not in model.checksums:
-        name = os.path.normpath(model.path)
+        name = display_name(model.path)
         what = f"its model has the sha256 {weights}, but {name!r} describes another model"
         inspection.add(item.path, what, "link the item of the model that computed it")
 
@@ -71,5 +70,5 @@ def _check_model_bands(item: Document, inspection: Inspection) -> None:
         lists = [mapping(value).get("bands") for value in sequence(item.properties.get(key))]
         names = [name for names in lists for name in sequence(names) if isinstance(name, str)]
         if missing := [name for name in names if name not in described]:
-            what = f"{key} names {', '.join(missing[:5])}, which its bands do not include"
-            inspection.add(item.path, what, "add it to `bands` of the properties")
+            what = f"{key} names undescribed bands: {', '.join(missing[:5])}"
+            inspection.add(item.path, what, "add them to `bands` in the properties")

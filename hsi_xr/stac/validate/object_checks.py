@@ -88,7 +88,7 @@ def time_faults(properties: Json) -> Iterator[Fault]:
         if time is None:
             yield Fault(f"{key} is {short(texts[key])}, which is not a valid time", _FIX_TIME)
     if "datetime" in properties and properties["datetime"] is None and not times.keys() >= _RANGE:
-        yield Fault("datetime is null, but there is no start_datetime and end_datetime", _FIX_TIME)
+        yield Fault("datetime is null, but start_datetime or end_datetime is missing", _FIX_TIME)
     start, end = times.get("start_datetime"), times.get("end_datetime")
     if start is not None and end is not None and end < start:
         yield Fault("end_datetime is before start_datetime", "swap them")

@@ -3,22 +3,25 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import formats
 from hsi_xr.io.cog_layout import is_cog
-from hsi_xr.io.cube_file import Product
-from hsi_xr.io.reader import Scene, open_scene
+from hsi_xr.io.cube_file import CubeFile
+from hsi_xr.io.raster_dataset import RasterDataset, open_raster_dataset
 from hsi_xr.io.store_reader import StoredArray
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.stores import store_driver
 from hsi_xr.io.tags import is_product
 from hsi_xr.io.variables import companion_paths
 from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.stac.validate.band_checks import RESTORE, raster_band_faults
 from hsi_xr.stac.validate.findings import Fault, fault_of
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
 
 RASTERS = (".tif", ".tiff", ".img", ".nc", ".nc4", ".zarr")
 """Suffixes of products."""
@@ -36,17 +39,18 @@ def variables_of(path: Path) -> list[str | None]:
         UnreadableFile: The store cannot be read.
         UsageError: The package that reads such stores is not installed.
     """
-    if driver_of(str(path)) is None:
+    if store_driver(str(path)) is None:
         return [None]
-    with open_scene(str(path)) as src:
+    with open_raster_dataset(str(path)) as src:
         ours = {"reflectance", *companion_paths(path)}
-        return [name for name in src.variables if name in ours] or [None]
+        variables = src.variables if isinstance(src, StoredArray) else []
+        return [name for name in variables if name in ours] or [None]
 
 
 def is_foreign(path: Path) -> bool:
     """True if a raster can be read and does not state that hsi_xr wrote it."""
     try:
-        with open_scene(str(path)) as src:
+        with open_raster_dataset(str(path)) as src:
             return not is_product(src.tags(ns="HSI_XR"))
     except InvalidData:
         return False
@@ -66,8 +70,8 @@ def product_faults(
         UsageError: The package that reads such stores is not installed.
     """
     try:
-        product = Product.read(path, variable)
-        with open_scene(str(path), variable) as src:
+        product = CubeFile.read(path, variable)
+        with open_raster_dataset(str(path), variable) as src:
             yield from _layout(src, path)
             yield from _storage(src)
             yield from _georeference(product)
@@ -79,9 +83,9 @@ def product_faults(
         yield fault_of(error, path)
 
 
-def _layout(src: Scene, path: Path) -> Iterator[Fault]:
+def _layout(src: RasterDataset, path: Path) -> Iterator[Fault]:
     # only COGs have overviews; a GeoTIFF without them is valid as it is
-    if src.driver == "GTiff" and src.overviews(1) and not is_cog(path):
+    if src.driver == "GTiff" and cast("DatasetReader", src).overviews(1) and not is_cog(path):
         yield Fault(
             "it has overviews, but not the layout of a cloud-optimised GeoTIFF",
             f"{RESTORE}, or write it again: `hsi_xr.write(hsi_xr.open({path.name!r}), 'new.tif')`",
@@ -97,7 +101,7 @@ def _layout(src: Scene, path: Path) -> Iterator[Fault]:
             yield Fault(f"it has {size} bytes, but its header implies {expected}", _REPLACE)
 
 
-def _storage(src: Scene) -> Iterator[Fault]:
+def _storage(src: RasterDataset) -> Iterator[Fault]:
     """Yields what is wrong with data type, nodata, scale and offset."""
     if len(types := {*src.dtypes}) > 1:
         yield Fault(f"its bands have different data types: {', '.join(sorted(types))}", RESTORE)
@@ -121,14 +125,14 @@ def _fits(value: float, dtype: np.dtype[Any]) -> bool:
     return math.isfinite(value) and value == int(value) and limits.min <= value <= limits.max
 
 
-def _georeference(product: Product) -> Iterator[Fault]:
+def _georeference(product: CubeFile) -> Iterator[Fault]:
     if product.config.get("georeferenced") == "yes" and product.crs is None:
         yield Fault("it states that it is georeferenced, but has no CRS", RESTORE)
     if product.crs is not None and product.transform.is_identity:
         yield Fault("it has a CRS, but no transform", RESTORE)
 
 
-def _unreadable(src: Scene) -> Iterator[Fault]:
+def _unreadable(src: RasterDataset) -> Iterator[Fault]:
     """Yields the first block that cannot be decoded."""
     from rasterio.errors import RasterioIOError
 
@@ -144,13 +148,14 @@ def _unreadable(src: Scene) -> Iterator[Fault]:
             return
 
 
-def _windows(src: Scene) -> Iterator[tuple[list[int], Any]]:
+def _windows(src: RasterDataset) -> Iterator[tuple[list[int], Any]]:
     """Yields bands and window of everything to decode: blocks of a file, or squares of a store."""
     from rasterio.windows import Window
 
     if not isinstance(src, StoredArray):
-        for band in src.indexes:
-            yield from (([band], window) for _, window in src.block_windows(band))
+        file = cast("DatasetReader", src)
+        for band in file.indexes:
+            yield from (([band], window) for _, window in file.block_windows(band))
         return
     rows, columns = src.shape
     for top in range(0, rows, _SIDE):

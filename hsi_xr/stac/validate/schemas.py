@@ -1,9 +1,8 @@
 """Validation of STAC objects against their JSON schemas, without a network.
 
-pystac provides the schemas of the core, those of extensions are read from a folder. pystac's own
-`JsonSchemaSTACValidator` is not used: it downloads missing schemas, reports only the best match of
-each schema in its message, logs a traceback where a reference cannot be resolved, and rebuilds its
-registry for every call, which takes three times as long.
+pystac provides the schemas of the core; those of extensions are read from a folder. pystac's
+`JsonSchemaSTACValidator` is not used: it downloads missing schemas, logs a traceback if a reference
+cannot be resolved, and rebuilds its registry for each schema, which takes 2.7 times as long.
 """
 
 import json
@@ -129,4 +128,7 @@ def _line(error: "ValidationError") -> str:
 
     cause = best_match([error]) or error
     place = "/".join(map(str, cause.absolute_path))
-    return f"{place + ': ' if place else ''}{' '.join(cause.message.split())[:300]}"
+    what = " ".join(cause.message.split())[:300]
+    if cause.validator == "not":  # jsonschema quotes the schema instead
+        what = f"{json.dumps(cause.instance)[:80]} is not allowed here"
+    return f"{place}: {what}" if place else what

@@ -1,25 +1,24 @@
-"""Rates at both ends of a stage, and between."""
+"""Learning rates at both ends of a stage, and between."""
 
 import pytest
 
-from hsi_xr.training.config import SHAPES, Optimiser
-from hsi_xr.training.rates import rate_at
+from hsi_xr.training.optimiser import SCHEDULES, Optimiser
 
 KEYS = {"poly": {"power": 1.5}, "step": {"every": 5, "factor": 0.1}}
 
 
 def rates(schedule, steps=12, warm_up=2):
-    wanted = Optimiser(
+    optimiser = Optimiser(
         rate=1.0, floor=0.02, warm_up=warm_up, schedule=schedule, **KEYS.get(schedule, {})
     )
-    return [rate_at(step, steps, wanted) for step in range(steps + 1)]
+    return [optimiser.learning_rate(step, steps) for step in range(steps + 1)]
 
 
 ENDS = {"cosine": (0.51, 0.02), "poly": (0.02 + 0.98 * 0.5**1.5, 0.02), "step": (0.1, 0.02)}
 ENDS["constant"] = (1.0, 1.0)
 
 
-@pytest.mark.parametrize("schedule", SHAPES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_rate_rises_over_the_warm_up_then_falls_as_scheduled(schedule):
     found = rates(schedule)
     assert found[:3] == [0.5, 1.0, 1.0]
@@ -27,22 +26,28 @@ def test_a_rate_rises_over_the_warm_up_then_falls_as_scheduled(schedule):
     assert found[2:] == sorted(found[2:], reverse=True)
 
 
-@pytest.mark.parametrize("schedule", SHAPES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_warm_up_delays_what_follows(schedule):
     assert rates(schedule)[2:] == rates(schedule, steps=10, warm_up=0)
 
 
-@pytest.mark.parametrize("schedule", SHAPES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_stage_of_a_step_begins_at_the_rate(schedule):
     assert rates(schedule, steps=1, warm_up=0)[0] == 1.0
 
 
 def test_a_rate_halves_at_equal_distances():
     """As that of MST does every 50 epochs."""
-    wanted = Optimiser(rate=0.8, schedule="step", every=3, factor=0.5)
-    assert [rate_at(step, 9, wanted) for step in (0, 2, 3, 5, 6)] == [0.8, 0.8, 0.4, 0.4, 0.2]
+    optimiser = Optimiser(rate=0.8, schedule="step", every=3, factor=0.5)
+    assert [optimiser.learning_rate(step, 9) for step in (0, 2, 3, 5, 6)] == [
+        0.8,
+        0.8,
+        0.4,
+        0.4,
+        0.2,
+    ]
 
 
 def test_a_poly_of_power_one_is_a_line():
-    wanted = Optimiser(rate=1.0, floor=0.0, schedule="poly", power=1.0)
-    assert [rate_at(step, 4, wanted) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]
+    optimiser = Optimiser(rate=1.0, floor=0.0, schedule="poly", power=1.0)
+    assert [optimiser.learning_rate(step, 4) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]

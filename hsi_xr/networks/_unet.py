@@ -1,8 +1,9 @@
-"""Blocks of spectral-wise attention, stacked into a U of three resolutions: the MST family's.
+"""The U-Net of three resolutions that networks of the MST family share.
 
 Source: Cai, Lin, Hu, Wang, Yuan, Zhang, Timofte, Van Gool 2022, "Mask-guided Spectral-wise
-Transformer for Efficient Hyperspectral Image Reconstruction" (arXiv:2111.07910). Names of modules
-are those of the published checkpoints. Ours is how it runs (see `_msa`), and the hook of a prior.
+Transformer for Efficient Hyperspectral Image Reconstruction" (arXiv:2111.07910). Modules have the
+names of the published checkpoints. The arrangement of the computation (see `_msa`) and the hook for
+a prior are original to this package.
 """
 
 from collections.abc import Sequence
@@ -11,24 +12,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsi_xr.networks._msa import GELU, LANES, Conv, MaskGuide, SpectralAttention, by_channel, conv
+from hsi_xr.networks._msa import (
+    GELU,
+    LANES,
+    Conv,
+    MaskGuide,
+    SpectralAttention,
+    conv,
+    depthwise,
+)
 from hsi_xr.networks._prior import Prior
 from hsi_xr.networks.attention import AttentionStatistics
 
 STRIP = 2**20
-"""Values of the widened features of a feed-forward that a CPU holds at once: a tile needs a
-fraction of the memory, in blocks that stay in the processor's cache from one layer to the next.
-Measured at 256 x 256: MST++ takes a fifth less time than with four times as much."""
+"""Values of the widened features of a feed-forward layer that a CPU computes at a time.
+
+A tile then needs a fraction of the memory, in strips that stay in the processor's cache from one
+layer to the next. Measured at 256 x 256, MST++ takes a fifth less time than with strips four times
+as large.
+"""
 
 
 class FeedForward(nn.Module):
+    """Widens fourfold, convolves each channel, narrows again; (batch, width, rows, columns)."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         wide = 4 * width
         self.net = nn.Sequential(
             Conv(width, wide, 1, bias=False),
             GELU(),
-            by_channel(wide, 3),
+            depthwise(wide, 3),
             GELU(),
             Conv(wide, width, 1, bias=False),
         )
@@ -42,13 +56,18 @@ class FeedForward(nn.Module):
         return strips[0] if len(strips) == 1 else torch.cat(strips, dim=2)
 
     def _strip(self, x: Tensor, top: int, bottom: int) -> Tensor:
-        """Some rows of the answer; the convolution in the middle looks one row further."""
+        """Computes some rows of the output; the 3 x 3 convolution reads one row beyond them."""
         first = max(top - 1, 0)
         return self.net(x[:, :, first : bottom + 1])[:, :, top - first : bottom - first]
 
 
 class PreNorm(nn.Module):
-    """Feed-forward of normalised features, which a prior may modulate; `index` is the block's."""
+    """Feed-forward of normalised features, which a prior may modulate.
+
+    Args:
+        width: Channels.
+        index: Index of the block; see `Prior`.
+    """
 
     def __init__(self, width: int, index: int) -> None:
         super().__init__()
@@ -61,18 +80,26 @@ class PreNorm(nn.Module):
 
 
 class Block(nn.ModuleList):
-    """SAB, with a guide MSAB: attention, then feed-forward."""
+    """Attention, then feed-forward: the published SAB, or MSAB with a mask guide."""
 
     def forward(
         self, x: Tensor, attention: AttentionStatistics, prior: Prior | None, mask: Tensor | None
     ) -> Tensor:
         attend, feed = self
-        x = attend(x, attention, mask).add_(x)  # into what is new: one image less to write
+        x = attend(x, attention, mask).add_(x)  # in place on a new tensor: one image less to write
         return feed(x, prior).add_(x)
 
 
 class Blocks(nn.Module):
-    """The blocks of one resolution; for the arguments see `Ladder`."""
+    """The blocks of one resolution.
+
+    Args:
+        width: Channels.
+        count: Number of blocks.
+        heads: Heads of attention.
+        first: Index of the first block; see `Prior`.
+        mask_shift: See `UNet`.
+    """
 
     def __init__(
         self, width: int, count: int, *, heads: int, first: int, mask_shift: float | None
@@ -93,8 +120,8 @@ class Blocks(nn.Module):
         return x
 
 
-class Descent(nn.ModuleList):
-    """A level on the way down: its blocks, what halves the features, what halves the mask."""
+class Down(nn.ModuleList):
+    """A level of the encoder: its blocks, then convolutions that halve features and mask."""
 
     def __init__(self, blocks: Blocks, *, masked: bool) -> None:
         width = blocks.width
@@ -104,13 +131,14 @@ class Descent(nn.ModuleList):
     def forward(
         self, h: Tensor, attention: AttentionStatistics, prior: Prior | None, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Returns the features for the skip connection, the halved features and mask."""
         blocks, down, *mask_down = self
-        kept = blocks(h, attention, prior, mask)
-        return kept, down(kept), mask_down[0](mask) if mask_down else None
+        skip = blocks(h, attention, prior, mask)
+        return skip, down(skip), mask_down[0](mask) if mask_down else None
 
 
-class Ascent(nn.ModuleList):
-    """A level on the way up: what doubles the features, what joins the skip, its blocks."""
+class Up(nn.ModuleList):
+    """A level of the decoder: doubles the features, joins the skip connection, runs its blocks."""
 
     def __init__(self, blocks: Blocks) -> None:
         width = blocks.width
@@ -126,29 +154,29 @@ class Ascent(nn.ModuleList):
         mask: Tensor | None,
     ) -> Tensor:
         up, fuse, blocks = self
-        of_grown, of_skip = fuse.get_parameter("weight").chunk(2, dim=1)
+        of_upsampled, of_skip = fuse.get_parameter("weight").chunk(2, dim=1)
         weight, bias = up.get_parameter("weight"), up.get_parameter("bias")
-        grown = self._grown(h, weight, bias, of_grown[..., 0, 0])
-        return blocks(grown.add_(conv(skip, of_skip)), attention, prior, mask)
+        upsampled = self._upsample(h, weight, bias, of_upsampled[..., 0, 0])
+        return blocks(upsampled.add_(conv(skip, of_skip)), attention, prior, mask)
 
     @staticmethod
-    def _grown(h: Tensor, weight: Tensor, bias: Tensor, then: Tensor) -> Tensor:
-        """Doubled and joined at once, since both are linear; nothing is concatenated."""
+    def _upsample(h: Tensor, weight: Tensor, bias: Tensor, then: Tensor) -> Tensor:
+        """Doubles and mixes channels in one convolution, since both are linear."""
         weight = torch.einsum("ioyx,po->ipyx", weight, then)
         spare, unread = -len(then) % LANES, h.shape[1] - len(weight)
         weight = F.pad(weight, (0, 0, 0, 0, 0, spare, 0, unread))
         return F.conv_transpose2d(h, weight, F.pad(then @ bias, (0, spare)), stride=2)
 
 
-class Ladder(nn.Module):
-    """A U of three resolutions, with one head of attention per `width` channels.
+class UNet(nn.Module):
+    """A U-Net of three resolutions, with one head of attention per `width` channels.
 
     Args:
         width: Channels at full resolution; doubled with each halving.
-        counts: Blocks per resolution, the same down and up.
+        counts: Blocks per resolution, the same in encoder and decoder.
         first: Index of the first block; see `Prior`.
-        mask_shift: Columns per channel by which masks are sheared at full resolution; None of a
-            network that takes no mask.
+        mask_shift: Columns per channel by which masks are sheared at full resolution; None for a
+            network without a mask.
     """
 
     def __init__(
@@ -160,44 +188,54 @@ class Ladder(nn.Module):
         mask_shift: float | None = None,
     ) -> None:
         super().__init__()
-        levels, made = (0, 1, 2, 1, 0), []
-        for level in levels:
-            # Halving halves a shift, and shares it among twice as many channels.
+        levels: list[Blocks] = []
+        for level in (0, 1, 2, 1, 0):
+            # halving the image halves a shift and shares it among twice as many channels
             shift = None if mask_shift is None else mask_shift / 4**level
-            made.append(
+            levels.append(
                 Blocks(
                     width * 2**level, counts[level], heads=2**level, first=first, mask_shift=shift
                 )
             )
             first += counts[level]
         masked = mask_shift is not None
-        self.encoder_layers = nn.ModuleList([Descent(each, masked=masked) for each in made[:2]])
-        self.bottleneck = made[2]
-        self.decoder_layers = nn.ModuleList([Ascent(each) for each in made[3:]])
+        self.encoder_layers = nn.ModuleList([Down(each, masked=masked) for each in levels[:2]])
+        self.bottleneck = levels[2]
+        self.decoder_layers = nn.ModuleList([Up(each) for each in levels[3:]])
         self.mapping = Conv(width, width, 3, padding=1, bias=False)
 
-    def climb(
+    def features(
         self,
         h: Tensor,
         attention: AttentionStatistics,
         prior: Prior | None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Embedded features -> mapped ones, (batch, width, rows, columns), with spare channels."""
-        kept = []
+        """Runs encoder, bottleneck and decoder on embedded features.
+
+        Args:
+            h: (batch, channels, rows, columns), at least `width` channels; see `_msa`.
+            attention: Statistics of spectral attention.
+            prior: Modulates each block; None for the published network.
+            mask: (batch or 1, channels, rows, columns or more) embedded mask.
+
+        Returns:
+            (batch, channels, rows, columns); channels beyond `width` are zero.
+        """
+        skips = []
         for down in self.encoder_layers:
-            skip, below, mask_below = down(h, attention, prior, mask)
-            kept.append((skip, mask))
-            h, mask = below, mask_below
+            skip, halved, halved_mask = down(h, attention, prior, mask)
+            skips.append((skip, mask))
+            h, mask = halved, halved_mask
         h = self.bottleneck(h, attention, prior, mask)
         for up in self.decoder_layers:
-            skip, mask = kept.pop()
+            skip, mask = skips.pop()
             h = up(h, skip, attention, prior, mask)
         return self.mapping(h)
 
 
 def block_widths(network: nn.Module) -> Sequence[int]:
-    """Channels of the blocks of a network, in the order they run; see `Prior`."""
+    """Returns the channels of a network's blocks, in the order in which they run; see `Prior`."""
     return [
         each.width for each in network.modules() if isinstance(each, Blocks) for _ in each.blocks
     ]

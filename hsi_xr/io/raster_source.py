@@ -1,0 +1,70 @@
+"""What is known about the file behind an array: recorded once by `open`, under one key.
+
+`hsi_xr.open` attaches a `RasterSource` to `array.encoding`, where xarray keeps what it knows about
+storage. Everything that follows from the file and cannot be seen in the array comes from there:
+the data type and meaning of the stored values, and whether pixels can be read from the file by
+window. xarray copies `encoding` when it selects (`isel`, `sel`, `transpose`) and drops it when it
+computes (`* 2`, `where`), so the record never outlives the values that it describes.
+`array.drop_encoding()` removes it by hand; the array then counts as one that was made in memory.
+"""
+
+from dataclasses import dataclass
+
+import xarray as xr
+
+_KEY = "hsi_xr"
+"""The only key in `encoding` that is not one of xarray's own."""
+
+
+@dataclass(frozen=True)
+class RasterSource:
+    """The pixels of a file that an array stands for, and what the file states about them."""
+
+    path: str
+    bands: tuple[int, ...]
+    """1-based band numbers, in the order of the array."""
+    mtime_ns: int
+    size: int
+    """Modification time, and size in bytes, when the file was opened; both 0 if it is remote."""
+    array_name: str
+    """Name of the dask array that has exactly these pixels."""
+    dtype: str
+    """Data type of the stored values, e.g. `uint8`; the array itself is float32."""
+    variable: str | None = None
+    """Name of the array within a store; None for a raster file."""
+    nodata: float | None = None
+    """A stored value that overrides the nodata value of the file."""
+    radiometry: str | None = None
+    """`reflectance` where the file states a scale or is a product of hsi_xr."""
+    ground_control_points: int = 0
+    """How many the file has; they do not make a transform."""
+
+    def matches(self, array: xr.DataArray) -> bool:
+        """True if the array still has all these pixels, so that windows can be read directly."""
+        return getattr(array.data, "name", None) == self.array_name
+
+
+def attach(array: xr.DataArray, source: RasterSource) -> None:
+    """Record the file behind an array in its `encoding`."""
+    array.encoding = {"source": source.path, "grid_mapping": "spatial_ref", _KEY: source}
+
+
+def source_of(array: xr.DataArray) -> RasterSource | None:
+    """Return what is known about the file behind an array, or None."""
+    source = array.encoding.get(_KEY)
+    return source if isinstance(source, RasterSource) else None
+
+
+def stored_dtype(array: xr.DataArray) -> str:
+    """Return the data type of the values in the file behind an array, else that of the array.
+
+    Other readers that convert to float, such as rioxarray, state it as `encoding["dtype"]`.
+    """
+    source = source_of(array)
+    return source.dtype if source else str(array.encoding.get("dtype", array.dtype))
+
+
+def stated_radiometry(array: xr.DataArray) -> str | None:
+    """Return the radiometry that the file behind an array states, if it states one."""
+    source = source_of(array)
+    return source.radiometry if source else None
