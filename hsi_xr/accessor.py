@@ -1,232 +1,224 @@
-"""`.hsi` on Dataset and DataArray: verbs, one line each; see the functions of `hsi_xr`."""
+"""The accessor `.hsi` on Dataset and DataArray: functions of hsi_xr as methods."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+import functools
+import html
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 import xarray as xr
 
-# Nothing of ours at import time: this module is imported in the middle of the import of xarray.
-if TYPE_CHECKING:
-    import pystac
-    from spectral.image import ImageArray
+import hsi_xr
+from hsi_xr.errors import InvalidData
 
+if TYPE_CHECKING:
     from hsi_xr.analysis.plots import Plots
-    from hsi_xr.analysis.sensors import Sensor
-    from hsi_xr.calibration.calibrate import Known
-    from hsi_xr.calibration.gains import Gains
-    from hsi_xr.pipeline.arguments import Options, Reading
-    from hsi_xr.pipeline.plan import Plan
-    from hsi_xr.pipeline.scene_statistics import Survey
-    from hsi_xr.product import ItemFields, Product
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SCENE, _IMAGE, _MAP, _CUBE = "RGB scene", "multiband image", "map", "hyperspectral cube"
+_FOR_SCENES = ("reconstruct", "plan", "survey")
+_METHODS = {_SCENE: _FOR_SCENES, _IMAGE: _FOR_SCENES, _MAP: ("plot", "write")}
+"""The methods for each kind of object; those for a cube are all others."""
+_USUAL_NAMES = {
+    **dict.fromkeys(("lat", "latitude", "northing", "row", "rows", "Y"), "y"),
+    **dict.fromkeys(("lon", "longitude", "easting", "col", "column", "columns", "X"), "x"),
+}
+"""What other readers call the dimensions y and x."""
+
+
+class Method(Generic[P, R]):
+    """A function of hsi_xr as a method of the accessor.
+
+    The function receives the object behind the accessor as its first argument; the method has the
+    signature and the docstring of the function without it. The function is looked up on first use,
+    so that importing hsi_xr imports neither torch nor GDAL.
+    """
+
+    def __init__(self, look_up: Callable[[], Callable[Concatenate[Any, P], R]]) -> None:
+        self._look_up = look_up
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(
+        self, accessor: None, owner: type
+    ) -> Callable[Concatenate["HsiAccessor", P], R]: ...
+    @overload
+    def __get__(self, accessor: "HsiAccessor", owner: type) -> Callable[P, R]: ...
+    def __get__(self, accessor: "HsiAccessor | None", owner: type) -> Callable[..., R]:
+        return self._method.__get__(accessor, owner)
+
+    @functools.cached_property
+    def _method(self) -> Any:
+        function, name = self._look_up(), self._name
+
+        def method(self: "HsiAccessor", *args: P.args, **kwargs: P.kwargs) -> R:
+            _check_image(self._obj, name)
+            return function(self._obj, *args, **kwargs)
+
+        signature = inspect.signature(function)
+        first, *rest = signature.parameters.values()
+        own = first.replace(name="self", annotation=inspect.Parameter.empty)
+        method.__signature__ = signature.replace(parameters=[own, *rest])  # type: ignore[attr-defined]
+        method.__doc__ = _without_argument(inspect.getdoc(function) or "", first.name)
+        method.__name__, method.__module__ = name, __name__
+        method.__qualname__ = f"{HsiAccessor.__name__}.{name}"
+        return method
 
 
 @xr.register_dataset_accessor("hsi")
 @xr.register_dataarray_accessor("hsi")
 class HsiAccessor:
-    """Verbs for RGB scenes and reconstructed cubes. Holds no state; each verb returns anew."""
+    """Methods for RGB scenes and hyperspectral cubes, as `.hsi` on Dataset and DataArray.
+
+    The accessor has no state, and every method returns a new object.
+    """
 
     def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
-        self._obj = obj  # nothing more: xarray builds this on first touch and keeps it
+        self._obj = obj  # xarray keeps the accessor: anything more would outlive a change of obj
 
-    def reconstruct(
-        self, model: str | os.PathLike[str] = "default", **options: "Unpack[Options]"
-    ) -> xr.Dataset:
-        """Estimates the reflectance spectrum of every pixel. See `hsi_xr.reconstruct`."""
-        from hsi_xr.pipeline.reconstruct import reconstruct
-
-        return reconstruct(self._obj, model, **options)
-
-    def plan(
-        self, model: str | os.PathLike[str] = "default", **options: "Unpack[Options]"
-    ) -> "Plan":
-        """Tells tiles, overlap, memory and output without running. See `hsi_xr.plan`."""
-        from hsi_xr.pipeline.plan import plan
-
-        return plan(self._obj, model, **options)
-
-    def survey(
-        self,
-        model: str | os.PathLike[str] = "default",
-        *,
-        exact: bool = False,
-        **reading: "Unpack[Reading]",
-    ) -> "Survey":
-        """Learns what every tile of this scene shares. See `hsi_xr.survey`."""
-        from hsi_xr.pipeline.reconstruct import survey
-
-        return survey(self._obj, model, exact=exact, **reading)
-
-    def gains(
-        self,
-        known: "Known",
-        *,
-        crs: str | None = None,
-        scale: float = 1.0,
-        smooth: float = 60.0,
-    ) -> "Gains":
-        """Estimates the factor of each band that brings a cube to known spectra."""
-        from hsi_xr.calibration.calibrate import gains
-
-        return gains(self._obj, known, crs=crs, scale=scale, smooth=smooth)
-
-    def calibrate(
-        self,
-        known: "Known | Gains",
-        *,
-        crs: str | None = None,
-        scale: float = 1.0,
-        smooth: float = 60.0,
-    ) -> xr.Dataset:
-        """Brings a cube to spectra that are known on its ground. See `hsi_xr.calibrate`."""
-        from hsi_xr.calibration.calibrate import calibrate
-
-        return calibrate(self._obj, known, crs=crs, scale=scale, smooth=smooth)
+    reconstruct = Method(lambda: hsi_xr.reconstruct)
+    plan = Method(lambda: hsi_xr.plan)
+    survey = Method(lambda: hsi_xr.survey)
+    write = Method(lambda: hsi_xr.write)
+    to_product = Method(lambda: hsi_xr.write_product)
+    to_stac_item = Method(lambda: hsi_xr.describe)
+    gains = Method(lambda: hsi_xr.gains)
+    calibrate = Method(lambda: hsi_xr.calibrate)
+    spectrum = Method(lambda: hsi_xr.spectrum)
+    bands = Method(lambda: hsi_xr.bands)
+    nearest_band = Method(lambda: hsi_xr.nearest_band)
+    sam = Method(lambda: hsi_xr.sam)
+    to_sensor = Method(lambda: hsi_xr.to_sensor)
+    indices = Method(lambda: hsi_xr.indices)
+    to_hypercoast = Method(lambda: hsi_xr.to_hypercoast)
+    to_spectral = Method(lambda: hsi_xr.to_spectral)
 
     def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
-        """The bands of a cube nearest to three wavelengths in nm, as a picture."""
+        """Return the bands of a cube nearest to three wavelengths, as an image.
+
+        Args:
+            wavelengths: The wavelengths of red, green and blue in nm.
+
+        Returns:
+            (band, y, x) with three bands and unchanged values, lazy if the cube is. Show it with
+            `.plot.imshow(robust=True)`.
+
+        Raises:
+            BandMismatch: The cube has no wavelengths.
+        """
         from hsi_xr.analysis.select import three_bands
 
+        _check_image(self._obj, "rgb")
         return three_bands(self._obj, wavelengths)
-
-    def spectrum(
-        self, x: float, y: float, *, crs: str | None = None, size: float | None = None
-    ) -> xr.Dataset | xr.DataArray:
-        """The spectrum at a place, or of a square about it. See `hsi_xr.spectrum`."""
-        from hsi_xr.analysis.select import spectrum
-
-        return spectrum(self._obj, x, y, crs=crs, size=size)
-
-    def bands(self, first: float, last: float) -> xr.Dataset | xr.DataArray:
-        """The bands from one wavelength to another in nm. See `hsi_xr.bands`."""
-        from hsi_xr.analysis.select import bands
-
-        return bands(self._obj, first, last)
-
-    def nearest_band(self, wavelength: float, *, tolerance: float | None = None) -> Any:
-        """The band nearest to a wavelength in nm. See `hsi_xr.nearest_band`."""
-        from hsi_xr.analysis.select import nearest_band
-
-        return nearest_band(self._obj, wavelength, tolerance=tolerance)
-
-    def sam(self, spectra: xr.Dataset | xr.DataArray, *, degrees: bool = False) -> xr.DataArray:
-        """Angles between every pixel and known spectra. See `hsi_xr.sam`."""
-        from hsi_xr.analysis.angles import sam
-
-        return sam(self._obj, spectra, degrees=degrees)
-
-    def to_sensor(self, sensor: "Sensor") -> xr.Dataset:
-        """What a sensor, by name or by its responses, would see. See `hsi_xr.to_sensor`."""
-        from hsi_xr.analysis.sensors import to_sensor
-
-        return to_sensor(self._obj, sensor)
-
-    def indices(self, names: str | Sequence[str]) -> xr.DataArray:
-        """Spectral indices that need nothing but the cube's bands. See `hsi_xr.indices`."""
-        from hsi_xr.analysis.indices import indices
-
-        return indices(self._obj, names)
-
-    def to_hypercoast(self) -> xr.Dataset:
-        """The cube in HyperCoast's layout. See `hsi_xr.to_hypercoast`."""
-        from hsi_xr.analysis.layouts import to_hypercoast
-
-        return to_hypercoast(self._obj)
-
-    def to_spectral(self) -> "ImageArray":
-        """The cube in memory, in Spectral Python's layout. See `hsi_xr.to_spectral`."""
-        from hsi_xr.analysis.layouts import to_spectral
-
-        return to_spectral(self._obj)
 
     @property
     def plot(self) -> "Plots":
-        """`plot.spectrum(x, y)`, `plot.rgb()` and, of (y, x), `plot.map()`, by matplotlib."""
+        """Plots with matplotlib: `plot.spectrum(x, y)`, `plot.rgb()` and `plot.map()`."""
         from hsi_xr.analysis.plots import Plots
 
+        _check_image(self._obj, "plot")
         return Plots(self._obj)
 
-    def write(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        dtype: str = "int16",
-        scale: float = 1e-4,
-        format: str | None = None,
-        overwrite: bool = False,
-        resume: bool = False,
-        creation_options: Mapping[str, str] | None = None,
-        progress: Callable[[int, int], None] | None = None,
-        tmp: str | os.PathLike[str] | None = None,
-    ) -> Path | str:
-        """Streams a cube to a GeoTIFF, Zarr, ENVI or NetCDF file. See `hsi_xr.write`."""
-        from hsi_xr.io.write import write
+    def __dir__(self) -> list[str]:
+        return [name for name in vars(type(self)) if not name.startswith("_")]
 
-        return write(
-            self._obj,
-            path,
-            dtype=dtype,
-            scale=scale,
-            format=format,
-            overwrite=overwrite,
-            resume=resume,
-            creation_options=creation_options,
-            progress=progress,
-            tmp=tmp,
+    def __repr__(self) -> str:
+        title, facts = _summary(self)
+        lines = [_wrapped(f"{label}: {text}") for label, text in facts.items()]
+        return "\n".join([f"<hsi_xr: {title}>", *lines])
+
+    def _repr_html_(self) -> str:
+        title, facts = _summary(self)
+        left = "style='text-align: left; vertical-align: top'"
+        rows = [
+            f"<tr><th {left}>{label}</th><td {left}>{html.escape(text)}</td></tr>"
+            for label, text in facts.items()
+        ]
+        return f"<div><b>hsi_xr: {html.escape(title)}</b><table>{''.join(rows)}</table></div>"
+
+
+def _check_image(obj: xr.Dataset | xr.DataArray, method: str) -> None:
+    """Refuse an object without an image, with a repair that suits its dimensions.
+
+    Raises:
+        InvalidData: No array of the object has the dimensions y and x.
+    """
+    if _image(obj) is not None:
+        return
+    dims = [str(dim) for dim in obj.dims]
+    renamed = {dim: _USUAL_NAMES[dim] for dim in dims if dim in _USUAL_NAMES}
+    raise InvalidData(
+        f"`.hsi.{method}` needs an image with dimensions y and x; this {type(obj).__name__} has "
+        f"{', '.join(dims) or 'no dimensions'}. "
+        + (
+            f"Rename them: `obj.rename({', '.join(f'{a}={b!r}' for a, b in renamed.items())})`"
+            if renamed
+            else "Use `.hsi` on the scene or the cube, e.g. `hsi_xr.open('scene.tif').hsi`"
         )
+    )
 
-    def to_product(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        datetime: str | None = None,
-        source: str | os.PathLike[str] | None = None,
-        model: str | os.PathLike[str] | None = None,
-        dtype: str = "int16",
-        scale: float = 1e-4,
-        format: str | None = None,
-        creation_options: Mapping[str, str] | None = None,
-        stac: bool | None = None,
-        item_fields: "ItemFields | None" = None,
-        overwrite: bool = False,
-        resume: bool = False,
-        tmp: str | os.PathLike[str] | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> "Product":
-        """Writes a cube with its preview and STAC item. See `hsi_xr.write_product`."""
-        from hsi_xr.product import write_product
 
-        return write_product(
-            self._obj,
-            path,
-            datetime=datetime,
-            source=source,
-            model=model,
-            dtype=dtype,
-            scale=scale,
-            format=format,
-            creation_options=creation_options,
-            stac=stac,
-            item_fields=item_fields,
-            overwrite=overwrite,
-            resume=resume,
-            tmp=tmp,
-            progress=progress,
+def _image(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
+    """Return the first array with dimensions y and x, `reflectance` if there is one."""
+    if isinstance(obj, xr.DataArray):
+        arrays = [obj]
+    else:
+        arrays = sorted(obj.data_vars.values(), key=lambda array: array.name != "reflectance")
+    return next((array for array in arrays if {"y", "x"} <= {*array.dims}), None)
+
+
+def _summary(accessor: HsiAccessor) -> tuple[str, dict[str, str]]:
+    """Return what kind of object it is, and what there is to know about it, by label."""
+    obj = accessor._obj
+    image = _image(obj)
+    if image is None:
+        dims = ", ".join(map(str, obj.dims)) or "none"
+        return "no image", {"needs": f"dimensions y and x; found {dims}"}
+    kind = _kind(obj, image)
+    size = f"{image.sizes['y']} rows x {image.sizes['x']} columns"
+    facts = {"size": f"{size} x {image.sizes['band']} bands" if "band" in image.dims else size}
+    if kind == _CUBE:
+        nm = image["wavelength"]
+        facts["wavelengths"] = (
+            f"{nm.values.min():g} to {nm.values.max():g} {nm.attrs.get('units', 'nm')}"
         )
+    facts["CRS"] = _crs(obj)
+    others = [name for name in accessor.__dir__() if name not in _FOR_SCENES]
+    facts["methods"] = ", ".join(_METHODS.get(kind, others))
+    return kind, facts
 
-    def to_stac_item(
-        self,
-        *,
-        datetime: str | None = None,
-        href: str | None = None,
-        id: str | None = None,
-        derived_from: str | None = None,
-        model: str | None = None,
-    ) -> "pystac.Item":
-        """Describes a written product as a STAC item. See `hsi_xr.describe`."""
-        from hsi_xr.stac.item import describe
 
-        return describe(
-            self._obj, datetime=datetime, href=href, id=id, derived_from=derived_from, model=model
-        )
+def _kind(obj: xr.Dataset | xr.DataArray, image: xr.DataArray) -> str:
+    if "wavelength" in image.coords:
+        return _CUBE
+    variables = {str(name).lower() for name in obj} if isinstance(obj, xr.Dataset) else set()
+    if image.sizes.get("band") == 3 or {"red", "green", "blue"} <= variables:
+        return _SCENE
+    return _IMAGE if "band" in image.dims else _MAP
+
+
+def _crs(obj: xr.Dataset | xr.DataArray) -> str:
+    from hsi_xr.io.georef import crs_of
+
+    try:
+        crs = crs_of(obj)
+    except InvalidData:
+        return "cannot be read"
+    return "none" if crs is None else ":".join(crs.to_authority() or ()) or crs.to_wkt()[:60]
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 88, initial_indent=" " * 4, subsequent_indent=" " * 8)
+
+
+def _without_argument(docstring: str, name: str) -> str:
+    """Drop an entry of `Args:`, and the section if it was the only one."""
+    entry = rf"^    {name}:.*\n(?: {{5,}}.*\n)*"
+    rest = re.sub(entry, "", f"{docstring}\n", count=1, flags=re.MULTILINE)
+    return re.sub(r"^Args:\n(?=\n|\Z)\n?", "", rest, flags=re.MULTILINE).rstrip()

@@ -21,7 +21,7 @@ from examples.default_model.simulate_images import RGBImage
 from examples.default_model.training_data import load_training_data
 from hsi_xr.band_grid import Bands
 from hsi_xr.networks.chromaticity import chromaticity_histogram
-from hsi_xr.networks.gaussian_mixture import Posterior
+from hsi_xr.networks.projected_mixture import Posterior
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 from hsi_xr.training.loop import Training

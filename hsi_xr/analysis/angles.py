@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from hsi_xr.band_grid import Bands, resample
 from hsi_xr.errors import BandMismatch, InvalidData
-from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation, sorted_bands
+from hsi_xr.io.cube import (
+    Cube,
+    bands_of,
+    cube_of,
+    refuse_deviation,
+    shared_attributes,
+    sorted_bands,
+)
 
 _CHUNK = 16
 """Spectra per chunk of a lazy result, so that a large library need not fit into memory."""
@@ -56,8 +63,7 @@ def sam(obj: Cube, spectra: Cube, *, degrees: bool = False) -> xr.DataArray:
     angles = _lazy_angles(pixels, directions, degrees)
     coords = {name: coord for name, coord in cube.coords.items() if "band" not in coord.dims}
     attrs = {
-        **making(cube),
-        **making(obj),
+        **shared_attributes(cube, obj),
         "long_name": "spectral angle",
         "units": "degree" if degrees else "radian",
         "bands": f"{known.sum()} of {len(known)}",

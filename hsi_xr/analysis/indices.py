@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.extras import require
-from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation
+from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
 from hsi_xr.suggestions import did_you_mean
 
 _LEAST = 2
@@ -45,7 +45,7 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
     refuse_deviation(obj)
     cube = cube_of(obj)
     own, order = bands_of(cube)
-    bands = _Available(own, broad="hsi_xr_sensor" in making(cube) | making(obj))
+    bands = _Available(own, broad="hsi_xr_sensor" in shared_attributes(cube, obj))
     requested = [names] if isinstance(names, str) else list(names)
     if not requested:
         raise UsageError("no index is named; give one or several, e.g. 'NGRDI' or ['GLI', 'VARI']")
@@ -54,7 +54,7 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
     ascending = cube.isel(band=order)
     maps = [_index(spyndex, name, ascending, bands) for name in requested]
     for index in maps:
-        index.attrs |= making(cube) | making(obj)
+        index.attrs |= shared_attributes(cube, obj)
     if isinstance(names, str):
         return maps[0]
     attrs = {key: "; ".join(index.attrs[key] for index in maps) for key in ("formula", "bands")}

@@ -8,7 +8,7 @@ import xarray as xr
 
 from hsi_xr.errors import NotGeoreferenced
 from hsi_xr.extras import require
-from hsi_xr.io.cube import Cube, bands_of, cube_of, making
+from hsi_xr.io.cube import Cube, bands_of, cube_of, shared_attributes
 from hsi_xr.io.georef import crs_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def to_hypercoast(obj: Cube) -> xr.Dataset:
             "it to a north-up grid first, e.g. `cube.rio.reproject(cube.rio.crs)`"
         )
     ordered = cube.isel(band=order).swap_dims(band="wavelength").drop_vars("band", errors="ignore")
-    attrs = {**making(cube), **making(obj)}
+    attrs = shared_attributes(cube, obj)
     if (crs := crs_of(obj)) is not None:
         attrs["crs"] = crs.to_string()
     dataset = ordered.transpose("y", "x", "wavelength").to_dataset(name="reflectance")
@@ -70,7 +70,7 @@ def to_spectral(obj: Cube) -> "ImageArray":
     bands.band_quantity, bands.band_unit = "Wavelength", "nanometers"
     rows, columns, count = values.shape
     params = SimpleNamespace(nrows=rows, ncols=columns, nbands=count, dtype=values.dtype)
-    attrs = {**making(cube), **making(obj), **cube.attrs}
+    attrs = {**shared_attributes(cube, obj), **cube.attrs}
     keys = ("long_name", "comment", "hsi_xr_model")
     description = "; ".join(str(attrs[key]) for key in keys if key in attrs)
     source = SimpleNamespace(

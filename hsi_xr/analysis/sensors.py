@@ -12,7 +12,7 @@ from hsi_xr.analysis.bandpass import Bandpass, measured, published, weights
 from hsi_xr.analysis.library import library
 from hsi_xr.band_grid import Bands, nearest
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
-from hsi_xr.io.cube import Cube, bands_of, cube_of, making, refuse_deviation
+from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
 from hsi_xr.io.wavelengths import COORDINATE_ATTRS
 from hsi_xr.suggestions import did_you_mean
 
@@ -90,7 +90,7 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         "hsi_xr_sensor_sha256": responses.sha256,
         "hsi_xr_sensor_left_out": left_out,
     }
-    return xr.Dataset(variables, attrs={**making(cube), **making(obj), **provenance})
+    return xr.Dataset(variables, attrs={**shared_attributes(cube, obj), **provenance})
 
 
 def _usable_bands(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr.io.commit import commit
-from hsi_xr.io.remote import reaching
+from hsi_xr.io.remote import store_access
 from hsi_xr.io.upload import check_writable, upload
 
 
@@ -39,7 +39,7 @@ class Bucket:
             DestinationUnwritable: The store does not answer.
         """
         store: Any = self.there
-        with reaching(self.there, "look into"):
+        with store_access(self.there, "look into"):
             found = store.fs.find(store.path, detail=True)
         return {
             name.removeprefix(store.path).lstrip("/"): int(about["size"])
@@ -55,7 +55,7 @@ class Bucket:
         names = [file.relative_to(self.here).as_posix() for file in files]
         objects = [(file, self.there / name) for file, name in zip(files, names)]
         aside = self.there / f"{names[-1]}.part"
-        with reaching(self.there / names[-1], "write"):
+        with store_access(self.there / names[-1], "write"):
             commit(objects, aside, root=None)
 
     def send_missing(self, files: Iterable[Path]) -> None:
@@ -63,14 +63,14 @@ class Bucket:
         for file in files:
             name = file.relative_to(self.here).as_posix()
             if self.sizes.get(name) != file.stat().st_size:
-                with reaching(self.there / name, "write"):
+                with store_access(self.there / name, "write"):
                     upload(file, self.there / name)
 
     def fetch(self, name: str) -> None:
         """Bring a small object here, unless it is here, or nowhere."""
         if (self.here / name).exists() or name not in self.sizes:
             return
-        with reaching(self.there / name, "read"):
+        with store_access(self.there / name, "read"):
             held = (self.there / name).read_bytes()
         (self.here / name).parent.mkdir(exist_ok=True)
         (self.here / name).write_bytes(held)
@@ -79,5 +79,5 @@ class Bucket:
         """Objects that are not wanted any more, if they are there."""
         for name in names:
             if name in self.sizes:
-                with reaching(self.there / name, "remove"), suppress(FileNotFoundError):
+                with store_access(self.there / name, "remove"), suppress(FileNotFoundError):
                     (self.there / name).unlink()

@@ -15,7 +15,7 @@ from hsi_xr.io.preview import Overview
 from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.tags import product_domains, provenance_attributes
 from hsi_xr.io.upload import stage_file
-from hsi_xr.io.wavelengths import default_bands, spectrum_in
+from hsi_xr.io.wavelengths import default_bands, read_wavelengths
 from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
 from hsi_xr.times import now
@@ -78,7 +78,7 @@ def _write_mosaic(making: ConversionContext, ids: Sequence[str]) -> Path:
         layers = [_layer(src, band, len(parts)) for band in src.indexes]
         tags = {**_common_tags(made), "ENVI": src.tags(ns="ENVI")}
         crs, scale = src.crs, src.scales[0]
-        shown = default_bands(spectrum_in(src, src.indexes)[0] or [])
+        shown = default_bands(read_wavelengths(src, src.indexes)[0] or [])
     mosaic = making.folder / MOSAIC
     placed = _placed(making, write_vrt(mosaic, parts, layers, crs=crs, tags=tags))
     if shown is not None:

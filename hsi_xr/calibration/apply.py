@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from hsi_xr._version import __version__
 from hsi_xr.calibration.gains import Gains
-from hsi_xr.io.cube import Cube, making
-from hsi_xr.io.cube_file import Product
+from hsi_xr.io.cube import Cube, shared_attributes
+from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.open import open as open_raster
 from hsi_xr.output_variables import OUTPUT_VARIABLES
 from hsi_xr.times import now, utc_text
@@ -31,7 +31,7 @@ def open_product(path: Path) -> xr.Dataset:
         UnreadableFile: `path` is not a raster.
         InvalidData: `path` is not a product of hsi_xr.
     """
-    deviation = Product.read(path).companion("reflectance_std")
+    deviation = CubeFile.read(path).companion("reflectance_std")
     dataset = as_dataset(open_raster(str(path)))
     if deviation is not None:
         dataset["reflectance_std"] = open_raster(str(path), variable="reflectance_std").variable
@@ -42,7 +42,7 @@ def as_dataset(obj: Cube) -> xr.Dataset:
     """Returns a cube as a Dataset that has the provenance among its own attributes."""
     if isinstance(obj, xr.Dataset):
         return obj.drop_vars(_OUTDATED, errors="ignore")
-    provenance = making(obj)
+    provenance = shared_attributes(obj)
     own = {key: value for key, value in obj.attrs.items() if key not in provenance}
     dataset = obj.assign_attrs().to_dataset(name="reflectance")
     dataset["reflectance"].attrs = own

@@ -11,7 +11,7 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from hsi_xr.calibration.known_spectrum import Spectrum
-from hsi_xr.io.averaging import Grid, averaged
+from hsi_xr.io.averaging import Grid, average
 
 _TOLERANCE = 1e-6
 """Distance, in pixels, within which an edge counts as on the edge of the cube."""
@@ -71,7 +71,7 @@ def _mean(values: NDArray[np.float32], box: Box) -> NDArray[np.float64]:
     rows, columns = box.window
     fine = Grid(Affine.translation(columns.start, rows.start), None, values.shape[1:])
     one = Affine(box.columns, 0, box.left, 0, box.rows, box.top)
-    return averaged(values, fine, Grid(one, None, (1, 1)))[:, 0, 0].astype(np.float64)
+    return average(values, fine, Grid(one, None, (1, 1)))[:, 0, 0].astype(np.float64)
 
 
 def _covering(start: float, length: float) -> slice:

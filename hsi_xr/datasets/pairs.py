@@ -10,7 +10,7 @@ from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _options, _rasters, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, MissingFact, NotGeoreferenced
-from hsi_xr.io.averaging import Grid, averaged
+from hsi_xr.io.averaging import Grid, average
 from hsi_xr.io.georef import crs_of, transform_of
 from hsi_xr.io.open import open as open_raster
 from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
@@ -72,7 +72,7 @@ class Pairs:
         cube = _rasters.cube(measured, self.bands)
         light = kind.linear(seen.values)
         _rasters.check_level(light, seen.encoding["source"], "rgb_scale=1/255")
-        rgb = averaged(light, _grid(seen, self.crs), _grid(measured, self.crs))
+        rgb = average(light, _grid(seen, self.crs), _grid(measured, self.crs))
         unknown = np.isnan(rgb).any(0) | np.isnan(cube).all(0)
         cube[:, unknown], rgb[:, unknown] = np.nan, np.nan
         return Pair(name, cube, np.minimum(rgb, 1))
@@ -136,7 +136,7 @@ def _check_ground(fine: Grid, coarse: Grid, name: str) -> None:
             f"{name} and its cube have different CRS or rotated axes; bring the picture to the "
             f"axes of the cube first, e.g. `rio warp --dst-crs {coarse.crs} ...`"
         )
-    for edges, size in zip(coarse.within(fine), fine.shape):
+    for edges, size in zip(coarse.edges_in(fine), fine.shape):
         if edges.max() <= 0 or edges.min() >= size:
             raise InvalidData(f"{name} shows other ground than the cube of its name")
     if abs(fine.transform.determinant) > _COARSER * abs(coarse.transform.determinant):

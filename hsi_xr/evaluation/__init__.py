@@ -1,1 +1,1 @@
-"""How near an estimate comes to the truth."""
+"""Evaluation: scores of reconstructed cubes against true ones, and published protocols."""

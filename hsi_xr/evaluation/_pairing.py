@@ -1,4 +1,4 @@
-"""Two cubes as every score reads them."""
+"""Validation of the two cubes that a score compares."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Values = NDArray[np.float64]
 
 
 def pair(estimate: ArrayLike, truth: ArrayLike) -> tuple[Values, Values]:
-    """Both as float64, by their axes and not by how they lie in memory.
+    """Returns both cubes as float64, after checking their shapes.
 
     Raises:
         ValueError: The shapes differ (they would otherwise broadcast) or are not (bands, rows,
@@ -18,13 +18,13 @@ def pair(estimate: ArrayLike, truth: ArrayLike) -> tuple[Values, Values]:
     guess, true = np.asarray(estimate, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     if guess.shape != true.shape or guess.ndim != 3:
         raise ValueError(
-            "cubes must have one shape (bands, rows, columns); "
+            "cubes must have the same shape (bands, rows, columns); "
             f"got {guess.shape} for the estimate and {true.shape} for the truth"
         )
     return guess, true
 
 
-def whole(estimate: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.bool_]:
-    """(rows, columns): where no band of either cube is NaN."""
+def valid_pixels(estimate: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.bool_]:
+    """Returns where no band of either cube is NaN, (rows, columns)."""
     missing = np.isnan(estimate) | np.isnan(truth)
     return np.asarray(~missing.any(axis=0))

@@ -1,4 +1,4 @@
-"""Scores models on data sets: whole images through `hsi_xr.reconstruct`, then the protocol."""
+"""Scores models on data sets: reconstructs entire images and applies the protocol."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from hsi_xr.datasets import _camera
 from hsi_xr.datasets._base import Array, DataSet, Pair
 from hsi_xr.datasets._registry import checked
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UsageError
-from hsi_xr.evaluation._pairing import whole
+from hsi_xr.evaluation._pairing import valid_pixels
 from hsi_xr.evaluation.crops import crop_of
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.evaluation.protocol import Camera, Data, Model, Protocol, Settings
@@ -32,24 +32,24 @@ Name = str | os.PathLike[str]
 _CHANNELS = ("red", "green", "blue")
 
 TOLERANCE = 0.1
-"""nm between the centres of bands that are the same."""
+"""Largest distance between the centres of bands that count as the same, nm."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredImage:
-    """An image that was scored, whole, for whoever draws it."""
+    """A scored image with its pixels, for plots."""
 
     image: Image
     rgb: Array
-    """(3, rows, columns) as the data set has it."""
+    """(3, rows, columns) in the coding of the data set."""
     coding: str
     estimate: NDArray[Any]
-    """(bands, rows, columns), with the gain on it where the protocol asks for one."""
+    """(bands, rows, columns), multiplied by the gain if the protocol requires it."""
     truth: NDArray[Any]
     crop: tuple[slice, slice]
-    """Rows and columns that were scored."""
+    """Scored rows and columns."""
     response: Array | None = None
-    """(3, bands) of the camera whose view was scored."""
+    """(3, bands) spectral response of the camera for BPMRAE."""
 
 
 def evaluate(
@@ -65,37 +65,40 @@ def evaluate(
     seed: int = 0,
     camera: CameraLike | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    seen: Callable[[ScoredImage], None] | None = None,
+    on_image: Callable[[ScoredImage], None] | None = None,
 ) -> Evaluation:
     """Reconstructs every image of a split with every model and scores it against its cube.
 
-    What can be refused is refused before an image is read.
+    Names, files and bands are checked before the first image is read.
 
     Args:
-        models: Names, weights files or folders, as `hsi_xr.reconstruct` takes them.
-        datasets: By the labels that the table shall have.
+        models: Names, weights files or folders, as for `hsi_xr.reconstruct`.
+        datasets: Data sets by their label in the table.
         split, crop, scale, floor, device, samples, seed: See `Settings`.
-        camera: Whose view of estimates is scored, too (BPMRAE): one of `hsi_xr.cameras()`, the path
-            of a JSON file of rawtoaces-data, or sensitivities (3, bands) over the bands of every
-            data set.
-        options: With which data sets were opened, by label; told in the protocol.
-        seen: Called with every image when it is scored.
+        camera: Camera for BPMRAE, which compares estimates after projection to RGB: one of
+            `hsi_xr.cameras()`, the path of a JSON file of rawtoaces-data, or sensitivities
+            (3, bands) over the bands of every data set.
+        options: Options that the data sets were opened with, by label; recorded in the protocol.
+        on_image: Called with each image as soon as it is scored.
+
+    Returns:
+        The scores of every image, with the protocol.
 
     Raises:
-        UnknownName: No such model, split, crop, scale, camera or device.
-        UsageError: Nothing to score, two models of one name, or a camera that is no three curves
-            over the bands of every data set.
+        UnknownName: There is no such model, split, crop, scale, camera or device.
+        UsageError: There is nothing to score, two models have the same name, or the camera is not
+            three curves over the bands of every data set.
         BandMismatch: A model and a data set, or one of its cubes, share less than half of their
-            bands, or those alone that the camera does not see.
-        InvalidData: Files of the split are missing, truncated or of another shape; a picture that
-            does not fit its cube, or no pixel to score.
+            bands, or only bands in which the camera has no response.
+        InvalidData: Files of the split are missing, truncated or of another shape, an RGB image
+            does not fit its cube, or an image has no valid pixel.
     """
     settings = Settings(
         split=split,
         crop=crop,
         scale=scale,
         floor=floor,
-        device=_resolved(device),
+        device=_resolve(device),
         samples=samples,
         seed=seed,
     )
@@ -111,24 +114,24 @@ def evaluate(
     protocol = Protocol(
         settings=settings,
         models=tuple(_model(label, card) for label, (_, card) in cards.items()),
-        data=tuple(case.about for case in cases),
-        camera=_told(camera),
+        data=tuple(case.description for case in cases),
+        camera=_describe_camera(camera),
     )
     images = []
-    for sight in (sight for case in cases for sight in _sights(case, cards, settings)):
-        images.append(sight.image)
-        if seen is not None:
-            seen(sight)
+    for scored in (image for case in cases for image in _score_case(case, cards, settings)):
+        images.append(scored.image)
+        if on_image is not None:
+            on_image(scored)
     return Evaluation(protocol, tuple(images))
 
 
 def shared_bands(
     model: str, of_model: Bands, data: str, of_data: Bands
 ) -> tuple[list[int], list[int]]:
-    """Which bands of a model and of a data set have the same centres.
+    """Returns the indices of the bands of a model and a data set that have the same centres.
 
     Raises:
-        BandMismatch: Less than half of either's: scores of so few tell nothing of the rest.
+        BandMismatch: Less than half of either's bands are shared, too few to judge a model by.
     """
     nearest = [of_data.nearest(centre) for centre in of_model.centres]
     same = [
@@ -144,29 +147,29 @@ def _check_enough(model: str, of_model: Bands, data: str, of_data: Bands, shared
     if 2 * shared < max(len(of_model), len(of_data)):
         raise BandMismatch(
             f"{model} ({_range(of_model)}) and {data} ({_range(of_data)}) have {shared} bands "
-            "in common; score it on data with its wavelengths"
+            "in common; score the model on data with its wavelengths"
         )
 
 
-def _check_seen(response: Array, whose: str) -> None:
-    if blind := [c for c, curve in zip(_CHANNELS, response) if curve.sum() <= 0]:
+def _check_response(response: Array, whose: str) -> None:
+    if zero := [c for c, curve in zip(_CHANNELS, response) if curve.sum() <= 0]:
         raise BandMismatch(
-            f"the {' and '.join(blind)} of the camera sees none of the {response.shape[1]} bands "
-            f"that {whose} have in common; leave out the camera"
+            f"the {' and '.join(zero)} channel of the camera has no response in the "
+            f"{response.shape[1]} bands that {whose} have in common; omit the camera"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """A data set and what of it is scored; nothing is read yet."""
+    """A data set and the bands to score, before any image is read."""
 
-    about: Data
+    description: Data
     data: DataSet
     names: Sequence[str]
     shared: Mapping[str, tuple[list[int], list[int]]]
-    """By model; see `shared_bands`."""
+    """Shared bands by model; see `shared_bands`."""
     response: Array | None
-    """(3, bands of the data set) of the camera whose view is scored."""
+    """(3, bands of the data set) spectral response of the camera for BPMRAE."""
 
     @classmethod
     def of(
@@ -179,7 +182,9 @@ class _Case:
         camera: CameraLike | None,
     ) -> "_Case":
         names = _names(label, data, split)
-        about = Data(label=label, coding=data.coding, images=len(names), options=dict(options))
+        description = Data(
+            label=label, coding=data.coding, images=len(names), options=dict(options)
+        )
         shared = {
             model: shared_bands(model, card.bands, label, data.bands)
             for model, (_, card) in cards.items()
@@ -187,48 +192,48 @@ class _Case:
         response = None if camera is None else _camera.response(camera, data.bands)
         if response is not None:
             for model, (_, theirs) in shared.items():
-                _check_seen(response[:, theirs], f"{model} and {label}")
-        return cls(about, data, names, shared, response)
+                _check_response(response[:, theirs], f"{model} and {label}")
+        return cls(description, data, names, shared, response)
 
 
-def _sights(
+def _score_case(
     case: _Case, cards: Mapping[str, tuple[Name, Card]], settings: Settings
 ) -> Iterator[ScoredImage]:
-    """Reads each image once, for all models."""
-    label, data = case.about.label, case.data
+    """Scores all models on a data set, reading each image once."""
+    label, data = case.description.label, case.data
     for name in case.names:
-        pair = _checked(label, data, data.read(name))
+        pair = _check_pair(label, data, data.read(name))
         crop = crop_of(settings.crop)(*pair.cube.shape[1:])
         known = np.asarray(~np.isnan(pair.cube[:, *crop]).all((1, 2)))
         if not known.any():
-            raise InvalidData(f"{label}: {name!r} has no known pixel to score; leave it out")
+            raise InvalidData(f"{label}: {name!r} has no valid pixel to score; exclude it")
         for model, (given, card) in cards.items():
             both = [(m, t) for m, t in zip(*case.shared[model]) if known[t]]
             _check_enough(model, card.bands, f"{label}: {name!r}", data.bands, len(both))
-            mine, theirs = (list(each) for each in zip(*both))
+            mine, theirs = (list(indices) for indices in zip(*both))
             estimate = _estimate(given, pair.rgb, data.coding, settings)[mine]
             image = Image(label, model, name, tuple(data.bands.centres[i] for i in theirs), {})
             response = None if case.response is None else case.response[:, theirs]
             truth = pair.cube[theirs]
-            sight = ScoredImage(image, pair.rgb, data.coding, estimate, truth, crop, response)
-            yield _scored(sight, settings)
+            unscored = ScoredImage(image, pair.rgb, data.coding, estimate, truth, crop, response)
+            yield _score(unscored, settings)
 
 
-def _scored(sight: ScoredImage, settings: Settings) -> ScoredImage:
-    within = (slice(None), *sight.crop)
-    estimate, truth = sight.estimate, sight.truth[within]
-    if not whole(estimate[within], truth).any():
-        image = sight.image
+def _score(unscored: ScoredImage, settings: Settings) -> ScoredImage:
+    within = (slice(None), *unscored.crop)
+    estimate, truth = unscored.estimate, unscored.truth[within]
+    if not valid_pixels(estimate[within], truth).any():
+        image = unscored.image
         raise InvalidData(
-            f"{image.data}: {image.name!r} has no pixel to score: nowhere are all bands of its "
-            f"cube and of what {image.model} gave known; leave it out"
+            f"{image.data}: {image.name!r} has no pixel to score: no pixel is valid in all bands "
+            f"of both its cube and the estimate of {image.model}; exclude it"
         )
     gain = Tally.of(estimate[within], truth).gain
     if settings.scale == "gain":
         estimate = gain * estimate
-    found = scores(estimate[within], truth, floor=settings.floor, response=sight.response)
-    found["gain"] = gain
-    return replace(sight, estimate=estimate, image=replace(sight.image, scores=found))
+    values = scores(estimate[within], truth, floor=settings.floor, response=unscored.response)
+    values["gain"] = gain
+    return replace(unscored, estimate=estimate, image=replace(unscored.image, scores=values))
 
 
 def _estimate(model: Name, rgb: Array, coding: str, settings: Settings) -> NDArray[np.float32]:
@@ -246,33 +251,33 @@ def _estimate(model: Name, rgb: Array, coding: str, settings: Settings) -> NDArr
     return values
 
 
-def _checked(label: str, data: DataSet, pair: Pair) -> Pair:
+def _check_pair(label: str, data: DataSet, pair: Pair) -> Pair:
     rows, columns = pair.cube.shape[1:]
     if pair.cube.shape[0] != len(data.bands) or pair.rgb.shape != (3, rows, columns):
         raise InvalidData(
-            f"{label}: {pair.name!r} has a cube of {pair.cube.shape} and a picture of "
-            f"{pair.rgb.shape}; they must be ({len(data.bands)}, rows, columns) and "
+            f"{label}: {pair.name!r} has a cube of shape {pair.cube.shape} and an RGB image of "
+            f"shape {pair.rgb.shape}; they must be ({len(data.bands)}, rows, columns) and "
             "(3, rows, columns)"
         )
     return pair
 
 
 def _cards(models: Sequence[Name]) -> dict[str, tuple[Name, Card]]:
-    """Label -> what was asked for, and its card."""
-    found: dict[str, tuple[Name, Card]] = {}
+    """Returns the model as given and its card, by label."""
+    cards: dict[str, tuple[Name, Card]] = {}
     for model in models:
         card = find(model)
         label = _label(card)
-        if label in found:
+        if label in cards:
             raise UsageError(
-                f"two models are called {label!r}; give it once, or rename a file or folder"
+                f"two models are called {label!r}; give one of them, or rename a file or folder"
             )
-        found[label] = (model, card)
-    return found
+        cards[label] = (model, card)
+    return cards
 
 
 def _label(card: Card) -> str:
-    """A name for the table; the files in a model's folder are all called alike."""
+    """Returns a name for the table: that of the folder where weights have the common name."""
     if card.weights is not None and card.weights.name == WEIGHTS:
         return card.weights.resolve().parent.name
     return card.call
@@ -282,7 +287,7 @@ def _model(label: str, card: Card) -> Model:
     return Model(label=label, name=f"{card.name} {card.data['version']}", sha256=card.sha256)
 
 
-def _told(camera: CameraLike | None) -> Camera | None:
+def _describe_camera(camera: CameraLike | None) -> Camera | None:
     if camera is None:
         return None
     if is_path(camera):
@@ -296,13 +301,13 @@ def _told(camera: CameraLike | None) -> Camera | None:
 def _names(label: str, data: DataSet, split: str) -> Sequence[str]:
     names = data.splits.get(split, ())
     if not names:
-        there = ", ".join(each for each, scenes in data.splits.items() if scenes) or "none"
-        raise UnknownName(f"{label} has no split {split!r}; it has: {there}")
+        known = ", ".join(key for key, scenes in data.splits.items() if scenes) or "none"
+        raise UnknownName(f"{label} has no split {split!r}; known: {known}")
     return names
 
 
-def _resolved(device: str) -> str:
-    """What "auto" is here, since results of devices differ in the last digits."""
+def _resolve(device: str) -> str:
+    """Replaces "auto" by the device, since results of devices differ in the last digits."""
     from hsi_xr.pipeline.devices import resolve_device
 
     return resolve_device(device)

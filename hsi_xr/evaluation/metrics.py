@@ -1,11 +1,11 @@
-"""Scores of a reconstructed cube against the true one, each with its definition and source.
+"""Scores of a reconstructed cube against the true one, with definition and source.
 
-Cubes are arrays (bands, rows, columns) of reflectance; any float type, any memory layout. Sums are
-kept in float64. **Missing values**: a pixel with NaN in any band of either cube is left out of
-every score; a score without a single pixel left is NaN.
+Cubes are arrays (bands, rows, columns) of reflectance, of any float type and memory layout. Sums
+are accumulated in float64. **Missing values**: a pixel with NaN in any band of either cube is
+excluded from every score; a score without any valid pixel is NaN.
 
-A cube larger than memory is scored block by block: `Tally.of(...) + Tally.of(...)` gives the scores
-of both blocks together.
+Cubes larger than memory can be scored block by block: `Tally.of(...) + Tally.of(...)` has the
+scores of both blocks together.
 """
 
 from dataclasses import dataclass, fields
@@ -13,33 +13,33 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hsi_xr.evaluation._pairing import Values, pair, whole
+from hsi_xr.evaluation._pairing import Values, pair, valid_pixels
 
 
 def mrae(estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> float:
-    """Mean relative absolute error: the mean over pixels and bands of |estimate - truth| / truth.
+    """Returns the mean relative absolute error, |estimate - truth| / truth over pixels and bands.
 
     Args:
         estimate: Reconstructed reflectance, (bands, rows, columns).
         truth: Measured reflectance of the same shape.
-        floor: Pixels whose mean true reflectance is below it are left out, because relative
-            errors of nearly black pixels are noise. 0.02 is common for outdoor scenes.
+        floor: Smallest mean true reflectance of a pixel that counts; relative errors of nearly
+            black pixels are noise. 0.02 is common for outdoor scenes.
 
     Returns:
-        A share (0.05 is five per cent). Values whose truth is zero or negative have no relative
-        error and are left out; NaN when nothing is left.
+        A fraction (0.05 is 5 %). Values with a true value of zero or less have no relative error
+        and are excluded; NaN if no value remains.
 
     Raises:
         ValueError: The shapes differ or are not (bands, rows, columns).
 
     Source:
-        Arad et al. 2022, NTIRE challenge on spectral recovery, which takes every value (no floor).
+        Arad et al. 2022, NTIRE challenge on spectral recovery, which uses all values (no floor).
     """
     return Tally.of(estimate, truth, floor=floor).mrae
 
 
 def rmse(estimate: ArrayLike, truth: ArrayLike) -> float:
-    """Root of the mean squared error over pixels and bands, in units of reflectance; no clamping.
+    """Returns the root mean squared error over pixels and bands, in reflectance; no clipping.
 
     Source: Arad et al. 2022. Arguments and errors as for `mrae`.
     """
@@ -47,28 +47,28 @@ def rmse(estimate: ArrayLike, truth: ArrayLike) -> float:
 
 
 def psnr(estimate: ArrayLike, truth: ArrayLike) -> float:
-    """Peak signal-to-noise ratio in dB, for reflectance whose peak is 1.
+    """Returns the peak signal-to-noise ratio in dB, for reflectance with a peak of 1.
 
-    Both cubes are clamped to [0, 1] and there is one mean squared error over all bands, not a mean
-    of ratios per band; infinite for equal cubes.
+    Both cubes are clipped to [0, 1]. The mean squared error is taken over all bands jointly, not
+    per band; infinite for equal cubes.
 
-    Source: the validation code of Cai et al. 2022, MST++ (arXiv:2204.07908), which scales both by
-    255; the ratio is the same. Arguments and errors as for `mrae`.
+    Source: the validation code of Cai et al. 2022, MST++ (arXiv:2204.07908), which scales both
+    cubes by 255; the ratio is the same. Arguments and errors as for `mrae`.
     """
     return Tally.of(estimate, truth).psnr
 
 
 def sam(estimate: ArrayLike, truth: ArrayLike) -> float:
-    """Mean spectral angle over pixels, in **degrees**: sees the shape, is blind to the brightness.
+    """Returns the mean spectral angle over pixels, in **degrees**; it ignores brightness.
 
-    Pixels whose angle does not exist (see `spectral_angle`) are left out. Arguments and errors as
+    Pixels without an angle (see `spectral_angle`) are excluded. Arguments and errors as
     for `mrae`; source as for `spectral_angle`.
     """
     return Tally.of(estimate, truth).sam
 
 
 def spectral_angle(estimate: ArrayLike, truth: ArrayLike) -> Values:
-    """Angle between two spectra at every pixel.
+    """Returns the angle between two spectra at every pixel.
 
     Args:
         estimate: Reconstructed reflectance, (bands, rows, columns); any positive scale.
@@ -76,7 +76,7 @@ def spectral_angle(estimate: ArrayLike, truth: ArrayLike) -> Values:
 
     Returns:
         Radians in [0, pi], (rows, columns), float64; 0 is the same shape. NaN where a value is NaN
-        or either spectrum is zero in every band, since an angle to nothing does not exist.
+        or either spectrum is zero in every band.
 
     Raises:
         ValueError: The shapes differ or are not (bands, rows, columns).
@@ -95,32 +95,32 @@ def spectral_angle(estimate: ArrayLike, truth: ArrayLike) -> Values:
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """Sums over pixels from which every score follows; tallies of two blocks add up."""
+    """Sums over pixels that determine the scores; tallies of two blocks can be added."""
 
     values: int = 0
-    """Values (pixels times bands) without NaN."""
+    """Number of values (pixels times bands) without NaN."""
     squared: float = 0.0
     """Sum of squared errors."""
     clamped: float = 0.0
-    """The same of both cubes clamped to [0, 1]."""
+    """Sum of squared errors of both cubes clipped to [0, 1]."""
     relatives: int = 0
-    """Values that have a relative error."""
+    """Number of values that have a relative error."""
     relative: float = 0.0
-    """Sum of their relative errors."""
+    """Sum of relative errors."""
     angles: int = 0
-    """Pixels that have a spectral angle."""
+    """Number of pixels that have a spectral angle."""
     angle: float = 0.0
-    """Sum of their angles in radians."""
+    """Sum of spectral angles, in radians."""
     power: float = 0.0
     """Sum of squared estimates."""
     product: float = 0.0
-    """Sum of estimates times truths."""
+    """Sum of products of estimate and truth."""
 
     @classmethod
     def of(cls, estimate: ArrayLike, truth: ArrayLike, *, floor: float = 0.0) -> "Tally":
-        """Sums of one block; `floor` and errors as for `mrae`."""
+        """Computes the sums of one block; `floor` and errors as for `mrae`."""
         guess, true = pair(estimate, truth)
-        kept = whole(guess, true)
+        kept = valid_pixels(guess, true)
         angles = spectral_angle(guess, true)[kept]
         guess, true = guess[:, kept], true[:, kept]
         error = guess - true

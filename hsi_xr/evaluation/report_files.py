@@ -1,4 +1,4 @@
-"""An evaluation as a folder: table, numbers and pictures, complete or absent."""
+"""Writes an evaluation to a folder: tables and figures, complete or absent."""
 
 import os
 import shutil
@@ -13,8 +13,9 @@ from hsi_xr.evaluation.result import Image
 
 PICTURES: Final = "pictures"
 OWN: Final = ("scores.json", "scores.csv", "scores.md", PICTURES)
-"""All that an evaluation writes; what else a folder holds is left alone."""
-_PASSING: Final = ".part-"
+"""Everything that an evaluation writes; other files in the folder are not touched."""
+_STAGING: Final = ".part-"
+"""Prefix of the staging folder."""
 
 
 class Report(Protocol):
@@ -28,57 +29,56 @@ class Report(Protocol):
 
 
 @contextmanager
-def publishing(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A passing folder to write to; what it holds moves to `folder` when the block ends well.
+def staging_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yields a staging folder; its content moves to `folder` if the block succeeds.
 
     Raises:
-        DestinationExists: An earlier evaluation is there and `overwrite` was not asked for.
-        DestinationUnwritable: The folder cannot be made, or not written to.
+        DestinationExists: `folder` contains an earlier evaluation and `overwrite` is False.
+        DestinationUnwritable: `folder` cannot be created or written to.
     """
-    there = [name for name in OWN if os.path.lexists(folder / name)]
-    if there and not overwrite:
+    existing = [name for name in OWN if os.path.lexists(folder / name)]
+    if existing and not overwrite:
         raise DestinationExists(
-            f"{str(folder)!r} already holds {', '.join(there)}; "
+            f"{str(folder)!r} already contains {', '.join(existing)}; "
             "give overwrite=True (--overwrite), or another folder"
         )
-    made = _made(folder)
+    created = _create(folder)
     with writing(folder):
-        part = Path(tempfile.mkdtemp(prefix=_PASSING, dir=folder))
+        part = Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
     try:
         yield part
         with writing(folder):
             _move(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        for parent in made:
+        for parent in created:
             if not any(parent.iterdir()):
                 parent.rmdir()
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Tells what fails within in terms of the folder.
+    """Reports any OSError in the block as a failure to write to the folder.
 
     Raises:
-        DestinationUnwritable: In place of every OSError that is not told already.
+        DestinationUnwritable: The block raised an OSError that is not an HsiError.
     """
     try:
         yield
     except HsiError:
         raise
     except OSError as error:
-        shown = folder.parent if folder.name.startswith(_PASSING) else folder
+        target = folder.parent if folder.name.startswith(_STAGING) else folder
         raise DestinationUnwritable(
-            f"{str(shown)!r} is not a folder that can be written to ({error.strerror or error}); "
-            "choose another one"
+            f"cannot write to folder {str(target)!r} ({error.strerror or error}); give another one"
         ) from error
 
 
 def write(evaluation: Report, folder: Path) -> None:
-    """Scores for programs, spreadsheets and readers.
+    """Writes the scores as JSON, CSV and Markdown.
 
     Raises:
-        DestinationUnwritable: They cannot be written there.
+        DestinationUnwritable: The folder cannot be written to.
     """
     with writing(folder):
         (folder / "scores.json").write_text(evaluation.json(), "utf-8")
@@ -86,8 +86,8 @@ def write(evaluation: Report, folder: Path) -> None:
         (folder / "scores.md").write_text(evaluation.markdown(), "utf-8")
 
 
-def picture_of(image: Image, folder: Path) -> Path:
-    """Where the picture of an image goes; its folder is made."""
+def figure_path(image: Image, folder: Path) -> Path:
+    """Returns the path of an image's figure, and creates its folder."""
     data, model, name = (_file_name(text) for text in (image.data, image.model, image.name))
     path = folder / PICTURES / data / model / f"{name}.png"
     with writing(folder):
@@ -95,18 +95,18 @@ def picture_of(image: Image, folder: Path) -> Path:
     return path
 
 
-def _made(folder: Path) -> list[Path]:
-    """Makes the folder; those of its parents and itself that were not there, innermost first."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+def _create(folder: Path) -> list[Path]:
+    """Creates the folder; returns the folders that did not exist, innermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return missing
 
 
 def _move(part: Path, folder: Path) -> None:
-    """Old aside, new in; the scores come last: where they are, the pictures are.
+    """Moves old files aside and new files in, scores last, so that scores imply figures.
 
-    Where that fails everything goes back. A link is moved as the link that it is.
+    If a move fails, all are undone. Links are moved, not followed.
     """
     aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder))
     out = [(folder / name, aside / name) for name in OWN]
@@ -122,12 +122,12 @@ def _move(part: Path, folder: Path) -> None:
             if not os.path.lexists(old):
                 with suppress(OSError):
                     os.replace(new, old)
-        with suppress(OSError):  # what could not go back stays there
+        with suppress(OSError):  # not empty if a file could not be moved back
             aside.rmdir()
         raise
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def _file_name(text: str) -> str:
-    """A label without what would make another folder of it."""
+    """Returns a label without path separators and leading dots."""
     return text.replace("/", "_").replace(os.sep, "_").lstrip(".") or "_"

@@ -1,4 +1,4 @@
-"""Scores of models on data sets, as a table and in full, never without their protocol."""
+"""Scores of models on data sets, with the protocol that produced them."""
 
 import csv
 import math
@@ -14,54 +14,61 @@ from hsi_xr.evaluation.scores import COLUMNS, Column, columns_of
 
 @dataclass(frozen=True)
 class Image:
-    """A model on an image of a data set, by their labels."""
+    """Scores of a model on one image of a data set."""
 
     data: str
     model: str
     name: str
     bands: tuple[float, ...]
-    """Centres in nm that were scored: those that model and data set share and the cube knows."""
+    """Centres of the scored bands, nm: those common to model and data set with data in the cube."""
     scores: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A model on a data set: plain means over those images that have the score."""
+    """Mean scores of a model on a data set, over the images where each score is defined."""
 
     data: str
     model: str
     images: int
     bands: tuple[float, ...]
-    """Centres in nm that were scored in some image."""
+    """Centres of the bands scored in any image, nm."""
     scores: Mapping[str, float]
     fewer: Mapping[str, int]
-    """How many images a mean is over, of those scores that some image does not have."""
+    """Number of images in the mean, for scores that are not defined for all images."""
     fewest_bands: int
-    """That were scored in an image."""
+    """Smallest number of bands scored in an image."""
 
     def lines(self) -> list[str]:
-        """For people, what sets it apart from a mean of all bands over all images."""
+        """Returns notes on missing bands and images."""
         over = ", ".join(f"{COLUMNS[name].title} {count}" for name, count in self.fewer.items())
-        here = f"data {self.data}, model {self.model}"
-        found = [f"{here}: means over fewer than {self.images} images: {over}"] if over else []
+        subject = f"data {self.data}, model {self.model}"
+        notes = [f"{subject}: means over fewer than {self.images} images: {over}"] if over else []
         if self.fewest_bands < len(self.bands):
-            found.append(f"{here}: {self.fewest_bands} to {len(self.bands)} bands by image")
-        return found
+            notes.append(f"{subject}: {self.fewest_bands} to {len(self.bands)} bands per image")
+        return notes
 
 
 @dataclass(frozen=True)
 class Evaluation:
+    """Scores of models on data sets.
+
+    Attributes:
+        protocol: Everything that the scores depend on.
+        images: Scores of each model on each image.
+    """
+
     protocol: Protocol
     images: tuple[Image, ...]
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
-        """Those of `evaluation.scores.COLUMNS` that the images have."""
+        """The columns of `hsi_xr.evaluation.scores.COLUMNS` that the images have."""
         return columns_of({name for image in self.images for name in image.scores})
 
     @cached_property
     def means(self) -> tuple[Mean, ...]:
-        """A row for every data set and model, in the order of the protocol."""
+        """Means for every data set and model, in the order of the protocol."""
         groups = [
             [image for image in self.images if (image.data, image.model) == (d.label, m.label)]
             for d in self.protocol.data
@@ -70,7 +77,7 @@ class Evaluation:
         return tuple(_mean(group) for group in groups)
 
     def markdown(self) -> str:
-        """The table, and below it the protocol."""
+        """Returns the table of means, followed by the protocol."""
         head = ["data", "model", "images", "bands", *(c.title for c in self.columns.values())]
         rows = [
             [
@@ -83,11 +90,11 @@ class Evaluation:
             for row in self.means
         ]
         table = aligned([head, *rows], left=2)
-        about = [*self.protocol.lines(), *(line for row in self.means for line in row.lines())]
-        return "\n".join([*table, "", *(f"- {line}" for line in about), ""])
+        notes = [*self.protocol.lines(), *(line for row in self.means for line in row.lines())]
+        return "\n".join([*table, "", *(f"- {line}" for line in notes), ""])
 
     def csv(self) -> str:
-        """The table for programs: every row has its protocol beside its numbers."""
+        """Returns the table of means as CSV; every row repeats the protocol."""
         settings = self.protocol.as_json()
         models = {m.label: m.sha256 for m in self.protocol.models}
         data = {entry.label: entry for entry in self.protocol.data}
@@ -98,8 +105,8 @@ class Evaluation:
         )
         text = StringIO()
         head = ("data", "model", "images", "bands", *self.columns, "fewer_images")
-        about = ("model_sha256", "coding", "options")
-        table = csv.DictWriter(text, [*head, *shared, *about], lineterminator="\n")
+        last = ("model_sha256", "coding", "options")
+        table = csv.DictWriter(text, [*head, *shared, *last], lineterminator="\n")
         table.writeheader()
         for row in self.means:
             opened = data[row.data]
@@ -113,8 +120,8 @@ class Evaluation:
         return text.getvalue()
 
     def json(self) -> str:
-        """Protocol, definitions, means, and the scores of every image."""
-        whole = {
+        """Returns protocol, score definitions, means, and the scores of every image as JSON."""
+        document = {
             "protocol": self.protocol.as_json(),
             "scores": {name: column.meaning for name, column in self.columns.items()},
             "means": [
@@ -128,15 +135,15 @@ class Evaluation:
                 for i in self.images
             ],
         }
-        return as_json(whole)
+        return as_json(document)
 
 
 def _mean(images: Sequence[Image]) -> Mean:
     first = images[0]
     bands = tuple(sorted({centre for image in images for centre in image.bands}))
-    found = {name: [image.scores[name] for image in images] for name in columns_of(first.scores)}
-    scores = {name: average(values) for name, values in found.items()}
-    counts = {name: sum(not math.isnan(v) for v in values) for name, values in found.items()}
+    by_name = {name: [image.scores[name] for image in images] for name in columns_of(first.scores)}
+    scores = {name: average(values) for name, values in by_name.items()}
+    counts = {name: sum(not math.isnan(v) for v in values) for name, values in by_name.items()}
     fewer = {name: count for name, count in counts.items() if count < len(images)}
     fewest = min(len(image.bands) for image in images)
     return Mean(first.data, first.model, len(images), bands, scores, fewer, fewest)

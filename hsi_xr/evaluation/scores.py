@@ -1,4 +1,4 @@
-"""The scores of a table: how they are made of two cubes, and how they are told."""
+"""The scores of an evaluation table: computation and formatting."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -19,26 +19,26 @@ class Column:
     title: str
     digits: int
     meaning: str
-    """Definition and source in one line."""
+    """Definition and source, in one line."""
 
 
 COLUMNS: Final[Mapping[str, Column]] = {
     "mrae": Column("MRAE", 4, "mean of |estimate - truth| / truth (Arad et al. 2022)"),
-    "rmse": Column("RMSE", 4, "root of the mean squared error, no clamping (Arad et al. 2022)"),
-    "psnr": Column("PSNR (dB)", 2, "one joint error, clamped to [0, 1] (Cai et al. 2022, MST++)"),
+    "rmse": Column("RMSE", 4, "root mean squared error, no clipping (Arad et al. 2022)"),
+    "psnr": Column("PSNR (dB)", 2, "joint over bands, clipped to [0, 1] (Cai et al. 2022, MST++)"),
     "psnr_by_band": Column("PSNR by band (dB)", 2, "mean over bands (Cai et al. 2022, MST)"),
     "sam": Column("SAM (deg)", 2, "mean spectral angle in degrees (Kruse et al. 1993)"),
     "ssim": Column("SSIM", 4, "11 x 11 Gaussian windows, mean over bands (Wang et al. 2004)"),
     "ergas": Column("ERGAS", 2, "relative global error, ratio 1 (Wald 2002)"),
-    "bpmrae": Column("BPMRAE", 4, "MRAE of what the camera sees of both cubes (Arad et al. 2020)"),
-    "gain": Column("gain", 3, "factor on what a model gave that makes its squared error least"),
+    "bpmrae": Column("BPMRAE", 4, "MRAE of RGB as projected by the camera (Arad et al. 2020)"),
+    "gain": Column("gain", 3, "factor on the estimate that minimises its squared error"),
 }
-"""All that there are; those that need more than two cubes are not in every table."""
+"""All scores; those that need more than two cubes are not in every table."""
 
 
-def columns_of(found: Collection[str]) -> dict[str, Column]:
-    """The columns of the scores of these names, in the order of a table."""
-    return {name: column for name, column in COLUMNS.items() if name in found}
+def columns_of(names: Collection[str]) -> dict[str, Column]:
+    """Returns the columns of these scores, in table order."""
+    return {name: column for name, column in COLUMNS.items() if name in names}
 
 
 def scores(
@@ -48,17 +48,17 @@ def scores(
     floor: float = 0.0,
     response: NDArray[Any] | None = None,
 ) -> dict[str, float]:
-    """The scores of `COLUMNS` but the gain, by name.
+    """Computes the scores of `COLUMNS` except the gain, by name.
 
     Args:
         estimate: Reconstructed cube, (bands, rows, columns).
         truth: Measured cube of the same shape.
-        floor: As for `metrics.mrae`; of BPMRAE for the mean true RGB.
-        response: (3, bands) of the camera that BPMRAE is of, which is NaN where a channel sees
-            none of these bands; None where no camera is known, and no such score.
+        floor: See `metrics.mrae`; for BPMRAE it applies to the mean true RGB.
+        response: (3, bands) spectral response of the camera for BPMRAE, which is NaN if a channel
+            has no response in these bands; None omits that score.
     """
     tally = Tally.of(estimate, truth, floor=floor)
-    found = {
+    values = {
         "mrae": tally.mrae,
         "rmse": tally.rmse,
         "psnr": tally.psnr,
@@ -68,8 +68,8 @@ def scores(
         "ergas": ergas(estimate, truth),
     }
     if response is not None:
-        sees = bool((response.sum(axis=1) > 0).all())
-        found["bpmrae"] = (
-            back_projected(estimate, truth, response, floor=floor) if sees else math.nan
+        responds = bool((response.sum(axis=1) > 0).all())
+        values["bpmrae"] = (
+            back_projected(estimate, truth, response, floor=floor) if responds else math.nan
         )
-    return found
+    return values

@@ -24,7 +24,7 @@ class Grid:
     shape: tuple[int, int]
     """(rows, columns)"""
 
-    def within(self, other: "Grid") -> tuple[Edges, Edges]:
+    def edges_in(self, other: "Grid") -> tuple[Edges, Edges]:
         """Edges of its rows and of its columns, in rows and columns of another grid."""
         near, far = self.transform, other.transform
         rows = near.f + near.e * np.arange(self.shape[0] + 1)
@@ -32,7 +32,7 @@ class Grid:
         return (rows - far.f) / far.e, (columns - far.c) / far.a
 
 
-def averaged(values: Array, fine: Grid, coarse: Grid) -> Array:
+def average(values: Array, fine: Grid, coarse: Grid) -> Array:
     """Means by area of what is known (not NaN) in each coarse pixel.
 
     Args:
@@ -43,7 +43,7 @@ def averaged(values: Array, fine: Grid, coarse: Grid) -> Array:
     Returns:
         (n, rows, columns) on the coarse grid; NaN where less than half of a pixel is known.
     """
-    rows, columns = coarse.within(fine)
+    rows, columns = coarse.edges_in(fine)
     area = abs(coarse.transform.determinant / fine.transform.determinant)
     found = np.empty((len(values), *coarse.shape), dtype="float32")
     for plane, mean in zip(values, found):

@@ -28,7 +28,7 @@ class Window:
     def shape(self) -> tuple[int, int]:
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
-    def of(self, cube: "xr.Dataset") -> "xr.Dataset":
+    def crop(self, cube: "xr.Dataset") -> "xr.Dataset":
         """This part of a cube of the scene, lazily; its coordinates tell where it lies."""
         return cube.isel(y=self.rows, x=self.columns)
 

@@ -12,8 +12,8 @@ from hsi_xr.io.wavelengths import nm_per_unit
 
 Cube = xr.Dataset | xr.DataArray
 
-_OF_ALL = ("hsi_xr_", "datetime")
-"""Attributes of a file that are about all of its arrays."""
+_SHARED = ("hsi_xr_", "datetime")
+"""Prefixes of attributes that hold for every array of a file."""
 _DEVIATION = "standard deviation"
 _LIGHT = (100.0, 100_000.0)
 """nm; what is beyond is in another unit."""
@@ -101,6 +101,11 @@ def sorted_bands(array: xr.DataArray, name: str) -> tuple[Bands, NDArray[np.intp
     return Bands(tuple(centres[order].tolist()), tuple(widths[order].tolist())), order
 
 
-def making(obj: Cube) -> dict[str, Any]:
-    """Attributes that tell how all arrays of a dataset, or this one, came about."""
-    return {str(key): value for key, value in obj.attrs.items() if str(key).startswith(_OF_ALL)}
+def shared_attributes(*objs: Cube) -> dict[str, Any]:
+    """Return the attributes that hold for every array of a file: provenance and acquisition time.
+
+    Args:
+        objs: Where to look for them; the last one takes precedence.
+    """
+    attrs = [item for obj in objs for item in obj.attrs.items()]
+    return {str(key): value for key, value in attrs if str(key).startswith(_SHARED)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.raster_dataset import open_raster_dataset, stated_crs
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.stores import store_driver
 from hsi_xr.io.variables import companion_paths
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Product:
+class CubeFile:
     """The facts of one written array of ours, none of them derived from a name or a default."""
 
     path: Path
@@ -52,7 +52,7 @@ class Product:
     """How they came about: version, model, model_sha256, seed, radiometry, source, ..."""
 
     @classmethod
-    def read(cls, path: Path, variable: str | None = None) -> "Product":
+    def read(cls, path: Path, variable: str | None = None) -> "CubeFile":
         """Read the facts of a file, of a store those of one variable, and no pixel.
 
         Raises:
@@ -70,7 +70,7 @@ class Product:
                     "give a file that `hsi_xr.write` wrote"
                 )
             attrs, made = tags.attributes(scene), tags.provenance_attributes(scene["HSI_XR"])
-            centres, widths = wavelengths.spectrum_in(src, src.indexes)
+            centres, widths = wavelengths.read_wavelengths(src, src.indexes)
             crs = stated_crs(src)
             return cls(
                 path=path,
@@ -97,15 +97,15 @@ class Product:
     @property
     def is_shared(self) -> bool:
         """Whether the file holds other variables as well."""
-        return driver_of(str(self.path)) is not None
+        return store_driver(str(self.path)) is not None
 
-    def companion(self, variable: str) -> "Product | None":
+    def companion(self, variable: str) -> "CubeFile | None":
         """Another variable of the same run: of the same store, or of a file beside this one."""
         path = self.path if self.is_shared else companion_paths(self.path)[variable]
         if not path.exists():
             return None
         try:
-            found = Product.read(path, variable if self.is_shared else None)
+            found = CubeFile.read(path, variable if self.is_shared else None)
         except UnknownName:
             return None
         return found if found.config == self.config else None

@@ -97,7 +97,7 @@ def crs_of(obj: xr.Dataset | xr.DataArray) -> "CRS | None":
         ) from error
 
 
-def code_of(crs: "pyproj.CRS | None") -> str | None:
+def authority_code(crs: "pyproj.CRS | None") -> str | None:
     """`EPSG:32633`, if the CRS is exactly that one."""
     from pyproj import CRS
 

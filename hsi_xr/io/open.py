@@ -25,7 +25,7 @@ from hsi_xr.io.raster_source import RasterSource
 from hsi_xr.io.reader import read_window
 from hsi_xr.io.remote import file_of
 from hsi_xr.io.store_reader import StoredArray
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.stores import store_driver
 from hsi_xr.io.variables import companion_paths
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _file_with(path: str, variable: str) -> str:
     Raises:
         UnknownName: No file has it.
     """
-    if driver_of(path):
+    if store_driver(path):
         return path
     with open_raster_dataset(path) as raster:
         name = tags.read_domains(raster)["XARRAY"].get("NAME")
@@ -201,7 +201,7 @@ def _coordinates(raster: RasterDataset, bands: tuple[int, ...]) -> dict[str, xr.
     shape = (raster.height, raster.width)
     coords = {"band": xr.Variable("band", np.arange(1, len(bands) + 1))}
     coords |= georef.coordinates(raster.transform, stated_crs(raster), shape)
-    centres, widths = wavelengths.spectrum_in(raster, bands)
+    centres, widths = wavelengths.read_wavelengths(raster, bands)
     for name, values in {"wavelength": centres, "fwhm": widths}.items():
         if values is not None:
             attrs = wavelengths.COORDINATE_ATTRS[name]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.io import tags, wavelengths
-from hsi_xr.io.cube_file import Product
+from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.raster_dataset import open_raster_dataset, rasterio_open
 from hsi_xr.io.remote import gdal_environment
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.stores import store_driver
 from hsi_xr.io.upload import stage_file
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Overview:
     @classmethod
     def read(cls, path: Path, bands: tuple[int, int, int]) -> Self:
         """Read an overview of a raster or a store."""
-        read = _read_raster if driver_of(str(path)) is None else _read_store
+        read = _read_raster if store_driver(str(path)) is None else _read_store
         return cls(bands, read(path, bands))
 
     @cached_property
@@ -130,7 +130,7 @@ def write_thumbnail(path: Path, overview: Overview | None = None) -> Path | None
         InvalidData: The file is not a product of hsi_xr.
         DestinationUnwritable: The thumbnail could not be written.
     """
-    product = Product.read(path)
+    product = CubeFile.read(path)
     centres = [1000 * centre for centre in product.centres if centre]
     bands = wavelengths.default_bands(centres) if len(centres) == len(product.centres) else None
     if bands is None:
@@ -146,7 +146,7 @@ def write_thumbnail(path: Path, overview: Overview | None = None) -> Path | None
     return _write_png(rgba, path.with_suffix(".png"), texts)
 
 
-def find_thumbnail(product: Product) -> Path | None:
+def find_thumbnail(product: CubeFile) -> Path | None:
     """Returns the thumbnail next to a product; None if it is missing or of another run."""
     from rasterio.errors import RasterioIOError
 
@@ -158,7 +158,7 @@ def find_thumbnail(product: Product) -> Path | None:
         return None
 
 
-def _run_id(product: Product) -> str:
+def _run_id(product: CubeFile) -> str:
     """Returns a digest of the configuration that all files of one run share."""
     return hashlib.sha256(tags.compact_json(dict(product.config)).encode()).hexdigest()
 

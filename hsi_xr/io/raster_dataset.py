@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.io.remote import gdal_environment, is_remote, without_query
-from hsi_xr.io.stores import driver_of, metadata_of, open_store
+from hsi_xr.io.stores import metadata_file, open_store, store_driver
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -96,7 +96,7 @@ def open_raster_dataset(path: str, variable: str | None = None) -> RasterDataset
     """
     from rasterio.errors import RasterioIOError
 
-    if driver := driver_of(path):
+    if driver := store_driver(path):
         return open_store(path, driver, variable)
     try:
         return rasterio_open(path)
@@ -159,7 +159,7 @@ def file_version(path: str) -> tuple[int, int]:
     """Return modification time (ns) and size of a local file or store; zeros if it is remote."""
     local = Path(path)
     try:
-        status = (metadata_of(local) if local.is_dir() else local).stat()
+        status = (metadata_file(local) if local.is_dir() else local).stat()
     except OSError:
         return 0, 0
     return status.st_mtime_ns, status.st_size

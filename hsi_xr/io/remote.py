@@ -114,7 +114,7 @@ def gdal_environment(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def reaching(path: str | Path, trying: str) -> Iterator[None]:
+def store_access(path: str | Path, trying: str) -> Iterator[None]:
     """What fails here tells which object could not be reached, and why.
 
     Raises:
@@ -124,13 +124,13 @@ def reaching(path: str | Path, trying: str) -> Iterator[None]:
         yield
     except HsiError:
         raise
-    except failures() as error:
+    except store_errors() as error:
         raise DestinationUnwritable(
             f"cannot {trying} {str(path)!r} ({error}); {_repair(error)}"
         ) from error
 
 
-def failures() -> tuple[type[Exception], ...]:
+def store_errors() -> tuple[type[Exception], ...]:
     """What stores raise: fsspec passes on what resembles no builtin."""
     foreign = (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError"))
     loaded = [(sys.modules.get(module), name) for module, name in foreign]

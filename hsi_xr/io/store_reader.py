@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.io import georef, tags, wavelengths
-from hsi_xr.io.remote import failures
+from hsi_xr.io.remote import store_errors
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -148,7 +148,7 @@ class StoredArray:
         """Numbers as they are stored, (bands, rows, columns), of a window within the array."""
         rows, columns = window.toslices() if window is not None else (slice(None), slice(None))
         part = self._array.isel(y=rows, x=columns)
-        wrong: tuple[type[Exception], ...] = (*failures(), ValueError, RuntimeError)
+        wrong: tuple[type[Exception], ...] = (*store_errors(), ValueError, RuntimeError)
         try:
             numbers = part.to_numpy()
         except wrong as error:

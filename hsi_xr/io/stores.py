@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from hsi_xr.errors import UnknownName, UnreadableFile, UsageError
-from hsi_xr.io.remote import failures, file_of, is_remote, storage_options, without_query
+from hsi_xr.io.remote import file_of, is_remote, storage_options, store_errors, without_query
 from hsi_xr.io.store_reader import StoredArray
 
 _NETCDF = (".nc", ".nc4")
@@ -18,21 +18,21 @@ _ENGINES = {"Zarr": ("zarr", "zarr"), "netCDF": ("h5netcdf", "netcdf")}
 _AXES = ({"y", "x"}, {"band", "y", "x"})
 
 
-def driver_of(path: str) -> str | None:
+def store_driver(path: str) -> str | None:
     """`Zarr` or `netCDF` where a path is of a store; None where it is GDAL's to say."""
     if is_remote(path):
         name = without_query(path).rstrip("/").lower()
         return "Zarr" if name.endswith(".zarr") else "netCDF" if name.endswith(_NETCDF) else None
     local = Path(path)
     if local.is_dir():
-        return "Zarr" if metadata_of(local).exists() else None
+        return "Zarr" if metadata_file(local).exists() else None
     if local.suffix.lower() in _NETCDF and local.is_file():
         with local.open("rb") as file:
             return "netCDF" if file.read(len(_HDF5)) == _HDF5 else None
     return None
 
 
-def metadata_of(folder: Path) -> Path:
+def metadata_file(folder: Path) -> Path:
     """The file that changes whenever a Zarr store is written anew."""
     return folder / "zarr.json"
 
@@ -78,7 +78,7 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
 
 def _wrong() -> tuple[type[Exception], ...]:
     """What xarray and its engines raise of a store that is damaged, absent or out of reach."""
-    return (*failures(), ValueError, KeyError, RuntimeError)
+    return (*store_errors(), ValueError, KeyError, RuntimeError)
 
 
 def _how_to_open(path: str, driver: str) -> tuple[Any, dict[str, Any]]:
@@ -88,7 +88,7 @@ def _how_to_open(path: str, driver: str) -> tuple[Any, dict[str, Any]]:
         if driver != "Zarr":
             return there.open("rb"), {}
         return str(there), {"storage_options": storage_options(str(there)) or None}
-    metadata = metadata_of(Path(path))
+    metadata = metadata_file(Path(path))
     if driver != "Zarr" or not metadata.is_file():
         return path, {}
     # whether metadata is in one file, where that can be looked up; xarray warns if it must try

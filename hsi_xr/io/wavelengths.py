@@ -8,9 +8,12 @@ is used to: um in IMAGERY (GDAL 3.10), nm in the others.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hsi_xr.band_grid import nearest
+
+if TYPE_CHECKING:
+    from hsi_xr.io.raster_dataset import RasterDataset
 
 Domains = Mapping[str, Mapping[str, str]]
 """Domain -> tags of one band."""
@@ -74,9 +77,11 @@ def default_bands(wavelengths: Sequence[float]) -> tuple[int, int, int] | None:
     return (red, green, blue) if len({red, green, blue}) == 3 else None
 
 
-def spectrum_in(raster: Any, bands: Sequence[int]) -> tuple[list[float] | None, list[float] | None]:
+def read_wavelengths(
+    raster: "RasterDataset", bands: Sequence[int]
+) -> tuple[list[float] | None, list[float] | None]:
     """Centres and widths (NaN where unknown) in nm of bands, by number, of an open raster."""
-    envi = envi_readings(raster.tags(ns="ENVI"), raster.count)
+    envi = envi_wavelengths(raster.tags(ns="ENVI"), raster.count)
     # GDAL rounds what a header says to whole nanometres, unless labels of ours lie beside it
     rounded = bool(raster.driver == "ENVI" and envi and not raster.tags(ns="HSI_XR"))
     domains = () if rounded else ("", "IMAGERY")
@@ -98,7 +103,7 @@ def spectrum(
     Args:
         bands: The tags of each band.
         descriptions: The description of each band.
-        envi: What `envi_readings` made of the dataset's tags, for the same bands; may be empty.
+        envi: What `envi_wavelengths` made of the dataset's tags, for the same bands; may be empty.
     """
     places = (
         [_from_imagery(band.get("IMAGERY", {})) for band in bands],
@@ -114,7 +119,7 @@ def spectrum(
     return None, None
 
 
-def envi_readings(tags: Mapping[str, str], count: int) -> list[Reading]:
+def envi_wavelengths(tags: Mapping[str, str], count: int) -> list[Reading]:
     """What the ENVI tags of a dataset of `count` bands tell of each; empty if nothing."""
     lists = {name: tags.get(name, "").strip("{} \n").split(",") for name in ("wavelength", "fwhm")}
     unit = nm_per_unit(tags.get("wavelength_units", ""))

@@ -1,1 +1,1 @@
-"""Tensors in, tensors out: one paper, one file."""
+"""Networks from tensors to tensors, one paper per module."""

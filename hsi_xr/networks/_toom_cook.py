@@ -1,4 +1,4 @@
-"""Convolution by products of polynomials, which takes fewer multiplications than the plain sum.
+"""Convolution by Toom-Cook products of polynomials, with fewer multiplications than a plain sum.
 
 Source: Winograd 1980, "Arithmetic Complexity of Computations"; Lavin & Gray 2016
 (arXiv:1509.09308) for convolutional layers.
@@ -13,25 +13,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 POINTS = tuple(Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2"))
-"""Where polynomials are multiplied by value; an eighth point is infinity."""
+"""Points at which polynomials are evaluated and multiplied; the eighth is infinity."""
 
 BAND = 16
-"""Steps of rows transformed at a time; bounds what `convolve_by_rows` holds beside its answer."""
+"""Steps of rows that are transformed at a time; bounds the memory of `convolve_by_rows`."""
 
 
 def convolve_by_rows(x: Tensor, weight: Tensor) -> Tensor:
-    """Convolution of a reflected image by Toom-Cook products along its columns.
+    """Convolves an image, padded by reflection, by Toom-Cook products along its columns.
 
-    Six rows of the answer (3 x 3), or four (5 x 5), take eight convolutions with a single row of
-    weights, where the plain sum takes 18 or 20. Rounding stays that of a plain convolution. Has
-    no gradient.
+    Six rows of the output (3 x 3), or four (5 x 5), take eight convolutions with a single row of
+    weights, where a plain sum takes 18 or 20. The rounding error is that of a plain convolution.
+    Gradients are not supported.
 
     Args:
         x: (batch, channels, rows, columns), both at least 8.
         weight: (channels out, channels, side, side), side 3 or 5.
 
     Returns:
-        (batch, channels out, rows, columns), channels last in memory.
+        (batch, channels out, rows, columns), channels-last in memory.
     """
     side, (rows, columns) = weight.shape[-1], x.shape[-2:]
     spread, taps, gather = (each.to(x) for each in _toom_cook(side))
@@ -40,26 +40,27 @@ def convolve_by_rows(x: Tensor, weight: Tensor) -> Tensor:
     steps = -(-rows // step)
     x = F.pad(x, (half, half, half, half + steps * step - rows), mode="reflect")
     x = x.permute(0, 2, 3, 1)
-    answer = x.new_empty(len(x), steps, step, columns * len(weight))
-    for image, into in zip(x, answer):
+    output = x.new_empty(len(x), steps, step, columns * len(weight))
+    for image, into in zip(x, output):
         windows = image.flatten(1).unfold(0, points, step).mT  # rows of a step and of its margin
         for band, out in zip(windows.split(BAND), into.split(BAND)):
             spectra = x.new_empty(points, *band.shape[::2])
             torch.bmm(spread.expand(len(band), -1, -1), band, out=spectra.transpose(0, 1))
             images = spectra.view(points, len(band), *x.shape[2:]).permute(0, 3, 1, 2)
             mixed = [F.conv2d(each[None], kernel) for each, kernel in zip(images, kernels)]
-            found = torch.cat([each.permute(0, 2, 3, 1) for each in mixed]).flatten(2)
-            torch.bmm(gather.expand(len(band), -1, -1), found.transpose(0, 1), out=out)
-    answer = answer.view(len(x), steps * step, columns, -1)[:, :rows]
-    return answer.permute(0, 3, 1, 2)
+            products = torch.cat([each.permute(0, 2, 3, 1) for each in mixed]).flatten(2)
+            torch.bmm(gather.expand(len(band), -1, -1), products.transpose(0, 1), out=out)
+    output = output.view(len(x), steps * step, columns, -1)[:, :rows]
+    return output.permute(0, 3, 1, 2)
 
 
 @lru_cache
 def _toom_cook(side: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Matrices of a product of polynomials by their values at `POINTS` and infinity.
+    """Returns the matrices of a product of polynomials by values at `POINTS` and infinity.
 
-    What spreads rows of the image over the points (8, 8), taps over them (8, side), and gathers
-    the answers (9 - side, 8).
+    Returns:
+        The transforms of rows of the image (8, 8), of weights (8, side), and of products to rows of
+        the output (9 - side, 8).
     """
     step = len(POINTS) + 2 - side
     spread, taps = [], []
@@ -75,13 +76,12 @@ def _toom_cook(side: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _polynomial(roots: list[Fraction]) -> list[Fraction]:
-    """Coefficients of the product of all (x - root), lowest first."""
-    found = [Fraction(1)]
+    """Returns the coefficients of the product of all (x - root), lowest first."""
+    coefficients = [Fraction(1)]
     for root in roots:
-        found = [
-            high - root * low for high, low in zip([Fraction(0), *found], [*found, Fraction(0)])
-        ]
-    return found
+        shifted, padded = [Fraction(0), *coefficients], [*coefficients, Fraction(0)]
+        coefficients = [high - root * low for high, low in zip(shifted, padded)]
+    return coefficients
 
 
 def _matrix(rows: list[list[Fraction]]) -> Tensor:

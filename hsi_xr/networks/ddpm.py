@@ -1,11 +1,12 @@
-"""The plain conditional diffusion model: a U-Net that tells the noise in a cube, given the RGB.
+"""The U-Net of conditional DDPM: predicts the noise in a cube, given the RGB image.
 
 Source: Luo, "Generative Models for Spectral Reconstruction from RGB Images" (a report without a
 DOI), which compares a plain diffusion model with a GAN on ARAD-HS; process of Ho, Jain, Abbeel
-2020 (arXiv:2006.11239); the condition enters by concatenation, as in SR3 of Saharia et al. 2021
-(arXiv:2104.07636). Published are a U-Net of three encoders (convolution, BatchNorm, SiLU), three
-decoders (transposed convolution, BatchNorm, SiLU), skips, residual blocks, attention, and that it
-predicts the noise. Widths, the step's code and the place of the attention are a design of ours.
+2020 (arXiv:2006.11239); the condition is concatenated, as in SR3 of Saharia et al. 2021
+(arXiv:2104.07636). Published: a U-Net of three encoders (convolution, BatchNorm, SiLU), three
+decoders (transposed convolution, BatchNorm, SiLU), skip connections, residual blocks and attention,
+which predicts the noise. Widths, step embedding and position of the attention are original to this
+package.
 """
 
 from collections.abc import Sequence
@@ -16,27 +17,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsi_xr.networks.r2h_diff import STEP_CODE, sinusoid
+from hsi_xr.networks.r2h_diff import EMBEDDING, sinusoid
 
 Norm = Literal["batch", "group"]
-"""What normalises features. `batch` is published; its running statistics mix all levels of noise,
-and in evaluation it knows no other pixel. `group` (32 groups) takes statistics from each image."""
+"""Normalisation of features.
+
+`batch` is published; its running statistics mix all noise levels, and in evaluation it reads no
+other pixel. `group` (32 groups) computes statistics from each image.
+"""
 
 HEADS = 4
 GROUPS = 32
 
 
 class ConditionalUNet(nn.Module):
-    """Answers the noise that it sees in a noisy cube, guided by the RGB image.
+    """Predicts the noise in a noisy cube, guided by the RGB image.
 
-    Widths of 64, 128, 256 have 8.03 M parameters and cost 44 G multiply-accumulates a step at
-    256 x 256, 1.2 % of them products of attention, which grow with the square of the pixels.
+    With widths of 64, 128, 256 it has 8.03 M parameters and takes 44 G multiply-accumulates a step
+    at 256 x 256, 1.2 % of them for attention, whose cost grows with the square of the pixels.
     Rows and columns must be multiples of `stride`.
 
     Args:
+        bands: Bands of the cube.
         widths: Channels at full, half and quarter resolution; the bottleneck, at the next lower
-            one, is as wide as the last.
-        step: Width of the code of a step.
+            resolution, is as wide as the last.
+        step: Width of the step embedding.
+        norm: Normalisation of features.
     """
 
     def __init__(
@@ -50,7 +56,7 @@ class ConditionalUNet(nn.Module):
         super().__init__()
         self.stride = 2 ** len(widths)
         self.stem = nn.Conv2d(bands + 3, widths[0], 3, padding=1)
-        self.step = nn.Sequential(nn.Linear(STEP_CODE, step), nn.SiLU(), nn.Linear(step, step))
+        self.step = nn.Sequential(nn.Linear(EMBEDDING, step), nn.SiLU(), nn.Linear(step, step))
         self.down = nn.ModuleList(
             [
                 Residual(finer, width, step=step, norm=norm)
@@ -79,7 +85,16 @@ class ConditionalUNet(nn.Module):
         self.head = nn.Conv2d(widths[0], bands, 3, padding=1)
 
     def forward(self, x: Tensor, rgb: Tensor, step: Tensor) -> Tensor:
-        """(batch, bands, rows, columns) noisy, (batch, 3, rows, columns), (batch,) -> noise."""
+        """Predicts the noise.
+
+        Args:
+            x: (batch, bands, rows, columns) noisy cube.
+            rgb: (batch, 3, rows, columns) encoded RGB.
+            step: (batch,) steps, counted from 1.
+
+        Returns:
+            (batch, bands, rows, columns).
+        """
         if x.shape[-2] % self.stride or x.shape[-1] % self.stride:
             raise ValueError(
                 f"rows and columns must be multiples of {self.stride}; got {tuple(x.shape[-2:])}"
@@ -97,11 +112,11 @@ class ConditionalUNet(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions, each normalised and activated; the first also hears the step."""
+    """Two normalised and activated convolutions with a shortcut; the step shifts the first."""
 
     def __init__(self, into: int, width: int, *, step: int, norm: Norm) -> None:
         super().__init__()
-        # before a normalisation a bias does nothing
+        # a bias before a normalisation has no effect
         self.first = nn.Conv2d(into, width, 3, padding=1, bias=False)
         self.first_norm = _norm(width, norm)
         self.shift = nn.Linear(step, width)
@@ -109,15 +124,20 @@ class Residual(nn.Module):
         self.shortcut = nn.Identity() if into == width else nn.Conv2d(into, width, 1)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        """(batch, into, rows, columns), (batch, step) -> (batch, width, rows, columns)."""
+        """Returns (batch, width, rows, columns) features.
+
+        Args:
+            x: (batch, into, rows, columns) features.
+            code: (batch, step) embedding of the step.
+        """
         h = self.first_norm(self.first(x)) + self.shift(code)[:, :, None, None]
         return self.shortcut(x) + self.second(F.silu(h))
 
 
 class SpatialAttention(nn.Module):
-    """Pixels attend to all pixels: what a pixel answers depends on the whole tile.
+    """Pixels attend to all pixels of the tile, so the output depends on the whole tile.
 
-    Source: Vaswani et al. 2017 (arXiv:1706.03762), in four heads; on images as in Ho et al. 2020.
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), with four heads; on images as in Ho et al. 2020.
     """
 
     def __init__(self, width: int, *, norm: Norm) -> None:
@@ -129,8 +149,8 @@ class SpatialAttention(nn.Module):
         self.to_out = nn.Conv2d(width, width, 1)
 
     def forward(self, h: Tensor) -> Tensor:
-        """(batch, width, rows, columns) -> the same shape."""
-        # (batch, 3 heads, pixels, d); the kernels that never hold all pairs of pixels want d dense
+        """Returns attended features, (batch, width, rows, columns), of the same shape."""
+        # (batch, 3 heads, pixels, d); kernels without a pixel-by-pixel matrix need d contiguous
         each = self.to_qkv(self.norm(h)).flatten(2).unflatten(1, (3 * HEADS, -1)).mT.contiguous()
         q, k, v = each.chunk(3, dim=1)
         mixed = F.scaled_dot_product_attention(q, k, v)

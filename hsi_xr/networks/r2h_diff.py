@@ -1,9 +1,10 @@
-"""R2H-Diff: a guided denoiser without normalisation layers.
+"""The guided denoiser of R2H-Diff, a U-Net without normalisation layers.
 
 Source: Ding, Zhao, Sun, Liu 2026, "R2H-Diff: Guided Spectral Diffusion Model for
-RGB-to-Hyperspectral Reconstruction" (arXiv:2605.05688). Its text gives the modules (HATA, GSRM),
-the absence of normalisation, five steps, 0.58 M parameters and 12.25 G multiply-accumulates; the
-widths and the inside of the modules are not public and are a design of ours within that budget.
+RGB-to-Hyperspectral Reconstruction" (arXiv:2605.05688). The text specifies the modules (HATA,
+GSRM), the absence of normalisation, five steps, 0.58 M parameters and 12.25 G multiply-accumulates.
+Widths and the insides of the modules were not published; they are original to this package, within
+that budget.
 """
 
 import math
@@ -12,39 +13,43 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hsi_xr.networks.attention import AttentionStatistics, ImageStatistics, Moments
+from hsi_xr.networks._hata import HATA
+from hsi_xr.networks.attention import AttentionStatistics, ImageStatistics
 
 GATE = 50.0
-"""Bound of a gate's product. Without normalisation, products of products could otherwise grow
-without end on pictures unlike any seen in training; on those seen they stay far below."""
+"""Bound of a gate's product. Without normalisation, products of products could grow without limit
+on images unlike those of the training data, on which they stay far below the bound."""
 
-STEP_CODE = 32
-"""Length of the sinusoidal code of a step."""
+EMBEDDING = 32
+"""Length of the sinusoidal embedding of a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """Widths and depths; the defaults are `r2h_base`.
+    """Widths and depths of a network; the defaults are `r2h_base`.
 
-    One pass at 256 x 256 costs 12.14 G multiply-accumulates with 0.579 M parameters.
+    One pass at 256 x 256 takes 12.14 G multiply-accumulates, with 0.579 M parameters.
+
+    Attributes:
+        widths: Channels at full, half, quarter ... resolution.
+        blocks: Blocks per level, the same in encoder and decoder.
+        head: Channels of one attention head.
+        guide: Channels of the features of the RGB image.
+        step: Width of the step embedding.
     """
 
     widths: tuple[int, ...] = (32, 64, 64)
-    """Channels at full, half, quarter ... resolution."""
     blocks: tuple[int, ...] = (3, 3, 2)
-    """Blocks per level, the same on the way down and up."""
     head: int = 32
-    """Channels of one attention head."""
     guide: int = 20
     step: int = 56
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or len(self.widths) < 2:
             raise ValueError(
-                f"a size has two levels or more, each with a width and a number of blocks; got "
+                f"a size needs two levels or more, each with a width and a number of blocks; got "
                 f"widths {self.widths} and blocks {self.blocks}"
             )
 
@@ -57,15 +62,20 @@ class Size:
 THIN = Size(widths=(16, 32, 64, 128), blocks=(1, 1, 1, 1), head=16, guide=8, step=32)
 """`r2h_thin`, for the other reading of the published cost: 12.25 G as the sum of all five steps.
 
-0.533 M parameters, 2.81 G a step and 14.05 G in all at 256 x 256. With 16 channels for 31 bands at
-full resolution it is to be expected behind `r2h_base`. A design of ours, as that is.
+It has 0.533 M parameters and takes 2.81 G a step, 14.05 G in total, at 256 x 256. With 16 channels
+for 31 bands at full resolution it is expected to be less accurate than `r2h_base`. Like that one,
+it is original to this package.
 """
 
 
 class R2HDiff(nn.Module):
-    """Answers the clean cube that it sees in a noisy one, guided by the RGB image.
+    """Predicts the clean chain from a noisy one, guided by the RGB image.
 
-    Cube and answer live in the chain's own scale, about [-1, 1].
+    Both are on the scale of the chain, about [-1, 1]. An untrained network predicts zero.
+
+    Args:
+        bands: Channels of the chain.
+        size: Widths and depths; None is `r2h_base`.
     """
 
     def __init__(self, bands: int, size: Size | None = None) -> None:
@@ -76,7 +86,7 @@ class R2HDiff(nn.Module):
         blocks = _counted([*size.blocks, *size.blocks[-2::-1]])
         self.stem = nn.Conv2d(bands + 3, fine, 3, padding=1)
         self.step = nn.Sequential(
-            nn.Linear(STEP_CODE, size.step), nn.SiLU(), nn.Linear(size.step, size.step)
+            nn.Linear(EMBEDDING, size.step), nn.SiLU(), nn.Linear(size.step, size.step)
         )
         self.guide = Guide(size.guide, len(widths))
         self.down = nn.ModuleList(
@@ -104,7 +114,7 @@ class R2HDiff(nn.Module):
         self.head = nn.Conv2d(fine, bands, 3, padding=1)
         self.base = nn.Conv2d(3, bands, 1)
         for parameter in (*self.head.parameters(), *self.base.parameters()):
-            nn.init.zeros_(parameter)  # an untrained network answers zero
+            nn.init.zeros_(parameter)
 
     def forward(
         self,
@@ -115,7 +125,18 @@ class R2HDiff(nn.Module):
         guide: Sequence[Tensor] | None = None,
         attention: AttentionStatistics | None = None,
     ) -> Tensor:
-        """(batch, bands, rows, columns) noisy, (batch, 3, rows, columns), (batch,) -> clean."""
+        """Predicts the clean chain.
+
+        Args:
+            x: (batch, bands, rows, columns) noisy chain.
+            rgb: (batch, 3, rows, columns) guide image.
+            step: (batch,) steps, counted from 1.
+            guide: Features of the guide image, if already computed by `self.guide`.
+            attention: Statistics of transposed attention; None computes them from each image.
+
+        Returns:
+            (batch, bands, rows, columns).
+        """
         guide = self.guide(rgb) if guide is None else guide
         attention = attention or ImageStatistics()
         code = self.step(sinusoid(step))
@@ -139,7 +160,7 @@ def _counted(blocks: Sequence[int]) -> list[range]:
 
 
 class Guide(nn.Module):
-    """Features of the RGB image at each resolution; the same for every step."""
+    """Computes features of the RGB image at each resolution; the same for every step."""
 
     def __init__(self, width: int, levels: int) -> None:
         super().__init__()
@@ -158,7 +179,7 @@ class Guide(nn.Module):
 
 
 class Level(nn.Module):
-    """Blocks at one resolution, after the guide has had its word."""
+    """Refinement by the guide, then blocks, at one resolution."""
 
     def __init__(self, width: int, blocks: range, *, guide: int, head: int, step: int) -> None:
         super().__init__()
@@ -177,7 +198,7 @@ class Level(nn.Module):
 
 
 class GSRM(nn.Module):
-    """Guided Spectral Refinement Module: the guide says where to add what."""
+    """Guided Spectral Refinement Module: adds features of the guide, weighted by a mask."""
 
     def __init__(self, width: int, guide: int) -> None:
         super().__init__()
@@ -187,13 +208,13 @@ class GSRM(nn.Module):
         self.to_cube = nn.Conv2d(width, width, 1)
 
     def forward(self, h: Tensor, guide: Tensor) -> Tensor:
-        where, what = self.from_guide(guide).chunk(2, dim=1)
-        mask = self.mask(self.from_cube(h) + where).sigmoid()
-        return h + self.to_cube(mask * what)
+        position, content = self.from_guide(guide).chunk(2, dim=1)
+        mask = self.mask(self.from_cube(h) + position).sigmoid()
+        return h + self.to_cube(mask * content)
 
 
 class Block(nn.Module):
-    """Attention, then a gated feed-forward; small learned gains stand in for normalisation."""
+    """Attention, then a gated feed-forward; small learned gains replace normalisation."""
 
     def __init__(self, width: int, *, head: int, step: int, index: int) -> None:
         super().__init__()
@@ -210,7 +231,7 @@ class Block(nn.Module):
 
 
 class GatedFeed(nn.Module):
-    """Feed-forward whose only non-linearity is a product of two halves."""
+    """Feed-forward whose only non-linearity is the product of two halves of its channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -223,87 +244,9 @@ class GatedFeed(nn.Module):
         return self.narrow((left * right).clamp(-GATE, GATE))
 
 
-class HATA(nn.Module):
-    """Hyperspectral-Adaptive Transposed Attention: channels attend to channels.
-
-    Queries and keys are normalised over space, which frees the scores of the signal's amplitude
-    without a normalisation layer. "Adaptive": the temperature follows the scene's mean value.
-    A positional branch on the values keeps spatial detail.
-    """
-
-    def __init__(self, width: int, head: int, index: int = 0) -> None:
-        super().__init__()
-        self.index = index
-        if width % head:
-            raise ValueError(f"heads of {head} channels do not divide {width} channels")
-        self.heads = width // head
-        self.to_qkv = nn.Conv2d(width, 3 * width, 1, bias=False)
-        self.near_qkv = nn.Conv2d(3 * width, 3 * width, 3, padding=1, groups=3 * width, bias=False)
-        self.to_out = nn.Conv2d(width, width, 1, bias=False)
-        self.local = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
-            nn.GELU(),
-            nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
-        )
-        # softplus(0.54) = 1, the published start of the temperature in MST's attention
-        self.sharpness = nn.Parameter(torch.full((self.heads,), 0.54))
-        self.sharpness_of_value = nn.Parameter(torch.zeros(self.heads, head))
-
-    def forward(self, h: Tensor, attention: AttentionStatistics) -> Tensor:
-        if attention.known:
-            value = self._value(h)
-            mixed = self._mix_known(value, attention.matrices(self.index))
-        else:
-            query, key, value = self.near_qkv(self.to_qkv(h)).chunk(3, dim=1)
-            moments = self._moments(query, key, value, attention.weights(h.shape[-2:]))
-            mixed = self._mix(value, attention.matrices(self.index, self._rule, moments))
-        return mixed + self.local(value)
-
-    def _value(self, h: Tensor) -> Tensor:
-        width = h.shape[1]
-        value = F.conv2d(h, self.to_qkv.weight[2 * width :])
-        return F.conv2d(value, self.near_qkv.weight[2 * width :], padding=1, groups=width)
-
-    def _by_head(self, x: Tensor) -> Tensor:
-        """(batch, channels, rows, columns) -> (batch, heads, d, pixels)."""
-        return x.unflatten(1, (self.heads, -1)).flatten(3)
-
-    def _moments(
-        self, query: Tensor, key: Tensor, value: Tensor, weights: Tensor | None
-    ) -> Moments:
-        q, k, v = (self._by_head(each) for each in (query, key, value))
-        if weights is None:
-            weighted, pixels = (q, k, v), q.new_full((len(q), 1, 1), q.shape[-1])
-        else:
-            w = weights.flatten(2)[:, None]
-            weighted, pixels = (q * w, k * w, v * w), w.sum(-1)
-        return Moments(
-            gram=weighted[0] @ k.mT,
-            query_energy=(weighted[0] * q).sum(-1),
-            key_energy=(weighted[1] * k).sum(-1),
-            value=weighted[2].sum(-1),
-            pixels=pixels,
-        )
-
-    def _rule(self, of: Moments) -> Tensor:
-        mean_value = of.value / of.pixels.clamp(min=1)
-        sharpness = F.softplus(self.sharpness + (mean_value * self.sharpness_of_value).sum(-1))
-        energy = of.query_energy[..., :, None] * of.key_energy[..., None, :]
-        cosine = of.gram / energy.sqrt().clamp(min=1e-12)
-        return (sharpness[..., None, None] * cosine).softmax(dim=-1)
-
-    def _mix(self, value: Tensor, matrices: Tensor) -> Tensor:
-        return self.to_out((matrices @ self._by_head(value)).reshape(value.shape))
-
-    def _mix_known(self, value: Tensor, matrices: Tensor) -> Tensor:
-        """One 1 x 1 convolution: the scene's matrices and the output projection are constants."""
-        whole = torch.block_diag(*matrices[0])
-        return F.conv2d(value, (self.to_out.weight[..., 0, 0] @ whole)[..., None, None])
-
-
 def sinusoid(step: Tensor) -> Tensor:
-    """(batch,) -> (batch, STEP_CODE), with periods from 2 pi to 10,000 times that."""
-    half = STEP_CODE // 2
+    """Embeds (batch,) steps as (batch, EMBEDDING), with periods from 2 pi to 10,000 times that."""
+    half = EMBEDDING // 2
     rates = torch.exp(torch.arange(half, device=step.device) * (-math.log(1e4) / half))
     angles = step.float()[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -1,4 +1,4 @@
-"""Root-polynomial colour regression: the classical, exposure-invariant yardstick and base.
+"""Root-polynomial colour regression, the classical baseline that is invariant to exposure.
 
 Source: Finlayson, Mackiewicz, Hurlbert 2015, "Color Correction Using Root-Polynomial Regression",
 IEEE Transactions on Image Processing 24(5), 1460-1470.
@@ -9,14 +9,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 TERMS = 13
-"""Terms of degree three in three channels."""
+"""Number of terms of degree three in three channels."""
 
 
 def root_polynomial(rgb: Tensor) -> Tensor:
-    """Expands linear RGB to the 13 terms of degree 3; (b, 3, h, w) -> (b, 13, h, w).
+    """Expands linear RGB to the 13 root-polynomial terms of degree 3.
 
-    Each term is a root of a product of channels and scales with the light: twice the exposure,
-    twice the term.
+    Each term is a root of a product of channels and is proportional to exposure.
+
+    Args:
+        rgb: (batch, 3, rows, columns) linear RGB; negative values are clipped to 0.
+
+    Returns:
+        (batch, 13, rows, columns).
     """
     r, g, b = rgb.clamp(min=0).unbind(1)
     sr, sg, sb = (c.sqrt() for c in (r, g, b))
@@ -34,16 +39,27 @@ def root_polynomial(rgb: Tensor) -> Tensor:
 
 
 def predict(rgb: Tensor, coefficients: Tensor) -> Tensor:
-    """(b, 3, h, w) linear, (bands, 13) -> (b, bands, h, w), not under zero."""
+    """Predicts reflectance; negative values are clipped to 0.
+
+    Args:
+        rgb: (batch, 3, rows, columns) linear RGB.
+        coefficients: (bands, 13); see `fit`.
+
+    Returns:
+        (batch, bands, rows, columns).
+    """
     return F.conv2d(root_polynomial(rgb), coefficients[:, :, None, None]).clamp(min=0)
 
 
 def fit(rgb: Tensor, spectra: Tensor) -> Tensor:
-    """Coefficients (bands, 13) by least squares on relative errors; the same pixels, the same bits.
+    """Fits coefficients by least squares of relative errors. The result is deterministic.
 
     Args:
-        rgb: (pixels, 3) linear, on the CPU.
-        spectra: (pixels, bands) reflectance; each pixel counts by the inverse of its mean.
+        rgb: (pixels, 3) linear RGB, on the CPU.
+        spectra: (pixels, bands) reflectance; the weight of a pixel is the inverse of its mean.
+
+    Returns:
+        (bands, 13).
     """
     terms = root_polynomial(rgb[:, :, None, None].double())[..., 0, 0]
     weight = 1 / spectra.double().mean(1, keepdim=True).clamp(min=0.02)
@@ -51,10 +67,10 @@ def fit(rgb: Tensor, spectra: Tensor) -> Tensor:
 
 
 def least_squares(a: Tensor, b: Tensor) -> Tensor:
-    """The x of least norm that makes |a x - b| least; worked out on the CPU, wherever they are.
+    """Returns the x of least norm that minimises |a x - b|; always computed on the CPU.
 
-    The driver that torch takes by itself, gelsy, begins with pivots that it leaves uninitialised:
-    rounding, and where columns depend on each other the answer, follow from what memory held
-    before (https://github.com/pytorch/pytorch/issues/71222). CUDA has neither.
+    The default driver of torch, gelsy, starts from uninitialised pivots, so that rounding, and the
+    result for dependent columns, depend on previous contents of memory
+    (https://github.com/pytorch/pytorch/issues/71222). CUDA does not have the driver used here.
     """
     return torch.linalg.lstsq(a.cpu(), b.cpu(), driver="gelsd").solution.to(b)

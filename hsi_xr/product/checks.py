@@ -10,7 +10,7 @@ import xarray as xr
 
 from hsi_xr.errors import DestinationExists, MissingFact, UsageError
 from hsi_xr.io import formats
-from hsi_xr.io.remote import file_of, is_remote, reaching, url_of
+from hsi_xr.io.remote import file_of, is_remote, store_access, url_of
 from hsi_xr.io.variables import companion_paths
 from hsi_xr.times import utc_text
 
@@ -133,7 +133,7 @@ def _comparable(path: str) -> Path:
 
 
 def _refuse_existing(plan: ProductPlan, *, replace: bool) -> None:
-    with reaching(plan.path, "look for"):
+    with store_access(plan.path, "look for"):
         existing = [path for path in (plan.item, plan.preview) if path.exists()]
         others = [path for path in formats.same_stem_paths(plan.path) if path.exists()]
     if others:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from hsi_xr.networks.chromaticity import shares
-from hsi_xr.networks.gaussian_mixture import ProjectedMixture, SpectralMixture, colours
+from hsi_xr.networks.gaussian_mixture import SpectralMixture
+from hsi_xr.networks.projected_mixture import ProjectedMixture, colours
 from hsi_xr.reconstructors._base import SceneStatistics
 
 MATRIX_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)

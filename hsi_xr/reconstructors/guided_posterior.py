@@ -15,7 +15,8 @@ from torch import Tensor
 
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, StepStatistics
-from hsi_xr.networks.gaussian_mixture import Posterior, SpectralMixture
+from hsi_xr.networks.gaussian_mixture import SpectralMixture
+from hsi_xr.networks.projected_mixture import Posterior
 from hsi_xr.networks.r2h_diff import R2HDiff
 from hsi_xr.reconstructors._base import (
     Estimate,

@@ -1,1 +1,1 @@
-"""Collections of products, and what is wrong with files, items and collections."""
+"""STAC items and collections of products, and their validation."""

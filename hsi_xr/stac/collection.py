@@ -1,15 +1,19 @@
-"""A STAC collection of the items of a conversion."""
+"""A STAC collection of the items of a conversion.
+
+pystac's `Extent.from_items` and `Summarizer` are not used: the former supports neither boxes across
+the antimeridian nor items without a bbox, the latter drops lists of 25 or more values.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hsi_xr.stac.files import ITEM_TYPE
 from hsi_xr.times import instant
 
 Item = Mapping[str, Any]
 """A valid STAC item as JSON."""
 
-_ITEM_TYPE = "application/geo+json"
 _SUMMARISED = (
     *("proj:code", "processing:level", "processing:version"),
     *("hsi_xr:model", "hsi_xr:model_sha256", "hsi_xr:radiometry", "hsi_xr:level"),
@@ -47,7 +51,7 @@ def collection(
         "item_assets": item_assets(members),
         "links": [
             {"rel": "root", "href": "./collection.json", "type": "application/json"},
-            *({"rel": "item", "href": href, "type": _ITEM_TYPE, "title": str(item["id"])}
+            *({"rel": "item", "href": href, "type": ITEM_TYPE, "title": str(item["id"])}
               for href, item in items.items()),
         ],
     }  # fmt: skip
@@ -58,9 +62,6 @@ def extent(items: Sequence[Item]) -> dict[str, Any]:
 
     Items without a location count in time only. If none has one, the extent is the whole Earth,
     since STAC requires a bbox; `description` then states that the location is unknown.
-
-    pystac's `Extent.from_items` is not used: it supports neither boxes across the antimeridian nor
-    items without a bbox.
     """
     boxes = [_without_heights(item["bbox"]) for item in items if item.get("bbox")]
     starts, ends = zip(*(_interval(item["properties"]) for item in items))

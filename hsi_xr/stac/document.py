@@ -9,7 +9,7 @@ from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 from hsi_xr.errors import UnreadableFile
-from hsi_xr.io.remote import failures, file_of, is_remote, without_query
+from hsi_xr.io.remote import file_of, is_remote, store_errors, without_query
 
 Json = Mapping[str, object]
 """A JSON object with unknown content."""
@@ -139,7 +139,7 @@ def is_external(href: str) -> bool:
 
 def _read_errors() -> tuple[type[Exception], ...]:
     """Raised for impossible file names, unreachable servers and malformed JSON."""
-    return (*failures(), ValueError, OverflowError, RecursionError)
+    return (*store_errors(), ValueError, OverflowError, RecursionError)
 
 
 def _parse_int(text: str) -> int:

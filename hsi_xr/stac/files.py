@@ -8,6 +8,8 @@ from typing import Any
 
 from hsi_xr.io.upload import stage_file
 
+ITEM_TYPE = "application/geo+json"
+"""Media type of a STAC item."""
 _ALGORITHMS = {"1114": "sha1", "1220": "sha256", "1340": "sha512", "d50110": "md5"}
 """Prefix of a multihash (code and digest length in bytes) -> name of the algorithm in hashlib.
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from hsi_xr.errors import InvalidData, MissingFact, UsageError
-from hsi_xr.io.cube_file import Product
-from hsi_xr.io.formats._tiff import MEDIA_TYPE as GEOTIFF
-from hsi_xr.io.georef import code_of
+from hsi_xr.io.cube_file import CubeFile
+from hsi_xr.io.formats.geotiff import MEDIA_TYPE as GEOTIFF
+from hsi_xr.io.georef import authority_code
 from hsi_xr.io.remote import file_of, is_remote, without_query
 from hsi_xr.stac.document import Document
-from hsi_xr.stac.files import as_multihash
+from hsi_xr.stac.files import ITEM_TYPE, as_multihash
 from hsi_xr.stac.footprint import footprint
 from hsi_xr.stac.item_assets import assets
 from hsi_xr.times import period
@@ -31,7 +31,6 @@ SCHEMAS = tuple(
         "file/v2.1.0",
     )
 )
-_ITEM_TYPE = "application/geo+json"
 
 
 def describe(
@@ -71,18 +70,18 @@ def describe(
     Raises:
         UnreadableFile: The product does not exist or cannot be read.
         MissingFact: The acquisition time is unknown, or only its date is given.
-        InvalidData: hsi_xr did not write the file, its georeference is not on Earth, or the model's
-            item describes other weights.
+        InvalidData: hsi_xr did not write the file, its georeference is not on Earth or contains a
+            pole, or the model's item describes other weights.
         UsageError: The array was not opened from a file, or a product in object storage would link
             a local file.
 
-    Example:
-        item = hsi_xr.describe("cube.tif", datetime="2026-01-02T10:30:00Z")
-        item.save_object(include_self_link=False, dest_href="cube.json")
+    Examples:
+        >>> item = hsi_xr.describe("cube.tif", datetime="2026-01-02T10:30:00Z")
+        >>> item.save_object(include_self_link=False, dest_href="cube.json")
     """
     import pystac
 
-    product = Product.read(_path(obj))
+    product = CubeFile.read(_path(obj))
     if is_remote(str(product.path)):
         _check_linkable(derived_from, model)
     geometry, bbox = outline(product)
@@ -130,7 +129,7 @@ def _check_linkable(*targets: Path | str | None) -> None:
             )
 
 
-def _acquisition(product: Product, given: Datetime | str | None) -> tuple[Datetime, Datetime]:
+def _acquisition(product: CubeFile, given: Datetime | str | None) -> tuple[Datetime, Datetime]:
     if given is None and product.acquired is None:
         raise MissingFact(
             f"{product.path.name!r} does not record when its scene was acquired; give `datetime=` "
@@ -139,14 +138,14 @@ def _acquisition(product: Product, given: Datetime | str | None) -> tuple[Dateti
     return period(given or product.acquired or "")
 
 
-def outline(product: Product) -> tuple[dict[str, Any] | None, list[float] | None]:
+def outline(product: CubeFile) -> tuple[dict[str, Any] | None, list[float] | None]:
     """Returns geometry and bbox of a product; None for both without a georeference."""
     if product.crs is None:
         return None, None
     return footprint(product.transform, product.shape, product.crs)
 
 
-def properties(product: Product) -> dict[str, Any]:
+def properties(product: CubeFile) -> dict[str, Any]:
     """Returns the properties of an item other than its acquisition time."""
     config = product.config
     stated: dict[str, Any] = {
@@ -158,13 +157,13 @@ def properties(product: Product) -> dict[str, Any]:
         **{f"hsi_xr:{key}": value for key, value in config.items()},
     }
     stated = {key: value for key, value in stated.items() if value not in (None, "")}
-    stated["proj:code"] = code = code_of(product.crs)  # null states that there is none
+    stated["proj:code"] = code = authority_code(product.crs)  # null states that there is none
     if code is None and product.crs is not None:
         stated["proj:wkt2"] = product.crs.to_wkt()
     return stated
 
 
-def _lineage(product: Product) -> str:
+def _lineage(product: CubeFile) -> str:
     config, centres = product.config, [1000 * centre for centre in product.centres if centre]
     span = f", {min(centres):g} to {max(centres):g} nm," if centres else ""
     source = f"the RGB image {config['source']!r}" if config.get("source") else "an RGB image"
@@ -195,7 +194,7 @@ _CONSISTENCY = {
 }
 
 
-def _written(product: Product) -> str | None:
+def _written(product: CubeFile) -> str | None:
     if product.written is None:
         return None
     try:
@@ -219,10 +218,10 @@ def _source_link(source: Path | str, folder: Path) -> "pystac.Link":
         href = without_query(str(source))
     media_type = _media_type(href)
     # STAC readers follow `derived_from` and expect an item
-    return pystac.Link("derived_from" if media_type == _ITEM_TYPE else "via", href, media_type)
+    return pystac.Link("derived_from" if media_type == ITEM_TYPE else "via", href, media_type)
 
 
-def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> None:
+def _link_model(item: "pystac.Item", model: Path | str, product: CubeFile) -> None:
     """Link the item of the model; a local one must describe the weights of the product."""
     import pystac
 
@@ -235,11 +234,11 @@ def _link_model(item: "pystac.Item", model: Path | str, product: Product) -> Non
             )
         href = Path(relpath(Path(model).resolve(), product.path.parent.resolve())).as_posix()
     fields = {"mlm:name": product.config.get("model"), "processing:level": "L4"}
-    item.add_link(pystac.Link("derived_from", href, _ITEM_TYPE, extra_fields=fields))
+    item.add_link(pystac.Link("derived_from", href, ITEM_TYPE, extra_fields=fields))
     item.properties["processing:expression"] = {"format": "stac-mlm", "expression": href}
 
 
 def _media_type(href: str) -> str | None:
     suffix = href.rpartition(".")[2].lower()
-    types = {"json": _ITEM_TYPE, "geojson": _ITEM_TYPE, "tif": GEOTIFF, "tiff": GEOTIFF}
+    types = {"json": ITEM_TYPE, "geojson": ITEM_TYPE, "tif": GEOTIFF, "tiff": GEOTIFF}
     return types.get(suffix)

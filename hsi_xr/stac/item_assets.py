@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hsi_xr.io import formats, grid
-from hsi_xr.io.cube_file import Product
+from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.preview import TITLE, find_thumbnail
 from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
 from hsi_xr.stac.files import multihash
@@ -25,7 +25,7 @@ _TOLERANCE = 0.02
 Asset = dict[str, Any]
 
 
-def assets(product: Product, href: str) -> dict[str, Asset]:
+def assets(product: CubeFile, href: str) -> dict[str, Asset]:
     """Returns the assets of a product: itself, and the files of the same run next to it."""
     folder = href[: href.rstrip("/").rfind("/") + 1]
     title = f"{product.quantity[:1].upper()}{product.quantity[1:]}, estimated by a model"
@@ -50,13 +50,13 @@ def assets(product: Product, href: str) -> dict[str, Asset]:
     return by_key
 
 
-def roles(product: Product) -> list[str]:
+def roles(product: CubeFile) -> list[str]:
     """Returns the roles of the asset of a variable. The last one is also a companion's key."""
     variable = OUTPUT_VARIABLES.get(product.variable, OUTPUT_VARIABLES["reflectance"])
     return ["data", variable.asset]
 
 
-def _sidecars(product: Product, folder: str, role: str) -> dict[str, Asset]:
+def _sidecars(product: CubeFile, folder: str, role: str) -> dict[str, Asset]:
     """Returns the files that are needed to read a product, such as the header of ENVI."""
     layout = formats.by_driver(product.driver)
     sidecars = {} if layout is None else layout.sidecars(product.path)
@@ -73,14 +73,14 @@ def _sidecars(product: Product, folder: str, role: str) -> dict[str, Asset]:
     }
 
 
-def _raster(product: Product, href: str, title: str) -> Asset:
+def _raster(product: CubeFile, href: str, title: str) -> Asset:
     asset: Asset = {"href": href, "title": title, "roles": roles(product)}
     if product.is_shared:
         asset["hsi_xr:variable"] = product.variable
     return {**asset, **raster_fields(product), **file_fields(product.path)}
 
 
-def raster_fields(product: Product) -> Asset:
+def raster_fields(product: CubeFile) -> Asset:
     """Returns the fields that describe the pixels of an asset, as its file states them."""
     layout = formats.by_driver(product.driver)
     fields: Asset = {
@@ -104,7 +104,7 @@ def file_fields(path: Path) -> Asset:
     return {"file:size": path.stat().st_size, "file:checksum": multihash(path)}
 
 
-def _projection(product: Product) -> Asset:
+def _projection(product: CubeFile) -> Asset:
     if product.crs is None:
         return {"proj:shape": list(product.shape)}
     return {
@@ -117,7 +117,7 @@ def _projection(product: Product) -> Asset:
     }
 
 
-def _bands(product: Product) -> list[Asset]:
+def _bands(product: CubeFile) -> list[Asset]:
     digits = max(2, len(str(len(product.descriptions))))
     bands = zip(product.descriptions, product.centres, product.widths)
     return [
@@ -135,7 +135,7 @@ def _bands(product: Product) -> list[Asset]:
     ]
 
 
-def _common_names(product: Product) -> dict[int, str]:
+def _common_names(product: CubeFile) -> dict[int, str]:
     """Index of a band -> red, green or blue."""
     centres = {index: centre for index, centre in enumerate(product.centres) if centre}
     names = {}

@@ -30,9 +30,9 @@ def odc_config(
     Raises:
         BandMismatch: The asset has no bands, or they differ between the items of the collection.
 
-    Example:
-        items = list(collection.get_items())
-        odc.stac.load(items, bands=["550", "red"], stac_cfg=hsi_xr.odc_config(collection))
+    Examples:
+        >>> items = list(collection.get_items())
+        >>> odc.stac.load(items, bands=["550", "red"], stac_cfg=odc_config(collection))
     """
     content = stac if isinstance(stac, Mapping) else stac.to_dict(transform_hrefs=False)
     is_item = content.get("type") == "Feature"

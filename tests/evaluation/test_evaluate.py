@@ -84,7 +84,7 @@ def test_every_model_meets_every_data_set_and_images_are_read_once(slope):
     data = {"one": Pairs(), "two": Pairs(splits={"test": ["x"]})}
     models = [slope(), slope(name="pulled", pull=0.5)]
     seen = []
-    result = evaluate(models, data, seen=seen.append)
+    result = evaluate(models, data, on_image=seen.append)
     assert [(m.data, m.model, m.images) for m in result.means] == [
         ("one", "slope", 2), ("one", "pulled", 2), ("two", "slope", 1), ("two", "pulled", 1),
     ]  # fmt: skip
@@ -181,7 +181,7 @@ def test_a_band_that_a_cube_does_not_reach_is_not_scored_there(model):
     assert short.scores["mrae"] == metrics.mrae(cube[4:], pair.cube[4:])
     assert math.isfinite(result.means[0].scores["mrae"]) and len(result.means[0].bands) == 31
     assert len(json.loads(result.json())["images"][0]["bands_nm"]) == 27
-    assert "toy, model slope: 27 to 31 bands by image" in result.markdown()
+    assert "toy, model slope: 27 to 31 bands per image" in result.markdown()
 
 
 def test_an_image_without_the_bands_of_a_channel_has_no_view_to_score(model):
@@ -202,7 +202,7 @@ def test_ground_that_the_picture_does_not_show_is_invalid_to_the_model(model):
             return pair
 
     seen = []
-    evaluate([model], {"toy": Partial()}, seen=seen.append)
+    evaluate([model], {"toy": Partial()}, on_image=seen.append)
     for sight in seen:
         assert np.isnan(sight.rgb[:, :5]).all() and np.isnan(sight.estimate[:, :5]).all()
         assert np.isfinite(sight.estimate[:, 5:]).all()
@@ -214,7 +214,7 @@ def test_a_cube_of_few_bands_or_without_a_whole_pixel_is_refused(model):
     with pytest.raises(BandMismatch, match=r"toy: 'b'.*15 bands in common"):
         evaluate([model], {"toy": data})
     data.missing = 31
-    with pytest.raises(InvalidData, match="toy: 'b' has no known pixel"):
+    with pytest.raises(InvalidData, match="toy: 'b' has no valid pixel"):
         evaluate([model], {"toy": data})
 
     class Patchy(Pairs):
@@ -237,7 +237,7 @@ def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
         (UsageError, "two models", {"models": [model, model]}),
         (UsageError, "at least one", {"models": []}),
         (UsageError, "at least one", {"datasets": {}}),
-        (UnknownName, "it has: train, test", {"split": "validation"}),
+        (UnknownName, "known: train, test", {"split": "validation"}),
         (UnknownName, "ntire", {"crop": "centre"}),
         (UnknownName, "gain", {"scale": "best"}),
         (UsageError, "floor", {"floor": float("nan")}),
@@ -256,7 +256,7 @@ def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
         (UnreadableFile, "check the path", {"camera": "nowhere.json"}),
         (
             BandMismatch,
-            "blue of the camera sees none of the 29 bands that slope and toy have in common",
+            "blue channel of the camera has no response in the 29 bands that slope and toy have",
             {"datasets": {"toy": replace(data, bands=harvard)}, "camera": blind},
         ),
         (InvalidData, "'b' is cut", {"datasets": {"toy": replace(data, wrong=wrong)}}),

@@ -7,7 +7,7 @@ import pytest
 
 from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.protocol import Protocol, Settings
-from hsi_xr.evaluation.report_files import OWN, picture_of, publishing, write
+from hsi_xr.evaluation.report_files import OWN, figure_path, staging_folder, write
 from hsi_xr.evaluation.result import Evaluation, Image
 
 PROTOCOL = Protocol(settings=Settings(), models=(), data=())
@@ -17,11 +17,11 @@ def fill(part: Path, text: str, *, pictures: bool = True) -> None:
     for name in OWN[:3]:
         (part / name).write_text(text)
     if pictures:
-        picture_of(Image("toy", "slope", text, (), {}), part).write_text(text)
+        figure_path(Image("toy", "slope", text, (), {}), part).write_text(text)
 
 
 def fail(folder: Path) -> None:
-    with publishing(folder, overwrite=True) as part:
+    with staging_folder(folder, overwrite=True) as part:
         fill(part, "new")
         raise KeyboardInterrupt
 
@@ -32,7 +32,7 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def test_a_block_that_ends_well_leaves_all_files_and_nothing_passing(tmp_path):
-    with publishing(tmp_path / "a" / "b") as part:
+    with staging_folder(tmp_path / "a" / "b") as part:
         fill(part, "new")
         assert not (tmp_path / "a" / "b" / "scores.json").exists()
     expected = {*OWN[:3], "pictures/toy/slope/new.png"}
@@ -43,7 +43,7 @@ def test_a_block_that_ends_well_leaves_all_files_and_nothing_passing(tmp_path):
 def test_a_block_that_fails_leaves_everything_as_it_was(tmp_path, there):
     folder = tmp_path / "a" / "b"
     if there:
-        with publishing(folder) as part:
+        with staging_folder(folder) as part:
             fill(part, "old")
     before = content(tmp_path)
     with pytest.raises(KeyboardInterrupt):
@@ -54,11 +54,11 @@ def test_a_block_that_fails_leaves_everything_as_it_was(tmp_path, there):
 
 def test_an_earlier_evaluation_is_replaced_only_when_told_so(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with publishing(tmp_path) as part:
+    with staging_folder(tmp_path) as part:
         fill(part, "old")
-    with pytest.raises(DestinationExists, match="--overwrite"), publishing(tmp_path):
+    with pytest.raises(DestinationExists, match="--overwrite"), staging_folder(tmp_path):
         pass
-    with publishing(tmp_path, overwrite=True) as part:
+    with staging_folder(tmp_path, overwrite=True) as part:
         fill(part, "new", pictures=False)
     assert content(tmp_path) == {"mine.txt": "mine", **dict.fromkeys(OWN[:3], "new")}
     assert not (tmp_path / "pictures").exists()  # of numbers that are gone
@@ -71,9 +71,9 @@ def test_pictures_that_are_a_link_are_replaced_and_their_target_is_kept(tmp_path
         each.mkdir()
     (elsewhere / "mine.txt").write_text("mine")
     (folder / "pictures").symlink_to(tmp_path / target)
-    with pytest.raises(DestinationExists, match="pictures"), publishing(folder):
+    with pytest.raises(DestinationExists, match="pictures"), staging_folder(folder):
         pass
-    with publishing(folder, overwrite=True) as part:
+    with staging_folder(folder, overwrite=True) as part:
         fill(part, "new")
     assert not (folder / "pictures").is_symlink()
     assert content(folder) == dict.fromkeys({*OWN[:3], "pictures/toy/slope/new.png"}, "new")
@@ -83,7 +83,7 @@ def test_pictures_that_are_a_link_are_replaced_and_their_target_is_kept(tmp_path
 @pytest.mark.parametrize("failure", [OSError(28, "No space left"), KeyboardInterrupt()])
 @pytest.mark.parametrize("step", range(8))
 def test_a_move_that_fails_brings_the_old_files_back(tmp_path, monkeypatch, failure, step):
-    with publishing(tmp_path) as part:
+    with staging_folder(tmp_path) as part:
         fill(part, "old")
     before, replace, moved = content(tmp_path), os.replace, []
 
@@ -95,20 +95,20 @@ def test_a_move_that_fails_brings_the_old_files_back(tmp_path, monkeypatch, fail
 
     monkeypatch.setattr(os, "replace", failing)
     told = DestinationUnwritable if isinstance(failure, OSError) else KeyboardInterrupt
-    with pytest.raises(told), publishing(tmp_path, overwrite=True) as part:
+    with pytest.raises(told), staging_folder(tmp_path, overwrite=True) as part:
         fill(part, "new")
     assert content(tmp_path) == before
     assert {path.name for path in tmp_path.iterdir()} == {*OWN}
 
 
 def publish_scores(folder: Path) -> None:
-    with publishing(folder) as part:
+    with staging_folder(folder) as part:
         write(Evaluation(PROTOCOL, ()), part)
 
 
 def publish_a_picture(folder: Path) -> None:
-    with publishing(folder) as part:
-        picture_of(Image("toy", "slope", "b", (), {}), part)
+    with staging_folder(folder) as part:
+        figure_path(Image("toy", "slope", "b", (), {}), part)
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_what_cannot_be_written_is_told_of_the_folder(tmp_path, monkeypatch, ver
 
 def test_a_file_in_the_way_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DestinationUnwritable), publishing(tmp_path / "file" / "out"):
+    with pytest.raises(DestinationUnwritable), staging_folder(tmp_path / "file" / "out"):
         pass
 
 
 def test_names_of_scenes_make_no_folders(tmp_path):
-    path = picture_of(Image("toy", "..", "../../a/b", (), {}), tmp_path)
+    path = figure_path(Image("toy", "..", "../../a/b", (), {}), tmp_path)
     assert path.resolve().is_relative_to((tmp_path / "pictures").resolve())
     assert len(path.relative_to(tmp_path).parts) == 4

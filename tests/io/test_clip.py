@@ -30,7 +30,7 @@ def test_the_part_covers_the_bounds_with_the_pixels_of_the_whole(transform):
     whole = scene(transform)
     bounds = grid.bounds(transform @ Affine.translation(20, 11), (13, 17))
     part = window(whole, bounds)
-    cut = part.of(whole)
+    cut = part.crop(whole)
     rows, columns = np.meshgrid(
         np.arange(SHAPE[0])[part.rows], np.arange(SHAPE[1])[part.columns], indexing="ij"
     )

@@ -48,9 +48,9 @@ def test_envi_tags_tell_the_wavelengths_they_were_given():
     envi_tags = wavelengths.envi_tags([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
     assert envi_tags["wavelength"] == "{450.5, 550, 650.25}"
     assert envi_tags["default_bands"] == "{3, 2, 1}"
-    envi = wavelengths.envi_readings(envi_tags, 3)
+    envi = wavelengths.envi_wavelengths(envi_tags, 3)
     assert told({}, {}, {}, envi=envi) == ([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
-    assert wavelengths.envi_readings(envi_tags, 4) == []
+    assert wavelengths.envi_wavelengths(envi_tags, 4) == []
 
 
 def test_the_better_place_is_believed():

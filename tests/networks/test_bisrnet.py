@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from hsi_xr.networks.bisrnet import BinaryActivation, BinaryConv, BiSRConv, BiSRNet, StraightThrough
+from hsi_xr.networks._binarised import BinaryActivation, BinaryConv, BiSRConv, StraightThrough
+from hsi_xr.networks.bisrnet import BiSRNet
 from tests.scenes import DATA
 
 RECORDED = DATA.parent / "parity" / "bisrnet_published.safetensors"

@@ -76,7 +76,7 @@ def test_the_mean_alone_is_that_of_the_posterior():
 def test_a_pixel_depends_on_itself_alone(monkeypatch):
     seen, rgb = _mixture().project(_camera(), noise=torch.tensor(0.01)), _rgb(13, 11)
     whole = seen.posterior(rgb, SURE)
-    monkeypatch.setattr("hsi_xr.networks.gaussian_mixture.STRIP", 20)
+    monkeypatch.setattr("hsi_xr.networks.projected_mixture.STRIP", 20)
     for name, part in vars(seen.posterior(rgb[:, :, 2:9, 3:10], SURE)).items():
         own = getattr(whole, name)[:, :, 2:9, 3:10]
         torch.testing.assert_close(part, own, rtol=1e-3, atol=1e-4)

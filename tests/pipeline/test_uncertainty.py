@@ -6,7 +6,7 @@ import torch
 
 import hsi_xr
 from hsi_xr.errors import UsageError
-from hsi_xr.io.cube_file import Product
+from hsi_xr.io.cube_file import CubeFile
 from tests.scenes import scene
 
 REFLECTANCE = {"radiometry": "reflectance", "scale": 1.0}
@@ -94,7 +94,7 @@ def test_a_survey_holds_for_its_camera_and_steps():
 def test_a_product_has_all_of_it(tmp_path):
     cube = hsi_xr.reconstruct(_scene(), samples=2, out_of_domain=True)
     path = hsi_xr.write(cube, tmp_path / "cube.tif")
-    product = Product.read(path)
+    product = CubeFile.read(path)
     for variable in ("reflectance_std", "out_of_domain"):
         assert product.companion(variable) is not None
         found = hsi_xr.open(path, variable=variable)

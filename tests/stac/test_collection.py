@@ -59,6 +59,12 @@ def test_the_interval_covers_all_acquisition_times():
     assert interval["temporal"]["interval"] == [["2026-05-01T00:00:00Z", "2026-05-09T00:00:00Z"]]
 
 
+def test_fractions_of_seconds_count_in_the_interval():
+    times = ["2026-05-04T10:30:00.5Z", "2026-05-04T10:30:00Z"]
+    found = extent([item(None, datetime=time) for time in times])
+    assert found["temporal"]["interval"] == [times[::-1]]
+
+
 def test_the_collection_states_that_locations_are_unknown():
     somewhere, nowhere = item([14, 46, 15, 47]), item(None)
     for items, words in (

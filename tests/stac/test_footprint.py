@@ -85,6 +85,16 @@ def test_across_the_antimeridian_both_sides_are_outlined(crs, transform):
         assert south <= ring[:, 1].min() < ring[:, 1].max() <= north
 
 
+@pytest.mark.parametrize("west", [-100, 0])
+def test_a_grid_wider_than_a_hemisphere_is_outlined(west):
+    transform = Affine(1, 0, west, 0, -1, 60)
+    geometry, bbox = footprint(transform, (90, 270), CRS("EPSG:4326"))
+    parts = geometry["coordinates"]
+    rings = [part[0] for part in parts] if geometry["type"] == "MultiPolygon" else parts
+    assert sum(map(signed_area, rings)) == pytest.approx(90 * 270)
+    assert (bbox[2] - bbox[0]) % 360 == 270
+
+
 def test_a_scene_that_ends_on_the_antimeridian_is_not_split():
     geometry, bbox = footprint(Affine(0.1, 0, 150, 0, -0.1, 10), SHAPE, CRS("EPSG:4326"))
     assert geometry["type"] == "Polygon"

@@ -1,10 +1,11 @@
 """Checks of an asset: that its file exists, is unchanged, and agrees with the item."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from hsi_xr.errors import InvalidData, UnknownName
-from hsi_xr.io.cube_file import Product
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.cube_file import CubeFile
+from hsi_xr.io.stores import store_driver
 from hsi_xr.stac.document import Document, Json, bands_of, sequence
 from hsi_xr.stac.files import algorithm_of, multihash
 from hsi_xr.stac.item import outline, properties
@@ -32,93 +33,122 @@ _MEDIA_TYPES = {".png": "image/png", ".hdr": "text/plain", ".xml": "application/
 """Media types of files other than rasters."""
 
 
-def check_asset(item: Document, name: str, asset: Json, inspection: Inspection) -> None:
+@dataclass(frozen=True)
+class _Asset:
+    """An asset, and the inspection to which its faults are added."""
+
+    item: Document
+    key: str
+    fields: Json
+    inspection: Inspection
+
+    @property
+    def name(self) -> str:
+        return f"its asset {self.key!r}"
+
+    @property
+    def variable(self) -> str | None:
+        """Name of the variable, if the asset is one of several in a store."""
+        variable = self.fields.get("hsi_xr:variable")
+        return variable if isinstance(variable, str) else None
+
+    def add(self, what: str, repair: str) -> None:
+        self.inspection.add(self.item.path, what, repair)
+
+
+def check_asset(item: Document, key: str, fields: Json, inspection: Inspection) -> None:
     """Check an asset, and its file if that is local."""
-    what = f"its asset {name!r}"
-    for fault in asset_band_faults(what, asset, named_only=item.is_model):
-        inspection.add(item.path, *fault)
-    file = _file(item, what, asset, inspection)
+    asset = _Asset(item, key, fields, inspection)
+    for fault in asset_band_faults(asset.name, fields, named_only=item.is_model):
+        asset.add(*fault)
+    file = _file(asset)
     if file is None:
         return
-    variable = asset.get("hsi_xr:variable")
-    part = variable if isinstance(variable, str) else None
-    is_first = inspection.visit(file, part or "")
-    is_intact = is_first and file.is_file() and _is_intact(item, what, asset, file, inspection)
+    is_first = inspection.visit(file, asset.variable or "")
+    is_intact = is_first and file.is_file() and _is_intact(asset, file)
     if not item.is_ours:
         return
     if file.suffix in _MEDIA_TYPES:
-        stated, implied = asset.get("type"), _MEDIA_TYPES[file.suffix]
-        if stated != implied:
-            wrong = f"{what} has the type {short(stated)}, but its suffix implies {implied}"
-            inspection.add(item.path, wrong, FIX_ITEM)
+        _check_media_type(asset, _MEDIA_TYPES[file.suffix])
         return
-    for fault in product_faults(file, part, pixels=not is_intact) if is_first else ():
+    for fault in product_faults(file, asset.variable, pixels=not is_intact) if is_first else ():
         inspection.add(file, *fault)
-    _compare(item, name, asset, file, part, inspection)
+    _compare(asset, file)
 
 
-def _file(item: Document, what: str, asset: Json, inspection: Inspection) -> Path | None:
+def _file(asset: _Asset) -> Path | None:
     """Returns the local file or store of an asset."""
-    href = asset.get("href")
-    file = follow(item, href, what, inspection) if isinstance(href, str) else None
-    if file is not None and driver_of(str(file)) is None and not file.is_file():
-        wrong = f"{what} refers to {short(href)}, which is not a file"
-        inspection.add(item.path, wrong, FIX_LINK)
+    href = asset.fields.get("href")
+    if not isinstance(href, str):
+        return None
+    file = follow(asset.item, href, asset.name, asset.inspection)
+    if file is not None and store_driver(str(file)) is None and not file.is_file():
+        asset.add(f"{asset.name} refers to {short(href)}, which is not a file", FIX_LINK)
         return None
     return file
 
 
-def _is_intact(item: Document, what: str, asset: Json, file: Path, inspection: Inspection) -> bool:
+def _is_intact(asset: _Asset, file: Path) -> bool:
     """True if the checksum proves that the file is the one that was described."""
-    size, checksum = asset.get("file:size"), asset.get("file:checksum")
+    size, checksum = asset.fields.get("file:size"), asset.fields.get("file:checksum")
     if size is not None and size != (actual := file.stat().st_size):
-        inspection.add(item.path, *_differs(f"{what}: file:size", size, actual))
+        asset.add(*_differs(f"{asset.name}: file:size", size, actual))
         return False
     if checksum is None:
-        if item.is_ours and not file.name.endswith(VOLATILE):
-            inspection.add(item.path, f"{what} has no file:checksum", REDESCRIBE)
+        if asset.item.is_ours and not file.name.endswith(VOLATILE):
+            asset.add(f"{asset.name} has no file:checksum", REDESCRIBE)
         return False
     algorithm = algorithm_of(checksum)
     if algorithm is None:
-        if item.is_ours:
-            wrong = f"{what}: file:checksum {short(checksum)} is not a multihash of SHA-256"
-            inspection.add(item.path, wrong, REDESCRIBE)
-        else:
-            inspection.unseen.add(f"checksum {short(checksum)} of {file.name}: unknown algorithm")
+        _report_unknown(asset, checksum, file)
         return False
     try:
         is_same = multihash(file, algorithm) == checksum
     except PermissionError as error:
-        wrong = f"{what} cannot be read ({error.strerror})"
-        inspection.add(item.path, wrong, "grant permission to read it")
+        asset.add(f"{asset.name} cannot be read ({error.strerror})", "grant permission to read it")
         return False
     if not is_same:
-        inspection.add(item.path, f"{what} does not match its file:checksum", REDESCRIBE)
+        asset.add(f"{asset.name} does not match its file:checksum", REDESCRIBE)
     return is_same
 
 
-def _compare(
-    item: Document, name: str, asset: Json, file: Path, variable: str | None, inspection: Inspection
-) -> None:
+def _report_unknown(asset: _Asset, checksum: object, file: Path) -> None:
+    """Other tools may use any algorithm; hsi_xr uses SHA-256."""
+    text = short(checksum)
+    if asset.item.is_ours:
+        what = f"{asset.name}: file:checksum {text} is not a multihash of SHA-256"
+        asset.add(what, REDESCRIBE)
+    else:
+        asset.inspection.unseen.add(f"checksum {text} of {file.name}: unknown algorithm")
+
+
+def _check_media_type(asset: _Asset, implied: str) -> None:
+    if (stated := asset.fields.get("type")) != implied:
+        what = f"{asset.name} has the type {short(stated)}, but its suffix implies {implied}"
+        asset.add(what, FIX_ITEM)
+
+
+def _compare(asset: _Asset, file: Path) -> None:
     """Check that an asset agrees with its file; the main asset, also the item."""
     try:
-        product = Product.read(file, variable)
+        product = CubeFile.read(file, asset.variable)
     except (InvalidData, UnknownName):
         return  # reported by product_faults
-    what = f"its asset {name!r}"
-    fields = raster_fields(product)
-    if (unlike := _band_difference(bands_of(asset), fields.pop("bands"))) is not None:
-        inspection.add(item.path, *_differs(f"{what}: {unlike[0]}", *unlike[1:]))
-    for key, value in fields.items():
-        if (stated := asset.get(key)) != value:
-            inspection.add(item.path, *_differs(f"{what}: {key}", stated, value))
-    if missing := [role for role in roles(product) if role not in sequence(asset.get("roles"))]:
-        inspection.add(item.path, f"{what} lacks the role {missing[0]!r}", FIX_ITEM)
-    if name == "reflectance":
-        _compare_item(item, product, inspection)
+    actual = raster_fields(product)
+    bands = _band_difference(bands_of(asset.fields), actual.pop("bands"))
+    if bands is not None:
+        asset.add(*_differs(f"{asset.name}: {bands[0]}", *bands[1:]))
+    for key, value in actual.items():
+        if (stated := asset.fields.get(key)) != value:
+            asset.add(*_differs(f"{asset.name}: {key}", stated, value))
+    stated_roles = sequence(asset.fields.get("roles"))
+    if missing := [role for role in roles(product) if role not in stated_roles]:
+        asset.add(f"{asset.name} lacks the role {missing[0]!r}", FIX_ITEM)
+    if asset.key == "reflectance":
+        _compare_item(asset.item, product, asset.inspection)
 
 
-def _compare_item(item: Document, product: Product, inspection: Inspection) -> None:
+def _compare_item(item: Document, product: CubeFile, inspection: Inspection) -> None:
     try:
         geometry, bbox = outline(product)
     except InvalidData as error:
@@ -132,8 +162,8 @@ def _compare_item(item: Document, product: Product, inspection: Inspection) -> N
         stated |= {key: normalise_time(stated.get(key)) or stated.get(key) for key in times}
     actual |= {key: value for key, value in properties(product).items() if key not in _REWORDED}
     for key, value in actual.items():
-        if (found := difference(stated.get(key), as_json(value), key)) is not None:
-            inspection.add(item.path, *_differs(*found))
+        if (unlike := difference(stated.get(key), as_json(value), key)) is not None:
+            inspection.add(item.path, *_differs(*unlike))
 
 
 def _band_difference(stated: list[Json], actual: list[dict[str, object]]) -> Difference | None:

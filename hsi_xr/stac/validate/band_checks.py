@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from hsi_xr.io.cube_file import Product
+from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.raster_dataset import RasterDataset
-from hsi_xr.io.wavelengths import envi_readings
+from hsi_xr.io.wavelengths import envi_wavelengths
 from hsi_xr.stac.document import Json, bands_of
 from hsi_xr.stac.validate.findings import Fault, short
 
@@ -24,7 +24,7 @@ Wavelengths = Sequence[float | None]
 """nm, one per band."""
 
 
-def raster_band_faults(src: RasterDataset, product: Product) -> Iterator[Fault]:
+def raster_band_faults(src: RasterDataset, product: CubeFile) -> Iterator[Fault]:
     """Yields what is wrong with the wavelengths in a file, of which it has up to three copies."""
     centres = [_nm(centre) for centre in product.centres]
     for fault in implausible(centres, [_nm(width) for width in product.widths]):
@@ -37,7 +37,7 @@ def raster_band_faults(src: RasterDataset, product: Product) -> Iterator[Fault]:
                 RESTORE,
             )
     copies = {
-        "ENVI": [centre for centre, _ in envi_readings(src.tags(ns="ENVI"), src.count)],
+        "ENVI": [centre for centre, _ in envi_wavelengths(src.tags(ns="ENVI"), src.count)],
         "EnMAP-Box": [_number(src.tags(band).get("wavelength")) for band in src.indexes],
     }
     for tool, copy in copies.items():

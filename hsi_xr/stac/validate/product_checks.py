@@ -10,10 +10,10 @@ import numpy as np
 from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import formats
 from hsi_xr.io.cog_layout import is_cog
-from hsi_xr.io.cube_file import Product
+from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.raster_dataset import RasterDataset, open_raster_dataset
 from hsi_xr.io.store_reader import StoredArray
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.stores import store_driver
 from hsi_xr.io.tags import is_product
 from hsi_xr.io.variables import companion_paths
 from hsi_xr.output_variables import OUTPUT_VARIABLES
@@ -39,7 +39,7 @@ def variables_of(path: Path) -> list[str | None]:
         UnreadableFile: The store cannot be read.
         UsageError: The package that reads such stores is not installed.
     """
-    if driver_of(str(path)) is None:
+    if store_driver(str(path)) is None:
         return [None]
     with open_raster_dataset(str(path)) as src:
         ours = {"reflectance", *companion_paths(path)}
@@ -70,7 +70,7 @@ def product_faults(
         UsageError: The package that reads such stores is not installed.
     """
     try:
-        product = Product.read(path, variable)
+        product = CubeFile.read(path, variable)
         with open_raster_dataset(str(path), variable) as src:
             yield from _layout(src, path)
             yield from _storage(src)
@@ -125,7 +125,7 @@ def _fits(value: float, dtype: np.dtype[Any]) -> bool:
     return math.isfinite(value) and value == int(value) and limits.min <= value <= limits.max
 
 
-def _georeference(product: Product) -> Iterator[Fault]:
+def _georeference(product: CubeFile) -> Iterator[Fault]:
     if product.config.get("georeferenced") == "yes" and product.crs is None:
         yield Fault("it states that it is georeferenced, but has no CRS", RESTORE)
     if product.crs is not None and product.transform.is_identity:

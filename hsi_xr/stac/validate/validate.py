@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
-from hsi_xr.io.remote import file_of, is_remote, reaching, without_query
-from hsi_xr.io.stores import driver_of
+from hsi_xr.io.remote import file_of, is_remote, store_access, without_query
+from hsi_xr.io.stores import store_driver
 from hsi_xr.stac.document import Document, exists
 from hsi_xr.stac.validate.collection_checks import check_collection
 from hsi_xr.stac.validate.findings import Finding, Inspection, fault_of
@@ -54,8 +54,8 @@ def validate(
     inspection = Inspection(Path(schemas) if schemas is not None else None, report)
     target = file_of(path)
     name = without_query(str(target))
-    with reaching(name, "look at") if is_remote(name) else _permission_errors():
-        is_folder = driver_of(str(target)) is None and _is_folder(target)
+    with store_access(name, "look at") if is_remote(name) else _permission_errors():
+        is_folder = store_driver(str(target)) is None and _is_folder(target)
         if not exists(target):
             raise UnreadableFile(f"{name!r} does not exist; check the path")
         if is_folder:
@@ -114,7 +114,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_symlink() and path.is_dir():
             continue
-        if path.is_dir() and driver_of(str(path)) is None:
+        if path.is_dir() and store_driver(str(path)) is None:
             yield from _files_in(path)
         else:
             yield path

@@ -1,0 +1,109 @@
+"""`.hsi`: functions of the package as methods, and what is shown of them."""
+
+import inspect
+import pydoc
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import hsi_xr
+from hsi_xr.accessor import HsiAccessor
+from hsi_xr.errors import InvalidData
+from tests.scenes import scene
+
+FUNCTIONS = {"to_product": "write_product", "to_stac_item": "describe"}
+METHODS = [name for name in vars(HsiAccessor) if not name.startswith("_")]
+SAME = [name for name in METHODS if name not in ("plot", "rgb")]
+
+
+@pytest.fixture(scope="module")
+def cube():
+    return scene(40, 50).hsi.reconstruct(radiometry="srgb", samples=2)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_method_has_the_signature_and_the_docstring_of_its_function(name):
+    function = getattr(hsi_xr, FUNCTIONS.get(name, name))
+    method = getattr(scene(9, 9).hsi, name)
+    expected = [*inspect.signature(function).parameters.values()][1:]
+    assert [*inspect.signature(method).parameters.values()] == expected
+    assert (
+        inspect.signature(method).return_annotation is inspect.signature(function).return_annotation
+    )
+    first_line = inspect.getdoc(function).splitlines()[0]
+    assert inspect.getdoc(method).splitlines()[0] == first_line
+    assert method.__qualname__ == f"HsiAccessor.{name}"
+
+
+def test_help_describes_the_arguments_that_a_method_takes(cube):
+    text = pydoc.plain(pydoc.render_doc(cube.hsi.write))
+    assert "write(path: " in text and "overwrite: bool = False" in text
+    assert "        path: " in text and "    obj: " not in text
+    assert "Args:" not in inspect.getdoc(cube.hsi.to_hypercoast)
+    parameters = inspect.signature(HsiAccessor.write).parameters
+    assert [*parameters][:2] == ["self", "path"]
+
+
+def test_methods_call_their_functions_with_the_object(cube):
+    x, y = float(cube.x[7]), float(cube.y[4])
+    xr.testing.assert_identical(cube.hsi.spectrum(x, y=y), hsi_xr.spectrum(cube, x, y))
+    xr.testing.assert_identical(cube.hsi.bands(500, last=600), hsi_xr.bands(cube, 500, 600))
+    with pytest.raises(TypeError, match="band"):
+        cube.hsi.bands(band=1)
+
+
+def test_completion_lists_methods_only(cube):
+    assert dir(cube.hsi) == sorted(METHODS)
+
+
+def test_a_scene_and_a_cube_are_introduced_in_a_few_lines(cube):
+    assert repr(scene(40, 50).hsi).splitlines() == [
+        "<hsi_xr: RGB scene>",
+        "    size: 40 rows x 50 columns x 3 bands",
+        "    CRS: EPSG:32633",
+        "    methods: reconstruct, plan, survey",
+    ]
+    shown = repr(cube.hsi)
+    assert shown.startswith("<hsi_xr: hyperspectral cube>")
+    assert "wavelengths: 400 to 700 nm" in shown and "spectrum, bands" in shown
+    assert max(map(len, shown.splitlines())) <= 88
+    colours = {name: scene(9, 8)[band].drop_vars("band") for band, name in enumerate("rgb")}
+    named = xr.Dataset(colours).rename(r="red", g="green", b="blue")
+    assert repr(named.hsi).startswith("<hsi_xr: RGB scene>")
+    assert repr(cube.reflectance.isel(band=0, drop=True).hsi).startswith("<hsi_xr: map>")
+
+
+def test_notebooks_show_the_same(cube):
+    shown = cube.hsi._repr_html_()
+    assert "hyperspectral cube" in shown and "400 to 700 nm" in shown
+    crs = scene(9, 9).assign_coords(spatial_ref=0)
+    crs.spatial_ref.attrs["crs_wkt"] = "<b>none</b>"
+    assert "cannot be read" in crs.hsi._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("method", "call"),
+    [
+        ("reconstruct", lambda hsi: hsi.reconstruct()),
+        ("write", lambda hsi: hsi.write("cube.tif")),
+        ("rgb", lambda hsi: hsi.rgb()),
+        ("plot", lambda hsi: hsi.plot),
+    ],
+)
+@pytest.mark.parametrize(
+    ("obj", "words"),
+    [
+        (xr.DataArray([0]), r"this DataArray has dim_0\. Use `\.hsi` on the scene or the cube"),
+        (xr.Dataset(), "this Dataset has no dimensions"),
+        (
+            xr.DataArray(np.zeros((3, 4, 5)), dims=("band", "lat", "lon")),
+            r"has band, lat, lon\. Rename them: `obj\.rename\(lat='y', lon='x'\)`",
+        ),
+    ],
+)
+def test_an_object_without_an_image_is_refused_with_a_repair(obj, method, call, words):
+    with pytest.raises(InvalidData, match=words) as refused:
+        call(obj.hsi)
+    assert f"`.hsi.{method}` needs an image" in str(refused.value)
+    assert repr(obj.hsi).startswith("<hsi_xr: no image>")

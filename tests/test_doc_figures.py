@@ -1,0 +1,62 @@
+"""Scores in the documentation are those in the cards of the models."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doc_pages import ROOT
+
+KINDS = {
+    "reflectance, camera known": "simulated linear, camera known",
+    "reflectance, camera unknown": "simulated linear, unseen camera unknown",
+    "reflectance": "simulated linear, camera known",
+    "8-bit, camera unknown": "simulated 8-bit, unseen camera unknown",
+    "8-bit, developed and exposed for display": (
+        "simulated 8-bit, unseen camera unknown, colours and exposure for display"
+    ),
+    "real RGB": "real RGB",
+}
+SETS = {
+    "MLBS": "held-out plots MLBS",
+    "OSBS": "held-out plots OSBS",
+    "HARV": "unseen site HARV",
+    "AVIRIS": "unseen sensor AVIRIS",
+}
+
+
+def _rows(heading: str) -> Iterator[tuple[str, list[float]]]:
+    """Case in the words of a card, and numbers, of each row of a table of the page on accuracy."""
+    page = (ROOT / "docs/accuracy.md").read_text("utf-8")
+    kind = ""
+    for line in page.split(f"\n## {heading}\n")[1].split("\n## ")[0].splitlines():
+        first, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if first.startswith("*") and first.split("*")[1] in KINDS:
+            kind = KINDS[first.split("*")[1]]
+        elif first in SETS:
+            yield f"{SETS[first]}, {kind}", [float(cell.rstrip(" %°")) for cell in cells]
+
+
+def _scores(model: str, of: str, names: str) -> dict[str, list[float]]:
+    """Case -> scores of a card, as the page rounds them."""
+    card = json.loads((ROOT / f"hsi_xr/weights/{model}.json").read_text("utf-8"))
+    digits = {"sam_deg": 1, "coverage_90": 2}
+    return {
+        case: [round(scores[name], digits.get(name, 3)) for name in names.split()]
+        for case, scores in card["scores"][of].items()
+        if all(name in scores for name in names.split())
+    }
+
+
+def test_scores_on_the_page_on_accuracy_are_those_of_the_cards():
+    default = _scores("default", "model", "mrae mrae_levelled sam_deg coverage_90")
+    rows = [*_rows("Default model")]
+    assert len(rows) == 19
+    for case, (*scores, percent) in rows:
+        assert [*scores, percent / 100] == pytest.approx(default[case]), case
+    regression = _scores("default", "root_polynomial_alone", "mrae_levelled sam_deg")
+    images = _scores("r2h-diff-pictures", "model", "mrae mrae_levelled sam_deg")
+    rows = [*_rows("Other models")]
+    assert len(rows) == 15
+    for case, scores in rows:
+        assert scores == pytest.approx(regression[case] + images[case]), case
