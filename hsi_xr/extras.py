@@ -13,6 +13,8 @@ _EXTRAS = {
         "libraries of ENVI and ECOSTRESS, and `to_spectral`, need Spectral Python",
     ),
     "msgspec": ("train", "training needs msgspec"),
+    "h5py": ("train", "MATLAB files of version 7.3 need h5py"),
+    "scipy": ("train", "MATLAB files of version 5 need SciPy"),
     "spyndex": ("indices", "indices need spyndex"),
 }
 """Module -> the extra that brings it, and what it is for."""
