@@ -16,7 +16,7 @@ import xarray as xr
 from affine import Affine
 
 import hsi_xr
-from tests.doc_pages import ROOT, blocks, run_block
+from tests.doc_pages import ROOT, blocks, prints, run_block
 from tests.object_storage import serving
 from tests.scenes import ground, photographed, picture, save
 
@@ -137,8 +137,12 @@ def workspace(request, inputs, tmp_path, monkeypatch) -> Path:
 @pytest.mark.parametrize("workspace", WITH_CODE, indirect=True, ids=map(_name, WITH_CODE))
 def test_code_runs(workspace, capsys):
     namespace: dict[str, object] = {"__name__": "__main__"}
+    printed = ""
     for block in blocks(workspace):
+        if block.is_output:
+            assert prints(block, printed), f"{block.page.name} shows\n{block.text}not\n{printed}"
         run_block(block, namespace)
+        printed = capsys.readouterr().out
 
 
 def test_the_example_scripts_run(inputs, cube, tmp_path, monkeypatch, capsys):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hsi_xr.batch.config import Failure
 from hsi_xr.batch.inspect import ImageInfo
+from hsi_xr.text_table import align
 
 _STATES = ("PLANNED", "DONE", "BEFORE", "FAILED")
 _UNREAD = ("not read", "", "", "")
@@ -53,13 +54,11 @@ class ConversionResult:
         ):
             size = f"{pixels / 1e6:.2f}" if pixels else ""
             rows.append((*kind, str(sum(count)), size, *(str(count[at]) for at in shown)))
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
         by_reason = defaultdict(list)
         for failure in self.failures:
             by_reason[failure.reason].append(failure.id)
         told = [f"- {', '.join(ids)}: {reason}" for reason, ids in by_reason.items()]
-        return "\n".join([*lines, *told])
+        return "\n".join([*align(rows), *told])
 
     def _kinds(self) -> dict[tuple[str, ...], tuple[list[int], int]]:
         """Kind of picture -> how many of each state, and their pixels."""

@@ -10,7 +10,14 @@ import xarray as xr
 
 from hsi_xr.band_grid import Bands
 from hsi_xr.calibration.apply import as_dataset, multiply, record
-from hsi_xr.calibration.gains import Gains, PointResidual, applied_gains, gains_at, round_gains
+from hsi_xr.calibration.gains import (
+    SMOOTH,
+    Gains,
+    PointResidual,
+    applied_gains,
+    gains_at,
+    round_gains,
+)
 from hsi_xr.calibration.robust import Comparison, Vector, fit_log_gains
 from hsi_xr.calibration.sites import Site, box_means
 from hsi_xr.calibration.sites_from_points import Point, read_table, sites_from_points
@@ -23,8 +30,6 @@ from hsi_xr.io.remote import without_query
 Row = Point | tuple[float, float, xr.DataArray]
 Known = str | os.PathLike[str] | Sequence[Row] | xr.Dataset | xr.DataArray
 
-SMOOTH = 60.0
-"""Default length, in nm, over which the gain changes."""
 _TABLE = ".csv"
 _WORSE = 0.01
 """Increase of the mean relative error that is tolerated; points disagree a little."""

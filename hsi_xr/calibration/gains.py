@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import BandMismatch
 
+SMOOTH = 60.0
+"""Default length, in nm, over which the gain changes."""
 _PREFIX = "hsi_xr_calibration"
 _DIGITS = 6
 _TOLERANCE = 1e-3

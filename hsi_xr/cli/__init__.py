@@ -1,13 +1,12 @@
-"""Words in, calls out: one command, one file, and the folder is the list of commands.
+"""The command line. Each module is one command: it parses arguments and calls the library.
 
-A command's file imports nothing heavy at its top, so that `--help` can ask all of them for theirs.
+A command's module imports nothing heavy at its top, because `--help` imports all of them.
 """
 
 import pkgutil
 import signal
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
 
 import click
 
@@ -17,7 +16,7 @@ from hsi_xr.errors import HsiError
 
 
 class Commands(click.Group):
-    """Imports a command when it is called, and tells every `HsiError` in one line."""
+    """Imports a command when it is invoked, and prints each `HsiError` as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         names = (module.name for module in pkgutil.iter_modules(__path__))
@@ -29,16 +28,16 @@ class Commands(click.Group):
         command: click.Command = import_module(f"{__name__}.{cmd_name.replace('-', '_')}").command
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         try:
             with _console.logged_warnings():
                 return super().invoke(ctx)
         except HsiError as error:
-            _console.Console.current().end("error", f"Error: {error}")
+            _console.Console.current().print_error("error", f"Error: {error}")
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as interrupt:
             words = ["Interrupted.", *getattr(interrupt, "__notes__", ())]
-            _console.Console.current().end("interrupted", " ".join(words))
+            _console.Console.current().print_error("interrupted", " ".join(words))
             ctx.exit(128 + signal.SIGINT)
 
 
@@ -49,20 +48,20 @@ class Commands(click.Group):
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How notes and errors are written on stderr.",
+    help="Format of messages on stderr.",
 )
 @click.version_option(__version__, prog_name="hsi-xr")
 @click.pass_context
 def cli(ctx: click.Context, log_format: str) -> None:
-    """Hyperspectral scenes from RGB.
+    """Hyperspectral scenes from RGB images.
 
-    Results (paths, JSON) go to stdout; notes, errors and progress to stderr.
-    Exit status: 0 done, 1 failed, 2 wrong request, 3 invalid data, 130 interrupted.
+    Results (paths, tables, JSON) go to stdout; messages and progress go to stderr. Exit status: 0
+    success, 1 failure, 2 wrong usage, 3 invalid data, 130 interrupted.
     """
     replace(_console.Console.current(), as_json=log_format == "json").use(ctx)
 
 
 def main(prog_name: str = "hsi-xr") -> None:
-    """The console script."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is done is kept, and told of
+    """Run the command line. SIGTERM ends it as Ctrl-C does: finished work is kept."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cli(prog_name=prog_name)

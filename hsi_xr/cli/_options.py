@@ -1,244 +1,233 @@
-"""The many options of commands, gathered into the few values that they describe."""
+"""Options that several commands share, collected into keyword arguments of library functions."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import click
 
-Command = Callable[..., Any]
+from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE
+
+Command = Callable[..., object]
+Decorator = Callable[[Command], Command]
 
 
-class Place(click.ParamType[Path]):
-    """A file here, or an object: `s3://bucket/cube.tif`."""
+class Destination(click.ParamType[Path]):
+    """A local path, or the URL of an object such as `s3://bucket/cube.tif`."""
 
     name = "path"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
         from hsi_xr.io.remote import file_of
 
-        return file_of(value)
+        return value if isinstance(value, Path) else file_of(str(value))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """What is read, and what its numbers mean."""
+class Opening(TypedDict):
+    """Arguments of `hsi_xr.open`."""
 
-    bands: tuple[int, ...] | None
-    bounds: tuple[float, float, float, float] | None
-    radiometry: str | None
-    input_scale: float | None
-    src_nodata: float | None
-    allow_ungeoreferenced: bool
+    rgb: tuple[int, ...] | None
+    nodata: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pictures:
-    """What is read where that is many."""
+class Check(TypedDict):
+    """Arguments of `check_product`."""
 
-    bands: tuple[int, ...] | None
-    src_nodata: float | None
-    allow_ungeoreferenced: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """How the cube is estimated."""
-
-    model: str
-    untrained: bool
-    steps: int | None
-    samples: int
-    out_of_domain: bool
-    seed: int
-    tile: int | None
-    halo: int | None
-    batch: int | None
-    device: str
-    camera: str | None
-    consistency: str | None
-    residual: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ground:
-    """What is known of the ground, and how it is used."""
-
-    known_scale: float
-    known_crs: str | None
-    known_bands: str | None
-    smooth: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """What is written."""
-
-    dtype: str
-    scale: float
     format: str | None
-    creation_options: dict[str, str]
     stac: bool | None
     datetime: str | None
     overwrite: bool
     resume: bool
 
-    @property
-    def checked(self) -> dict[str, Any]:
-        """What `check_product` takes of it."""
-        names = ("datetime", "format", "stac", "overwrite", "resume")
-        return {name: getattr(self, name) for name in names}
+
+class Output(Check):
+    """Arguments of `hsi_xr.write_product`."""
+
+    dtype: str
+    scale: float
+    creation_options: dict[str, str]
+    tmp: Path | None
 
 
-def _numbers(
+def check(output: Output) -> Check:
+    """Returns the arguments of `write_product` that `check_product` takes as well."""
+    return {
+        "format": output["format"],
+        "stac": output["stac"],
+        "datetime": output["datetime"],
+        "overwrite": output["overwrite"],
+        "resume": output["resume"],
+    }
+
+
+def collect(
+    argument: str, options: Sequence[Decorator], renamed: Mapping[str, str] | None = None
+) -> Decorator:
+    """Give options to a command as one argument, a dictionary of keyword arguments.
+
+    Args:
+        argument: The command's argument.
+        options: Decorators that `click.option` returned.
+        renamed: Parameter -> key, where they differ.
+    """
+    names = {name: (renamed or {}).get(name, name) for name in _parameters(options)}
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(**parameters: object) -> object:
+            collected = {key: parameters.pop(name) for name, key in names.items()}
+            return command(**parameters, **{argument: collected})
+
+        return _decorated(call, options)
+
+    return decorate
+
+
+def _parameters(options: Sequence[Decorator]) -> list[str]:
+    """Returns the names of the parameters that options pass to a command."""
+    command = click.command()(_decorated(lambda: None, options))
+    return [str(parameter.name) for parameter in command.params]
+
+
+def _decorated(command: Command, options: Sequence[Decorator]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _band_numbers(
     ctx: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
     if text is None:
         return None
     numbers = text.replace(",", " ").split()
     if len(numbers) != 3 or not all(number.isdecimal() and int(number) for number in numbers):
-        raise click.BadParameter(f"{text!r} is not red, green, blue as band numbers, e.g. 1,2,3")
+        raise click.BadParameter(f"{text!r} is not three band numbers, e.g. 3,2,1")
     return tuple(int(number) for number in numbers)
 
 
-def _pairs(
+def _name_value_pairs(
     ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, str]:
-    if wrong := [text for text in texts if "=" not in text]:
-        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE, e.g. ZSTD_LEVEL=15")
-    return {
-        name.strip().upper(): value for name, _, value in (text.partition("=") for text in texts)
-    }
+    if malformed := [text for text in texts if "=" not in text]:
+        raise click.BadParameter(f"{malformed[0]!r} is not NAME=VALUE, e.g. ZSTD_LEVEL=15")
+    pairs = (text.partition("=") for text in texts)
+    return {name.strip().upper(): value for name, _, value in pairs}
 
 
-_PICTURES = (
+_OPENING = (
     click.option(
-        "--bands", metavar="R,G,B", callback=_numbers, help="Band numbers of red, green and blue."
+        "--bands",
+        "rgb",
+        metavar="R,G,B",
+        callback=_band_numbers,
+        help="Numbers of the red, green and blue bands.",
     ),
     click.option(
         "--src-nodata",
+        "nodata",
         type=float,
         metavar="VALUE",
-        help="Stored number of what is no part of it, in place of the file's own nodata.",
-    ),
-    click.option(
-        "--allow-ungeoreferenced",
-        is_flag=True,
-        help="Accept a scene without CRS; the cube says so.",
+        help="Stored value that marks nodata, instead of the nodata value of the file.",
     ),
 )
-_SCENE = (
-    *_PICTURES,
+_UNGEOREFERENCED = click.option(
+    "--allow-ungeoreferenced",
+    is_flag=True,
+    help="Accept a scene without a CRS; the cube states that it has none.",
+)
+_VALUES = (
     click.option(
         "--radiometry",
         metavar="KIND",
-        help="srgb, linear or reflectance; 8-bit scenes are srgb unless their metadata says more.",
-    ),
-    click.option(
-        "--bounds",
-        nargs=4,
-        type=float,
-        metavar="W S E N",
-        help="Write only this part, in the scene's CRS; its pixels are those of the whole.",
+        help="srgb, linear or reflectance [default: as the file states, srgb for 8 bit].",
     ),
     click.option(
         "--input-scale",
         type=float,
         metavar="FACTOR",
-        help="Factor from the scene's numbers to reflectance or to 0..1.",
+        help="Factor from stored values to the range 0..1, e.g. 1e-4.",
     ),
 )
 _RUN = (
     click.option(
-        "-m",
-        "--model",
-        default="default",
-        show_default=True,
-        help="A name of `hsi-xr models`, a .safetensors file, or a model's folder.",
-    ),
-    click.option(
         "--untrained",
         is_flag=True,
-        help="Run the system of that name on random weights, to try its cost; the cube says so.",
+        help="Run the system on random weights to measure its cost; the cube states it.",
     ),
     click.option(
         "--steps",
         type=int,
-        help="Of the model's chain [default: as its card says; 0 for the default model].",
+        help="Sampling steps of the model [default: as its card states].",
     ),
     click.option(
         "--samples",
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="More than one: the standard deviation, too, in DST_std.tif.",
+        help="With two or more, also write the standard deviation, as DST_std.tif.",
     ),
     click.option(
         "--out-of-domain",
         is_flag=True,
-        help="Where colours are unlike all that was learned from, in DST_domain.tif.",
+        help="Also write how unlike all training spectra each colour is, as DST_domain.tif.",
     ),
     click.option(
-        "--seed", default=0, show_default=True, help="Same seed, same cube, however it is tiled."
+        "--seed",
+        default=0,
+        show_default=True,
+        help="Seed of the noise: the same seed gives the same cube, whatever the tiles.",
     ),
-    click.option("--tile", type=int, metavar="PIXELS", help="Side of a tile [default: model's]."),
     click.option(
-        "--halo", type=int, metavar="PIXELS", help="Context around a tile [default: as measured]."
+        "--tile",
+        type=int,
+        metavar="PIXELS",
+        help="Side of a tile [default: 512, or the whole scene if it is small].",
     ),
-    click.option("--batch", type=int, metavar="TILES", help="Tiles at once [default: what fits]."),
+    click.option(
+        "--halo",
+        type=int,
+        metavar="PIXELS",
+        help="Context around each tile [default: as measured for the model].",
+    ),
+    click.option(
+        "--batch",
+        type=int,
+        metavar="TILES",
+        help="Tiles that run at once [default: as many as the device can take].",
+    ),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
     click.option(
         "--camera",
         metavar="NAME|FILE.json",
-        help="Of the scene: one of `hsi-xr cameras`, a file as of rawtoaces-data, or unknown.",
+        help="Camera that took the scene: a name of `hsi-xr cameras`, a file in the format of "
+        "rawtoaces-data, or unknown.",
     ),
     click.option(
         "--consistency",
         metavar="KIND",
-        help="exact: the camera sees the scene in the cube; soft: within noise [default: as the "
-        "model has it]. Of reflectance by a known camera.",
+        help="Adjust spectra until the camera would record the scene: exact, or soft (within "
+        "noise). Requires reflectance and a known camera.",
     ),
     click.option(
         "--residual",
         is_flag=True,
-        help="What the camera sees of the cube, less the scene, in DST_residual.tif.",
-    ),
-)
-_GROUND = (
-    click.option(
-        "--known-scale",
-        type=float,
-        default=1.0,
-        show_default=True,
-        metavar="FACTOR",
-        help="Factor from known numbers to reflectance in 0..1: 0.01 for percent.",
-    ),
-    click.option("--known-crs", metavar="CRS", help="Of the points [default: that of CUBE]."),
-    click.option(
-        "--known-bands",
-        metavar="NM/NM,...",
-        help="Centre and width of each band of a raster KNOWN that does not tell them.",
-    ),
-    click.option(
-        "--smooth",
-        type=float,
-        default=60.0,
-        show_default=True,
-        metavar="NM",
-        help="Length over which the gain changes; inf for one gain of all bands.",
+        help="Also write how far the recorded estimate is from the scene, as DST_residual.tif. "
+        "Requires reflectance and a known camera.",
     ),
 )
 _OUTPUT = (
-    click.option("--dtype", default="int16", show_default=True, help="int16 or float32."),
+    click.option("--dtype", default=DEFAULT_DTYPE, show_default=True, help="int16 or float32."),
     click.option(
-        "--scale", default=1e-4, show_default=True, help="Reflectance of one step of int16."
+        "--scale", default=DEFAULT_SCALE, show_default=True, help="Reflectance of one int16 step."
     ),
     click.option(
         "--format",
         metavar="NAME",
-        help="cog, geotiff, zarr, envi or netcdf [default: by DST; .tif is a cog].",
+        help="cog, geotiff, zarr, envi or netcdf [default: from the suffix of DST; cog for .tif].",
     ),
     click.option(
         "-co",
@@ -246,50 +235,41 @@ _OUTPUT = (
         "creation_options",
         multiple=True,
         metavar="NAME=VALUE",
-        callback=_pairs,
+        callback=_name_value_pairs,
         help="Creation option of the format; may be repeated.",
     ),
     click.option(
         "--stac/--no-stac",
         default=None,
-        help="STAC item beside DST [default: if the acquisition time is known].",
+        help="Write a STAC item and a preview next to DST [default: if the acquisition time is "
+        "known].",
     ),
     click.option(
         "--datetime",
         metavar="ISO",
-        help="When the scene was taken, e.g. 2026-01-02T10:30:00Z; of a range START/END.",
+        help="Acquisition time of the scene, e.g. 2026-01-02T10:30:00Z, or START/END.",
     ),
-    click.option("--overwrite", is_flag=True, help="Replace what is there."),
-    click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped."),
+    click.option("--overwrite", is_flag=True, help="Replace existing files."),
+    click.option("--resume", is_flag=True, help="Continue an interrupted run."),
+    click.option(
+        "--tmp",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="FOLDER",
+        help="Where products for object storage are staged [default: the system's folder for "
+        "temporary files].",
+    ),
 )
 
-
-def _gathered(
-    name: str, kind: type[Any], options: tuple[Command, ...]
-) -> Callable[[Command], Command]:
-    """Options that reach the command as one frozen value instead of many arguments."""
-    own = [field.name for field in fields(kind)]
-
-    def decorate(command: Command) -> Command:
-        @wraps(command)
-        def gather(**given: Any) -> Any:
-            value = kind(**{key: given.pop(key) for key in own})
-            return command(**given, **{name: value})
-
-        for option in reversed(options):
-            gather = option(gather)
-        return gather
-
-    return decorate
-
-
-scene = _gathered("scene", Scene, _SCENE)
-pictures = _gathered("pictures", Pictures, _PICTURES)
-run = _gathered("run", Run, _RUN)
-ground = _gathered("ground", Ground, _GROUND)
-tmp = click.option(
-    "--tmp",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where what goes to object storage is put together [default: the system's].",
+model = click.option(
+    "-m",
+    "--model",
+    default="default",
+    show_default=True,
+    help="A name of `hsi-xr models`, a .safetensors file, or a model folder.",
 )
-output = _gathered("output", Output, _OUTPUT)
+opening = collect("opening", _OPENING)
+scene_options = collect("options", (*_VALUES, _UNGEOREFERENCED, *_RUN), {"input_scale": "scale"})
+"""Options of `hsi_xr.reconstruct`."""
+batch_options = collect("options", (_UNGEOREFERENCED, *_RUN))
+"""Those that are the same for all images of a conversion."""
+output = collect("output", _OUTPUT)

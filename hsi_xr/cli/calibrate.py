@@ -1,11 +1,11 @@
 """`hsi-xr calibrate`."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
+from hsi_xr.calibration.gains import SMOOTH
 from hsi_xr.cli import _console, _options, _progress
 from hsi_xr.cli._console import log
 
@@ -13,31 +13,64 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+class Fit(TypedDict):
+    """Arguments of `hsi_xr.gains`."""
+
+    scale: float
+    crs: str | None
+    smooth: float
+
+
+_FIT = (
+    click.option(
+        "--known-scale",
+        type=float,
+        default=1.0,
+        show_default=True,
+        metavar="FACTOR",
+        help="Factor from known values to reflectance in 0..1, e.g. 0.01 for percent.",
+    ),
+    click.option("--known-crs", metavar="CRS", help="CRS of the points [default: that of CUBE]."),
+    click.option(
+        "--smooth",
+        type=float,
+        default=SMOOTH,
+        show_default=True,
+        metavar="NM",
+        help="Length over which the gain changes; inf for one gain of all bands.",
+    ),
+)
+
+
 @click.command("calibrate")
 @click.argument("cube")
 @click.argument("known")
-@click.argument("dst", type=_options.Place())
-@_options.ground
+@click.argument("dst", type=_options.Destination())
+@click.option(
+    "--known-bands",
+    metavar="NM/NM,...",
+    help="Centre and width of each band of a raster KNOWN whose metadata lack them.",
+)
+@_options.collect("fit", _FIT, {"known_scale": "scale", "known_crs": "crs"})
 @_options.output
-@_options.tmp
-@click.option("--dry-run", is_flag=True, help="Tell the gains and the error of each point, stop.")
+@click.option("--dry-run", is_flag=True, help="Print gains and the error of each point, and stop.")
 @_progress.option
 @_console.options
 def command(
     cube: str,
     known: str,
     dst: Path,
-    ground: _options.Ground,
+    known_bands: str | None,
+    fit: Fit,
     output: _options.Output,
-    tmp: Path | None,
     dry_run: bool,
     mode: str,
 ) -> None:
-    """Bring a reconstructed CUBE to spectra that are KNOWN on its ground, as DST.
+    """Calibrate a reconstructed CUBE to KNOWN spectra of its ground, and write it as DST.
 
-    KNOWN is a table (.csv) with columns x, y, perhaps size and name, and wavelengths in nm; or a
-    raster of the same ground, such as three bands of Sentinel-2. Every band of CUBE is multiplied
-    by one gain; a deviation beside it as well.
+    KNOWN is a table (.csv) with columns x, y, optionally size and name, and one for each wavelength
+    in nm; or a raster of the same ground, e.g. three bands of Sentinel-2. Each band of CUBE, and
+    its standard deviation, is multiplied by one gain.
     """
     import hsi_xr
     from hsi_xr.calibration.apply import open_product
@@ -45,28 +78,21 @@ def command(
     from hsi_xr.product.checks import check_product
 
     dataset = open_product(file_of(cube))
-    check_product(dataset, dst, source=cube, **output.checked)
-    gains = hsi_xr.gains(
-        dataset,
-        _with_bands(known, ground.known_bands),
-        crs=ground.known_crs,
-        scale=ground.known_scale,
-        smooth=ground.smooth,
-    )
+    check_product(dataset, dst, source=cube, **_options.check(output))
+    gains = hsi_xr.gains(dataset, _with_bands(known, known_bands), **fit)
     if dry_run:
         click.echo(gains)
         return
     log.info("%s", gains)
-    calibrated = hsi_xr.calibrate(dataset, gains)
     with _progress.progress(mode) as report:
         product = hsi_xr.write_product(
-            calibrated, dst, source=cube, **asdict(output), tmp=tmp, progress=report
+            hsi_xr.calibrate(dataset, gains), dst, source=cube, **output, progress=report
         )
     _console.echo_paths(product.cube, product.item)
 
 
 def _with_bands(known: str, bands: str | None) -> "str | xr.DataArray":
-    """What is known, with the wavelengths that were said."""
+    """Returns the known spectra; a raster has the wavelengths of --known-bands, if given."""
     if bands is None:
         return known
     import hsi_xr
@@ -74,12 +100,12 @@ def _with_bands(known: str, bands: str | None) -> "str | xr.DataArray":
     from hsi_xr.errors import BandMismatch, UsageError
 
     if known.lower().endswith(".csv"):
-        raise UsageError("a table tells its own wavelengths; --known-bands is for rasters")
+        raise UsageError("a table states its own wavelengths; --known-bands is for rasters")
     array = hsi_xr.open(known)
-    told = read_bands(bands.split(","), "--known-bands")
-    if len(told["wavelength"]) != array.sizes["band"]:
+    wavelengths = read_bands(bands.split(","), "--known-bands")
+    if len(wavelengths["wavelength"]) != array.sizes["band"]:
         raise BandMismatch(
-            f"{known!r} has {array.sizes['band']} bands, and --known-bands tells of "
-            f"{len(told['wavelength'])}; tell of each, in order"
+            f"{known!r} has {array.sizes['band']} bands, but --known-bands lists "
+            f"{len(wavelengths['wavelength'])}; list each band, in order"
         )
-    return array.assign_coords({name: ("band", values) for name, values in told.items()})
+    return array.assign_coords({name: ("band", values) for name, values in wavelengths.items()})

@@ -8,9 +8,9 @@ from hsi_xr.cli import _console
 @click.command("cameras")
 @_console.options
 def command() -> None:
-    """List the cameras whose response is known: what --camera takes.
+    """List the cameras with a known spectral response, as --camera takes them.
 
-    Their spectral sensitivities are those of rawtoaces-data (Apache-2.0).
+    The spectral sensitivities are those of rawtoaces-data (Apache-2.0).
     """
     import hsi_xr
 

@@ -1,8 +1,8 @@
 """`hsi-xr convert`."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
@@ -10,145 +10,162 @@ from hsi_xr.cli import _console, _options, _progress
 
 if TYPE_CHECKING:
     from hsi_xr.batch.result import ConversionResult
-
-_OF_CONVERSIONS = ("model", "device")
-"""Options of a run that a conversion has by itself."""
+    from hsi_xr.pipeline.arguments import ReconstructOptions
 
 
-def _by_type(
+class Settings(TypedDict):
+    """Arguments of `hsi_xr.Conversion` that only this command has."""
+
+    asset: str | None
+    as_mosaic: bool
+    vrt: bool
+    radiometry: str | Mapping[str, str] | None
+    input_scale: float | Mapping[str, float] | None
+    jobs: int
+    licence: str | None
+    collection: str | None
+    title: str | None
+
+
+def _by_dtype(
     ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> str | dict[str, str] | None:
-    """One value, or one for each data type."""
-    told = {dtype: value for dtype, _, value in (text.rpartition("=") for text in texts)}
-    if len(told) < len(texts) or ("" in told and len(told) > 1):
-        raise click.BadParameter("give one value, or one for each data type, as in uint16=VALUE")
-    return told.get("", told or None)
+    """Parse one value for all images, or one per data type."""
+    values = {dtype: value for dtype, _, value in (text.rpartition("=") for text in texts)}
+    if len(values) < len(texts) or ("" in values and len(values) > 1):
+        raise click.BadParameter("give one value, or one for each data type, e.g. uint16=VALUE")
+    return values.get("", values or None)
 
 
 def _factors(
     ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> float | dict[str, float] | None:
-    told = _by_type(ctx, parameter, texts)
+    factors = _by_dtype(ctx, parameter, texts)
     try:
-        if isinstance(told, dict):
-            return {dtype: float(factor) for dtype, factor in told.items()}
-        return None if told is None else float(told)
+        if isinstance(factors, dict):
+            return {dtype: float(factor) for dtype, factor in factors.items()}
+        return None if factors is None else float(factors)
     except ValueError as error:
         raise click.BadParameter(f"{error}; give e.g. 1e-4, or uint16=1e-4") from error
 
 
+_SETTINGS = (
+    click.option(
+        "--asset",
+        metavar="KEY",
+        help="Asset of STAC items that is the image [default: visual, rgb, or the only image].",
+    ),
+    click.option(
+        "--as-mosaic", is_flag=True, help="Treat SRC as tiles of one image: no seams between them."
+    ),
+    click.option("--vrt", is_flag=True, help="Also write mosaic.vrt, a mosaic of all products."),
+    click.option(
+        "--radiometry",
+        multiple=True,
+        callback=_by_dtype,
+        metavar="[DTYPE=]KIND",
+        help="srgb, linear or reflectance, for all images or per data type [default: as the file "
+        "states, srgb for 8 bit].",
+    ),
+    click.option(
+        "--input-scale",
+        multiple=True,
+        callback=_factors,
+        metavar="[DTYPE=]FACTOR",
+        help="Factor from stored values to the range 0..1, for all images or per data type.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=2,
+        show_default=True,
+        help="Images that are processed at once on each device.",
+    ),
+    click.option("--licence", metavar="SPDX", help="Licence of the products, for the collection."),
+    click.option("--id", "collection", help="Id of the collection [default: the name of DST_DIR]."),
+    click.option("--title", help="Title of the collection."),
+)
+
+
 @click.command("convert")
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...")
-@click.argument("folder", type=_options.Place(), metavar="DST_DIR")
-@click.option("--asset", metavar="KEY", help="Of STAC items [default: visual, rgb, or the only].")
-@click.option("--as-mosaic", is_flag=True, help="SRC are tiles of one: no seam at their borders.")
-@click.option("--vrt", is_flag=True, help="mosaic.vrt over all products, too.")
-@click.option(
-    "--radiometry",
-    multiple=True,
-    callback=_by_type,
-    metavar="[DTYPE=]KIND",
-    help="srgb, linear or reflectance; by data type where that differs. 8-bit pictures are srgb "
-    "unless their metadata says more.",
-)
-@click.option(
-    "--input-scale",
-    multiple=True,
-    callback=_factors,
-    metavar="[DTYPE=]FACTOR",
-    help="Factor from stored numbers to reflectance or to 0..1; by data type where that differs.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=2,
-    show_default=True,
-    help="Pictures at once on each device.",
-)
-@click.option("--licence", metavar="SPDX", help="Of the products, for the collection.")
-@click.option("--id", "collection", help="Of the collection [default: DST_DIR's name].")
-@click.option("--title", help="Of the collection.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first picture that fails.")
-@click.option("--dry-run", is_flag=True, help="Tell which pictures there are, and stop.")
-@_options.pictures
-@_options.run
+@click.argument("folder", type=_options.Destination(), metavar="DST_DIR")
+@_options.collect("settings", _SETTINGS)
+@click.option("--fail-fast", is_flag=True, help="Stop at the first image that fails.")
+@click.option("--dry-run", is_flag=True, help="Print what would be converted, and stop.")
+@_options.opening
+@_options.model
+@_options.batch_options
 @_options.output
-@_options.tmp
 @_progress.option
 @_console.options
 def command(
     sources: tuple[str, ...],
     folder: Path,
-    pictures: _options.Pictures,
-    run: _options.Run,
-    output: _options.Output,
-    mode: str,
+    settings: Settings,
     fail_fast: bool,
     dry_run: bool,
-    tmp: Path | None,
-    **given: Any,
+    opening: _options.Opening,
+    model: str,
+    options: "ReconstructOptions",
+    output: _options.Output,
+    mode: str,
 ) -> None:
-    """Estimate the hyperspectral cubes of many RGB pictures, with a STAC collection over all.
+    """Estimate the hyperspectral cubes of many RGB images, with a STAC collection of them all.
 
     SRC are files, folders, patterns ('tiles/**/*.tif'), STAC collections or items, lists of items
-    (.json), or lists of these (.txt). DST_DIR, here or as s3://bucket/folder, gets a folder for
-    each picture, collection.json, the model, and manifest.jsonl, by which --resume goes on where a
-    run has stopped. --device takes several, as in cuda:0,cuda:1.
+    (.json), or text files that list any of these (.txt). DST_DIR is a folder, or a URL such as
+    s3://bucket/folder. It receives a folder for each image, collection.json, the model, and
+    manifest.jsonl, from which --resume continues an interrupted run. --device takes several
+    devices, e.g. cuda:0,cuda:1.
 
-    Pictures that fail are listed with their reasons while the rest goes on, and the exit status
-    is 1.
+    Images that fail are listed with the reason after all others are converted; the exit status is
+    then 1.
     """
     import hsi_xr
     from hsi_xr.errors import Incomplete
 
-    shared = asdict(run)
-    own = {name: shared.pop(name) for name in _OF_CONVERSIONS}
-    how = hsi_xr.Conversion(
-        model=own["model"],
-        devices=tuple(own["device"].split(",")),
-        options={**shared, "allow_ungeoreferenced": pictures.allow_ungeoreferenced},
-        rgb=pictures.bands,
-        nodata=pictures.src_nodata,
-        datetime=output.datetime,
-        stac=output.stac is not False,
+    devices = str(options.pop("device")).split(",")
+    config = hsi_xr.Conversion(
+        model=model,
+        devices=tuple(devices),
+        options=options,
+        **opening,
+        **settings,
+        datetime=output["datetime"],
+        stac=output["stac"] is not False,
         storage={
-            "dtype": output.dtype,
-            "scale": output.scale,
-            "format": output.format,
-            "creation_options": output.creation_options,
+            "dtype": output["dtype"],
+            "scale": output["scale"],
+            "format": output["format"],
+            "creation_options": output["creation_options"],
         },
-        **given,
     )
-    try:
-        with _progress.progress(mode) as report:
-            outcome = hsi_xr.convert(
-                sources,
-                str(folder),
-                how,
-                resume=output.resume,
-                overwrite=output.overwrite,
-                fail_fast=fail_fast,
-                dry_run=dry_run,
-                tmp=tmp,
-                progress=report,
-            )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("What is done is kept: --resume goes on from there.") from None
-    for path in (outcome.collection, outcome.vrt):
-        if path is not None:
-            click.echo(path)
-    _tell(outcome, on_stdout=dry_run)
-    if failed := len(outcome.failures):
-        rest = outcome.planned, outcome.done, outcome.before
-        raise Incomplete(f"{failed} of {failed + sum(map(len, rest))} failed")
+    with _progress.progress(mode) as report:
+        result = hsi_xr.convert(
+            sources,
+            str(folder),
+            config,
+            resume=output["resume"],
+            overwrite=output["overwrite"],
+            tmp=output["tmp"],
+            fail_fast=fail_fast,
+            dry_run=dry_run,
+            progress=report,
+        )
+    _console.echo_paths(result.collection, result.vrt)
+    _print_result(result, on_stdout=dry_run)
+    if result.failures:
+        raise Incomplete(f"{len(result.failures)} of {sum(result.counts().values())} failed")
 
 
-def _tell(outcome: "ConversionResult", *, on_stdout: bool) -> None:
-    """The table; a line for each failure where a program reads along."""
+def _print_result(result: "ConversionResult", *, on_stdout: bool) -> None:
+    """Print the table; or JSON, one line per failure, if messages are JSON."""
     console = _console.Console.current()
     if console.as_json and not on_stdout:
-        for each in outcome.failures:
-            click.echo(_console.json_line("failure", each.reason, "error", id=each.id), err=True)
-        click.echo(_console.json_line("summary", "", "info", **outcome.counts()), err=True)
-    elif on_stdout or console.verbosity >= 0 or outcome.failures:
-        click.echo(outcome.table(), err=not on_stdout)
+        for failure in result.failures:
+            line = _console.json_line("failure", failure.reason, "error", id=failure.id)
+            click.echo(line, err=True)
+        click.echo(_console.json_line("summary", "", "info", **result.counts()), err=True)
+    elif on_stdout or console.verbosity >= 0 or result.failures:
+        click.echo(result.table(), err=not on_stdout)

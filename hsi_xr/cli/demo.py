@@ -19,10 +19,10 @@ from hsi_xr.cli._progress import progress
 @click.option("--overwrite", is_flag=True, help="Replace the files of an earlier demo.")
 @_console.options
 def command(out: Path, overwrite: bool) -> None:
-    """Show all of it on a rendered scene.
+    """Run the whole workflow on a rendered scene.
 
-    Renders a drone-like RGB scene whose spectra are known, reconstructs it, writes cube, STAC item
-    and preview, and tells how near the estimate comes to the truth.
+    Renders an RGB image, like that of a drone, whose spectra are known; reconstructs it; writes the
+    cube, a preview and a STAC item; and reports how close the estimate is to the true spectra.
     """
     from hsi_xr import demo
 

@@ -4,17 +4,30 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from hsi_xr.cli import _console
+from hsi_xr.cli import _console, _options
 from hsi_xr.cli._console import log
 from hsi_xr.errors import UsageError
 
 if TYPE_CHECKING:
     from hsi_xr.datasets._base import DataSet
     from hsi_xr.evaluation.evaluate import ScoredImage
+
+
+class Settings(TypedDict):
+    """Arguments of `hsi_xr.evaluation.evaluate.evaluate`."""
+
+    split: str
+    crop: str
+    scale: str
+    floor: float
+    camera: str | None
+    samples: int
+    seed: int
+    device: str
 
 
 def _folders(
@@ -24,32 +37,64 @@ def _folders(
     for text, (name, folder) in zip(texts, pairs):
         if not (name and folder):
             raise click.BadParameter(f"{text!r} is not NAME=FOLDER, e.g. ntire2022=data/arad1k")
-    _check_once([name for name, _ in pairs])
+    _check_unique([name for name, _ in pairs])
     return {name: Path(folder) for name, folder in pairs}
 
 
 def _values(
     ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
-) -> dict[str, Any]:
-    if wrong := [text for text in texts if "=" not in text]:
-        raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE, e.g. coding=linear")
+) -> dict[str, object]:
+    if malformed := [text for text in texts if "=" not in text]:
+        raise click.BadParameter(f"{malformed[0]!r} is not KEY=VALUE, e.g. coding=linear")
     pairs = [text.partition("=")[::2] for text in texts]
-    _check_once([key for key, _ in pairs])
+    _check_unique([key for key, _ in pairs])
     return {key: _value(text) for key, text in pairs}
 
 
-def _check_once(names: Sequence[str]) -> None:
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise click.BadParameter(f"{twice[0]!r} is given twice")
+def _check_unique(names: Sequence[str]) -> None:
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise click.BadParameter(f"{repeated[0]!r} is given twice")
 
 
-def _value(text: str) -> Any:
-    """Numbers, lists and the like as JSON has them; all else is text."""
+def _value(text: str) -> object:
+    """Parse a number, a list or another JSON value; anything else is text."""
     try:
         value = json.loads(text)
     except ValueError:
         return text
     return tuple(value) if isinstance(value, list) else value
+
+
+_SETTINGS = (
+    click.option("--split", default="test", show_default=True, help="train, validation or test."),
+    click.option(
+        "--crop", default="none", show_default=True, help="Area that is scored: none or ntire."
+    ),
+    click.option(
+        "--scale",
+        default="none",
+        show_default=True,
+        help="none, or gain: multiply each estimate by the factor that fits the truth best.",
+    ),
+    click.option(
+        "--floor",
+        type=float,
+        default=0.0,
+        show_default=True,
+        metavar="REFLECTANCE",
+        help="Exclude darker pixels from MRAE and BPMRAE.",
+    ),
+    click.option(
+        "--camera",
+        metavar="NAME|FILE.json",
+        help="Also score the estimates as this camera would record them (BPMRAE): a name of "
+        "`hsi-xr cameras`, or a file in the format of rawtoaces-data. The camera that simulates "
+        "the RGB images is --option camera=...",
+    ),
+    click.option("--samples", type=int, default=1, show_default=True, help="Samples per estimate."),
+    click.option("--seed", default=0, show_default=True, help="Seed of the noise."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+)
 
 
 @click.command("evaluate")
@@ -60,7 +105,7 @@ def _value(text: str) -> Any:
     multiple=True,
     default=["default"],
     show_default=True,
-    help="A name of `hsi-xr models`, a .safetensors file, or a model's folder; may be repeated.",
+    help="A name of `hsi-xr models`, a .safetensors file, or a model folder; may be repeated.",
 )
 @click.option(
     "--data",
@@ -69,7 +114,7 @@ def _value(text: str) -> Any:
     required=True,
     metavar="NAME=FOLDER",
     callback=_folders,
-    help="A data set and where it lies; may be repeated.",
+    help="A data set and its folder; may be repeated.",
 )
 @click.option(
     "--option",
@@ -77,55 +122,31 @@ def _value(text: str) -> Any:
     multiple=True,
     metavar="[NAME.]KEY=VALUE",
     callback=_values,
-    help="How the data sets, or the one of that name, are read, such as coding=linear or "
+    help="Option of all data sets, or of the one of that name, e.g. coding=linear or "
     "cave.rgb=display; may be repeated.",
 )
-@click.option("--split", default="test", show_default=True, help="train, validation or test.")
-@click.option("--crop", default="none", show_default=True, help="What is scored: none or ntire.")
-@click.option(
-    "--scale",
-    default="none",
-    show_default=True,
-    help="none, or gain: estimates times the one factor per image that suits the truth best.",
-)
-@click.option(
-    "--floor",
-    type=float,
-    default=0.0,
-    show_default=True,
-    metavar="REFLECTANCE",
-    help="Darker pixels take no part in MRAE and BPMRAE.",
-)
-@click.option(
-    "--camera",
-    metavar="NAME|FILE.json",
-    help="Score what this camera sees of estimates, too (BPMRAE): one of `hsi-xr cameras`, or a "
-    "file as of rawtoaces-data. Pictures are taken by that of --option camera=...",
-)
-@click.option("--samples", type=int, default=1, show_default=True, help="Draws per estimate.")
-@click.option("--seed", default=0, show_default=True, help="Of the noise.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@_options.collect("settings", _SETTINGS)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for scores.json, scores.csv, scores.md and pictures.",
+    help="Folder for scores.json, scores.csv, scores.md and figures.",
 )
-@click.option("--no-pictures", is_flag=True, help="Draw none.")
+@click.option("--no-pictures", is_flag=True, help="Draw no figures.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation in the folder.")
 @_console.options
 def command(
     models: tuple[str, ...],
     folders: dict[str, Path],
-    options: dict[str, Any],
+    options: dict[str, object],
+    settings: Settings,
     out: Path | None,
     no_pictures: bool,
     overwrite: bool,
-    **settings: Any,
 ) -> None:
-    """Score models on data sets, image by image, under a protocol that is told.
+    """Score models on data sets, image by image.
 
-    The table goes to stdout, with split, crop, scale, seed, samples, device and the models' hashes.
-    Files appear in the folder when all is done, or not at all.
+    Prints the table of scores with the protocol: split, crop, scale, seed, samples, device and the
+    hashes of the models. Files appear in the folder when everything is scored, or not at all.
     """
     from hsi_xr.evaluation import report_files
     from hsi_xr.evaluation.evaluate import evaluate
@@ -134,58 +155,57 @@ def command(
     if draws:
         from hsi_xr.extras import require
 
-        require("matplotlib", ", or do without (--no-pictures)")
-    read = _by_data_set(options, folders)
-    datasets = _opened(folders, read)
+        require("matplotlib", ", or draw no figures (--no-pictures)")
+    reading = _by_data_set(options, folders)
+    datasets = _load(folders, reading)
     target = (
         report_files.staging_folder(out, overwrite=overwrite) if out is not None else nullcontext()
     )
-    with target as part:
-        result = evaluate(
-            models,
-            datasets,
-            options=read,
-            on_image=_on_image(part if draws else None),
-            **settings,
-        )
-        if part is not None:
-            report_files.write(result, part)
+    with target as staging:
+        report = _reporter(staging if draws else None)
+        result = evaluate(models, datasets, options=reading, on_image=report, **settings)
+        if staging is not None:
+            report_files.write(result, staging)
     click.echo(result.markdown(), nl=False)
 
 
-def _by_data_set(options: Mapping[str, Any], names: Collection[str]) -> dict[str, dict[str, Any]]:
-    """NAME.KEY is of that data set alone, and goes before KEY, which is of all."""
-    found = {name: {k: v for k, v in options.items() if "." not in k} for name in names}
+def _by_data_set(
+    options: Mapping[str, object], names: Collection[str]
+) -> dict[str, dict[str, object]]:
+    """Returns the options of each data set: NAME.KEY takes precedence over KEY."""
+    shared = {key: value for key, value in options.items() if "." not in key}
+    by_name = {name: dict(shared) for name in names}
     for option, value in options.items():
         name, dot, key = option.partition(".")
-        if dot and name not in found:
+        if dot and name not in by_name:
             raise UsageError(
-                f"--option {option} is of no data set here; --data has {', '.join(names)}"
+                f"--option {option} names a data set that is not given; --data gives "
+                f"{', '.join(names)}"
             )
         if dot:
-            found[name][key] = value
-    return found
+            by_name[name][key] = value
+    return by_name
 
 
-def _opened(
-    folders: Mapping[str, Path], options: Mapping[str, Mapping[str, Any]]
+def _load(
+    folders: Mapping[str, Path], options: Mapping[str, Mapping[str, object]]
 ) -> dict[str, "DataSet"]:
     from hsi_xr.datasets import load
 
     return {name: load(name, folder, **options[name]) for name, folder in folders.items()}
 
 
-def _on_image(part: Path | None) -> "Callable[[ScoredImage], None]":
-    """Tells that an image is scored, and draws it where there is a folder for that."""
+def _reporter(folder: Path | None) -> "Callable[[ScoredImage], None]":
+    """Returns a function that logs the score of an image, and draws it into a folder, if any."""
 
-    def tell(sight: "ScoredImage") -> None:
-        image = sight.image
+    def report(scored: "ScoredImage") -> None:
+        image = scored.image
         log.info("%s %s, %s: MRAE %.4f", image.data, image.name, image.model, image.scores["mrae"])
-        if part is not None:
+        if folder is not None:
             from hsi_xr.evaluation.panel import draw
             from hsi_xr.evaluation.report_files import figure_path, writing
 
-            with writing(part):
-                draw(sight, figure_path(image, part))
+            with writing(folder):
+                draw(scored, figure_path(image, folder))
 
-    return tell
+    return report

@@ -15,14 +15,14 @@ from hsi_xr.cli._console import log
     "--network",
     required=True,
     metavar="NAME",
-    help="Whose weights they are: mst-s, mst-m, mst-l, mst-plus-plus-cassi or bisrnet.",
+    help="Network of the weights: mst-s, mst-m, mst-l, mst-plus-plus-cassi or bisrnet.",
 )
 @click.option(
     "--weights",
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Its published checkpoint (.pth), or a safetensors file.",
+    help="Published checkpoint (.pth), or a .safetensors file.",
 )
 @click.option(
     "--size",
@@ -31,7 +31,7 @@ from hsi_xr.cli._console import log
     default=(256, 256),
     show_default=True,
     metavar="ROWS COLUMNS",
-    help="Of scenes and mask; other than 256 256 they are not those of published tables.",
+    help="Size of scenes and mask; published tables use 256 256.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
@@ -50,26 +50,25 @@ def command(
     out: Path | None,
     overwrite: bool,
 ) -> None:
-    """Score a coded-aperture network on KAIST.
+    """Score a network for coded-aperture snapshots on KAIST.
 
-    FOLDER holds TSA_simu_data with mask.mat and Truth/scene01.mat to scene10.mat. Their snapshots
-    are simulated without noise, and reconstructed with published weights. A row for every scene and
-    one for their mean go to stdout, with the hashes of weights and mask and the definition of every
-    score.
+    FOLDER contains TSA_simu_data with mask.mat and Truth/scene01.mat to scene10.mat. Snapshots are
+    simulated without noise and reconstructed with published weights. Prints a row for each scene
+    and one for the mean, the hashes of weights and mask, and the definition of each score.
     """
     from hsi_xr.coded_aperture.evaluation import SnapshotScores, evaluate
     from hsi_xr.datasets.kaist import Kaist
     from hsi_xr.evaluation import report_files
 
-    def tell(found: SnapshotScores) -> None:
-        log.info("%s: PSNR %.2f dB", found.scene, found.scores["psnr"])
+    def report(scores: SnapshotScores) -> None:
+        log.info("%s: PSNR %.2f dB", scores.scene, scores.scores["psnr"])
 
     data = Kaist(folder, test_size=size)
     target = (
         report_files.staging_folder(out, overwrite=overwrite) if out is not None else nullcontext()
     )
-    with target as part:
-        result = evaluate(network, weights, data, device=device, on_scene=tell)
-        if part is not None:
-            report_files.write(result, part)
+    with target as staging:
+        result = evaluate(network, weights, data, device=device, on_scene=report)
+        if staging is not None:
+            report_files.write(result, staging)
     click.echo(result.markdown(), nl=False)

@@ -1,7 +1,8 @@
 """`hsi-xr info`."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,43 +11,48 @@ from hsi_xr.cli import _console
 if TYPE_CHECKING:
     import xarray as xr
 
+Json = Mapping[str, object]
+
 
 @click.command("info")
 @click.argument("file")
 @_console.options
 def command(file: str) -> None:
-    """Tell what FILE holds, as JSON.
+    """Print the metadata of a scene or a cube as JSON.
 
-    Its grid, its place, its bands; of an RGB scene what its numbers would be taken for, and of a
-    cube how it came about. No pixel is read.
+    Grid, georeference and bands of FILE; for an RGB scene also the radiometry that `reconstruct`
+    would assume, and for a cube its provenance. No pixel is read.
     """
     import hsi_xr
 
-    click.echo(json.dumps(_facts(hsi_xr.open(file)), indent=2))
+    click.echo(json.dumps(_metadata(hsi_xr.open(file)), indent=2))
 
 
-def _facts(image: "xr.DataArray") -> dict[str, Any]:
+def _metadata(image: "xr.DataArray") -> Json:
     from hsi_xr.io.raster_source import stored_dtype
 
-    facts: dict[str, Any] = {
+    metadata: dict[str, object] = {
         "path": image.encoding.get("source"),
         "content": image.name,
         "width": image.sizes["x"],
         "height": image.sizes["y"],
         "count": image.sizes["band"],
         "dtype": stored_dtype(image),
-        **_place(image),
+        **_georeference(image),
         "datetime": image.attrs.get("datetime"),
         "bands": _bands(image),
     }
-    if made := {key: value for key, value in image.attrs.items() if key.startswith("hsi_xr_")}:
-        facts["provenance"] = {key.removeprefix("hsi_xr_"): value for key, value in made.items()}
+    provenance = {key: value for key, value in image.attrs.items() if key.startswith("hsi_xr_")}
+    if provenance:
+        metadata["provenance"] = {
+            key.removeprefix("hsi_xr_"): value for key, value in provenance.items()
+        }
     if image.name == "rgb":
-        facts["radiometry"] = _radiometry(image)
-    return facts
+        metadata["radiometry"] = _radiometry(image)
+    return metadata
 
 
-def _place(image: "xr.DataArray") -> dict[str, Any]:
+def _georeference(image: "xr.DataArray") -> Json:
     from hsi_xr.io.georef import crs_of, transform_of
     from hsi_xr.io.grid import bounds
 
@@ -60,11 +66,11 @@ def _place(image: "xr.DataArray") -> dict[str, Any]:
     }
 
 
-def _bands(image: "xr.DataArray") -> list[dict[str, Any]]:
-    names = image.attrs.get("long_name")  # one text is about the array, several about its bands
-    bands: list[dict[str, Any]] = []
+def _bands(image: "xr.DataArray") -> list[Json]:
+    names = image.attrs.get("long_name")  # one text describes the array, a tuple its bands
+    bands: list[Json] = []
     for index, number in enumerate(image["band"].values):
-        band: dict[str, Any] = {"number": int(number)}
+        band: dict[str, object] = {"number": int(number)}
         if isinstance(names, tuple | list) and names[index]:
             band["description"] = names[index]
         for coordinate, key in (("wavelength", "wavelength_nm"), ("fwhm", "fwhm_nm")):
@@ -75,14 +81,13 @@ def _bands(image: "xr.DataArray") -> list[dict[str, Any]]:
 
 
 def _radiometry(image: "xr.DataArray") -> str | None:
-    """What `reconstruct` takes the numbers for unless it is told; None where it must be told."""
+    """Returns the radiometry that `reconstruct` assumes; None if the user must state it."""
     from hsi_xr.errors import MissingFact
     from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
     from hsi_xr.pipeline.radiometry import resolve_radiometry
 
+    dtype, stated = stored_dtype(image), stated_radiometry(image)
     try:
-        return resolve_radiometry(
-            stored_dtype(image), radiometry=None, scale=None, stated=stated_radiometry(image)
-        ).kind
+        return resolve_radiometry(dtype, radiometry=None, scale=None, stated=stated).kind
     except MissingFact:
         return None

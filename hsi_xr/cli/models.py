@@ -1,9 +1,9 @@
 """`hsi-xr models`."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +12,9 @@ from hsi_xr.cli import _console
 if TYPE_CHECKING:
     from hsi_xr.checkpoints.card import Card
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="All that the card says, as JSON.")
+Json = Mapping[str, object]
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 
 
 @click.group("models", invoke_without_command=True)
@@ -20,21 +22,22 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="All that the ca
 @_console.options
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List models and systems, show one, or import published weights.
+    """List models and systems, show or export a model, or import published weights.
 
-    A system without weights is listed by its name, too: `import` makes a model of published ones.
+    Systems without weights are listed as well: `hsi-xr models import` gives them published ones.
     """
     if ctx.invoked_subcommand is not None:
         return
     import hsi_xr
+    from hsi_xr.text_table import align
 
     cards = hsi_xr.models()
     if as_json:
-        click.echo(json.dumps([_whole(card) for card in cards], indent=2))
+        click.echo(json.dumps([_card_data(card) for card in cards], indent=2))
         return
-    for line in _table([_HEAD, *map(_row, cards)]):
+    for line in align([_HEAD, *map(_row, cards)]):
         click.echo(line)
-    click.echo(_BELOW)
+    click.echo(_NOTE)
 
 
 @command.command("show")
@@ -42,7 +45,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @_AS_JSON
 @_console.options
 def show(name: str, as_json: bool) -> None:
-    """Show the card of the model NAME (or of a .safetensors file)."""
+    """Show the card of the model NAME, which may be a .safetensors file or a model folder."""
     from hsi_xr.checkpoints.registry import find
     from hsi_xr.errors import MissingWeights
 
@@ -50,7 +53,7 @@ def show(name: str, as_json: bool) -> None:
         card = find(name)
     except MissingWeights:
         card = find(name, untrained=True)
-    data = _whole(card)
+    data = _card_data(card)
     if as_json:
         click.echo(json.dumps(data, indent=2))
         return
@@ -62,18 +65,18 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--title", help="Name of the model [default: NAME and FILE's name].")
-@click.option("--licence", help="Licence of the weights, as SPDX; unknown unless told.")
-@click.option("--overwrite", is_flag=True, help="Replace the folder.")
+@click.option("--title", help="Name of the model [default: NAME and the name of FILE].")
+@click.option("--licence", metavar="SPDX", help="Licence of the weights [default: unknown].")
+@click.option("--overwrite", is_flag=True, help="Replace an existing folder.")
 @_console.options
 def import_(
     name: str, file: Path, folder: Path, title: str | None, licence: str | None, overwrite: bool
 ) -> None:
-    """Make the model FOLDER of the system NAME from the published checkpoint FILE.
+    """Import the published checkpoint FILE of the system NAME as a model, into FOLDER.
 
-    It holds the weights as safetensors, their card and a STAC item (MLM); `--model FOLDER` runs it.
-    Its halo, cost and memory are measured now: a minute or two. Nothing but plain tensors is read
-    from FILE, and a pickle of more is refused.
+    FOLDER receives the weights as safetensors, their card and a STAC item (MLM); run the model with
+    `--model FOLDER`. Measures halo, cost and memory for the card, which takes a minute or two. Only
+    plain tensors are read: a pickle that contains anything else is refused.
     """
     from hsi_xr.checkpoints.import_checkpoint import import_published
 
@@ -88,7 +91,7 @@ def import_(
 def export_(name: str, folder: Path) -> None:
     """Copy the model NAME into FOLDER, with its card and its STAC item (MLM).
 
-    `--model FOLDER` runs it, and items of what it makes are linked to its item.
+    Run it with `--model FOLDER`; the STAC items of its products link its item.
     """
     from hsi_xr.checkpoints.export_model import export
     from hsi_xr.checkpoints.registry import find
@@ -102,15 +105,16 @@ _HEAD = (
 )
 
 
-_BELOW = """
-TILES are as the scene in one piece (exact), or overlap and are blended; with the whole scene's
-statistics (survey). `hsi-xr models show NAME` tells all of a model. Systems without weights run
-with --untrained, or after `hsi-xr models import NAME FILE.pth FOLDER` where some were published."""
+_NOTE = """
+TILES: exact if tiles give the result of the whole scene, blended if they overlap; (survey) if they
+share statistics of the whole scene. `hsi-xr models show NAME` prints the whole card. Systems
+without weights run with --untrained, or after `hsi-xr models import NAME FILE.pth FOLDER` if
+weights were published."""
 
 
 def _row(card: "Card") -> tuple[str, ...]:
     reach = card.data["reach"]
-    tiles = "blended" if card.context == "tile" else "exact"
+    tiles = "blended" if card.needs_blending else "exact"
     return (
         card.call,
         card.reconstructor,
@@ -125,36 +129,31 @@ def _row(card: "Card") -> tuple[str, ...]:
     )
 
 
-def _whole(card: "Card") -> dict[str, Any]:
-    """All that the card says, and whether there are weights."""
+def _card_data(card: "Card") -> Json:
+    """Returns the card, and the name of the weights file or None."""
     return {**card.data, "weights": card.weights.name if card.weights else None}
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows)
-
-
-def _outline(value: Any, depth: int = 0) -> Iterable[str]:
-    """Nested objects as indented `key: value` lines; long lists of numbers by their ends."""
+def _outline(data: Json, depth: int = 0) -> Iterable[str]:
+    """Yield nested objects as indented `key: value` lines."""
     indent = "  " * depth
-    for key, entry in value.items():
-        if isinstance(entry, dict):
+    for key, value in data.items():
+        if isinstance(value, Mapping):
             yield f"{indent}{key}:"
-            yield from _outline(entry, depth + 1)
-        elif isinstance(entry, list) and entry and isinstance(entry[0], dict):
+            yield from _outline(value, depth + 1)
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             yield f"{indent}{key}:"
-            for part in entry:
-                yield from _outline(part, depth + 1)
+            for entry in value:
+                yield from _outline(entry, depth + 1)
         else:
-            yield f"{indent}{key}: {_short(entry)}"
+            yield f"{indent}{key}: {_short(value)}"
 
 
-def _short(entry: Any) -> str:
-    if not isinstance(entry, list):
-        return (
-            f"{entry:,}" if isinstance(entry, int) and not isinstance(entry, bool) else str(entry)
-        )
-    if len(entry) > 8 and all(isinstance(number, int | float) for number in entry):
-        return f"{entry[0]:g}, {entry[1]:g} ... {entry[-1]:g} ({len(entry)})"
-    return ", ".join(map(str, entry))
+def _short(value: object) -> str:
+    """Returns a value as text: of a long list of numbers, the ends and the length."""
+    if isinstance(value, list):
+        if len(value) > 8 and all(isinstance(number, int | float) for number in value):
+            return f"{value[0]:g}, {value[1]:g} ... {value[-1]:g} ({len(value)})"
+        return ", ".join(map(str, value))
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if is_count else str(value)

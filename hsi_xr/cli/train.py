@@ -7,28 +7,30 @@ from pathlib import Path
 from time import monotonic
 
 import click
+from tqdm import tqdm
 
 from hsi_xr.cli import _console
-from hsi_xr.cli._progress import clock
 
 
 @click.command("train")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--resume", is_flag=True, help="Go on where an interrupted training stopped.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted training.")
 @click.option(
     "--set",
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change a key of CONFIG, e.g. optimiser.rate=1e-4; may be repeated.",
+    help="Replace a value of CONFIG, e.g. optimiser.rate=1e-4; may be repeated.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder, in place of CONFIG's.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Output folder [default: that of CONFIG]."
+)
 @_console.options
 def command(config: Path, resume: bool, changes: tuple[str, ...], out: Path | None) -> None:
-    """Train a system as the file CONFIG says.
+    """Train a system as the TOML file CONFIG describes.
 
-    The folder gets checkpoints and a log, and at last model.safetensors with its card, which
-    `hsi-xr reconstruct --model` runs. Where tensorboard is installed it gets its files, too.
+    The output folder receives checkpoints, a log (also for TensorBoard, if installed) and finally
+    model.safetensors with its card, which `hsi-xr reconstruct --model` runs.
     """
     from hsi_xr.training.data import open_data
     from hsi_xr.training.loop import Training
@@ -47,42 +49,43 @@ def command(config: Path, resume: bool, changes: tuple[str, ...], out: Path | No
 
 
 class _Line:
-    """How far a training is: a line drawn over and over for a person, one a minute for a file."""
+    """Progress of a training: one line that is updated on a terminal, one per minute in a file."""
+
+    _FORMAT = "step {n:,} of {total:,}{postfix}, {remaining} left"
 
     def __init__(self) -> None:
-        self._person = sys.stderr.isatty()
-        self._quiet = _console.Console.current().verbosity < 0
-        self._first: tuple[float, int] | None = None  # a resumed run does not begin with 0 done
-        self._drawn = 0.0
+        self._is_terminal = sys.stderr.isatty()
+        self._is_quiet = _console.Console.current().verbosity < 0
+        self._start: tuple[float, int] | None = None  # a resumed training starts after step 0
+        self._printed = 0.0
         self._score = ""
 
     def __call__(self, done: int, total: int, values: Mapping[str, float]) -> None:
         now = monotonic()
-        self._first = self._first or (now, done)
+        start, first = self._start = self._start or (now, done)
         if "validation/mrae" in values:
-            self._score = f"  validation MRAE {values['validation/mrae']:.4f}"
-        every = 0.2 if self._person else 60.0
-        if self._quiet or (now - self._drawn < every and done < total):
+            self._score = f", validation MRAE {values['validation/mrae']:.4f}"
+        interval = 0.2 if self._is_terminal else 60.0
+        if self._is_quiet or (now - self._printed < interval and done < total):
             return
-        self._drawn = now
-        left = self._left(now, done, total)
-        text = f"step {done:,} of {total:,}{_losses(values)}{self._score}{left}"
-        if self._person:
-            text = f"\r\x1b[K{text}"
-        click.echo(text, err=True, nl=done == total or not self._person)
-
-    def _left(self, now: float, done: int, total: int) -> str:
-        began, first = self._first or (now, done)
-        if done in (first, total):
-            return ""
-        return f"  {clock((total - done) * (now - began) / (done - first))} left"
+        self._printed = now
+        text = tqdm.format_meter(
+            done,
+            total,
+            now - start,
+            initial=first,
+            bar_format=self._FORMAT,
+            postfix=f"{_losses(values)}{self._score}",
+        )
+        clear = "\r\x1b[K" if self._is_terminal else ""
+        click.echo(clear + text, err=True, nl=done == total or not self._is_terminal)
 
 
 def _losses(values: Mapping[str, float]) -> str:
-    """What is minimised: of each turn the first after its rate."""
-    first: dict[str, float] = {}
+    """Returns the loss that each phase minimises: the first value after its learning rate."""
+    losses: dict[str, float] = {}
     for key, value in values.items():
-        turn, _, name = key.partition("/")
-        if turn != "validation" and name != "rate":
-            first.setdefault(turn, value)
-    return "".join(f"  {turn} {value:.4g}" for turn, value in first.items())
+        phase, _, name = key.partition("/")
+        if phase != "validation" and name != "rate":
+            losses.setdefault(phase, value)
+    return ", ".join(f"{phase} {loss:.4g}" for phase, loss in losses.items())

@@ -35,35 +35,37 @@ _TAG_OF = {"scale": "SCALE_IN"}  # a tag SCALE would be read as the scale of the
 _STORED_ELSEWHERE = (_PREFIX, "grid_mapping", "datetime")
 
 
-def write_tags(file: "DatasetWriter", image: "StoredVariable", *, default_domain: str = "") -> None:
-    """Write everything that is known about a variable into a file that has no pixels yet.
+def write_tags(
+    file: "DatasetWriter", variable: "StoredVariable", *, default_domain: str = ""
+) -> None:
+    """Writes everything that is known about a variable into a file that has no pixels yet.
 
     Tags that are written after the pixels would break the layout of a COG, whose directories come
     first.
 
     Args:
         file: An open file.
-        image: The variable that the file will contain.
+        variable: The variable that the file will contain.
         default_domain: The domain for the tags that belong to a band's default domain.
     """
-    centres, widths = image.wavelengths, image.fwhm
+    centres, widths = variable.wavelengths, variable.fwhm
     for band, centre in enumerate(centres or [], start=1):
         file.set_band_description(band, wavelengths.band_description(centre))
         width = widths[band - 1] if widths else None
         for domain, tags in wavelengths.band_domains(centre, width).items():
             file.update_tags(band, ns=domain or default_domain or None, **tags)
     domains = product_domains(
-        image.attrs, variable=image.name, variable_attrs=image.array.attrs, written=now()
+        variable.attrs, variable=variable.name, variable_attrs=variable.array.attrs, written=now()
     )
     if centres:
         domains["ENVI"] = wavelengths.envi_tags(centres, widths)
-        _set_colours(file, image.shown)
+        _set_colours(file, variable.rgb_bands)
     for domain, tags in domains.items():
         file.update_tags(ns=domain or None, **tags)
-    file.scales = [image.storage.scale] * image.count
-    file.offsets = [0.0] * image.count
-    if unit := image.array.attrs.get("units"):
-        file.units = [str(unit)] * image.count
+    file.scales = [variable.storage.scale] * variable.count
+    file.offsets = [0.0] * variable.count
+    if unit := variable.array.attrs.get("units"):
+        file.units = [str(unit)] * variable.count
 
 
 def _set_colours(file: "DatasetWriter", bands: tuple[int, int, int] | None) -> None:
@@ -82,12 +84,11 @@ def product_domains(
     variable_attrs: Mapping[Hashable, Any],
     written: datetime,
 ) -> dict[str, dict[str, str]]:
-    """Return the tags that record the provenance of a raster file, by domain.
+    """Returns the tags that record the provenance of a raster file, by domain.
 
     Args:
         attrs: Attributes of the whole product. Those that begin with `hsi_xr_` are stored, and
-            `datetime`, the acquisition time or period in ISO 8601; a GeoTIFF has no place for
-            others.
+            `datetime`, the acquisition time or period in ISO 8601; a GeoTIFF cannot store others.
         variable: Name of the array.
         variable_attrs: Attributes of the array.
         written: Time of writing, with a time zone.
@@ -118,7 +119,7 @@ def product_domains(
 def store_domains(
     attrs: Mapping[Hashable, Any], variable: str, variable_attrs: Mapping[str, Any]
 ) -> dict[str, dict[str, str]]:
-    """Return the same tags for a variable of a Zarr or NetCDF store, from its attributes.
+    """Returns the same tags for a variable of a Zarr or NetCDF store, from its attributes.
 
     Args:
         attrs: Global attributes of the store.
@@ -141,7 +142,7 @@ def store_domains(
 
 
 def read_domains(raster: "RasterDataset") -> dict[str, dict[str, str]]:
-    """Return the tags of an open raster that `attributes` needs, by domain.
+    """Returns the tags of an open raster that `attributes` needs, by domain.
 
     An ENVI file whose `.aux.xml` is missing still has them in its header.
     """
@@ -157,7 +158,7 @@ def read_domains(raster: "RasterDataset") -> dict[str, dict[str, str]]:
 
 
 def attributes(domains: Domains) -> dict[str, Any]:
-    """Return the attributes that `product_domains` stored, with their types."""
+    """Returns the attributes that `product_domains` stored, with their types."""
     provenance = provenance_attributes(domains.get("HSI_XR", {}))
     attrs = _json_object(domains.get("XARRAY", {}), "ATTRS") | provenance
     if time := acquisition_time(domains):
@@ -166,8 +167,13 @@ def attributes(domains: Domains) -> dict[str, Any]:
 
 
 def provenance_attributes(tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return the `hsi_xr_` attributes that the HSI_XR tags of a dataset contain."""
-    return {_PREFIX + key: value for key, value in _json_object(tags, "CONFIG").items()}
+    """Returns the `hsi_xr_` attributes that the HSI_XR tags of a dataset contain."""
+    return {_PREFIX + key: value for key, value in provenance_in(tags).items()}
+
+
+def provenance_in(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the same without the prefix."""
+    return _json_object(tags, "CONFIG")
 
 
 def is_product(tags: Mapping[str, str]) -> bool:
@@ -176,7 +182,7 @@ def is_product(tags: Mapping[str, str]) -> bool:
 
 
 def acquisition_time(domains: Domains) -> str | None:
-    """Return the time or period of acquisition, as `utc_text` writes it, or None."""
+    """Returns the time or period of acquisition, as `utc_text` writes it, or None."""
     stated = domains.get("IMAGERY", {}).get("ACQUISITIONDATETIME")
     try:
         return utc_text(stated or domains.get("HSI_XR", {}).get("ACQUIRED", ""))
@@ -185,7 +191,7 @@ def acquisition_time(domains: Domains) -> str | None:
 
 
 def _acquisition_tags(time: datetime | str) -> tuple[str, dict[str, str]]:
-    """Return domain and tags. GDAL's own tag is for an instant, and its readers expect one."""
+    """Returns domain and tags. GDAL's own tag is for an instant, and its readers expect one."""
     start, end = period(time)
     if start == end:
         return "IMAGERY", {"ACQUISITIONDATETIME": f"{start:%Y-%m-%d %H:%M:%S.%f}"}
@@ -193,7 +199,7 @@ def _acquisition_tags(time: datetime | str) -> tuple[str, dict[str, str]]:
 
 
 def provenance_of(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
-    """Return the `hsi_xr_` attributes without their prefix, as plain Python values."""
+    """Returns the `hsi_xr_` attributes without their prefix, as plain Python values."""
     return {
         str(key).removeprefix(_PREFIX): _plain(value)
         for key, value in attrs.items()
@@ -202,7 +208,7 @@ def provenance_of(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
 
 
 def compact_json(values: object) -> str:
-    """Return JSON without spaces; what JSON cannot represent (a path, a date) becomes text."""
+    """Returns JSON without spaces; what JSON cannot represent (a path, a date) becomes text."""
     return json.dumps(
         values,
         separators=(",", ":"),

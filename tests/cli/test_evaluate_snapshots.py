@@ -60,7 +60,7 @@ def test_an_earlier_evaluation_stays_unless_told(arguments, out):
         (("--network", "mst-s"), 3, "these are the tensors of bisrnet"),
         (("--weights", "nowhere.pth"), 3, "check the path"),
         (("--size", 256, 256), 3, "19 x 26 x 28, and not 256 x 256 x 28"),
-        (("--size", 9, 26), 2, "windows of SSIM"),
+        (("--size", 9, 26), 2, "SSIM window"),
         (("--device", "abacus"), 2, "device"),
     ],
 )

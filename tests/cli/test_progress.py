@@ -1,49 +1,66 @@
+"""Progress on stderr. `hsi-xr train` has its own line, tested with the command."""
+
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from hsi_xr.cli import _progress
 
 
-def drawn(*reports: tuple[int, int], times: list[float], monkeypatch, capsys) -> str:
-    """What a bar shows on stderr when it is told these counts at these seconds."""
-    clock = iter(times)
-    monkeypatch.setattr(_progress, "monotonic", lambda: next(clock))
-    with _progress.progress("bar") as report:
-        for done, total in reports:
-            report(done, total)
-    return capsys.readouterr().err
+class Terminal:
+    """Runs a bar at given times, and returns what it draws."""
+
+    def __init__(self, monkeypatch, capsys) -> None:
+        self.seconds = 0.0
+        self.capsys = capsys
+        monkeypatch.setattr("tqdm.std.time", lambda: self.seconds)
+
+    def draw(self, *reports: tuple[float, int, int], end: float) -> list[str]:
+        """Returns the lines that replace each other, for reports of (seconds, done, total)."""
+        with _progress.progress("bar") as report:
+            for self.seconds, done, total in reports:
+                report(done, total)
+            self.seconds = end
+        text = self.capsys.readouterr().err
+        assert text.endswith("\n")
+        return [line.strip() for line in text.split("\r") if line.strip()]
 
 
-def test_the_bar_tells_share_speed_and_time_left(monkeypatch, capsys):
-    text = drawn(
-        (0, 8_000_000), (2_000_000, 8_000_000), (8_000_000, 8_000_000),
-        times=[0, 0, 4, 16, 20], monkeypatch=monkeypatch, capsys=capsys,
-    )  # fmt: skip
-    lines = text.split("\r\x1b[K")
-    assert any(" 25 %" in line and "0.50 Mpx/s  0:12 left" in line for line in lines)
-    assert lines[-1] == "100 %  8.00 Mpx in 0:20, 0.40 Mpx/s\n"
+@pytest.fixture
+def terminal(monkeypatch, capsys) -> Terminal:
+    return Terminal(monkeypatch, capsys)
 
 
-def test_a_resumed_run_is_not_thought_to_be_fast(monkeypatch, capsys):
-    text = drawn(
-        (6_000_000, 8_000_000), (7_000_000, 8_000_000),
-        times=[0, 0, 10, 11], monkeypatch=monkeypatch, capsys=capsys,
-    )  # fmt: skip
-    assert "0.10 Mpx/s  0:10 left" in text
+def test_a_bar_shows_share_speed_and_time_left(terminal):
+    total = 8_000_000
+    lines = terminal.draw((0, 0, total), (4, 2_000_000, total), (16, total, total), end=20)
+    assert lines[0] == "0 %  preparing"
+    assert any(
+        line.startswith("25 %") and line.endswith("0.50 Mpx/s, 00:12 left") for line in lines
+    )
+    assert any("finishing the file" in line for line in lines)
+    assert lines[-1] == "100 %  8.00 Mpx in 00:20,  0.40 Mpx/s"
 
 
-def test_a_bar_that_fails_leaves_no_line_behind(capsys):
-    try:
+def test_the_speed_of_a_resumed_run_is_that_of_its_own_pixels(terminal):
+    lines = terminal.draw((0, 6_000_000, 8_000_000), (10, 7_000_000, 8_000_000), end=11)
+    assert any(line.endswith("0.10 Mpx/s, 00:10 left") for line in lines)
+
+
+def test_a_bar_that_fails_is_cleared(capsys):
+    def interrupted() -> None:
         with _progress.progress("bar") as report:
             report(1, 2)
             raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        pass
-    assert capsys.readouterr().err.endswith("\r\x1b[K")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    text = capsys.readouterr().err
+    assert text.endswith("\r") and not text.split("\r")[-2].strip()
 
 
-def test_json_lines_hold_the_counts(capsys):
+def test_json_lines_contain_the_counts(capsys):
     with _progress.progress("json") as report:
         report(1, 3)
         report(3, 3)
@@ -52,6 +69,6 @@ def test_json_lines_hold_the_counts(capsys):
     assert (first["percent"], last["percent"]) == (33.33, 100.0)
 
 
-def test_nothing_is_drawn_where_nobody_looks():
+def test_no_bar_is_drawn_without_a_terminal():
     with CliRunner().isolation() as _, _progress.progress("auto") as report:
         assert report is None

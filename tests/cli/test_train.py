@@ -50,7 +50,7 @@ def test_what_was_trained_reconstructs(file, tmp_path):
     done = run(*command)
     weights = out / "model.safetensors"
     assert (done.exit_code, done.stdout) == (0, f"{weights}\n")
-    assert "step 4 of 4  regression " in done.stderr
+    assert "step 4 of 4, regression " in done.stderr
     card = read(weights)
     assert card.bands.centres == COMMON.centres
     told = card.data["training"]

@@ -148,7 +148,7 @@ def test_chunks_are_what_xarray_and_dask_accept(save, picture, chunks, sizes):
         (True, "True is not a positive"),
         ((3, 0), "0 is not a positive"),
         ((1, 2, 3, 4), "4 sizes"),
-        ({"lat": 400}, "no dimension 'lat'; there are band, y, x"),
+        ({"lat": 400}, "no dimension 'lat'; the dimensions are band, y, x"),
         ({"y": (100, 100)}, "chunks={'y': [(]100, 100[)]} cannot be used"),
         ("large", "'large'"),
         (2.5, "2.5"),

@@ -14,7 +14,7 @@ WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def told(*bands, descriptions=None, envi=()):
-    return wavelengths.spectrum(bands, descriptions or [None] * len(bands), envi)
+    return wavelengths.choose(bands, descriptions or [None] * len(bands), envi)
 
 
 def made(attrs, **variable_attrs):

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.networks import awan
+from hsi_xr.networks import _second_order, awan
 from hsi_xr.networks._second_order import second_order
 from hsi_xr.networks._toom_cook import convolve_by_rows
 from hsi_xr.networks.attention import GivenStatistics, ImageStatistics, PooledStatistics
@@ -187,7 +187,7 @@ def test_the_sums_equal_those_of_the_matrix(count, channels, scale):
 
 @pytest.mark.parametrize("scale", [0.1, 0.7, 1.2])
 def test_powers_need_no_pair_of_pixels(scale, monkeypatch):
-    monkeypatch.delattr(awan, "_by_blocks")
+    monkeypatch.delattr(_second_order, "_by_blocks")
     theta, values = _features(2, 900, 3, scale)
     found = second_order(theta, values)
     torch.testing.assert_close(found.double(), _matrix(theta, values), atol=1e-6, rtol=1e-6)
@@ -196,7 +196,7 @@ def test_powers_need_no_pair_of_pixels(scale, monkeypatch):
 @pytest.mark.parametrize("blocks", [False, True])
 def test_the_sums_pass_gradients_on(blocks, monkeypatch):
     if blocks:
-        monkeypatch.setattr(awan, "REACH", -1.0)
+        monkeypatch.setattr(_second_order, "REACH", -1.0)
     theta, values = (each.double().requires_grad_() for each in _features(1, 150, 3, 0.4))
     towards = torch.randn(1, 150, 3, dtype=torch.float64)
     found = torch.autograd.grad((second_order(theta, values) * towards).sum(), (theta, values))
@@ -321,4 +321,4 @@ def test_the_system_answers_a_surveyed_scene_as_it_answered_the_whole():
     cube, facts = system.whole(SceneWindows.entire(rgb), lambda step: rgb)
     assert cube.shape == (1, 31, 21, 33)
     torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
-    assert CARD.data["reach"]["survey"] and CARD.context == "tile" and CARD.stride == 1
+    assert CARD.data["reach"]["survey"] and CARD.needs_blending and CARD.stride == 1

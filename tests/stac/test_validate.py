@@ -233,7 +233,7 @@ def test_images_next_to_products_are_not_products(cubes):
     (alone,) = wrong(cubes / "tiles")
     assert "it contains no product and no STAC item" in alone
     (line,) = wrong(cubes / "tiles" / f"{NAME}.tif")
-    assert "does not say that hsi_xr made it" in line
+    assert "is not a product of hsi_xr" in line
 
 
 def test_malformed_json_is_reported(cubes):
