@@ -44,7 +44,7 @@ class InQgis:
 
 @pytest.fixture(scope="session")
 def cube() -> xr.Dataset:
-    """301 x 523 px with holes, brighter to the south-east, with wavelengths that are not integers."""
+    """301 x 523 px with holes, brighter to the south-east; wavelengths are not integers."""
     values = ground(301, 523) * np.linspace(0.2, 0.5, 301, dtype="float32")[:, None]
     values[:, np.random.default_rng(0).uniform(size=(301, 523)) < 0.03] = np.nan
     values[:, 200:, :100] = np.nan
