@@ -43,8 +43,8 @@ def test_a_product_opens_as_the_dataset_that_was_written(name, complete, tmp_pat
     xr.testing.assert_allclose(xr.open_dataset(again, engine="hsi_xr"), opened)
 
 
-def test_a_scene_opens_as_its_image(save, picture):
-    path = save(picture())
+def test_a_scene_opens_as_its_image(save, rgb_image):
+    path = save(rgb_image())
     opened = xr.open_dataset(path, engine="hsi_xr")
     xr.testing.assert_identical(opened["rgb"].load(), hsi_xr.open(path).load())
     assert repr(opened.hsi).startswith("<hsi_xr: RGB scene>")
@@ -56,15 +56,15 @@ def test_a_scene_opens_as_its_image(save, picture):
         xr.open_dataset(path, engine="hsi_xr", rgb=[9])
 
 
-def test_nothing_is_read_before_it_is_needed(save, picture):
-    path = save(picture())
+def test_nothing_is_read_before_it_is_needed(save, rgb_image):
+    path = save(rgb_image())
     opened = xr.open_dataset(path, engine="hsi_xr", cache=False)
     lazy = xr.open_dataset(path, engine="hsi_xr", chunks={})
     assert lazy.chunks == {"band": (3,), "y": (300,), "x": (512, 5)}
     whole = xr.open_dataset(path, engine="hsi_xr", chunks="auto")
     assert whole["rgb"].chunks == ((3,), (300,), (517,))
     again = pickle.loads(pickle.dumps(lazy))  # noqa: S301  our own bytes
-    np.testing.assert_array_equal(again["rgb"], picture())
+    np.testing.assert_array_equal(again["rgb"], rgb_image())
     path.unlink()
     for dataset in (opened, lazy):
         with pytest.raises(Exception, match=r"changed|exist|scene\.tif"):
@@ -81,8 +81,8 @@ def test_nothing_is_read_before_it_is_needed(save, picture):
         (slice(1, 1), slice(None), slice(None)),
     ],
 )
-def test_an_index_gives_the_same_pixels(index, save, picture):
-    path = save(picture())
+def test_an_index_gives_the_same_pixels(index, save, rgb_image):
+    path = save(rgb_image())
     indexers = dict(zip(("band", "y", "x"), index))
     lazy = xr.open_dataset(path, engine="hsi_xr")["rgb"].isel(indexers)
     xr.testing.assert_equal(lazy, hsi_xr.open(path).isel(indexers))
@@ -105,8 +105,8 @@ def test_the_engine_takes_paths_only(tmp_path):
         xr.open_dataset(b"II*\0", engine="hsi_xr")
 
 
-def test_other_engines_keep_their_files(save, picture):
-    path = save(picture())
+def test_other_engines_keep_their_files(save, rgb_image):
+    path = save(rgb_image())
     assert not xr.backends.list_engines()["hsi_xr"].guess_can_open(path)
     code = "import sys, xarray; xarray.backends.list_engines(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
