@@ -11,7 +11,7 @@ from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.io.blocks import block_reader, block_sizes, compute_ahead, split_blocks
 from hsi_xr.pipeline import blend
 from hsi_xr.pipeline.plan import survey_conditions
-from tests.scenes import picture, save, scene
+from tests.scenes import rgb_image, save, scene
 
 TILE, BLEND = 32, 16
 SIZE = (150, 165)
@@ -87,7 +87,7 @@ def test_dask_chunks_do_not_change_the_cube(whole_tile_model, chunks):
 
 
 def test_a_file_gives_the_same_cube_as_its_array(whole_tile_model, tmp_path):
-    path = save(tmp_path / "scene.tif", picture(*SIZE))
+    path = save(tmp_path / "scene.tif", rgb_image(*SIZE))
     np.testing.assert_allclose(
         _cube(path, whole_tile_model), _cube(scene(*SIZE), whole_tile_model), atol=1e-5, rtol=0
     )
@@ -126,7 +126,7 @@ def test_an_area_of_interest_equals_that_part_of_the_cube(whole_tile_model):
 
 @pytest.mark.parametrize("lazy", [True, False], ids=["array", "file"])
 def test_each_tile_runs_once_while_blocks_are_streamed(whole_tile_model, tmp_path, lazy):
-    image = scene(*SIZE) if lazy else save(tmp_path / "scene.tif", picture(*SIZE))
+    image = scene(*SIZE) if lazy else save(tmp_path / "scene.tif", rgb_image(*SIZE))
     cube, before = _cube(image, whole_tile_model), _tiles_run()
     blend._pending.clear()  # left by other tests
     _stream(cube)
@@ -138,7 +138,7 @@ def test_a_written_file_equals_compute_and_runs_each_tile_once(whole_tile_model,
     """5 x 4 tiles; the blocks of the file are 512 px wide and contain several tiles."""
     import rasterio
 
-    path = save(tmp_path / "scene.tif", picture(600, 400))
+    path = save(tmp_path / "scene.tif", rgb_image(600, 400))
     cube, before = _cube(path, whole_tile_model, tile=128), _tiles_run()
     written = hsi_xr.write(cube, tmp_path / "cube.tif", dtype="float32", format="geotiff")
     assert _tiles_run() - before == 5 * 4
