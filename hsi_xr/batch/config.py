@@ -7,7 +7,7 @@ from typing import TypedDict, TypeVar
 import numpy as np
 
 from hsi_xr.errors import UsageError
-from hsi_xr.pipeline.arguments import Options
+from hsi_xr.pipeline.arguments import ReconstructOptions
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Conversion:
 
     model: str = "default"
     """Name of the model, its weights file or its folder, as in `hsi_xr.reconstruct`."""
-    options: Options = field(default_factory=Options)
+    options: ReconstructOptions = field(default_factory=ReconstructOptions)
     """Further options of `hsi_xr.reconstruct`: camera, seed, samples, tile, ..."""
     radiometry: str | Mapping[str, str] | None = None
     """Radiometry of all images; or data type -> radiometry."""
@@ -95,7 +95,7 @@ class Conversion:
             "scale": _for_dtype(self.input_scale, dtype),
         }
 
-    def reconstruct_options(self, dtype: str, device: str) -> Options:
+    def reconstruct_options(self, dtype: str, device: str) -> ReconstructOptions:
         """Returns the options of `hsi_xr.reconstruct` for images of a data type."""
         return {**self.options, **self.radiometric(dtype), "device": device}
 

@@ -18,7 +18,7 @@ from hsi_xr.io.georef import coordinates
 from hsi_xr.io.open import open as open_image
 from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.pipeline.plan import Plan, plan
-from hsi_xr.pipeline.reconstruct import reconstruct_part, survey_of
+from hsi_xr.pipeline.reconstruct import reconstruct_part, survey_of_plan
 from hsi_xr.pipeline.scene_statistics import Survey
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Mosaic:
             return cls(path, tiles, config, Survey.load(survey_path))
         options = config.reconstruct_options(tiles[0].dtype, config.devices[0])
         scene = plan(_open(path, config), config.model, **options)
-        survey = survey_of(scene)
+        survey = survey_of_plan(scene)
         survey.save(survey_path)
         return cls(path, tiles, config, survey)
 

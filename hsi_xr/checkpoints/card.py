@@ -14,6 +14,9 @@ from hsi_xr.errors import InvalidCheckpoint
 
 SCHEMA = 1
 
+WHOLE_TILE = "tile"
+"""Value of reach.context of a model whose output depends on the whole tile."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -101,9 +104,9 @@ class Card:
         return self.halo if steps is None else int(by_steps.get(str(steps), self.halo))
 
     @property
-    def context(self) -> str | None:
-        """What an answer depends on: "tile" where no halo makes tiles agree; they are blended."""
-        return self.data["reach"].get("context")
+    def needs_blending(self) -> bool:
+        """True if the output depends on the whole tile, so that no halo makes tiles agree."""
+        return self.data["reach"].get("context") == WHOLE_TILE
 
     def __str__(self) -> str:
         if not self.trained:
@@ -186,7 +189,7 @@ def _checked(path: Path, required: Mapping[str, type]) -> Mapping[str, Any]:
             f"the card {name!r} needs a stride of at least 1 and a reach with a halo in pixels; "
             f"it has {data['stride']} and {halo!r}"
         )
-    if data["reach"].get("context") not in (None, "tile"):
+    if data["reach"].get("context") not in (None, WHOLE_TILE):
         raise InvalidCheckpoint(
             f"the card {name!r} has a reach with context {data['reach']['context']!r}; this "
             'version knows "tile" and null'

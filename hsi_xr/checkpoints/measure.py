@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.camera.srgb import srgb_decode
 from hsi_xr.checkpoints import registry
+from hsi_xr.checkpoints.card import WHOLE_TILE
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import (
@@ -49,7 +50,7 @@ class Probe:
         self.model = model
         self.bands, self.stride = int(card["config"]["bands"]), int(card["stride"])
         self.about = {key: card["reach"].get(key) for key in ("survey", "context")}
-        self.halos = (CONTEXT_HALO,) if self.about["context"] == "tile" else HALOS
+        self.halos = (CONTEXT_HALO,) if self.about["context"] == WHOLE_TILE else HALOS
 
     def noise(self, top: int, left: int, rows: int, columns: int) -> Noise:
         r, c = torch.arange(top, top + rows)[None], torch.arange(left, left + columns)[None]
@@ -95,7 +96,7 @@ class Probe:
         """
         errors = {name: self.errors(rgb) for name, rgb in pictures.items()}
         about: dict[str, Any] = {"survey": self.about["survey"], "context": self.about["context"]}
-        if self.about["context"] == "tile":
+        if self.about["context"] == WHOLE_TILE:
             about["halo"] = CONTEXT_HALO
             about["tile_sensitivity"] = {
                 name: {"tile": CORE, "mean": mean, "max": most}

@@ -169,7 +169,7 @@ def test_a_list_of_items_has_their_hrefs(tmp_path):
 
 
 def test_no_source_is_a_wrong_request():
-    with pytest.raises(UsageError, match="no pictures are named"):
+    with pytest.raises(UsageError, match="no sources are given"):
         find_images([])
 
 
