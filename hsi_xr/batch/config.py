@@ -79,7 +79,7 @@ class Conversion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class InputImage:
     """One RGB image that is to become one product."""
 
     id: str
@@ -88,7 +88,7 @@ class Picture:
     """Path or URL, as GDAL takes it."""
     item: str | None = None
     """Path or URL of the STAC item that it came from."""
-    taken: str | None = None
+    acquired: str | None = None
     """As that item tells it: an instant, or two with `/` between."""
     rgb: tuple[int, ...] | None = None
     """Its bands of red, green and blue, as that item tells them."""

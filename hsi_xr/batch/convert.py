@@ -14,7 +14,7 @@ from hsi_xr._version import __version__
 from hsi_xr.batch.collect import collect, remove
 from hsi_xr.batch.config import Conversion, Failure
 from hsi_xr.batch.destination import destination
-from hsi_xr.batch.inputs import SOURCES, SURVEY, pictures
+from hsi_xr.batch.inputs import SOURCES, SURVEY, find_images
 from hsi_xr.batch.inspect import ImageInfo, inspected
 from hsi_xr.batch.make import ConversionContext, make
 from hsi_xr.batch.manifest import Manifest, opened, source_of
@@ -119,7 +119,7 @@ def _looked_at(
 ) -> tuple[list[ImageInfo], list[Failure]]:
     """The pictures that can be converted, and why others cannot."""
     names = [os.fspath(each) for each in sources]
-    found, broken = pictures(names, asset=how.asset, outside=folder)
+    found, broken = find_images(names, asset=how.asset, outside=folder)
     tiles, unfit = inspected(found, how)
     return tiles, [*broken, *unfit]
 

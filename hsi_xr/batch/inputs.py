@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
-from hsi_xr.batch.config import Failure, Picture
+from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.batch.manifest import NAME
 from hsi_xr.batch.stac_inputs import from_stac
 from hsi_xr.checkpoints.model_folder import MODELS, file_name
@@ -26,12 +26,12 @@ VIRTUAL = (MOSAIC, SOURCES)
 _OWN = (MODELS, COLLECTION, MOSAIC, SOURCES, STYLE, SURVEY, NAME)
 """What lies beside the folders of products."""
 
-Found = Picture | Failure
+Found = InputImage | Failure
 
 
-def pictures(
+def find_images(
     sources: Sequence[str], *, asset: str | None = None, outside: Path | None = None
-) -> tuple[list[Picture], list[Failure]]:
+) -> tuple[list[InputImage], list[Failure]]:
     """All pictures of all sources, in order, and what leads to none.
 
     Args:
@@ -50,7 +50,7 @@ def pictures(
     if not sources:
         raise UsageError("no pictures are named; give files, folders, patterns or STAC items")
     found = [each for source in sources for each in _any(source, asset, outside)]
-    good = _once([each for each in found if isinstance(each, Picture)])
+    good = _once([each for each in found if isinstance(each, InputImage)])
     _check_names(good)
     if outside is not None:
         _check_places(good, outside)
@@ -77,14 +77,14 @@ def _of(source: str, asset: str | None, outside: Path | None) -> Iterable[Found]
         return _listed(path, asset, outside)
     if ending in ("json", "geojson"):
         return from_stac(source, asset)
-    return [Picture(id=_name(source), href=source)]
+    return [InputImage(id=_name(source), href=source)]
 
 
 def _some(files: Iterable[Path], outside: Path | None, nothing: str) -> list[Found]:
     kept = [file for file in files if outside is None or not _is_made(file, outside)]
     if not kept:
         raise UnreadableFile(f"{nothing}; give rasters, e.g. 'tiles/**/*.tif'")
-    return [Picture(id=_name(str(file)), href=str(file)) for file in kept]
+    return [InputImage(id=_name(str(file)), href=str(file)) for file in kept]
 
 
 def _is_made(file: Path, folder: Path) -> bool:
@@ -122,9 +122,9 @@ def _name(href: str) -> str:
     return file_name(Path(href.partition("?")[0]).stem)
 
 
-def _once(found: Sequence[Picture]) -> list[Picture]:
+def _once(found: Sequence[InputImage]) -> list[InputImage]:
     """Without those that were named before, by a folder and by themselves for example."""
-    first: dict[tuple[str | None, ...], Picture] = {}
+    first: dict[tuple[str | None, ...], InputImage] = {}
     for picture in found:
         first.setdefault((picture.id, _place(picture.href), picture.item), picture)
     return list(first.values())
@@ -134,7 +134,7 @@ def _place(href: str) -> str:
     return url_of(href).rstrip("/") if is_remote(href) else os.path.realpath(href)
 
 
-def _check_places(found: Sequence[Picture], folder: Path) -> None:
+def _check_places(found: Sequence[InputImage], folder: Path) -> None:
     """A product would replace the picture that it is made of."""
     for picture in found:
         if os.path.join(_place(str(folder)), picture.id) == os.path.dirname(_place(picture.href)):
@@ -143,7 +143,7 @@ def _check_places(found: Sequence[Picture], folder: Path) -> None:
             )
 
 
-def _check_names(found: Sequence[Picture]) -> None:
+def _check_names(found: Sequence[InputImage]) -> None:
     """Before any work: a later product would replace an earlier one."""
     by_name = defaultdict(list)
     for picture in found:

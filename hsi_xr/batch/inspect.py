@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 from affine import Affine
 
-from hsi_xr.batch.config import Conversion, Failure, Picture
+from hsi_xr.batch.config import Conversion, Failure, InputImage
 from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
 from hsi_xr.io.georef import crs_of
 from hsi_xr.io.open import open as open_image
@@ -35,7 +35,7 @@ _NAMED = 3
 class ImageInfo:
     """A picture that can be converted, as far as its header tells."""
 
-    picture: Picture
+    picture: InputImage
     shape: tuple[int, int]
     """Rows, columns."""
     transform: Affine
@@ -72,7 +72,7 @@ class ImageInfo:
 
 
 def inspected(
-    pictures: Sequence[Picture], how: Conversion
+    pictures: Sequence[InputImage], how: Conversion
 ) -> tuple[list[ImageInfo], list[Failure]]:
     """Headers of all pictures, and why some cannot be converted.
 
@@ -93,7 +93,7 @@ def inspected(
     return ready, [Failure(picture.id, str(error)) for picture, error in refused]
 
 
-def _inspected(picture: Picture, how: Conversion) -> ImageInfo | tuple[Picture, HsiError]:
+def _inspected(picture: InputImage, how: Conversion) -> ImageInfo | tuple[InputImage, HsiError]:
     try:
         with open_raster_dataset(picture.href) as src:
             if is_product(src.tags(ns="HSI_XR")):
@@ -102,7 +102,7 @@ def _inspected(picture: Picture, how: Conversion) -> ImageInfo | tuple[Picture, 
         image = open_image(picture.href, rgb=facts["bands"], nodata=how.nodata)
         _check_meaning(image, facts["dtype"], how)
         plan(image, how.model, **how.reading(facts["dtype"]), device=how.devices[0])
-        told = picture.taken or image.attrs.get("datetime") or how.datetime
+        told = picture.acquired or image.attrs.get("datetime") or how.datetime
         return ImageInfo(
             picture=picture,
             crs=crs_of(image),

@@ -18,7 +18,7 @@ from hsi_xr.io.georef import coordinates
 from hsi_xr.io.open import open as open_image
 from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.pipeline.plan import Plan, plan
-from hsi_xr.pipeline.reconstruct import reconstruct_part, survey_of
+from hsi_xr.pipeline.reconstruct import reconstruct_part, survey_of_plan
 from hsi_xr.pipeline.scene_statistics import Survey
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Mosaic:
         if kept.exists():
             return cls(path, tiles, how, Survey.load(kept))
         options = {**how.reading(tiles[0].dtype), "device": how.devices[0]}
-        found = survey_of(plan(_open(path, how), how.model, **options))
+        found = survey_of_plan(plan(_open(path, how), how.model, **options))
         found.save(kept)
         return cls(path, tiles, how, found)
 

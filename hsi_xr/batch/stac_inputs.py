@@ -13,7 +13,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from hsi_xr.batch.config import Failure, Picture
+from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.checkpoints.model_folder import file_name
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, UnknownName, UnreadableFile
 from hsi_xr.stac.document import Json, mapping, sequence
@@ -29,7 +29,7 @@ _TIMEOUT = 30
 """Seconds to wait for a server."""
 
 
-def from_stac(source: str, asset: str | None) -> Iterator[Picture | Failure]:
+def from_stac(source: str, asset: str | None) -> Iterator[InputImage | Failure]:
     """Yields the images of a collection, catalogue, item or list of items, in order of its links.
 
     A broken link, or an item without an image, is a failure with its reason.
@@ -48,7 +48,7 @@ def from_stac(source: str, asset: str | None) -> Iterator[Picture | Failure]:
 
 def _walk(
     href: str, stac: Json, asset: str | None, ancestors: tuple[str, ...]
-) -> Iterator[Picture | Failure]:
+) -> Iterator[InputImage | Failure]:
     kind = stac.get("type")
     if kind == "Feature":
         yield _image(href, stac, asset, item=href)
@@ -69,7 +69,7 @@ def _walk(
 
 def _follow(
     href: str, link: Json, asset: str | None, ancestors: tuple[str, ...]
-) -> Iterator[Picture | Failure]:
+) -> Iterator[InputImage | Failure]:
     from pystac.utils import make_absolute_href
 
     target = make_absolute_href(str(link.get("href")), href)
@@ -89,7 +89,7 @@ def _self_href(item: Json) -> str | None:
     return None
 
 
-def _image(href: str, stac: Json, asset: str | None, *, item: str | None) -> Picture | Failure:
+def _image(href: str, stac: Json, asset: str | None, *, item: str | None) -> InputImage | Failure:
     """Returns the image of an item.
 
     Args:
@@ -106,11 +106,11 @@ def _image(href: str, stac: Json, asset: str | None, *, item: str | None) -> Pic
         image = _choose(name, assets, asset)
     except HsiError as error:
         return Failure(name, str(error))
-    return Picture(
+    return InputImage(
         id=file_name(name),
         href=make_absolute_href(str(image["href"]), href),
         item=item,
-        taken=_acquired(mapping(stac.get("properties"))),
+        acquired=_acquired(mapping(stac.get("properties"))),
         rgb=_rgb(image),
     )
 

@@ -14,6 +14,9 @@ from hsi_xr.errors import InvalidCheckpoint
 
 SCHEMA = 1
 
+WHOLE_TILE = "tile"
+"""Value of `reach.context` for a model whose output depends on the whole tile."""
+
 WEIGHTS, CARD, ITEM = "model.safetensors", "card.json", "mlm-item.json"
 """File names in the folder of a model. Elsewhere a card has the name of its weights file."""
 
@@ -127,9 +130,9 @@ class Card:
         return bool(self.data.get("camera_aware", False))
 
     @property
-    def context(self) -> str | None:
-        """ "tile" if the output depends on the whole tile, so that tiles are blended; else None."""
-        return self.data["reach"].get("context")
+    def needs_blending(self) -> bool:
+        """True if the output depends on the whole tile, so that no halo makes tiles agree."""
+        return self.data["reach"].get("context") == WHOLE_TILE
 
     def halo_in(self, steps: int | None) -> int:
         """Returns the halo of a run with another number of steps; None is the default number."""
@@ -223,7 +226,7 @@ def _check_reach(name: str, data: Mapping[str, Any]) -> None:
             f"it has {data['stride']} and {halo!r}"
         )
     context = data["reach"].get("context")
-    if context not in (None, "tile"):
+    if context not in (None, WHOLE_TILE):
         raise InvalidCheckpoint(
             f"the card {name!r} has a reach with context {context!r}; this version of hsi_xr "
             'supports "tile" and null'

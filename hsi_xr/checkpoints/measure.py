@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsi_xr.camera.srgb import srgb_decode
 from hsi_xr.checkpoints import registry
+from hsi_xr.checkpoints.card import WHOLE_TILE
 from hsi_xr.reconstructors._base import ProbabilisticReconstructor, Reconstructor
 from hsi_xr.reconstructors._whole_image import ground_noise, single_window
 
@@ -52,7 +53,7 @@ class Probe:
         Args:
             images: See `errors`, by name.
         """
-        if self.scope["context"] == "tile":
+        if self.scope["context"] == WHOLE_TILE:
             errors = {name: self.errors(rgb, (CONTEXT_HALO,)) for name, rgb in images.items()}
             sensitivity = {
                 name: {"tile": CORE, "mean": mean, "max": largest}

@@ -10,7 +10,7 @@ from hsi_xr.cli import _console, _options, _progress
 
 if TYPE_CHECKING:
     from hsi_xr.batch.result import ConversionResult
-    from hsi_xr.pipeline.arguments import Options
+    from hsi_xr.pipeline.arguments import ReconstructOptions
 
 
 class Settings(TypedDict):
@@ -107,7 +107,7 @@ def command(
     dry_run: bool,
     opening: _options.Opening,
     model: str,
-    options: "Options",
+    options: "ReconstructOptions",
     output: _options.Output,
     mode: str,
 ) -> None:

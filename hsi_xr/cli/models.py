@@ -114,7 +114,7 @@ weights were published."""
 
 def _row(card: "Card") -> tuple[str, ...]:
     reach = card.data["reach"]
-    tiles = "blended" if card.context == "tile" else "exact"
+    tiles = "blended" if card.needs_blending else "exact"
     return (
         card.call,
         card.reconstructor,

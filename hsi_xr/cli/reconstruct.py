@@ -9,7 +9,7 @@ from hsi_xr.cli import _console, _options, _progress
 
 if TYPE_CHECKING:
     from hsi_xr.io.clip import Window
-    from hsi_xr.pipeline.arguments import Options
+    from hsi_xr.pipeline.arguments import ReconstructOptions
     from hsi_xr.pipeline.plan import Plan
 
 
@@ -37,7 +37,7 @@ def command(
     opening: _options.Opening,
     bounds: tuple[float, float, float, float] | None,
     model: str,
-    options: "Options",
+    options: "ReconstructOptions",
     output: _options.Output,
     dry_run: bool,
     mode: str,

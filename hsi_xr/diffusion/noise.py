@@ -1,7 +1,7 @@
-"""Noise that belongs to the ground: a function of seed, step, channel and absolute pixel.
+"""Noise as a function of the ground: of seed, step, channel, and absolute row and column.
 
-Neighbouring, resumed and distributed tiles read the same numbers where they overlap, in any order
-and on any device, because nothing is drawn: each number is a hash of where it lies.
+Neighbouring, resumed and distributed tiles read the same values where they overlap, in any order
+and on any device, because nothing is drawn: each value is a hash of its position.
 
 Source: Philox4x32-10 of Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 """
@@ -17,7 +17,7 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
 _STRIP = 1 << 16
-"""Counters hashed at a time, so that the 64-bit intermediates stay in the cache."""
+"""Number of counters that are hashed at once, so that 64-bit intermediates stay in the cache."""
 
 
 def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int]) -> list[Tensor]:
@@ -39,13 +39,23 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
 
 @dataclass(frozen=True)
 class NoiseField:
-    """Standard normal noise over an endless plane of pixels, for each step, sample and channel."""
+    """Standard normal noise on an infinite plane of pixels, for each step, sample and channel."""
 
     seed: int
     sample: int = 0
 
     def read(self, rows: Tensor, columns: Tensor, *, channels: int, step: int) -> Tensor:
-        """(batch, h) and (batch, w) absolute int64 rows and columns -> (batch, channels, h, w)."""
+        """Returns the noise at some rows and columns.
+
+        Args:
+            rows: (batch, h) absolute rows, int64.
+            columns: (batch, w) absolute columns, int64.
+            channels: Number of channels.
+            step: Step of the chain, less than 65536.
+
+        Returns:
+            (batch, channels, h, w), float32.
+        """
         batch, h, w = len(rows), rows.shape[1], columns.shape[1]
         groups = -(-channels // 4)
         strip = max(1, _STRIP // (groups * w))
@@ -70,7 +80,7 @@ class NoiseField:
 
 
 def _normal(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Two uniform words -> two independent standard normals (Box and Muller 1958)."""
+    """Converts two uniform words to two independent normal values (Box and Muller 1958)."""
     radius = (-2 * ((a.float() + 0.5) * 2.0**-32).clamp(max=1 - 2.0**-24).log()).sqrt()
     angle = b.float() * (2 * math.pi * 2.0**-32)
     return radius * angle.cos(), radius * angle.sin()

@@ -1,4 +1,4 @@
-"""Reverse chains as functions; they work on tensors of any rank."""
+"""Samplers of diffusion models, as functions on tensors of any rank."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,24 +8,28 @@ from torch import Tensor
 from hsi_xr.diffusion.schedules import spaced
 
 Denoise = Callable[[Tensor, int], Tensor]
-"""(x_t, t) -> the clean x_0 it believes in; t counts from 1."""
+"""Returns the estimate of the clean x_0 from x_t and the step t, counted from 1."""
 
 Noise = Callable[[int], Tensor]
-"""t -> standard normal noise of the shape to sample; called once per t."""
+"""Returns standard normal noise of the shape of the sample for a step; called once per step."""
 
 
 def ancestral(
     denoise: Denoise, noise: Noise, keep: Tensor, *, stochastic: bool, limit: float
 ) -> Tensor:
-    """The DDPM chain from pure noise to data.
+    """Runs the DDPM chain from pure noise to data.
 
     Args:
-        keep: (steps + 1,) share of signal variance left after each step, starting with 1.
-        stochastic: Whether each step draws from the posterior or takes its mean. The mean chain
-            is deterministic given its start.
+        denoise: The denoiser.
+        noise: The noise of each step.
+        keep: (steps + 1,) share of signal variance left after each step, starting with 1; the
+            paper's alpha-bar.
+        stochastic: True to draw each step from its posterior, False to take the mean, which makes
+            the chain deterministic given its start.
         limit: Clean estimates are clamped to [-limit, limit].
 
-    Source: Ho et al. 2020 (arXiv:2006.11239), eq. 6 and 7.
+    Source:
+        Ho et al. 2020 (arXiv:2006.11239), eq. 6 and 7.
     """
     steps = len(keep) - 1
     x = noise(steps)
@@ -44,16 +48,20 @@ def ancestral(
 def ddim(
     denoise: Denoise, noise: Noise, keep: Tensor, *, steps: int, limit: float, eta: float = 0.0
 ) -> Tensor:
-    """A chain that visits a few of the steps that a denoiser was trained on.
+    """Runs a chain that visits some of the steps that a denoiser was trained on.
 
     Args:
-        keep: (trained steps + 1,) share of signal variance left after each, starting with 1.
-        steps: How many of them to visit; see `schedules.spaced`.
-        eta: Spread of the fresh noise over that of the posterior. With 0 a sample is a function
-            of its start; with 1 and every step visited the chain is `ancestral(stochastic=True)`.
+        denoise: The denoiser.
+        noise: The noise of each step.
+        keep: (trained steps + 1,) share of signal variance left after each step, starting with 1.
+        steps: Number of steps to visit; see `schedules.spaced`.
         limit: Clean estimates are clamped to [-limit, limit].
+        eta: Standard deviation of the fresh noise, relative to that of the posterior. With 0, a
+            sample is a function of its start; with 1 and all steps, the chain is
+            `ancestral(stochastic=True)`.
 
-    Source: Song, Meng, Ermon 2021 (arXiv:2010.02502), eq. 12 and 16.
+    Source:
+        Song, Meng, Ermon 2021 (arXiv:2010.02502), eq. 12 and 16.
     """
     visited = spaced(steps, len(keep) - 1)
     x = noise(visited[0])
@@ -62,20 +70,25 @@ def ddim(
         clean = denoise(x, t).clamp(-limit, limit)
         noisy = (x - now**0.5 * clean) / (1 - now) ** 0.5
         fresh = eta**2 * (1 - then) / (1 - now) * (1 - now / then)
-        # of a large eta the rest may be below zero by more than rounding: nothing old is kept then
+        # for a large eta, the remainder may be negative: then no old noise is kept
         x = then**0.5 * clean + max(0.0, 1 - then - fresh) ** 0.5 * noisy
         if fresh > 0:
             x = x + fresh**0.5 * noise(after)
     return x
 
 
-def of_noise(predict: Denoise, keep: Tensor) -> Denoise:
-    """The denoiser that a network implies which answers the noise in x_t instead of x_0.
+def from_noise_prediction(predict: Denoise, keep: Tensor) -> Denoise:
+    """Returns the denoiser that corresponds to a network that predicts the noise in x_t.
 
-    Where little signal is left, errors of the network grow: by 157 at step 1000 of the linear
-    schedule from 1e-4 to 0.02. The samplers' limit bounds what comes of it.
+    Where little signal is left, errors of the network are amplified: 157 times at step 1000 of the
+    linear schedule from 1e-4 to 0.02. The `limit` of the samplers bounds the result.
 
-    Source: Ho et al. 2020 (arXiv:2006.11239), eq. 4 and 15.
+    Args:
+        predict: Returns the noise in x_t at step t.
+        keep: (steps + 1,) share of signal variance left after each step, starting with 1.
+
+    Source:
+        Ho et al. 2020 (arXiv:2006.11239), eq. 4 and 15.
     """
 
     def denoise(x: Tensor, t: int) -> Tensor:

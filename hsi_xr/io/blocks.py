@@ -1,32 +1,35 @@
-"""A lazy cube in blocks: which there are, and computing the next ones while one is written."""
+"""A lazy cube in blocks, the next of which are computed while one is written."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-Sizes = tuple[tuple[int, ...], tuple[int, ...]]
-"""Of the blocks along y and x."""
+if TYPE_CHECKING:
+    import dask.array
 
-Read = Callable[["Block"], list[NDArray[Any]]]
-"""Computes the pixels of one block of all arrays."""
+BlockSizes = tuple[tuple[int, ...], tuple[int, ...]]
+"""Rows and columns of the blocks along y and x."""
+
+ReadBlock = Callable[["Block"], list[NDArray[Any]]]
+"""Computes one block of all arrays."""
 
 Result = TypeVar("Result")
 
-_IN_FLIGHT = 256 * 2**20
+_BYTES_AHEAD = 256 * 2**20
 """Bytes of computed blocks that may wait to be written."""
-_MOST_AT_ONCE = 8
+_MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
 class Block:
-    """A rectangle of pixels, and its place among the blocks (row, column)."""
+    """A rectangle of pixels, and its row and column among all blocks."""
 
     index: tuple[int, int]
     rows: slice
@@ -41,23 +44,28 @@ class Block:
         return self.shape[0] * self.shape[1]
 
 
-def block_sizes(arrays: Sequence[xr.DataArray], side: int) -> Sizes:
-    """Blocks that are whole chunks, small ones joined until they reach `side`.
+def block_sizes(arrays: Sequence[xr.DataArray], side: int) -> BlockSizes:
+    """Returns the sizes of blocks that are whole chunks, with small chunks joined.
 
-    So each chunk of the first lazy array is computed once, however a slice or a tile size has laid
-    its edges; arrays of other chunks follow it. Arrays in memory are cut at multiples of `side`.
+    Each chunk of the first lazy array is then computed once, wherever a slice or a tile size puts
+    the edges of chunks; other arrays are rechunked to it. Arrays in memory are split at multiples
+    of `side`.
+
+    Args:
+        arrays: Arrays over the same pixels.
+        side: Pixels that joined chunks reach.
     """
     chunked = next((array for array in arrays if array.chunks is not None), None)
     if chunked is None:
         lengths = arrays[0].sizes["y"], arrays[0].sizes["x"]
-        rows, columns = (_even(length, side) for length in lengths)
+        rows, columns = (_split(length, side) for length in lengths)
     else:
-        rows, columns = (_joined(chunked.chunksizes[dim], side) for dim in ("y", "x"))
+        rows, columns = (_join(chunked.chunksizes[dim], side) for dim in ("y", "x"))
     return rows, columns
 
 
-def split_blocks(sizes: Sizes) -> list[Block]:
-    """All blocks in the order in which a file holds them: by row, then by column."""
+def split_blocks(sizes: BlockSizes) -> list[Block]:
+    """Returns all blocks in the order of a file: by row, then by column."""
     rows, columns = ([0, *np.cumsum(lengths).tolist()] for lengths in sizes)
     return [
         Block((i, j), slice(*vertical), slice(*horizontal))
@@ -66,8 +74,8 @@ def split_blocks(sizes: Sizes) -> list[Block]:
     ]
 
 
-def block_reader(arrays: Sequence[xr.DataArray], sizes: Sizes) -> Read:
-    """A function that computes one block of all arrays at once: what they share, only once.
+def block_reader(arrays: Sequence[xr.DataArray], sizes: BlockSizes) -> ReadBlock:
+    """Returns a function that computes one block of all arrays, and what they share only once.
 
     The graph is optimised here, for all blocks; a block then costs only the tasks that it needs.
     """
@@ -77,18 +85,18 @@ def block_reader(arrays: Sequence[xr.DataArray], sizes: Sizes) -> Read:
     from dask.local import get_sync
     from dask.optimization import cull
 
-    lazy = {at: _rechunked(array, sizes) for at, array in enumerate(arrays) if array.chunks}
+    lazy = {at: _rechunk(array, sizes) for at, array in enumerate(arrays) if array.chunks}
     merged = HighLevelGraph.merge(*(data.__dask_graph__() for data in lazy.values()))
-    every = list(flatten([data.__dask_keys__() for data in lazy.values()]))
-    # of all keys together: `dask.optimize` fuses a task that arrays share into each of them
-    graph = dict(optimize(merged, every)) if lazy else {}
+    keys = list(flatten([data.__dask_keys__() for data in lazy.values()]))
+    # for all keys together: `dask.optimize` fuses a task that arrays share into each of them
+    graph = dict(optimize(merged, keys)) if lazy else {}
 
     def read(block: Block) -> list[NDArray[Any]]:
         keys = {at: (data.name, *(0,) * (data.ndim - 2), *block.index) for at, data in lazy.items()}
         needed, _ = cull(graph, list(keys.values()))
         computed = dict(zip(keys, get_sync(needed, list(keys.values()))))
         return [
-            np.asarray(computed[at]) if at in computed else _part(array, block)
+            np.asarray(computed[at]) if at in computed else _select(array, block)
             for at, array in enumerate(arrays)
         ]
 
@@ -98,8 +106,14 @@ def block_reader(arrays: Sequence[xr.DataArray], sizes: Sizes) -> Read:
 def compute_ahead(
     compute: Callable[[Block], Result], blocks: Iterable[Block], block_bytes: int
 ) -> Generator[tuple[Block, Result], None, None]:
-    """Blocks with what was computed of them, in order, while other threads are some ahead."""
-    workers = max(2, min(_MOST_AT_ONCE, _IN_FLIGHT // max(block_bytes, 1)))
+    """Yields blocks with their results, in order, while threads compute the next ones.
+
+    Args:
+        compute: Computes one block.
+        blocks: Blocks in the order wanted.
+        block_bytes: Size of the largest result, which bounds how many are computed ahead.
+    """
+    workers = max(2, min(_MOST_WORKERS, _BYTES_AHEAD // max(block_bytes, 1)))
     waiting: deque[tuple[Block, Future[Result]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="hsi-xr-block")
     try:
@@ -115,11 +129,11 @@ def compute_ahead(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _even(length: int, side: int) -> tuple[int, ...]:
+def _split(length: int, side: int) -> tuple[int, ...]:
     return tuple(min(side, length - start) for start in range(0, length, side))
 
 
-def _joined(chunks: tuple[int, ...], side: int) -> tuple[int, ...]:
+def _join(chunks: tuple[int, ...], side: int) -> tuple[int, ...]:
     joined, size = [], 0
     for chunk in chunks:
         size += chunk
@@ -129,11 +143,11 @@ def _joined(chunks: tuple[int, ...], side: int) -> tuple[int, ...]:
     return (*joined, size) if size else tuple(joined)
 
 
-def _rechunked(array: xr.DataArray, sizes: Sizes) -> Any:
+def _rechunk(array: xr.DataArray, sizes: BlockSizes) -> "dask.array.Array":
     bands = (-1,) if "band" in array.dims else ()
-    # as tasks even where a cluster is at hand: a block must not need all of the cube
+    # as tasks even if a cluster is connected: shuffling by it would need the whole cube at once
     return array.data.rechunk((*bands, *sizes), method="tasks")
 
 
-def _part(array: xr.DataArray, block: Block) -> NDArray[Any]:
+def _select(array: xr.DataArray, block: Block) -> NDArray[Any]:
     return array.isel(y=block.rows, x=block.columns).to_numpy()

@@ -1,19 +1,22 @@
-"""Whether a GeoTIFF is laid out as a cloud-optimised one."""
+"""Check whether a GeoTIFF has the layout of a cloud-optimised one."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hsi_xr.io.raster_dataset import rasterio_open
 
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
+
 _SMALL = 512
-"""Up to this side a file needs neither tiles nor overviews."""
+"""Pixels per side up to which a file needs neither tiles nor overviews."""
 
 
 def is_cog(path: Path) -> bool:
-    """True if all directories come first, largest image first, and the pixels follow, largest last.
+    """True if all directories come first, and the pixels follow with the smallest overview first.
 
-    Asked of the file's structure, since GDAL's own mark (`LAYOUT=COG`) is set by its COG driver
-    only, which before GDAL 3.11 cannot write one band after the other.
+    This reads the structure of the file, since only GDAL's COG driver writes the mark `LAYOUT=COG`,
+    and it cannot write one band after the other before GDAL 3.11.
 
     Source: the requirements of the OGC Cloud Optimized GeoTIFF standard (21-026), section 7.
     """
@@ -26,18 +29,18 @@ def is_cog(path: Path) -> bool:
         levels = [None, *range(len(overviews))]
         directories = [_offset(src, "IFD_OFFSET", level) for level in levels]
         pixels = [_offset(src, "BLOCK_OFFSET_0_0", level) for level in levels]
-    pixels = [at for at in pixels if at]  # a block without data has no offset
+    pixels = [offset for offset in pixels if offset]  # a block of nodata has no offset
     return (
         directories == sorted(directories)
         and pixels == sorted(pixels, reverse=True)
-        and all(at > directories[-1] for at in pixels)
+        and all(offset > directories[-1] for offset in pixels)
     )
 
 
-def _is_tiled(src: Any) -> bool:
+def _is_tiled(src: "DatasetReader") -> bool:
     rows, columns = src.block_shapes[0]
-    return bool(columns != src.width or rows % 16 == columns % 16 == 0)  # TIFF: tiles are 16 n
+    return bool(columns != src.width or rows % 16 == columns % 16 == 0)  # TIFF: sides of tiles
 
 
-def _offset(src: Any, item: str, level: int | None) -> int:
+def _offset(src: "DatasetReader", item: str, level: int | None) -> int:
     return int(src.get_tag_item(item, "TIFF", bidx=1, ovr=level) or 0)

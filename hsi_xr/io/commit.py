@@ -1,10 +1,10 @@
-"""Objects that belong together arrive in a store, in place of what was there, or not at all.
+"""Upload the files of a product so that all of them replace the old product, or none does.
 
-A store has no step that replaces many objects at once. So the one that makes them a product goes
-last, and what they replace is kept under passing names until all of it is done:
+An object store cannot replace many objects in one step. So the object that makes the others a
+product is uploaded last, and the replaced objects are kept under temporary names until then:
 
-    cube.zarr.part/new/0, 1, ...             what has arrived
-    cube.zarr.part/replaced/cube.zarr/...    what it replaces
+    cube.zarr.part/new/0, 1, ...             uploaded objects
+    cube.zarr.part/replaced/cube.zarr/...    replaced objects
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,116 +13,160 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from hsi_xr.errors import Incomplete
 from hsi_xr.io.remote import store_errors
-from hsi_xr.io.upload import store_of, tried, upload
+from hsi_xr.io.stores import metadata_file
+from hsi_xr.io.upload import retry, store_and_key, upload
+from hsi_xr.io.write_plan import WritePlan
 
-Objects = Sequence[tuple[Path, Path]]
-"""What is sent or copied, and the objects that it becomes."""
+Transfers = Sequence[tuple[Path, Path]]
+"""Sources, files or objects, and the objects that they become."""
 
-_AT_ONCE = 8
-"""Objects that are on their way at the same time."""
+_CONCURRENT = 8
+"""Number of objects that are uploaded or copied at a time."""
 
 
-def commit(objects: Objects, aside: Path, *, root: Path | None) -> None:
-    """Send files; after a failure what was there before is there, and nothing new.
+def commit_product(plan: WritePlan, remote: Path, finished: Path) -> None:
+    """Upload the finished files of a run, the main file last.
 
     Args:
-        objects: Files here and what they become; the one that makes the rest a product last.
-        aside: Folder of passing names. What a run that died has left in it is put back, where that
-            run had begun to replace it, and else removed.
-        root: Folder of which the objects are the whole content; what else is in it is removed.
+        plan: The plan of the run.
+        remote: Folder of the object store.
+        finished: Local folder of the finished files.
 
     Raises:
-        OSError: The store refused or did not answer, several times; see also `store_errors`.
+        Incomplete: They could not be uploaded; everything is kept for a run that resumes this one.
     """
-    main, kept = objects[-1][1], aside / "replaced"
-    if _moved(main, kept).exists() and not main.exists():
-        _put_back(kept, objects, root)
-    _clear(aside)
-    old = _existing(objects, root)
-    if old and len(objects) > 1:
-        _replace(objects, old, aside, root)
+    files = [] if plan.style_path is None else [finished / plan.style_path.name]
+    for file in reversed(plan.files):
+        whole = finished / file.path.name
+        files += [*file.format.sidecars(whole).values(), *_objects_of(whole)]
+    main = remote / plan.main.path.name
+    root = None if files[-1].parent == finished else main  # only a store consists of several
+    try:
+        plan.upload_mark.touch()
+        commit(
+            [(file, remote / file.relative_to(finished).as_posix()) for file in files],
+            remote / plan.folder.name,
+            root=root,
+        )
+    except store_errors() as error:
+        raise Incomplete(
+            f"{str(main)!r} could not be uploaded ({error}); all computed blocks are kept in "
+            f"{str(plan.folder)!r}, and the same call with resume (--resume) continues from there"
+        ) from error
+
+
+def _objects_of(whole: Path) -> list[Path]:
+    """Returns a file, or all files of a store, of which readers open the last first."""
+    if whole.is_file():
+        return [whole]
+    root = metadata_file(whole)
+    others = sorted(path for path in whole.rglob("*") if path.is_file() and path != root)
+    return [*others, root]
+
+
+def commit(transfers: Transfers, temporary: Path, *, root: Path | None) -> None:
+    """Upload files; after a failure the old objects are in place, and no new ones.
+
+    Args:
+        transfers: Local files and their objects; the object that makes the others a product last.
+        temporary: Folder for temporary objects. What an interrupted run has left in it is restored
+            if that run had begun to replace objects, and removed otherwise.
+        root: Folder whose whole content the objects are; others in it are removed. None if the
+            objects share a folder with unrelated ones.
+
+    Raises:
+        OSError: The store has refused, or has not responded after several retries. Stores also
+            raise the other errors of `store_errors`.
+    """
+    main, kept = transfers[-1][1], temporary / "replaced"
+    if _kept_name(main, kept).exists() and not main.exists():
+        _restore(kept, transfers, root)
+    _clear(temporary)
+    old = _existing(transfers, root)
+    if old and len(transfers) > 1:
+        _replace(transfers, old, temporary, root)
         return
     try:
         _clear(root)
-        _in_order(upload, objects)
+        _transfer(upload, transfers)
     except BaseException:
-        if not old:  # a single object is the old one or the new one
-            _remove(there for _, there in objects)
+        if not old:  # a single object is always complete: the old one or the new one
+            _remove(destination for _, destination in transfers)
         raise
 
 
-def _replace(objects: Objects, old: Sequence[Path], aside: Path, root: Path | None) -> None:
-    kept = aside / "replaced"
-    new = [(file, aside / "new" / str(at)) for at, (file, _) in enumerate(objects)]
+def _replace(transfers: Transfers, old: Sequence[Path], temporary: Path, root: Path | None) -> None:
+    kept = temporary / "replaced"
+    new = [(file, temporary / "new" / str(at)) for at, (file, _) in enumerate(transfers)]
     try:
-        _in_order(upload, new)
-        _in_order(_copy, [(there, _moved(there, kept)) for there in old])
+        _transfer(upload, new)
+        _transfer(_copy, [(path, _kept_name(path, kept)) for path in old])
     except BaseException:
-        with suppress(*store_errors()):  # whoever calls has worse to tell
-            _clear(aside)
+        with suppress(*store_errors()):  # the first error matters more
+            _clear(temporary)
         raise
     try:
-        _clear(root, objects[-1][1])
-        _in_order(_copy, [(here, there) for (_, here), (_, there) in zip(new, objects)])
+        _clear(root, transfers[-1][1])
+        _transfer(_copy, [(source, path) for (_, source), (_, path) in zip(new, transfers)])
     except BaseException as error:
         try:
-            _put_back(kept, objects, root)
+            _restore(kept, transfers, root)
         except store_errors():
-            raise OSError(f"{error}; what was there before is kept in {str(kept)!r}") from error
+            raise OSError(f"{error}; the replaced objects are kept in {str(kept)!r}") from error
         with suppress(*store_errors()):
-            _clear(aside)
+            _clear(temporary)
         raise
-    with suppress(*store_errors()):  # the next run of that name removes it
-        _clear(aside)
+    with suppress(*store_errors()):  # the next run to this destination removes it
+        _clear(temporary)
 
 
-def _existing(objects: Objects, root: Path | None) -> list[Path]:
-    """What there is of a product, that which makes it one last; of a store without root nothing."""
-    main = objects[-1][1]
+def _existing(transfers: Transfers, root: Path | None) -> list[Path]:
+    """Returns the objects of the old product, main object last; none of a store without root."""
+    main = transfers[-1][1]
     if root is None:
-        return [there for _, there in objects if there.exists()]
-    return [*(each for each in _files(root) if each != main), main] if main.exists() else []
+        return [path for _, path in transfers if path.exists()]
+    return [*(path for path in _objects(root) if path != main), main] if main.exists() else []
 
 
-def _put_back(kept: Path, objects: Objects, root: Path | None) -> None:
-    """Have what was replaced take its place again."""
-    back = [(each, kept.parent.parent / _within(each, kept)) for each in _files(kept)]
-    main = objects[-1][1]
+def _restore(kept: Path, transfers: Transfers, root: Path | None) -> None:
+    """Copy the replaced objects back, main object last."""
+    back = [(path, kept.parent.parent / _relative(path, kept)) for path in _objects(kept)]
+    main = transfers[-1][1]
     _clear(root, main)
     if root is None:
-        known = {str(there) for _, there in back}
-        _remove(there for _, there in objects if str(there) not in known)
+        known = {str(path) for _, path in back}
+        _remove(path for _, path in transfers if str(path) not in known)
     if back:
-        _in_order(_copy, sorted(back, key=lambda pair: pair[1] == main))
+        _transfer(_copy, sorted(back, key=lambda pair: pair[1] == main))
 
 
-def _moved(there: Path, kept: Path) -> Path:
-    """What an object is called while it is kept."""
-    return kept / _within(there, kept.parent.parent)
+def _kept_name(path: Path, kept: Path) -> Path:
+    return kept / _relative(path, kept.parent.parent)
 
 
-def _within(there: Path, folder: Path) -> str:
-    return str(there).removeprefix(str(folder)).lstrip("/")
+def _relative(path: Path, folder: Path) -> str:
+    return str(path).removeprefix(str(folder)).lstrip("/")
 
 
-def _files(folder: Path) -> list[Path]:
-    store, key = store_of(folder)
-    found = store.find(key) if folder.exists() else []
-    return [folder / each[len(key) :].lstrip("/") for each in found]
+def _objects(folder: Path) -> list[Path]:
+    store, key = store_and_key(folder)
+    names = store.find(key) if folder.exists() else []
+    return [folder / name[len(key) :].lstrip("/") for name in names]
 
 
-def _copy(here: Path, there: Path) -> None:
-    store, key = store_of(here)
-    tried(partial(store.cp_file, key, store_of(there)[1]))
+def _copy(source: Path, destination: Path) -> None:
+    store, key = store_and_key(source)
+    retry(partial(store.cp_file, key, store_and_key(destination)[1]))
 
 
-def _in_order(send: Callable[[Path, Path], None], objects: Objects) -> None:
-    """All at once but the last, which waits for them."""
-    *others, last = objects
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hsi-xr-upload") as pool:
+def _transfer(send: Callable[[Path, Path], None], transfers: Transfers) -> None:
+    """Transfer all objects concurrently except the last, which waits for the others."""
+    *others, last = transfers
+    with ThreadPoolExecutor(_CONCURRENT, thread_name_prefix="hsi-xr-upload") as pool:
         try:
-            for done in [pool.submit(send, *each) for each in others]:
+            for done in [pool.submit(send, *pair) for pair in others]:
                 done.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -130,18 +174,18 @@ def _in_order(send: Callable[[Path, Path], None], objects: Objects) -> None:
     send(*last)
 
 
-def _clear(root: Path | None, first: Path | None = None) -> None:
-    """Empty a folder, beginning with what makes it a product."""
-    if root is None or not root.exists():
+def _clear(folder: Path | None, first: Path | None = None) -> None:
+    """Remove a folder, starting with the object that makes the others a product."""
+    if folder is None or not folder.exists():
         return
-    store, key = store_of(root)
+    store, key = store_and_key(folder)
     if first is not None:
-        tried(partial(first.unlink, missing_ok=True))
-    if root.exists():
-        tried(partial(store.rm, key, recursive=True))
+        retry(partial(first.unlink, missing_ok=True))
+    if folder.exists():
+        retry(partial(store.rm, key, recursive=True))
 
 
-def _remove(objects: Iterable[Path]) -> None:
-    with suppress(*store_errors()):  # whoever calls has worse to tell
-        for each in objects:
-            each.unlink(missing_ok=True)
+def _remove(paths: Iterable[Path]) -> None:
+    with suppress(*store_errors()):  # the first error matters more
+        for path in paths:
+            path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What can go wrong between a program and a disk."""
+"""Local files and folders: errors in words, an exclusive lock, free space, flushing."""
 
 import errno
 import os
@@ -9,37 +9,47 @@ from pathlib import Path
 
 from hsi_xr.errors import DestinationUnwritable, UsageError
 
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What fails here tells which file could not be written.
+    """Name the file that could not be written in errors of the block.
 
     Raises:
-        DestinationUnwritable: The disk, or GDAL, has refused.
+        DestinationUnwritable: In place of an OSError, which those of rasterio are, too.
     """
     try:
         yield
     except DestinationUnwritable:
         raise
-    except OSError as error:  # those of rasterio too
-        reason = error.__cause__ or error
-        raise DestinationUnwritable(
-            f"cannot write {str(path)!r} ({reason}); is the disk full?"
-        ) from error
+    except OSError as error:
+        raise DestinationUnwritable(f"cannot write {str(path)!r}: {describe(error)}") from error
+
+
+def describe(error: OSError) -> str:
+    """Returns the message of an error, with a repair if the disk or a quota is full."""
+    cause = error.__cause__ or error  # rasterio raises its errors from those of GDAL
+    text = error.strerror or str(cause)
+    if error.errno in _DISK_FULL:
+        return f"{text}; free some space, or choose another folder"
+    return text
 
 
 @contextmanager
 def lock_folder(folder: Path, refusal: str) -> Iterator[None]:
-    """Make a folder, unless it is there, that nobody else works in meanwhile.
+    """Create a folder if needed and hold an exclusive lock on it.
 
-    Whoever is killed lets go of it.
+    The lock is on the folder itself, so that it leaves no file behind, and its holder may remove
+    the folder. It is released if the process dies. On Windows, and on file systems without locks,
+    nothing is locked.
 
     Raises:
-        UsageError: Somebody does; with `refusal`.
+        UsageError: Another process holds the lock; the message is `refusal`.
     """
     try:
         import fcntl
-    except ImportError:  # not on Windows
+    except ImportError:  # on Windows
         folder.mkdir(exist_ok=True)
         yield
         return
@@ -47,7 +57,7 @@ def lock_folder(folder: Path, refusal: str) -> Iterator[None]:
         folder.mkdir(exist_ok=True)
         try:
             descriptor = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:  # who had it has just removed it
+        except FileNotFoundError:  # the previous holder has just removed it
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,7 +65,7 @@ def lock_folder(folder: Path, refusal: str) -> Iterator[None]:
             os.close(descriptor)
             raise UsageError(refusal) from error
         except OSError:
-            pass  # a file system without locks
+            pass  # the file system has no locks
         if folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat()):
             break
         os.close(descriptor)
@@ -65,16 +75,17 @@ def lock_folder(folder: Path, refusal: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def empty(folder: Path) -> None:
-    for each in folder.iterdir():
-        if each.is_dir():
-            shutil.rmtree(each)
+def empty_folder(folder: Path) -> None:
+    """Remove everything in a folder."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
         else:
-            each.unlink()
+            path.unlink()
 
 
-def check_room(path: Path, size: int) -> None:
-    """Find out whether a file of so many bytes can be written, by reserving them for a moment.
+def check_free_space(path: Path, size: int) -> None:
+    """Check that a file of `size` bytes can be written, by reserving them for a moment.
 
     Raises:
         OSError: The disk, a quota or a limit of the process does not allow it.
@@ -91,9 +102,9 @@ def check_room(path: Path, size: int) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold what has been written to a file, or which names a folder has."""
+    """Flush a file, or the names in a folder, to the disk."""
     if path.is_dir() and os.name != "posix":
-        return  # only there can a folder be opened
+        return  # other systems cannot open a folder
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

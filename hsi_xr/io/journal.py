@@ -1,4 +1,4 @@
-"""What a run has written already, kept beside its unfinished files so that it can be resumed."""
+"""The journal of a run: its configuration and finished blocks, so that it can be resumed."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -11,17 +11,17 @@ from hsi_xr.io import atomic
 from hsi_xr.io.tags import compact_json
 
 _LONGEST = 60
-"""Characters of a value that an error message shows."""
+"""Error messages abbreviate values of more characters."""
 
 
 def part_folder(main: Path) -> Path:
-    """Where all lies that a run has not finished: `cube.tif` -> the folder `cube.tif.part`."""
+    """Returns the folder of all unfinished files of a run: `cube.tif` -> `cube.tif.part`."""
     return main.with_name(f"{main.name}.part")
 
 
 def journal_path(main: Path) -> Path:
-    """Where the ledger of an unfinished file lies."""
-    return part_folder(main) / "ledger.json"
+    """Returns the path of the journal of an unfinished run."""
+    return part_folder(main) / "journal.json"
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Journal:
     path: Path
     config: dict[str, Any]
     done: list[list[int]] = field(default_factory=list)
-    """Per finished block, a CRC-32 of the stored numbers of each file."""
+    """For each finished block, the CRC-32 of the stored values of each variable."""
 
     @classmethod
     def load(cls, path: Path) -> "Journal | None":
-        """The ledger of an earlier run, or None where there is none that can be read."""
+        """Returns the journal of an earlier run; None if there is none, or it is damaged."""
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             return cls(path, stored["config"], stored["done"])
@@ -43,20 +43,20 @@ class Journal:
             return None
 
     def save(self) -> None:
-        """Replace the stored ledger; a crash leaves the old one or the new one."""
+        """Replace the stored journal; after a crash it is the old one or the new one."""
         content = {"config": self.config, "done": self.done}
         atomic.write_text(self.path, json.dumps(content, ensure_ascii=False))
 
     def refuse_other(self, config: dict[str, Any]) -> None:
-        """Refuse to go on under another configuration than this run was begun with.
+        """Refuse to resume the run with another configuration.
 
         Raises:
-            UsageError: Naming what differs.
+            UsageError: The configurations differ; the message states how.
         """
         if differing := differences(self.config, config):
             raise UsageError(
                 f"cannot resume from {str(self.path)!r}: {'; '.join(differing)}. "
-                "Repeat the call as it was, or begin anew without resume"
+                "Repeat the original call, or start over without resume"
             )
 
 
@@ -88,6 +88,6 @@ def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = compact_json(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -1,7 +1,8 @@
-"""The pixels of a run that is not finished: a plain file that blocks of any shape can be put into.
+"""Staging files: the computed pixels of an unfinished run, uncompressed.
 
-It has all labels of its image and no compression. What users get is laid out from it, whatever the
-format; so every format can be resumed, and none depends on the chunks of the cube.
+A staging file takes blocks of any shape, in any order, and has all metadata of its variable. The
+final file is written from it. That is why every format can be resumed, and why no format depends
+on the chunks of the cube.
 """
 
 import os
@@ -10,43 +11,47 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hsi_xr.io.blocks import Block
 from hsi_xr.io.raster_dataset import open_raster_dataset, rasterio_open
 from hsi_xr.io.tags import write_tags
 from hsi_xr.io.tiff_directories import HELD, ROOM
-from hsi_xr.io.variables import StoredVariable
+from hsi_xr.io.variables import StoredValues, StoredVariable
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetWriter
+    from rasterio.windows import Window
 
 TILE = 512
-_CACHE = 64 * 2**20
-"""Bytes that GDAL may keep; its own default is a share of the machine, whatever the scene."""
+"""Side of the tiles of a GeoTIFF in pixels."""
+_CACHE_BYTES = 64 * 2**20
+"""Size of GDAL's cache; GDAL's own default is a share of the machine's memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class StagingFile:
-    """An image and the file that collects its numbers."""
+    """A variable, and the file that collects its stored values."""
 
-    image: StoredVariable
+    variable: StoredVariable
     path: Path
 
     def create(self) -> None:
-        """An empty file with all but pixels, quick to fill: neither compressed nor zeroed."""
-        image = self.image
-        place = {"crs": image.crs, "transform": image.transform}
-        rows, columns = block_of(image.shape)
+        """Create the file with all metadata, neither compressed nor filled."""
+        variable = self.variable
+        georeference = {"crs": variable.crs, "transform": variable.transform}
+        rows, columns = block_shape(variable.shape)
         with rasterio_open(
             str(self.path),
             "w",
             driver="GTiff",
-            dtype=image.storage.dtype,
-            nodata=image.storage.nodata,
-            count=image.count,
-            height=image.shape[0],
-            width=image.shape[1],
+            dtype=variable.storage.dtype,
+            nodata=variable.storage.nodata,
+            count=variable.count,
+            height=variable.shape[0],
+            width=variable.shape[1],
             tiled=True,
             blockxsize=columns,
             blockysize=rows,
@@ -54,37 +59,32 @@ class StagingFile:
             photometric="minisblack",
             BIGTIFF="YES",
             SPARSE_OK="TRUE",
-            **{key: value for key, value in place.items() if value is not None},
+            **{key: value for key, value in georeference.items() if value is not None},
         ) as file:
-            write_tags(file, image, default_domain=HELD)
-            if max(image.shape) > TILE:  # only such a file will have overviews
+            write_tags(file, variable, default_domain=HELD)
+            if max(variable.shape) > TILE:  # smaller files have no overviews
                 file.update_tags(ns=HELD, ROOM=ROOM)
 
-    def stored(
-        self,
-        rows: slice,
-        columns: slice,
-        bands: slice = slice(None),
-    ) -> NDArray[Any]:
-        """The numbers of a window, (bands, rows, columns)."""
-        chosen = list(range(1, self.image.count + 1))[bands]
+    def read(self, rows: slice, columns: slice, bands: slice = slice(None)) -> StoredValues:
+        """Returns the stored values of a window, (bands, rows, columns)."""
+        indexes = list(range(1, self.variable.count + 1))[bands]
         with rasterio_open(str(self.path)) as file:
-            numbers: NDArray[Any] = file.read(chosen, window=_window(rows, columns))
-        return numbers
+            values: StoredValues = file.read(indexes, window=_window(rows, columns))
+        return values
 
-    def strips(self) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """All numbers from top to bottom, a row of tiles at a time."""
-        rows, columns = self.image.shape
+    def strips(self) -> Iterator[tuple[slice, StoredValues]]:
+        """Yields all values from top to bottom, one row of tiles at a time."""
+        rows, columns = self.variable.shape
         with rasterio_open(str(self.path)) as file:
             for top in range(0, rows, TILE):
                 strip = slice(top, min(top + TILE, rows))
                 yield strip, file.read(window=_window(strip, slice(0, columns)))
 
 
-def block_of(shape: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of a file's blocks: a small image is not blown up to a whole tile.
+def block_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Returns rows and columns of a file's tiles, which are smaller for small images.
 
-    A block is wider than a small image, since one as wide looks like a strip to validators.
+    They are wider than a small image: validators take a tile of its width for a strip.
     """
     if max(shape) >= TILE:
         return TILE, TILE
@@ -92,43 +92,49 @@ def block_of(shape: tuple[int, int]) -> tuple[int, int]:
     return rows, columns
 
 
-def put(file: Any, block: Block, numbers: NDArray[Any]) -> None:
-    """Write one block, (bands, rows, columns) or (rows, columns), to an open draft."""
-    bands = numbers if numbers.ndim == 3 else numbers[None]
+def write_block(file: "DatasetWriter", block: Block, values: StoredValues) -> None:
+    """Write one block, (bands, rows, columns) or (rows, columns), to an open staging file."""
+    bands = values if values.ndim == 3 else values[None]
     file.write(bands, window=_window(block.rows, block.columns))
 
 
-def checksum(numbers: NDArray[Any]) -> int:
-    return zlib.crc32(np.ascontiguousarray(numbers).data)
+def checksum(values: StoredValues) -> int:
+    """Returns the CRC-32 of stored values."""
+    return zlib.crc32(np.ascontiguousarray(values).data)
 
 
-def readable(
-    path: Path, blocks: Iterable[Block], sums: Iterable[int], variable: str | None = None
+def verify_blocks(
+    path: Path, blocks: Iterable[Block], checksums: Iterable[int], variable: str | None = None
 ) -> Iterator[bool]:
-    """For each block whether the file, of any format, gives back the numbers that were put there.
+    """Yields, for each block, True if a file of any format returns the values written to it.
+
+    Args:
+        path: The file.
+        blocks: Blocks to read.
+        checksums: Their checksums when they were computed.
+        variable: Name of the variable in a store.
 
     Raises:
         OSError: The file is damaged.
     """
     with open_raster_dataset(str(path), variable) as file:
-        for block, expected in zip(blocks, sums):
-            numbers = file.read(window=_window(block.rows, block.columns))
-            yield checksum(numbers) == expected
+        for block, expected in zip(blocks, checksums):
+            yield checksum(file.read(window=_window(block.rows, block.columns))) == expected
 
 
 @contextmanager
-def bounded_cache() -> Iterator[None]:
-    """Keep GDAL's cache small, so that memory does not grow with the scene, unless it is set."""
+def limited_gdal_cache() -> Iterator[None]:
+    """Bound GDAL's cache, unless the user has, so that memory does not grow with the scene."""
     import rasterio
     from rasterio.env import getenv, hasenv
 
     name = "GDAL_CACHEMAX"
     is_set = name in os.environ or (hasenv() and name in getenv())
-    with rasterio.Env(**({} if is_set else {name: _CACHE})):
+    with rasterio.Env(**({} if is_set else {name: _CACHE_BYTES})):
         yield
 
 
-def _window(rows: slice, columns: slice) -> Any:
+def _window(rows: slice, columns: slice) -> "Window":
     from rasterio.windows import Window
 
     return Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)

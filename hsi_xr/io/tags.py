@@ -35,7 +35,9 @@ _TAG_OF = {"scale": "SCALE_IN"}  # a tag SCALE would be read as the scale of the
 _STORED_ELSEWHERE = (_PREFIX, "grid_mapping", "datetime")
 
 
-def write_tags(file: "DatasetWriter", image: "StoredVariable", *, default_domain: str = "") -> None:
+def write_tags(
+    file: "DatasetWriter", variable: "StoredVariable", *, default_domain: str = ""
+) -> None:
     """Write everything that is known about a variable into a file that has no pixels yet.
 
     Tags that are written after the pixels would break the layout of a COG, whose directories come
@@ -43,27 +45,27 @@ def write_tags(file: "DatasetWriter", image: "StoredVariable", *, default_domain
 
     Args:
         file: An open file.
-        image: The variable that the file will contain.
+        variable: The variable that the file will contain.
         default_domain: The domain for the tags that belong to a band's default domain.
     """
-    centres, widths = image.wavelengths, image.fwhm
+    centres, widths = variable.wavelengths, variable.fwhm
     for band, centre in enumerate(centres or [], start=1):
         file.set_band_description(band, wavelengths.band_description(centre))
         width = widths[band - 1] if widths else None
         for domain, tags in wavelengths.band_domains(centre, width).items():
             file.update_tags(band, ns=domain or default_domain or None, **tags)
     domains = product_domains(
-        image.attrs, variable=image.name, variable_attrs=image.array.attrs, written=now()
+        variable.attrs, variable=variable.name, variable_attrs=variable.array.attrs, written=now()
     )
     if centres:
         domains["ENVI"] = wavelengths.envi_tags(centres, widths)
-        _set_colours(file, image.shown)
+        _set_colours(file, variable.rgb_bands)
     for domain, tags in domains.items():
         file.update_tags(ns=domain or None, **tags)
-    file.scales = [image.storage.scale] * image.count
-    file.offsets = [0.0] * image.count
-    if unit := image.array.attrs.get("units"):
-        file.units = [str(unit)] * image.count
+    file.scales = [variable.storage.scale] * variable.count
+    file.offsets = [0.0] * variable.count
+    if unit := variable.array.attrs.get("units"):
+        file.units = [str(unit)] * variable.count
 
 
 def _set_colours(file: "DatasetWriter", bands: tuple[int, int, int] | None) -> None:

@@ -1,6 +1,7 @@
-"""Files into an object store: each whole or not at all, tried again where the network fails.
+"""Upload single files to object storage, each completely or not at all.
 
-An object appears when all of it is there, also where it goes in parts.
+An object appears when all of it has arrived, even if it is sent in parts. Failures of the network
+are retried.
 """
 
 import hashlib
@@ -10,23 +11,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.io import atomic
 from hsi_xr.io.disk import writing
 from hsi_xr.io.remote import is_remote, store_access, store_errors
 
-_WAITS = (0.5, 2.0, 8.0)
-"""Seconds before each further try."""
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+    from upath import UPath
+
+_RETRY_DELAYS = (0.5, 2.0, 8.0)
+"""Seconds to wait before each retry."""
 
 
 @contextmanager
 def stage_file(path: Path) -> Iterator[Path]:
-    """A file to write that then is at `path`, complete or not at all.
+    """Yield a local path to write to; it becomes the file or object `path`, or nothing does.
 
     Raises:
-        DestinationUnwritable: The disk is full, the folder read-only, or the store refuses.
+        DestinationUnwritable: It could not be written or uploaded.
     """
     if is_remote(str(path)):
         with tempfile.TemporaryDirectory(prefix="hsi-xr-") as folder:
@@ -40,10 +45,16 @@ def stage_file(path: Path) -> Iterator[Path]:
 
 
 def staging_folder(url: str, tmp: Path | None) -> Path:
-    """The folder here where a product collects before it is sent; of one object always the same.
+    """Create the local folder where a product is written before it is uploaded.
+
+    It is always the same for one URL and one user, so that a run can be resumed.
+
+    Args:
+        url: Destination of the product.
+        tmp: Folder to create it in; by default the system's for temporary files.
 
     Raises:
-        DestinationUnwritable: It cannot be made, or somebody else has made it.
+        DestinationUnwritable: It could not be created, or belongs to another user.
     """
     user = os.getuid() if hasattr(os, "getuid") else 0
     digest = hashlib.sha256(f"{user} {url}".encode()).hexdigest()[:16]
@@ -53,69 +64,75 @@ def staging_folder(url: str, tmp: Path | None) -> Path:
         owner = folder.stat().st_uid if user else 0
     except OSError as error:
         raise DestinationUnwritable(
-            f"cannot make {str(folder)!r}, where the product is put together ({error.strerror}); "
+            f"cannot create the staging folder {str(folder)!r} ({error.strerror}); "
             "choose another folder by tmp= (--tmp)"
         ) from error
     if owner != user:
         raise DestinationUnwritable(
-            f"{str(folder)!r} belongs to somebody else; choose another folder by tmp= (--tmp)"
+            f"the staging folder {str(folder)!r} belongs to another user; choose another folder by "
+            "tmp= (--tmp)"
         )
     return folder
 
 
 def check_writable(folder: Path, name: str) -> None:
-    """Find out now whether objects can be made and removed, by one without content.
+    """Check that objects can be written and deleted, by doing so with an empty one.
+
+    Args:
+        folder: Folder of the object store.
+        name: Name of the empty object.
 
     Raises:
         DestinationUnwritable: They cannot.
     """
-    store, probe = store_of(folder / name)
+    store, key = store_and_key(folder / name)
     with store_access(folder, "write into"):
         try:
-            store.pipe_file(probe, b"")
-            store.rm_file(probe)
+            store.pipe_file(key, b"")
+            store.rm_file(key)
         except NotImplementedError as error:
             raise DestinationUnwritable(
-                f"{str(folder)!r} can only be read; write to object storage, e.g. s3://bucket/key"
+                f"{str(folder)!r} is read-only; write to object storage, e.g. s3://bucket/key"
             ) from error
 
 
-def upload(file: Path, there: Path) -> None:
-    """One object, tried again; it has as many bytes as the file.
+def upload(file: Path, destination: Path) -> None:
+    """Upload a file, and check the number of bytes that have arrived.
 
     Raises:
-        OSError: As `tried` does.
+        OSError: As `retry` raises.
     """
-    store, key = store_of(there)
+    store, key = store_and_key(destination)
 
     def send() -> None:
         store.put_file(str(file), key)
-        found, size = store.info(key)["size"], file.stat().st_size
-        if found != size:
-            raise OSError(f"{found} bytes have arrived of {size}")
+        arrived, size = store.info(key)["size"], file.stat().st_size
+        if arrived != size:
+            raise OSError(f"{arrived} of {size} bytes have arrived")
 
-    tried(send)
+    retry(send)
 
 
-def tried(work: Callable[[], Any]) -> None:
-    """Do it, and again after a while if the network fails.
+def retry(action: Callable[[], object]) -> None:
+    """Perform an action; repeat it with delays if the network fails.
 
     Raises:
-        OSError: It fails every time, or the store has refused; or as `store_errors` has it.
+        OSError: It has failed every time, or the store has refused it. Stores also raise the other
+            errors of `store_errors`.
     """
-    for wait in _WAITS:
+    for delay in _RETRY_DELAYS:
         try:
-            work()
+            action()
         except (FileNotFoundError, PermissionError):
-            raise  # the answer would be the same
+            raise  # a retry would have the same result
         except store_errors():
-            time.sleep(wait)
+            time.sleep(delay)
         else:
             return
-    work()
+    action()
 
 
-def store_of(there: Path) -> tuple[Any, str]:
-    """The file system of an object, and what that calls it."""
-    found: Any = there
+def store_and_key(path: Path) -> "tuple[AbstractFileSystem, str]":
+    """Returns the file system of an object, and the object's name in it."""
+    found = cast("UPath", path)
     return found.fs, found.path

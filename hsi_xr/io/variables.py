@@ -1,10 +1,10 @@
-"""The images that a cube becomes: which array, in which numbers, under which labels."""
+"""The variables of a cube as files store them: value encoding, georeference and metadata."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -24,28 +24,33 @@ DEFAULT_DTYPE: Final = "int16"
 DEFAULT_SCALE: Final = 1e-4
 """Reflectance of one stored step."""
 
+StoredValues: TypeAlias = NDArray[np.generic]
+"""Values as a file stores them: int16, uint16 or float32."""
+
 
 @dataclass(frozen=True)
 class Storage:
-    """How numbers lie in a file: as they are, or as whole steps of `scale`."""
+    """How values are stored: as float32, or as whole steps of `scale` in an integer type."""
 
     dtype: str
     nodata: float
     scale: float = 1.0
     limits: tuple[float, float] = (-np.inf, np.inf)
-    """The least and greatest number of steps."""
+    """Smallest and largest number of steps."""
 
     @classmethod
-    def of(cls, variable: str, dtype: str, scale: float) -> "Storage":
-        """How a variable is stored.
+    def for_variable(cls, variable: str, dtype: str, scale: float) -> Self:
+        """Returns the storage of a variable in a product of a given dtype and scale.
 
         Raises:
-            UsageError: There is no such type or step.
+            UsageError: The dtype is not supported, or the scale is not positive and finite.
         """
         if dtype not in DTYPES:
-            raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {dtype!r}")
+            raise UsageError(f"dtype must be one of {', '.join(DTYPES)}; got {dtype!r}")
         if not 0 < scale < np.inf:
-            raise UsageError(f"scale is the positive size of a stored step; got {scale!r}")
+            raise UsageError(
+                f"scale is the size of a stored step and must be positive; got {scale!r}"
+            )
         known = OUTPUT_VARIABLES.get(variable)
         integer = "int16" if known is None else known.integer
         if dtype == "float32" or integer is None:
@@ -54,121 +59,126 @@ class Storage:
             return cls("uint16", 65535, scale, (0, 65534))
         return cls("int16", -32768, scale, (-32767, 32767))
 
-    def encode(self, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
-        """The numbers to store, and whether some had to be cut to the limits.
+    def encode(self, values: NDArray[Any]) -> tuple[StoredValues, bool]:
+        """Returns the values to store, and True if some were clipped to the limits.
 
         Args:
-            values: Any shape; what is not finite becomes nodata.
+            values: Any shape; values that are not finite are stored as nodata.
         """
         if self.dtype == "float32":
-            numbers = np.array(values, dtype=np.float32, order="C")
-            numbers[np.isnan(numbers)] = np.nan  # there are many; a checksum wants one
-            return numbers, False
+            stored = np.array(values, dtype=np.float32, order="C")
+            stored[np.isnan(stored)] = np.nan  # NaN has many bit patterns, a checksum needs one
+            return stored, False
         steps = np.asarray(values / np.float32(self.scale))
         np.rint(steps, out=steps)
         missing = ~np.isfinite(steps)
         steps[missing] = 0
-        clipped = bool(steps.min() < self.limits[0] or steps.max() > self.limits[1])
-        if clipped:
+        is_clipped = bool(steps.min() < self.limits[0] or steps.max() > self.limits[1])
+        if is_clipped:
             steps.clip(*self.limits, out=steps)
         steps[missing] = self.nodata
-        return steps.astype(self.dtype, order="C"), clipped
+        return steps.astype(self.dtype, order="C"), is_clipped
 
 
 @dataclass(frozen=True, eq=False)
 class StoredVariable:
-    """What is to be stored: pixels still to be computed, and all that is said about them."""
+    """A variable to be written: its lazy pixels, and everything that its file states about them."""
 
     array: xr.DataArray
     """(band, y, x) or (y, x)."""
     name: str
     path: Path
-    """Of the file that will hold it, alone or with others."""
+    """File that will contain it, alone or with other variables."""
     storage: Storage
     transform: "Affine | None"
     crs: "CRS | None"
     attrs: Mapping[Hashable, Any]
-    """Of the whole cube: provenance and time of acquisition."""
+    """Attributes of the whole cube: provenance and acquisition time."""
 
     @property
     def count(self) -> int:
+        """Number of bands."""
         return int(self.array.sizes.get("band", 1))
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
         return self.array.sizes["y"], self.array.sizes["x"]
 
     @property
-    def shown(self) -> tuple[int, int, int] | None:
-        """The bands nearest to red, green and blue, if it has them."""
+    def rgb_bands(self) -> tuple[int, int, int] | None:
+        """1-based numbers of the bands nearest to red, green and blue; None if it has none."""
         return wavelengths.default_bands(self.wavelengths or [])
 
     @property
-    def style(self) -> Path:
-        """Of the style file that QGIS looks for beside it."""
+    def style_path(self) -> Path:
+        """QGIS reads the style of a raster from this file."""
         return self.path.with_suffix(".qml")
 
     @cached_property
     def wavelengths(self) -> list[float] | None:
-        return self._lengths("wavelength")
+        """Centre wavelengths in nm."""
+        return self._nanometres("wavelength")
 
     @cached_property
     def fwhm(self) -> list[float] | None:
-        return self._lengths("fwhm")
+        """Full widths at half maximum in nm."""
+        return self._nanometres("fwhm")
 
-    def _lengths(self, name: str) -> list[float] | None:
-        """A coordinate of the bands in nm."""
+    def _nanometres(self, name: str) -> list[float] | None:
         if name not in self.array.coords or self.array[name].dims != ("band",):
             return None
         unit = str(self.array[name].attrs.get("units", "nm"))
         nm = wavelengths.nm_per_unit(unit)
         if nm is None:
             raise InvalidData(
-                f"coordinate {name!r} is in {unit!r}, which is no unit of wavelength known here; "
-                f"convert it to nm and set cube.{name}.attrs['units'] = 'nm'"
+                f"coordinate {name!r} has the unit {unit!r}, which is not a known unit of "
+                f"wavelength; convert it to nm and set cube.{name}.attrs['units'] = 'nm'"
             )
         return [float(value) * nm for value in self.array[name].values]
 
 
 def stored_variables(
-    obj: xr.Dataset | xr.DataArray, path: Path, dtype: str, scale: float, *, together: bool
+    obj: xr.Dataset | xr.DataArray, path: Path, *, dtype: str, scale: float, in_one_file: bool
 ) -> list[StoredVariable]:
-    """The images of a cube, the main one first; in one file all `together`, or each in its own.
+    """Returns the variables of a cube, reflectance first.
+
+    Args:
+        obj: A dataset with a variable `reflectance`, or one array.
+        path: The main file.
+        dtype: See `write`.
+        scale: See `write`.
+        in_one_file: True if the main file contains all variables, False if each has its own.
 
     Raises:
-        UsageError: There is no array to write, its dimensions are not band, y, x, or there is no
-            such way to store it.
-        InvalidData: It has no pixels, or states a place or a wavelength that is none.
+        UsageError: There is no array to write, its dimensions are not band, y, x, or dtype or
+            scale are not supported.
+        InvalidData: The arrays have no pixels or differ in size, or a georeference or wavelength
+            is invalid.
     """
     arrays = _arrays(obj)
-    name = next(iter(arrays))
-    shape = arrays[name].sizes["y"], arrays[name].sizes["x"]
-    for other, array in arrays.items():
-        if (array.sizes["y"], array.sizes["x"]) != shape or not array.size:
-            raise InvalidData(
-                f"{other!r} has {dict(array.sizes)} pixels, {name!r} {dict(arrays[name].sizes)}; "
-                "all must be of one size, which is not zero"
-            )
+    _check_sizes(arrays)
+    main = next(iter(arrays.values()))
     crs, transform = crs_of(obj), transform_of(obj)
     if crs is None and transform is not None and transform.is_identity:
-        transform = None  # numbers of pixels are no place
-    attrs = {**arrays[name].attrs, **obj.attrs, "hsi_xr_georeferenced": "yes" if crs else "no"}
+        transform = None  # pixel numbers are not a georeference
+    attrs = {**main.attrs, **obj.attrs, "hsi_xr_georeferenced": "yes" if crs else "no"}
     return [
         StoredVariable(
             array=array,
-            name=variable,
-            path=companion_paths(path)[variable] if at and not together else path,
-            storage=Storage.of(variable, dtype, scale),
+            name=name,
+            path=path if in_one_file or array is main else companion_paths(path)[name],
+            storage=Storage.for_variable(name, dtype, scale),
             transform=transform,
             crs=crs,
             attrs=attrs,
         )
-        for at, (variable, array) in enumerate(arrays.items())
+        for name, array in arrays.items()
     ]
 
 
 def companion_paths(main: Path) -> dict[str, Path]:
-    """Variables beside the reflectance -> their files."""
+    """Returns variable -> file, for the variables that accompany the reflectance."""
     return {
         name: main.with_name(f"{main.stem}{variable.suffix}{main.suffix}")
         for name, variable in COMPANIONS.items()
@@ -177,22 +187,33 @@ def companion_paths(main: Path) -> dict[str, Path]:
 
 def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
     if isinstance(obj, xr.DataArray):
-        return {str(obj.name or "reflectance"): _ordered(obj)}
+        return {str(obj.name or "reflectance"): _transpose(obj)}
     if "reflectance" not in obj:
         raise UsageError(
             f"write needs a variable called 'reflectance'; this dataset has "
             f"{', '.join(map(str, obj.data_vars)) or 'none'}. "
-            "Pick one, e.g. `hsi_xr.write(ds['radiance'], path)`"
+            "Select one, e.g. `hsi_xr.write(ds['radiance'], path)`"
         )
     names = ["reflectance", *(name for name in COMPANIONS if name in obj)]
-    return {name: _ordered(obj[name]) for name in names}
+    return {name: _transpose(obj[name]) for name in names}
 
 
-def _ordered(array: xr.DataArray) -> xr.DataArray:
+def _transpose(array: xr.DataArray) -> xr.DataArray:
     dims = ("band", "y", "x") if "band" in array.dims else ("y", "x")
     if set(array.dims) != set(dims):
         raise UsageError(
-            f"write needs dimensions band, y, x; {array.name!r} has "
+            f"write needs the dimensions band, y, x; {array.name!r} has "
             f"{', '.join(map(str, array.dims))}. Rename them, e.g. `.rename(wavelength='band')`"
         )
     return array.transpose(*dims)
+
+
+def _check_sizes(arrays: Mapping[str, xr.DataArray]) -> None:
+    (name, main), *_ = arrays.items()
+    shape = main.sizes["y"], main.sizes["x"]
+    for other, array in arrays.items():
+        if (array.sizes["y"], array.sizes["x"]) != shape or not array.size:
+            raise InvalidData(
+                f"{other!r} has {dict(array.sizes)} pixels, {name!r} {dict(main.sizes)}; "
+                "all variables must have the same number of pixels, and at least one"
+            )

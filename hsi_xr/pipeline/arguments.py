@@ -1,6 +1,6 @@
-"""The options of `reconstruct`, `plan` and `survey`: said once for functions and accessor.
+"""Types of the keyword arguments of `reconstruct`, `plan` and `survey`, and of the accessor.
 
-`plan` has the defaults, and `reconstruct` tells what each of them means.
+`reconstruct` documents them, `plan` has their defaults.
 """
 
 from typing import TYPE_CHECKING, TypedDict
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from hsi_xr.pipeline.scene_statistics import Survey
 
 
-class Reading(TypedDict, total=False):
-    """What a scene's numbers mean, and what runs on them."""
+class SurveyOptions(TypedDict, total=False):
+    """The arguments on which the statistics of a scene depend."""
 
     rgb: "Selection | None"
     radiometry: str | None
@@ -26,8 +26,8 @@ class Reading(TypedDict, total=False):
     allow_ungeoreferenced: bool
 
 
-class Options(Reading, total=False):
-    """And how its cube is made."""
+class ReconstructOptions(SurveyOptions, total=False):
+    """All keyword arguments of a reconstruction."""
 
     tile: int | None
     halo: int | None

@@ -1,50 +1,65 @@
-"""Tiles whose answers overlap: streamed in order, as to a file, each runs once and hands on parts.
+"""Blocks of a scene whose tiles are blended; each tile runs once if blocks are computed in order.
 
-A block is the core of a tile. That tile tells of it and, along its first rows and columns, so do
-the tiles before it, which fade out there. No tile tells of a block before its own: streamed in
-order, a row of blocks holds back only the last rows of its tiles, never a tile as such.
+A block is the core of a tile. The output of that tile covers the block, and so do, along its first
+rows and columns, the outputs of the tiles above and to the left, which fade out there. No tile
+contributes to a block before its own: if blocks are computed in order, as for a file, a row of
+blocks keeps only the last rows of its tiles in memory, never whole tiles.
 """
 
-import threading
-from collections import OrderedDict
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from hsi_xr.pipeline.pixels import Pixels
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays
-from hsi_xr.pipeline.tasks import Array, Work, reconstruct_block
+from hsi_xr.pipeline.shared_futures import RecentlyUsed, errors_go_to
+from hsi_xr.pipeline.tasks import Array, Work, reconstruct_tile
 from hsi_xr.pipeline.tiles import Tiling, Weights
 
-Part = tuple[int, int, int, int]
-"""Row and column of a tile; then 1 where it tells of the block below and to the right, else 0."""
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a tile's output that covers a certain block."""
+
+    row: int
+    column: int
+    """Position of the tile in the grid."""
+    below: int
+    right: int
+    """From the tile to the block: 0 for its own, 1 for the next row or column of blocks."""
+
+    @property
+    def is_own(self) -> bool:
+        """True if this is the core of the tile."""
+        return not (self.below or self.right)
+
 
 Parts = dict[Part, "Future[Array]"]
 
-_STEPS = ((0, 0), (0, 1), (1, 0), (1, 1))
-"""From a tile on to the blocks that it tells of, and from a block back to the tiles.
+_NEIGHBOURS = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Offsets from a tile to the blocks that it covers, and from a block back to its tiles.
 
-A block's own tile comes first: those of blocks that are computed side by side then meet in the
-device's queue, instead of waiting for one another.
+A block's own tile comes first: the own tiles of blocks that are computed at the same time then meet
+in the queue of the device, instead of waiting for one another.
 """
 
-_ROOM, _UNDER_WAY = 256 * 2**20, 8
-"""Bytes, but at least tiles, that may be held for blocks of their own which come yet."""
+_BUDGET, _MIN_TILES = 256 * 2**20, 8
+"""Bytes, but at least tiles, of own parts that may be kept for blocks that are yet to come."""
 
-_KEPT = 2  # scenes: one may be made from another
-_held: "OrderedDict[str, Parts]" = OrderedDict()
-_looking = threading.Lock()
+_pending: RecentlyUsed[Parts] = RecentlyUsed(limit=2)
+"""Parts that no block has taken yet, by token of the work. One scene may contain another one."""
 
 
-def blended_block(work: Work, pixels: Pixels, i: int, j: int, facts: StatisticsArrays) -> Array:
+def blend_block(work: Work, pixels: Pixels, i: int, j: int, statistics: StatisticsArrays) -> Array:
     """Returns a block as the weighted sum of up to four tiles.
 
     The result is (channels of the job's outputs, rows, columns), NaN where the scene is invalid.
     """
     taken, runs = _take(work, i, j)
-    _run(work, pixels, runs, facts)
-    down, across = work.tiling.shares(i, 0), work.tiling.shares(j, 1)
+    _run(work, pixels, runs, statistics)
+    down, across = work.tiling.blend_weights(i, 0), work.tiling.blend_weights(j, 1)
     own, *others = (
-        _faded(told.result(), down[below], across[right])
-        for (_, _, below, right), told in taken.items()
+        _weight(future.result(), down[part.below], across[part.right])
+        for part, future in taken.items()
     )
     for other in others:
         own[:, : other.shape[1], : other.shape[2]] += other
@@ -52,67 +67,63 @@ def blended_block(work: Work, pixels: Pixels, i: int, j: int, facts: StatisticsA
 
 
 def _take(work: Work, i: int, j: int) -> tuple[Parts, list[Parts]]:
-    """What is told of a block, taken from all others; and tiles that nobody runs or has run."""
+    """Takes the parts that cover a block; also returns all parts of the tiles that must run."""
     taken: Parts = {}
     runs = []
-    with _looking:
-        held = _held.setdefault(work.token, {})
-        _held.move_to_end(work.token)
-        for below, right in _STEPS:
+    with _pending.lock:
+        pending, _ = _pending.setdefault(work.token, dict)
+        for below, right in _NEIGHBOURS:
             if below > i or right > j:
                 continue
-            part = (i - below, j - right, below, right)
-            if part not in held:
+            part = Part(i - below, j - right, below, right)
+            if part not in pending:
                 runs.append(_parts(work.tiling, i - below, j - right))
-                held.update(runs[-1])
-            taken[part] = held.pop(part)
-        _forget(work, held)
+                pending.update(runs[-1])
+            taken[part] = pending.pop(part)
+        _limit(pending, work)
     return taken, runs
 
 
 def _parts(tiling: Tiling, i: int, j: int) -> Parts:
+    """All parts of a tile."""
     rows, columns = tiling.shape
     return {
-        (i, j, below, right): Future()
-        for below, right in _STEPS
+        Part(i, j, below, right): Future()
+        for below, right in _NEIGHBOURS
         if i + below < rows and j + right < columns
     }
 
 
-def _forget(work: Work, held: Parts) -> None:
-    """Drops the oldest of what may never be asked for; who does ask runs the tile again.
+def _limit(pending: Parts, work: Work) -> None:
+    """Drops the oldest parts, which may never be needed; if one is, its tile runs again.
 
-    An area of interest leaves parts of its border behind; a whole scene leaves none.
+    An area of interest leaves parts along its border behind; a whole scene leaves none.
     """
-    ahead = max(_UNDER_WAY, _ROOM // (4 * work.job.outputs.channels * work.tiling.tile**2))
-    own = [part for part in held if part[2:] == (0, 0)]
-    rest = [part for part in held if part[2:] != (0, 0)]
-    for part in own[:-ahead] + rest[: -3 * (work.tiling.shape[1] + ahead)]:
-        del held[part]
-    while len(_held) > _KEPT:
-        _held.popitem(last=False)
+    tile_bytes = 4 * work.job.outputs.channels * work.tiling.tile**2
+    ahead = max(_MIN_TILES, _BUDGET // tile_bytes)
+    own = [part for part in pending if part.is_own]
+    others = [part for part in pending if not part.is_own]
+    for part in own[:-ahead] + others[: -3 * (work.tiling.shape[1] + ahead)]:
+        del pending[part]
 
 
-def _run(work: Work, pixels: Pixels, runs: list[Parts], facts: StatisticsArrays) -> None:
-    """Runs tiles, waiting for nothing but the device: whoever waits for them is sure to go on."""
-    try:
+def _run(work: Work, pixels: Pixels, runs: list[Parts], statistics: StatisticsArrays) -> None:
+    """Runs tiles. It waits for nothing but the device, so that there is no deadlock."""
+    futures = [future for parts in runs for future in parts.values()]
+    with errors_go_to(futures, cleanup=lambda: _pending.discard(work.token)):
         for parts in runs:
-            i, j, _, _ = next(iter(parts))
-            answer = reconstruct_block(work, pixels, work.tiling.overlapping(i, j), facts)
+            first = next(iter(parts))
+            i, j = first.row, first.column
+            output = reconstruct_tile(work, pixels, work.tiling.overlapping(i, j), statistics)
             rows, columns = (
                 (slice(len(core)), slice(len(core), None))
                 for core in (work.tiling.row_spans[i], work.tiling.column_spans[j])
             )
-            for (_, _, below, right), told in parts.items():
-                told.set_result(answer[:, rows[below], columns[right]].copy())
-    except BaseException as error:  # noqa: BLE001  # whoever waits gets it, too
-        with _looking:
-            _held.pop(work.token, None)
-        for told in (told for parts in runs for told in parts.values() if not told.done()):
-            told.set_exception(error)
+            for part, future in parts.items():
+                future.set_result(output[:, rows[part.below], columns[part.right]].copy())
 
 
-def _faded(told: Array, down: Weights, across: Weights) -> Array:
-    """In place: what is told belongs to the one block that took it."""
-    told *= down[: told.shape[1], None] * across[: told.shape[2]]
-    return told
+def _weight(part: Array, down: Weights, across: Weights) -> Array:
+    """Weights a part in place: it belongs to the one block that took it."""
+    part *= down[: part.shape[1], None] * across[: part.shape[2]]
+    return part

@@ -1,4 +1,4 @@
-"""Puts names, wavelengths and provenance on a cube: what it is, by what, from what."""
+"""Builds the Dataset of a reconstruction: names, wavelengths, attributes, provenance."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ _REFLECTANCE = {
     "long_name": "reconstructed surface reflectance",
 }
 _RELATIVE = {"long_name": "relative spectral reflectance"}
-"""A display-referred picture does not tell how bright its ground is; the level is a guess."""
+"""For images of unknown exposure, whose level is estimated."""
 
 
 def to_dataset(plan: "Plan", stack: da.Array) -> xr.Dataset:
@@ -47,7 +47,7 @@ def to_dataset(plan: "Plan", stack: da.Array) -> xr.Dataset:
 
 
 def _values(variable: OutputVariable, channels: da.Array) -> da.Array:
-    """A variable's channels, which are in one chunk, as its values."""
+    """Returns the values of a variable from its channels, which are in one chunk."""
     if variable.per_band:
         return channels
     if variable.reduce is None:
@@ -72,35 +72,35 @@ def _attributes(variable: OutputVariable, plan: "Plan") -> dict[str, str]:
 
 def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
     scene, bands = plan.scene.rgb, plan.card.bands
-    kept = {
+    coords = {
         str(name): coordinate.variable
         for name, coordinate in scene.coords.items()
         if coordinate.dims and "band" not in coordinate.dims
     }
     if plan.scene.transform is not None:
         shape = (scene.sizes["y"], scene.sizes["x"])
-        stated = coordinates(plan.scene.transform, crs_of(scene), shape)
-        kept["spatial_ref"] = stated["spatial_ref"]
+        georeference = coordinates(plan.scene.transform, crs_of(scene), shape)
+        coords["spatial_ref"] = georeference["spatial_ref"]
     numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
-    centre = {
+    wavelength = {
         "standard_name": "radiation_wavelength",
         "long_name": "band centre wavelength",
         "units": "nm",
     }
-    kept |= {
+    coords |= {
         "band": numbers,
-        "wavelength": xr.Variable("band", [float(nm) for nm in bands.centres], centre),
+        "wavelength": xr.Variable("band", [float(nm) for nm in bands.centres], wavelength),
     }
     if bands.widths is not None:
-        about = {"long_name": "full width at half maximum", "units": "nm"}
-        kept["fwhm"] = xr.Variable("band", list(bands.widths), about)
-    return kept
+        fwhm = {"long_name": "full width at half maximum", "units": "nm"}
+        coords["fwhm"] = xr.Variable("band", list(bands.widths), fwhm)
+    return coords
 
 
 def _provenance(plan: "Plan") -> dict[str, str | int | float]:
-    """Flat text and numbers, so that every format can carry them."""
+    """Attributes of the Dataset: text and numbers only, so that every format can store them."""
     card, job, tiling, scene = plan.card, plan.job, plan.tiling, plan.scene
-    facts: dict[str, str | int | float] = {
+    attributes: dict[str, str | int | float] = {
         "Conventions": "CF-1.12",
         "title": TITLE if card.trained else UNTRAINED,
         "source": f"hsi-xr {__version__}; model {card}",
@@ -126,17 +126,17 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
     }
     if plan.response is not None:
-        facts["hsi_xr_camera"] = plan.response.name
-        facts["hsi_xr_camera_sha256"] = plan.response.sha256
+        attributes["hsi_xr_camera"] = plan.response.name
+        attributes["hsi_xr_camera_sha256"] = plan.response.sha256
     if job.consistency is not None:
-        facts["hsi_xr_consistency"] = job.consistency
+        attributes["hsi_xr_consistency"] = job.consistency
     if tiling.blend:
-        facts["hsi_xr_blend"] = tiling.blend
+        attributes["hsi_xr_blend"] = tiling.blend
     if scene.file is not None and scene.file.nodata is not None:
-        facts["hsi_xr_source_nodata"] = scene.file.nodata
+        attributes["hsi_xr_source_nodata"] = scene.file.nodata
     if taken := scene.rgb.attrs.get("datetime"):
-        facts["datetime"] = str(taken)
-    return facts
+        attributes["datetime"] = str(taken)
+    return attributes
 
 
 def _sha256(plan: "Plan") -> str:

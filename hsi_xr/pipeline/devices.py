@@ -1,11 +1,10 @@
-"""One owner per device: tiles of all threads meet in its queue and leave in full batches.
+"""Runs models on devices: one worker thread per device collects requests into full batches.
 
-What comes in and goes out is numpy, so that the scene's side never sees torch.
+Arguments and results are numpy arrays, so that the callers never handle torch.
 """
 
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,35 +20,56 @@ from hsi_xr.pipeline.inference import Array, Lines, Models, Windows
 from hsi_xr.pipeline.job import CUDA_BATCH, Job
 from hsi_xr.pipeline.options import apply_memory_options
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays
+from hsi_xr.pipeline.shared_futures import errors_go_to
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """One image to reconstruct, at absolute rows and columns of the ground."""
+    """An image of a surveyed scene to reconstruct.
+
+    Attributes:
+        job: The model and how to run it.
+        rgb: (3, h, w) linear RGB without NaN.
+        rows, columns: (h,) and (w,) absolute rows and columns on the ground.
+        statistics: The statistics of the scene; the same object for all of its images.
+        result: (channels of the job's outputs, h, w).
+    """
 
     job: Job
     rgb: Array
-    """(3, h, w) linear RGB without NaN."""
     rows: Lines
     columns: Lines
-    facts: StatisticsArrays
-    answer: "Future[Array]" = field(default_factory=Future)
-    """(channels of the job's outputs, h, w)."""
+    statistics: StatisticsArrays
+    result: "Future[Array]" = field(default_factory=Future)
 
-    def runs_with(self, other: "Request") -> bool:
-        """Whether both may share a batch."""
+    def can_batch_with(self, other: "Request") -> bool:
         return (
             self.job == other.job
-            and self.facts is other.facts
+            and self.statistics is other.statistics
             and self.rgb.shape == other.rgb.shape
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _WholeScene:
+    """Windows of a scene to reconstruct together, in a batch of their own."""
+
+    job: Job
+    windows: Windows
+    result: "Future[tuple[Array, StatisticsArrays]]" = field(default_factory=Future)
+
+
+_TOO_LARGE = "{} x {} px do not fit the device's memory; give a smaller tile (--tile)"
+
+
 def resolve_device(name: str) -> str:
-    """The full name of "auto", "cpu", "cuda" or "cuda:N".
+    """Returns the full name of a device: "cpu" or "cuda:N".
+
+    Args:
+        name: "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
-        UnknownName: No such device on this machine.
+        UnknownName: This machine has no such device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -60,7 +80,7 @@ def resolve_device(name: str) -> str:
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
-            raise UnknownName(f"device {name!r} is not there: {count} CUDA devices; use cpu")
+            raise UnknownName(f"device {name!r} does not exist: {count} CUDA devices; use cpu")
         return f"cuda:{device.index or 0}"
     if device.type != "cpu":
         raise UnknownName(f"device {name!r} is not supported; use auto, cpu or cuda:N")
@@ -68,118 +88,105 @@ def resolve_device(name: str) -> str:
 
 
 def reconstruct(requests: list[Request]) -> list[Array]:
-    """Runs images of a surveyed scene; blocks until all are done."""
+    """Reconstructs images of a surveyed scene, and waits until all are finished."""
     for request in requests:
-        _owner(os.getpid(), request.job.device).queue.put(request)
-    return [request.answer.result() for request in requests]
+        _worker(request.job.device).queue.put(request)
+    return [request.result.result() for request in requests]
 
 
-def chromaticity_histogram(rgb: Array, valid: NDArray[np.bool_]) -> Array:
-    """Colours of the valid pixels of an image, to be averaged over a scene; see `_palette`."""
-    weights = torch.from_numpy(valid.astype("float32"))[None, None]
-    return chromaticity.chromaticity_histogram(torch.from_numpy(rgb)[None], weights)[0].numpy()
-
-
-def reconstruct_whole(job: Job, windows: Windows) -> tuple[Array, StatisticsArrays]:
-    """See `Models.run_whole`; blocks until it is done."""
-    owner = _owner(os.getpid(), job.device)
-    asked = _Whole(lambda: owner.models.run_whole(job, windows))
-    owner.queue.put(asked)
+def reconstruct_together(job: Job, windows: Windows) -> tuple[Array, StatisticsArrays]:
+    """Reconstructs windows of a scene together, and waits; see `Models.run_whole`."""
+    request = _WholeScene(job, windows)
+    _worker(job.device).queue.put(request)
     try:
-        return asked.answer.result()
+        return request.result.result()
     except torch.OutOfMemoryError as error:
         raise UsageError(_TOO_LARGE.format(*windows.rgb.shape[-2:])) from error
 
 
-@dataclass(frozen=True, eq=False)
-class _Whole:
-    """Something that the owner is to run by itself."""
+def chromaticity_histogram(rgb: Array, valid: NDArray[np.bool_]) -> Array:
+    """Returns the chromaticity histogram of an image's valid pixels.
 
-    run: "Callable[[], tuple[Array, StatisticsArrays]]"
-    answer: "Future[tuple[Array, StatisticsArrays]]" = field(default_factory=Future)
-
-
-_TOO_LARGE = "{} x {} px do not fit the device's memory; give a smaller tile (--tile)"
+    A scene's histogram is the mean over its images; see `hsi_xr.networks.chromaticity`.
+    """
+    weights = torch.from_numpy(valid.astype("float32"))[None, None]
+    return chromaticity.chromaticity_histogram(torch.from_numpy(rgb)[None], weights)[0].numpy()
 
 
-class _Owner:
-    """A thread that alone runs networks on a device."""
+class _Worker:
+    """A thread that runs all models of a device."""
 
     def __init__(self, device: str) -> None:
         self.models = Models(device)
-        self.queue: SimpleQueue[Request | _Whole] = SimpleQueue()
-        self._limit: dict[tuple[str, tuple[int, ...]], int] = {}
+        self.queue: SimpleQueue[Request | _WholeScene] = SimpleQueue()
+        self._batch_limits: dict[tuple[str, tuple[int, ...]], int] = {}
         threading.Thread(target=self._serve, name=f"hsi_xr {device}", daemon=True).start()
 
     def _serve(self) -> None:
         waiting: list[Request] = []
         while True:
             while not waiting or not self.queue.empty():
-                asked = self.queue.get()
-                if isinstance(asked, _Whole):
-                    _settle(asked)
+                request = self.queue.get()
+                if isinstance(request, _WholeScene):
+                    self._run_whole(request)
                 else:
-                    waiting.append(asked)
+                    waiting.append(request)
             first = waiting[0]
-            batch = [each for each in waiting if each.runs_with(first)][: self._size(first)]
-            taken = {id(each) for each in batch}
-            waiting = [each for each in waiting if id(each) not in taken]
-            waiting = self._answer(batch) + waiting
+            matching = [request for request in waiting if request.can_batch_with(first)]
+            batch = matching[: self._batch_size(first)]
+            taken = set(map(id, batch))
+            waiting = [request for request in waiting if id(request) not in taken]
+            waiting = self._run(batch) + waiting
 
-    def _answer(self, batch: list[Request]) -> list[Request]:
-        """Runs a batch and tells whoever asked; gives back what is to be tried again."""
-        try:
-            answers = self.models.run(
-                batch[0].job,
-                np.stack([each.rgb for each in batch]),
-                (np.stack([b.rows for b in batch]), np.stack([b.columns for b in batch])),
-                batch[0].facts,
-            )
-        except torch.OutOfMemoryError as error:
-            return self._retry_smaller(batch, error)
-        except BaseException as error:  # noqa: BLE001  # whoever asked gets it; the owner serves on
-            for each in batch:
-                each.answer.set_exception(error)
-            return []
-        for each, answer in zip(batch, answers, strict=True):
-            each.answer.set_result(answer)
+    def _run_whole(self, request: _WholeScene) -> None:
+        with errors_go_to([request.result]):
+            request.result.set_result(self.models.run_whole(request.job, request.windows))
+
+    def _run(self, batch: list[Request]) -> list[Request]:
+        """Runs a batch; returns the requests that must be tried again."""
+        with errors_go_to(request.result for request in batch):
+            try:
+                results = self.models.run(
+                    batch[0].job,
+                    np.stack([request.rgb for request in batch]),
+                    (
+                        np.stack([request.rows for request in batch]),
+                        np.stack([request.columns for request in batch]),
+                    ),
+                    batch[0].statistics,
+                )
+            except torch.OutOfMemoryError as error:
+                if len(batch) > 1:
+                    self._halve_batches(batch)
+                    return batch
+                raise UsageError(_TOO_LARGE.format(*batch[0].rgb.shape[-2:])) from error
+            for request, result in zip(batch, results, strict=True):
+                request.result.set_result(result)
         return []
 
-    def _size(self, request: Request) -> int:
-        asked = request.job.batch or (1 if self.models.device.type == "cpu" else CUDA_BATCH)
-        return min(asked, self._limit.get((request.job.model, request.rgb.shape), asked))
+    def _batch_size(self, request: Request) -> int:
+        size = request.job.batch or (1 if self.models.device.type == "cpu" else CUDA_BATCH)
+        return min(size, self._batch_limits.get((request.job.model, request.rgb.shape), size))
 
-    def _retry_smaller(self, batch: list[Request], error: BaseException) -> list[Request]:
-        """Batches of half the size from now on; a single tile that does not fit is an error."""
-        if len(batch) == 1:
-            refusal = UsageError(_TOO_LARGE.format(*batch[0].rgb.shape[-2:]))
-            refusal.__cause__ = error
-            batch[0].answer.set_exception(refusal)
-            return []
-        self._limit[batch[0].job.model, batch[0].rgb.shape] = len(batch) // 2
+    def _halve_batches(self, batch: list[Request]) -> None:
+        """Limits later batches of this shape to half the size of one that did not fit."""
+        self._batch_limits[batch[0].job.model, batch[0].rgb.shape] = len(batch) // 2
         if self.models.device.type == "cuda":
             torch.cuda.empty_cache()
-        return batch
 
 
-def _settle(asked: _Whole) -> None:
-    try:
-        asked.answer.set_result(asked.run())
-    except BaseException as error:  # noqa: BLE001  # whoever asked gets it; the owner serves on
-        asked.answer.set_exception(error)
+_starting = threading.Lock()
+"""Without it, two threads could start two workers for one device."""
 
 
-_opening = threading.Lock()  # without it, two threads would open two owners of one device
-
-
-def _owner(process: int, device: str) -> _Owner:
-    with _opening:
-        return _open(process, resolve_device(device))
+def _worker(device: str) -> _Worker:
+    with _starting:
+        return _start_worker(os.getpid(), resolve_device(device))
 
 
 @lru_cache
-def _open(process: int, device: str) -> _Owner:
-    """One per process: threads do not survive a fork, so a child opens its own."""
+def _start_worker(process: int, device: str) -> _Worker:
+    """Starts a worker. Each process needs its own, since threads do not survive a fork."""
     if device == "cpu":
         apply_memory_options()
-    return _Owner(device)
+    return _Worker(device)

@@ -1,40 +1,48 @@
-"""A plan as a dask graph: one task per tile's core, over one survey task.
+"""Builds the dask graph of a plan: one task per tile, on top of one survey task.
 
-A graph holds names, numbers and hashes: models, file handles and locks are opened where a task
+A graph contains names, numbers and hashes. Models, file handles and locks are opened where a task
 runs.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
 import numpy as np
 from dask.highlevelgraph import HighLevelGraph
+from dask.typing import Key
 
-from hsi_xr.pipeline.blend import blended_block
-from hsi_xr.pipeline.pixels import FilePixels, LazyPixels, Pixels, reach
+from hsi_xr.pipeline.blend import blend_block
+from hsi_xr.pipeline.pixels import FilePixels, LazyPixels, Pixels, source_rectangle
 from hsi_xr.pipeline.plan import Plan
 from hsi_xr.pipeline.scene import Scene
 from hsi_xr.pipeline.survey import survey_scene
 from hsi_xr.pipeline.tasks import (
-    given_facts,
-    reconstruct_block,
-    reconstruct_held,
     reconstruct_scene,
+    reconstruct_tile,
+    reconstruct_tile_of_chunks,
+    statistics_of,
 )
 from hsi_xr.pipeline.tiles import Tile, Tiling
 
+Task = tuple[Callable[..., object], *tuple[object, ...]]
+"""A function and its arguments, among them keys of other tasks."""
+Graph = dict[Key, Task | Pixels]
 
-def blocks(plan: Plan) -> da.Array:
-    """(channels of the job's outputs, y, x), one chunk per tile."""
+
+def output_stack(plan: Plan) -> da.Array:
+    """Returns the lazy outputs of a plan, (channels of its outputs, y, x), one chunk per tile."""
     name = f"hsi-xr-reconstruct-{plan.work.token}"
     tiling = plan.tiling
-    chunks = None if plan.scene.file or plan.whole or tiling.blend else _chunked(plan)
-    graph: dict[Any, Any]
+    chunks = None
     if plan.whole:
-        graph = {(name, 0, 0, 0): (reconstruct_scene, plan.work, pixels_of(plan))}
+        graph: Graph = {(name, 0, 0, 0): (reconstruct_scene, plan.work, pixels_of(plan))}
+    elif tiling.blend:
+        graph = _blended_tiles(plan, name)
     else:
-        graph = _overlapping(plan, name) if tiling.blend else _tiles(plan, name, chunks)
-    dependencies: list[Any] = [] if chunks is None else [chunks]
+        chunks = None if plan.scene.file else _chunks_of_tiles(plan)
+        graph = _separate_tiles(plan, name, chunks)
+    dependencies: list[Any] = [] if chunks is None else [chunks]  # dask's types do not match
     return da.Array(
         HighLevelGraph.from_collections(name, graph, dependencies),
         name,
@@ -48,52 +56,56 @@ def blocks(plan: Plan) -> da.Array:
 
 
 def pixels_of(plan: Plan) -> Pixels:
-    """Where windows of the scene can be read from, anywhere."""
+    """Returns the pixels of a scene as an object that tasks can read windows from."""
     return FilePixels(plan.scene.file) if plan.scene.file else LazyPixels(_array(plan.scene))
 
 
-def _tiles(plan: Plan, name: str, chunks: da.Array | None) -> dict[Any, Any]:
-    work, facts, pixels = plan.work, f"hsi-xr-survey-{plan.work.token}", pixels_of(plan)
-    graph: dict[Any, Any] = {facts: _facts(plan, pixels)}
+def _separate_tiles(plan: Plan, name: str, chunks: da.Array | None) -> Graph:
+    """Tiles that read their own surroundings: of the pixels, or of the chunks of an array."""
+    pixels, survey = pixels_of(plan), f"hsi-xr-survey-{plan.work.token}"
+    graph: Graph = {survey: _survey_task(plan, pixels)}
     for i, j in np.ndindex(*plan.tiling.shape):
         tile = plan.tiling.at(i, j)
-        graph[name, 0, i, j] = (
-            (reconstruct_block, work, pixels, tile, facts)
-            if chunks is None
-            else (reconstruct_held, work, *_around(chunks, tile, plan.tiling), tile, facts)
-        )
+        if chunks is None:
+            graph[name, 0, i, j] = (reconstruct_tile, plan.work, pixels, tile, survey)
+        else:
+            keys, corner = _chunks_around(chunks, tile, plan.tiling)
+            task = (reconstruct_tile_of_chunks, plan.work, keys, corner, tile, survey)
+            graph[name, 0, i, j] = task
     return graph
 
 
-def _overlapping(plan: Plan, name: str) -> dict[Any, Any]:
-    """Tiles that are blended: a task may have to run those before its own, so all can read all."""
-    work, facts, scene = plan.work, f"hsi-xr-survey-{plan.work.token}", f"{name}-scene"
-    graph: dict[Any, Any] = {scene: pixels_of(plan), facts: _facts(plan, scene)}
+def _blended_tiles(plan: Plan, name: str) -> Graph:
+    """Tiles that are blended: a task may have to run those before its own, so it reads any."""
+    survey, scene = f"hsi-xr-survey-{plan.work.token}", f"{name}-scene"
+    graph: Graph = {scene: pixels_of(plan), survey: _survey_task(plan, scene)}
     for i, j in np.ndindex(*plan.tiling.shape):
-        graph[name, 0, i, j] = (blended_block, work, scene, i, j, facts)
+        graph[name, 0, i, j] = (blend_block, plan.work, scene, i, j, survey)
     return graph
 
 
-def _facts(plan: Plan, pixels: Pixels | str) -> Any:
-    """The survey task; pixels as they are, or their key."""
-    return (given_facts, plan.survey) if plan.survey else (survey_scene, plan.work, pixels)
+def _survey_task(plan: Plan, pixels: Pixels | str) -> Task:
+    """The task whose result is the statistics of the scene; takes pixels or their key."""
+    if plan.survey is not None:
+        return (statistics_of, plan.survey)
+    return (survey_scene, plan.work, pixels)
 
 
-def _chunked(plan: Plan) -> da.Array:
-    """The scene's array in chunks of a tile, so that a tile's surroundings are few chunks."""
+def _chunks_of_tiles(plan: Plan) -> da.Array:
+    """The array of a scene in chunks of a tile, so that few chunks surround a tile."""
     side = plan.tiling.tile or -1
     return _array(plan.scene).rechunk((3, side, side))
 
 
-def _around(
+def _chunks_around(
     chunks: da.Array, tile: Tile, tiling: Tiling
-) -> tuple[list[list[Any]], tuple[int, int]]:
-    """Keys of the chunks that a tile's view touches, and the corner where they begin."""
-    rows, columns = reach(tile, (tiling.rows, tiling.columns))
+) -> tuple[list[list[Key]], tuple[int, int]]:
+    """Keys of the chunks that a tile's view touches, and row and column of their first pixel."""
+    rows, columns = source_rectangle(tile, (tiling.rows, tiling.columns))
     side = tiling.tile or max(tiling.rows, tiling.columns)
     down = range(rows.start // side, (rows.stop - 1) // side + 1)
     across = range(columns.start // side, (columns.stop - 1) // side + 1)
-    keys = [[(chunks.name, 0, i, j) for j in across] for i in down]
+    keys: list[list[Key]] = [[(chunks.name, 0, i, j) for j in across] for i in down]
     return keys, (down.start * side, across.start * side)
 
 

@@ -1,6 +1,7 @@
-"""A device and the models that are loaded on it: images in, answers out, both numpy.
+"""Runs models on one device; arguments and results are numpy arrays.
 
-What a job asks around the network is here: how often it is drawn from, what the camera must see.
+Samples, the uncertainty they yield, and the comparison with the camera's image are computed here,
+around the network.
 """
 
 import threading
@@ -8,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -37,108 +37,124 @@ KEPT = 8
 
 Array = NDArray[np.float32]
 Lines = NDArray[np.int64]
+NoiseOfSample = Callable[[int], Noise]
+"""Returns the noise of a sample, counted from 0."""
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows of one scene, and what far more of its pixels tell; without NaN."""
+    """Windows of one scene, and the colour statistics of the scene.
+
+    Attributes:
+        rgb: (windows, 3, h, w) linear RGB without NaN.
+        weights: (windows, 1, h, w), 1 where a pixel counts for the statistics of the scene.
+        lines: Absolute rows (windows, h) and columns (windows, w) on the ground.
+        chromaticity: Chromaticity histogram of the scene; None if its level is known.
+        extremes: (2,) lowest and highest linear RGB of the scene.
+    """
 
     rgb: Array
-    """(windows, 3, h, w) linear RGB."""
     weights: Array
-    """(windows, 1, h, w), 1 where a pixel counts for the scene's facts."""
     lines: tuple[Lines, Lines]
-    """Absolute rows (windows, h) and columns (windows, w)."""
     chromaticity: Array | None
-    """Colours of the scene; None where its level is known."""
     extremes: Array
-    """(2,) lowest and highest linear RGB of the scene."""
 
 
 class Models:
-    """Of one device; to be used by one thread."""
+    """The models of one device, loaded on first use; for one thread."""
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
-        self._models: dict[tuple[Any, ...], Reconstructor] = {}
-        self._facts: tuple[StatisticsArrays, SceneStatistics] | None = None
+        self._models: dict[tuple[str, str, int | None], Reconstructor] = {}
+        self._statistics: tuple[StatisticsArrays, SceneStatistics] | None = None
 
     def run(
-        self, job: Job, rgb: Array, lines: tuple[Lines, Lines], facts: StatisticsArrays
+        self, job: Job, rgb: Array, lines: tuple[Lines, Lines], statistics: StatisticsArrays
     ) -> Array:
-        """Runs images of one surveyed scene.
+        """Reconstructs images of a surveyed scene.
 
         Args:
-            job: What is asked of them.
+            job: The model and how to run it.
             rgb: (images, 3, h, w) linear RGB without NaN.
-            lines: Absolute rows (images, h) and columns (images, w) of the ground.
-            facts: The scene's; the same object for all of its images.
+            lines: Absolute rows (images, h) and columns (images, w) on the ground.
+            statistics: The statistics of the scene; the same object for all of its images.
 
         Returns:
             (images, channels of the job's outputs, h, w).
         """
-        seen = self._tensor(rgb)
+        images, noise = self._tensor(rgb), self._noise(job, *lines)
         with single_precision():
-            outputs = self._sample(job, seen, self._noise(job, *lines), self._on_device(facts))
-        return _stack(job, outputs, seen)
+            outputs = self._outputs(job, images, noise, self._on_device(statistics))
+        return _stack(job, outputs, images)
 
     def run_whole(self, job: Job, windows: Windows) -> tuple[Array, StatisticsArrays]:
-        """Runs all windows of a scene in step and surveys it.
+        """Reconstructs all windows of a scene together.
 
         Returns:
-            (windows, channels of the job's outputs, h, w), and the scene's facts.
+            (windows, channels of the job's outputs, h, w), and the statistics of the scene.
         """
-        seen, noise = self._tensor(windows.rgb), self._noise(job, *windows.lines)
-        colours = windows.chromaticity
-        palette = None if colours is None else torch.from_numpy(colours)[None].to(self.device)
-        span = torch.from_numpy(windows.extremes).to(self.device)
+        scene, noise = self._scene(job, windows), self._noise(job, *windows.lines)
         with single_precision():
-            response = None if job.response is None else torch.tensor(job.response.curves)
-            scene = SceneWindows(
-                seen,
-                self._tensor(windows.weights),
-                palette,
-                span,
-                response=None if response is None else response.to(self.device),
-            )
-            cube, facts = self._model(job).whole(scene, noise(0))
+            cube, statistics = self._model(job).whole(scene, noise(0))
             if job.needs_uncertainty:
-                outputs = self._sample(job, seen, noise, facts)
+                outputs = self._outputs(job, scene.rgb, noise, statistics)
             else:
-                outputs = _measured(job, _held(job, cube, seen), seen)
-        statistics = {key: tensor.float().cpu().numpy() for key, tensor in facts.items()}
-        return _stack(job, outputs, seen), statistics
+                cube = _make_consistent(job, cube, scene.rgb)
+                outputs = _compare(job, cube, scene.rgb)
+        arrays = {name: tensor.float().cpu().numpy() for name, tensor in statistics.items()}
+        return _stack(job, outputs, scene.rgb), arrays
 
-    def _sample(
-        self, job: Job, rgb: Tensor, noise: Callable[[int], Noise], facts: SceneStatistics
+    def _outputs(
+        self, job: Job, rgb: Tensor, noise: NoiseOfSample, statistics: SceneStatistics
     ) -> dict[str, Tensor]:
-        """Runs the model of a job on images of a surveyed scene.
+        """Returns output variables by name, each (images, channels, h, w).
 
-        Returns:
-            Output variables by name, each (images, channels, h, w): the job's, or more.
+        They are those of the job, or more.
         """
         model = self._model(job)
         if isinstance(model, ProbabilisticReconstructor) and job.needs_uncertainty:
-            estimate = model.estimate(rgb, noise(0), facts)
-            outputs = _measured(job, _held(job, estimate.cube, rgb), rgb)
+            estimate = model.estimate(rgb, noise(0), statistics)
+            outputs = _compare(job, _make_consistent(job, estimate.cube, rgb), rgb)
             return outputs | {
                 "reflectance_std": estimate.std,
                 "out_of_domain": estimate.novelty,
             }
-        if job.samples == 1:
-            cube = model(rgb, noise(0), facts, stochastic=False)
-            return _measured(job, _held(job, cube, rgb), rgb)
-        mean = spread = torch.zeros((), device=self.device)
-        for k in range(job.samples):  # streamed (Welford 1962)
-            draw = _held(job, model(rgb, noise(k), facts, stochastic=True), rgb).float()
-            step = draw - mean
-            mean = mean + step / (k + 1)
-            spread = spread + step * (draw - mean)
-        deviation = (spread / (job.samples - 1)).sqrt()
-        return _measured(job, mean, rgb) | {"reflectance_std": deviation}
+        if job.samples > 1:
+            return self._sampled_outputs(job, rgb, noise, statistics)
+        cube = model(rgb, noise(0), statistics, stochastic=False)
+        return _compare(job, _make_consistent(job, cube, rgb), rgb)
 
-    def _noise(self, job: Job, rows: Lines, columns: Lines) -> Callable[[int], Noise]:
-        """Sample -> step -> noise at these rows and columns."""
+    def _sampled_outputs(
+        self, job: Job, rgb: Tensor, noise: NoiseOfSample, statistics: SceneStatistics
+    ) -> dict[str, Tensor]:
+        """Returns the mean and standard deviation of samples, accumulated as by Welford (1962)."""
+        model = self._model(job)
+        mean = squares = torch.zeros((), device=self.device)
+        for k in range(job.samples):
+            sample = model(rgb, noise(k), statistics, stochastic=True)
+            sample = _make_consistent(job, sample, rgb).float()
+            difference = sample - mean
+            mean = mean + difference / (k + 1)
+            squares = squares + difference * (sample - mean)
+        deviation = (squares / (job.samples - 1)).sqrt()
+        return _compare(job, mean, rgb) | {"reflectance_std": deviation}
+
+    def _scene(self, job: Job, windows: Windows) -> SceneWindows:
+        chromaticity, response = windows.chromaticity, job.response
+        return SceneWindows(
+            rgb=self._tensor(windows.rgb),
+            weights=self._tensor(windows.weights),
+            chromaticity=None
+            if chromaticity is None
+            else torch.from_numpy(chromaticity)[None].to(self.device),
+            extremes=torch.from_numpy(windows.extremes).to(self.device),
+            response=None
+            if response is None
+            else torch.tensor(response.curves, device=self.device),
+        )
+
+    def _noise(self, job: Job, rows: Lines, columns: Lines) -> NoiseOfSample:
+        """Returns the noise at these rows and columns, as a function of sample and step."""
         r, c = (torch.from_numpy(lines).to(self.device) for lines in (rows, columns))
         return lambda sample: (
             lambda step: NoiseField(job.seed, sample).read(r, c, channels=job.bands, step=step)
@@ -147,16 +163,17 @@ class Models:
     def _tensor(self, images: Array) -> Tensor:
         return torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
 
-    def _on_device(self, facts: StatisticsArrays) -> SceneStatistics:
-        """The scene's facts as tensors; kept, since one scene's tiles come in a row."""
-        if self._facts is None or self._facts[0] is not facts:
-            kept = {key: torch.from_numpy(array).to(self.device) for key, array in facts.items()}
-            self._facts = (facts, kept)
-        return self._facts[1]
+    def _on_device(self, statistics: StatisticsArrays) -> SceneStatistics:
+        """The statistics as tensors; kept, since tiles of one scene follow each other."""
+        if self._statistics is None or self._statistics[0] is not statistics:
+            tensors = {
+                k: torch.from_numpy(array).to(self.device) for k, array in statistics.items()
+            }
+            self._statistics = (statistics, tensors)
+        return self._statistics[1]
 
     def _model(self, job: Job) -> Reconstructor:
-        """Loaded once per process and device: only this owner asks, one call at a time."""
-        # a card may run the same weights in another way
+        # the same weights can run in different numbers of steps
         key = (job.model, job.sha256, job.steps)
         if key not in self._models:
             card = registry.find(job.model, untrained=not job.trained)
@@ -172,41 +189,41 @@ class Models:
 
 
 class _SinglePrecision:
-    """Runs networks in single precision, and leaves other code what it chose.
+    """Runs networks in single precision, without TF32 on a GPU.
 
-    By itself a GPU rounds the factors of convolutions to 10 bits (TF32). Logarithms of how likely
-    colours are have large ones that nearly cancel; rounded, spectra err by some per cent. The
-    setting is the process's, and devices run at once: the first that enters changes it, the last
-    that leaves brings it back.
+    By default, cuDNN rounds the factors of convolutions to 10 bits (TF32). Log-likelihoods of
+    colours contain large ones that nearly cancel: with TF32, spectra err by some per cent. The
+    setting belongs to the process, and several devices run at once: the first one that enters
+    changes it, the last one that leaves restores what other code had chosen.
     """
 
     def __init__(self) -> None:
-        self._counting = threading.Lock()
+        self._lock = threading.Lock()
         self._inside = 0
-        self._chosen = False
+        self._previous = False
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        with self._counting:
+        with self._lock:
             if not self._inside:
-                self._chosen = torch.backends.cudnn.allow_tf32
+                self._previous = torch.backends.cudnn.allow_tf32
                 torch.backends.cudnn.allow_tf32 = False
             self._inside += 1
         try:
             with torch.inference_mode():
                 yield
         finally:
-            with self._counting:
+            with self._lock:
                 self._inside -= 1
                 if not self._inside:
-                    torch.backends.cudnn.allow_tf32 = self._chosen
+                    torch.backends.cudnn.allow_tf32 = self._previous
 
 
 single_precision = _SinglePrecision()
 
 
-def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:
-    """A model's answer, moved to what the camera saw where that was asked for."""
+def _make_consistent(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:
+    """Moves an estimate towards the image as the job's consistency requires."""
     if job.consistency is None or job.response is None:
         return cube
     noise = HALF_STEP if job.consistency == "soft" else 0.0
@@ -214,8 +231,8 @@ def _held(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:
     return consistent(cube.float(), rgb, camera, job.response.centres, noise=noise)
 
 
-def _measured(job: Job, cube: Tensor, rgb: Tensor) -> dict[str, Tensor]:
-    """The reflectance and, where that is an output, its difference from the image."""
+def _compare(job: Job, cube: Tensor, rgb: Tensor) -> dict[str, Tensor]:
+    """Returns the reflectance and, if the job needs it, its difference from the image."""
     if "rgb_residual" not in job.outputs or job.response is None:
         return {"reflectance": cube}
     projected = _camera(job.response, rgb.device).project(cube.float())
@@ -228,7 +245,7 @@ def _camera(response: SpectralResponse, device: torch.device) -> Camera:
 
 
 def _stack(job: Job, outputs: dict[str, Tensor], rgb: Tensor) -> Array:
-    """The outputs of a job along one axis, in its order.
+    """Stacks the outputs of a job along their channels.
 
     Raises:
         InvalidCheckpoint: The model yields other shapes, or values that are not finite.

@@ -1,36 +1,40 @@
-"""Rectangles of a scene as numbers, with the radiometry applied; what dask tasks read with."""
+"""Reads rectangles of a scene inside dask tasks and converts them to linear RGB."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+import dask.array as da
 import numpy as np
 from dask.base import compute
 from numpy.typing import NDArray
 
 from hsi_xr.io.raster_source import RasterSource
 from hsi_xr.io.reader import read_window
-from hsi_xr.pipeline.fill import filled
+from hsi_xr.pipeline.fill import fill
 from hsi_xr.pipeline.radiometry import Radiometry
-from hsi_xr.pipeline.tiles import Span, Tile, Tiling, mirrored
+from hsi_xr.pipeline.tiles import Span, Tile, Tiling, mirror
 
 Array = NDArray[np.float32]
 Rectangle = tuple[Span, Span]
 
 BRIGHTEST = 16.0
-"""Linear RGB far beyond white: no ground, but a defect or a wrong scale."""
+"""Linear RGB above which a pixel is a defect, or its scale is wrong."""
 
 
 class Pixels(Protocol):
-    """Somewhere that rectangles of (3, rows, columns) stored numbers can be read from."""
+    """A source of stored values."""
 
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
-        """All at once, so that what they share is computed once."""
+        """Reads (3, rows, columns) stored values of several rectangles.
+
+        They are read in one call, so that what they share is computed once.
+        """
 
 
 @dataclass(frozen=True)
 class FilePixels:
-    """Windows of a file, each thread through a handle of its own."""
+    """The pixels of a file, which each thread reads through its own handle."""
 
     source: RasterSource
 
@@ -43,9 +47,9 @@ class FilePixels:
 
 @dataclass(frozen=True, eq=False)
 class LazyPixels:
-    """Slices of a dask array, computed where they are read; opaque to the graph around it."""
+    """The pixels of a dask array, computed where they are read; not part of the outer graph."""
 
-    array: Any
+    array: da.Array
 
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
         parts = [self.array[:, r.start : r.stop, c.start : c.stop] for r, c in rectangles]
@@ -55,16 +59,21 @@ class LazyPixels:
 
 
 @dataclass(frozen=True, eq=False)
-class HeldPixels:
-    """A rectangle that was put together from the chunks around a tile."""
+class ArrayPixels:
+    """A rectangle of pixels in memory.
 
-    held: Array
+    Attributes:
+        array: (3, rows, columns).
+        top, left: Row and column of its first pixel in the scene.
+    """
+
+    array: Array
     top: int
     left: int
 
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
         return [
-            self.held[
+            self.array[
                 :, r.start - self.top : r.stop - self.top, c.start - self.left : c.stop - self.left
             ].astype("float32", copy=False)
             for r, c in rectangles
@@ -73,35 +82,35 @@ class HeldPixels:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What can be seen around a tile, one radiometry for the whole scene.
+    """The pixels of a tile's view.
 
     Attributes:
         rgb: (3, rows, columns) linear RGB, NaN where invalid.
-        valid: (rows, columns); a pixel of absurd brightness is not.
-        absurd: Share of pixels that are invalid for that reason.
-        corner: Row and column of the first pixel on the ground.
+        valid: (rows, columns), False for nodata and for implausibly bright pixels.
+        implausible: Share of pixels that are implausibly bright.
+        corner: Absolute row and column of the first pixel on the ground.
     """
 
     rgb: Array
     valid: NDArray[np.bool_]
-    absurd: float
+    implausible: float
     corner: tuple[int, int]
 
-    def filled(self, rest: Array) -> Array:
-        """The colours with holes filled; see `hsi_xr.pipeline.fill`."""
-        return filled(self.rgb, self.valid, corner=self.corner, rest=rest)
+    def fill(self, default: Array) -> Array:
+        """Returns the colours with invalid pixels filled; see `hsi_xr.pipeline.fill`."""
+        return fill(self.rgb, self.valid, corner=self.corner, default=default)
 
 
-def look(
+def read_views(
     pixels: Pixels, tiles: Sequence[Tile], tiling: Tiling, radiometry: Radiometry
 ) -> list[View]:
-    """Reads the views of tiles; where one reaches over the scene's edge, it mirrors the inside."""
+    """Reads the views of tiles; beyond the edge of the scene, they mirror the inside."""
     size = (tiling.rows, tiling.columns)
-    rectangles = [reach(tile, size) for tile in tiles]
-    found = []
-    for tile, near, stored in zip(tiles, rectangles, pixels.read(rectangles)):
-        rows = mirrored(tile.view_rows, size[0]) - near[0].start
-        columns = mirrored(tile.view_columns, size[1]) - near[1].start
+    rectangles = [source_rectangle(tile, size) for tile in tiles]
+    views = []
+    for tile, rectangle, stored in zip(tiles, rectangles, pixels.read(rectangles)):
+        rows = mirror(tile.view_rows, size[0]) - rectangle[0].start
+        columns = mirror(tile.view_columns, size[1]) - rectangle[1].start
         linear = radiometry.linear(stored)[:, rows[:, None], columns]
         finite = np.isfinite(linear).all(0)
         valid = finite & (np.where(finite, linear.max(0), 0) <= BRIGHTEST)
@@ -109,15 +118,13 @@ def look(
             tile.view_rows.start + tiling.anchor[0],
             tile.view_columns.start + tiling.anchor[1],
         )
-        found.append(View(linear, valid, float((finite & ~valid).mean()), corner))
-    return found
+        views.append(View(linear, valid, float((finite & ~valid).mean()), corner))
+    return views
 
 
-def reach(tile: Tile, size: tuple[int, int]) -> Rectangle:
-    """The rectangle within the scene that a tile's view needs."""
-    rows, columns = (
-        mirrored(span, n) for span, n in zip((tile.view_rows, tile.view_columns), size)
-    )
+def source_rectangle(tile: Tile, size: tuple[int, int]) -> Rectangle:
+    """Returns the rectangle within the scene that a tile's view is read from."""
+    rows, columns = (mirror(span, n) for span, n in zip((tile.view_rows, tile.view_columns), size))
     return (
         Span(int(rows.min()), int(rows.max()) + 1),
         Span(int(columns.min()), int(columns.max()) + 1),

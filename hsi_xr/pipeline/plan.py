@@ -1,4 +1,4 @@
-"""Planning: everything that can be known or refused before a pixel is read or a weight loaded."""
+"""Plans reconstructions: checks all that can be checked without pixels or weights."""
 
 import os
 from dataclasses import dataclass
@@ -22,70 +22,80 @@ from hsi_xr.pipeline.tiles import Tiling, anchor_of
 Input = xr.Dataset | xr.DataArray | str | os.PathLike[str]
 
 WHOLE = 1_200_000
-"""Scenes of up to this many pixels run in one piece and are their own, exact survey."""
+"""Scenes of up to this many pixels run in one piece, which is an exact survey as well."""
 
 TILE = 512
+"""Default side of a tile in pixels."""
 
 BLEND = 64
-"""Pixels over which tiles are blended where the answer depends on the tile; at most half of one."""
+"""Pixels over which tiles are blended if the model needs it; at most half a tile."""
 
 _STREAM = 512 * 2**20
-"""Bytes of blocks on their way to a file, and of the cache that GDAL writes through."""
+"""Bytes of blocks that wait to be written, and of GDAL's cache."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a reconstruction will do and need; made without reading a pixel."""
+    """What a reconstruction will do and need.
+
+    Attributes:
+        scene: The scene.
+        card: The card of the model.
+        tiling: The grid of tiles.
+        job: The model and how to run it.
+        survey: The survey that the caller has passed, if any.
+        response: The spectral response of the camera, if it is known.
+    """
 
     scene: Scene
     card: Card
     tiling: Tiling
     job: Job
     survey: Survey | None
-    """The survey that was handed in."""
     response: SpectralResponse | None
-    """Of the camera, where that is known."""
 
     @property
     def whole(self) -> bool:
-        """Whether the scene runs in one piece and needs no survey before it."""
+        """True if the scene runs in one piece and needs no survey first."""
         return self.tiling.count == 1 and self.survey is None
 
     @cached_property
     def work(self) -> Work:
-        """The job on this scene, under a name that only equal work has."""
+        """The job on this scene, with a token that only equal work has."""
         scene = self.scene
-        of = (scene.file or scene.rgb.data, scene.radiometry, self.tiling, self.job)
-        given = self.survey and self.survey.sha256
-        return Work(self.job, self.tiling, scene.radiometry, tokenize(*of, given))
+        inputs = (scene.file or scene.rgb.data, scene.radiometry, self.tiling, self.job)
+        survey = self.survey and self.survey.sha256
+        return Work(self.job, self.tiling, scene.radiometry, tokenize(*inputs, survey))
 
     @property
     def tiles(self) -> int:
+        """Number of tiles."""
         return self.tiling.count
 
     @property
     def overlap_overhead(self) -> float:
-        """Share of pixels that are computed more than once."""
-        return self.tiling.seen() / (self.tiling.rows * self.tiling.columns) - 1
+        """Pixels that are computed repeatedly, as a share of the scene."""
+        return self.tiling.pixels_read() / (self.tiling.rows * self.tiling.columns) - 1
 
     @property
     def output_bytes(self) -> int:
-        """Size of the answer in memory, float32, if it were computed as one."""
+        """Size of the whole result in memory, as float32."""
         return 4 * self.job.outputs.values * self.tiling.rows * self.tiling.columns
 
     @property
     def memory_bytes(self) -> int:
-        """Estimated peak while streaming to a file: a batch that runs, blocks on their way.
+        """Estimated peak memory while the result is streamed to a file.
 
-        Where tiles are blended, also what a row of them tells of the next one.
+        It covers a batch that runs and the blocks that wait to be written; if tiles are blended,
+        also the pixels that a row of tiles contributes to the next row.
         """
         tile = self.tiling.overlapping(0, 0)  # none is larger
         batch = self.job.batch or (1 if self.job.device in ("auto", "cpu") else CUDA_BATCH)
-        seen = len(tile.view_rows) * len(tile.view_columns) * batch
+        pixels = len(tile.view_rows) * len(tile.view_columns) * batch
         block = len(tile.rows) * len(tile.columns)
-        held = self.tiling.blend * (self.tiling.columns + len(tile.rows))
-        run = seen * int(self.card.data["memory_bytes_per_pixel"])
-        return run + 4 * self.job.outputs.channels * (2 * block + held) + _STREAM
+        overlap = self.tiling.blend * (self.tiling.columns + len(tile.rows))
+        run = pixels * int(self.card.data["memory_bytes_per_pixel"])
+        return run + 4 * self.job.outputs.channels * (2 * block + overlap) + _STREAM
 
     def __str__(self) -> str:
         t, gib = self.tiling, 2**30
@@ -114,8 +124,8 @@ class Plan:
         if self.response is None:
             return {}
         consistency = self.job.consistency
-        held = f", consistency {consistency}" if consistency else ""
-        return {"camera": f"{self.response.name}{held}"}
+        suffix = f", consistency {consistency}" if consistency else ""
+        return {"camera": f"{self.response.name}{suffix}"}
 
 
 def plan(
@@ -140,9 +150,18 @@ def plan(
     untrained: bool = False,
     allow_ungeoreferenced: bool = False,
 ) -> Plan:
-    """Tells what `reconstruct` would do with the same arguments, and refuses what it would refuse.
+    """Returns what `reconstruct` would do with the same arguments, without doing it.
 
-    Reads no pixel and loads no weights. See `reconstruct` for arguments and errors.
+    Reads no pixels and loads no weights.
+
+    Args:
+        obj: The scene. All arguments are those of `reconstruct`.
+
+    Returns:
+        Plan with tiles, overlap, memory and size of the result; `print` it for a summary.
+
+    Raises:
+        HsiError: As for `reconstruct`.
     """
     scene = as_scene(
         obj,
@@ -157,10 +176,9 @@ def plan(
         raise UsageError(
             f"{card.name} does not estimate what is out of its domain; the default model does"
         )
-    unknown = camera is None or (isinstance(camera, str) and camera == UNKNOWN)
-    seen_by = None if camera is None or unknown else SpectralResponse.of(camera, card.bands)
+    response = _response(camera, card)
     if consistency is not None or residual:
-        _check_comparable(scene, seen_by, consistency)
+        _check_comparable(scene, response, consistency)
     companions = {
         "reflectance_std": samples > 1,
         "rgb_residual": residual,
@@ -180,35 +198,41 @@ def plan(
         level_known=scene.radiometry.level_known,
         steps=_steps(card, steps),
         consistency=consistency,
-        response=seen_by if card.camera_aware or consistency or residual else None,
+        response=response if card.camera_aware or consistency or residual else None,
     )
     if survey is not None:
-        survey.check(
-            model_sha256=card.sha256, radiometry=str(scene.radiometry), run=run_of(card, job)
-        )
-    return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, seen_by)
+        conditions = survey_conditions(card, job)
+        survey.check(card.sha256, radiometry=str(scene.radiometry), run=conditions)
+    return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, response)
+
+
+def _response(camera: CameraLike | None, card: Card) -> SpectralResponse | None:
+    if camera is None or (isinstance(camera, str) and camera == UNKNOWN):
+        return None
+    return SpectralResponse.of(camera, card.bands)
 
 
 def _check_comparable(
-    scene: Scene, seen_by: SpectralResponse | None, consistency: Consistency | None
+    scene: Scene, response: SpectralResponse | None, consistency: Consistency | None
 ) -> None:
-    """Refuses to compare an estimate with an image that it cannot be compared with."""
+    """Raises an error if the estimate cannot be compared with the image."""
     if consistency is not None and consistency not in CONSISTENCIES:
         raise UnknownName(
             f"no consistency is called {consistency!r}; choose {' or '.join(CONSISTENCIES)}"
         )
-    if seen_by is None:
+    if response is None:
         raise MissingFact(
-            "consistency and residual are about what the camera sees of the estimate; say which "
-            "camera took the scene: one of `hsi_xr.cameras()`, e.g. camera='hasselblad-l2d-20c' "
-            "(--camera NAME), or the path of a JSON file of its sensitivities"
+            "consistency and residual compare the estimate, as the camera would record it, with "
+            "the image; specify the camera: a name from `hsi_xr.cameras()`, e.g. "
+            "camera='hasselblad-l2d-20c' (--camera NAME), or the path of a JSON file of its "
+            "sensitivities"
         )
     if not scene.radiometry.level_known:
         raise UsageError(
             "consistency and residual compare reflectance with reflectance, and "
-            f"{_WHY_NOT[scene.radiometry.kind]}; give what the camera recorded over what it "
-            "records of white, with radiometry='reflectance' (--radiometry reflectance), or leave "
-            "them out"
+            f"{_UNKNOWN_LEVEL[scene.radiometry.kind]}; divide the image by what the camera records "
+            "of a white reflector and pass radiometry='reflectance' (--radiometry reflectance), or "
+            "omit them"
         )
 
 
@@ -221,8 +245,8 @@ def _steps(card: Card, steps: int | None) -> int | None:
     return steps
 
 
-def run_of(card: Card, job: Job) -> str:
-    """What else a survey depends on, as text."""
+def survey_conditions(card: Card, job: Job) -> str:
+    """Returns the settings on which a survey depends, as text that surveys are compared by."""
     camera = "any" if not card.camera_aware else "unknown"
     if card.camera_aware and job.response is not None:
         camera = job.response.sha256[:12]
@@ -230,9 +254,9 @@ def run_of(card: Card, job: Job) -> str:
     return f"camera {camera}, steps {steps}, seed {job.seed}"
 
 
-_WHY_NOT = {
-    "srgb": "an sRGB picture was brightened, tinted and bent for display",
-    "linear": "linear light of unknown exposure does not tell how bright white would be",
+_UNKNOWN_LEVEL = {
+    "srgb": "an sRGB image was adjusted in brightness, tint and contrast for display",
+    "linear": "in linear light of unknown exposure, the brightness of white is unknown",
 }
 
 
@@ -244,7 +268,7 @@ def _tiling(
         tile = 0 if rows * columns <= WHOLE else TILE
     elif tile >= max(rows, columns):
         tile = 0
-    blend = min(BLEND, tile // 2) if card.context == "tile" else 0
+    blend = min(BLEND, tile // 2) if card.needs_blending else 0
     return Tiling(
         rows=rows,
         columns=columns,
@@ -257,10 +281,10 @@ def _tiling(
 
 
 def usable_device(name: str) -> str:
-    """The device if it can be used; only asking for CUDA loads torch.
+    """Returns the name of a device if it can be used; only names of GPUs load torch.
 
     Raises:
-        UnknownName: This machine has none of that name.
+        UnknownName: This machine has no such device.
     """
     if name in ("auto", "cpu"):
         return name
@@ -273,6 +297,6 @@ def _check_counts(*, samples: int, seed: int, batch: int | None) -> None:
     if not 1 <= samples <= 1024:
         raise UsageError(f"samples must be 1 to 1024; got {samples}")
     if not 0 <= seed < 2**64:
-        raise UsageError(f"a seed is a whole number from 0 to 2**64 - 1; got {seed}")
+        raise UsageError(f"seed must be an integer from 0 to 2**64 - 1; got {seed}")
     if batch is not None and batch < 1:
-        raise UsageError(f"a batch has at least one tile; got {batch}")
+        raise UsageError(f"batch must be at least 1; got {batch}")

@@ -1,4 +1,4 @@
-"""What the numbers of a scene mean; decided once per scene, while planning."""
+"""What the stored values of a scene mean: their radiometry, resolved once while planning."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ KINDS = ("srgb", "linear", "reflectance")
 
 @dataclass(frozen=True)
 class Radiometry:
-    """From stored numbers to linear RGB, the same for every pixel of the scene.
+    """Converts stored values to linear RGB, in the same way for every pixel of a scene.
 
     Attributes:
-        kind: `srgb` is display-referred (IEC 61966-2-1 coding, brightness as the camera chose
-            it), `linear` is proportional to light with unknown exposure, `reflectance` is 1 for
-            a white reflector.
-        scale: Factor that brings stored numbers to [0, 1].
+        kind: `srgb` is display-referred (encoded by IEC 61966-2-1, with a brightness chosen by the
+            camera), `linear` is proportional to light with unknown exposure, `reflectance` is 1
+            for a white reflector.
+        scale: Factor that brings stored values to [0, 1].
     """
 
     kind: str
@@ -28,11 +28,11 @@ class Radiometry:
 
     @property
     def level_known(self) -> bool:
-        """Whether brightness is that of the ground and not the camera's choice."""
+        """True if brightness is a property of the ground, and not the choice of the camera."""
         return self.kind == "reflectance"
 
     def linear(self, values: Array) -> Array:
-        """Stored numbers -> linear RGB; NaN stays NaN, negatives become 0 (there is no less)."""
+        """Converts stored values to linear RGB; NaN stays NaN, negative values become 0."""
         scaled = np.maximum(values * np.float32(self.scale), np.float32(0))
         return _srgb_decode(scaled) if self.kind == "srgb" else scaled
 
@@ -40,17 +40,18 @@ class Radiometry:
 def resolve_radiometry(
     dtype: str, *, radiometry: str | None, scale: float | None, stated: str | None = None
 ) -> Radiometry:
-    """The radiometry of a scene from what the user says, else from what the file states.
+    """Returns the radiometry of a scene: as the caller states it, otherwise as the file does.
 
     Args:
-        dtype: Data type of the stored numbers, such as "uint8".
+        dtype: Data type of the stored values, such as "uint8".
         radiometry: One of `KINDS`, or None.
-        scale: Factor to [0, 1], or None.
-        stated: What the file's own metadata says, or None.
+        scale: Factor that brings stored values to [0, 1], or None.
+        stated: The radiometry in the metadata of the file, or None.
 
     Raises:
-        UnknownName: Another radiometry.
-        MissingFact: Neither said nor stated nor safe to assume.
+        UnknownName: There is no such radiometry.
+        MissingFact: It is neither given, nor stated, nor safe to assume; or the scale is not
+            positive.
     """
     if radiometry is not None and radiometry not in KINDS:
         raise UnknownName(

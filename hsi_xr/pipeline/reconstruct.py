@@ -1,4 +1,4 @@
-"""The door between the two wings: RGB scene in, labelled lazy cube out."""
+"""Reconstructs hyperspectral cubes: an RGB scene in, a labelled lazy cube out."""
 
 import os
 from dataclasses import replace
@@ -8,96 +8,113 @@ from typing import Unpack
 import xarray as xr
 
 from hsi_xr.io.clip import Window
-from hsi_xr.pipeline.arguments import Options, Reading
+from hsi_xr.pipeline.arguments import ReconstructOptions, SurveyOptions
 from hsi_xr.pipeline.dataset import to_dataset
-from hsi_xr.pipeline.graph import blocks, pixels_of
-from hsi_xr.pipeline.plan import Input, Plan, plan, run_of
+from hsi_xr.pipeline.graph import output_stack, pixels_of
+from hsi_xr.pipeline.plan import Input, Plan, plan, survey_conditions
 from hsi_xr.pipeline.scene_statistics import Survey
 from hsi_xr.pipeline.survey import survey_scene
 from hsi_xr.pipeline.tiles import Span
 
 
 def reconstruct(
-    obj: Input, model: str | os.PathLike[str] = "default", **options: Unpack[Options]
+    obj: Input, model: str | os.PathLike[str] = "default", **options: Unpack[ReconstructOptions]
 ) -> xr.Dataset:
     """Estimates the reflectance spectrum of every pixel of an RGB scene.
 
-    Lazy when the scene is a path or dask-backed: nothing is read until it is computed or written.
-    The answer does not depend on chunks, batches, threads or the order of work.
+    The result is lazy if the scene is a path or backed by dask: pixels are then read when the cube
+    is computed or written. The result does not depend on chunks, batches, threads, or the order in
+    which blocks are computed.
 
     Args:
-        obj: Path of a raster, (band, y, x) DataArray, or Dataset with variables red, green, blue
-            or one (band, y, x) variable. NaN marks invalid pixels.
-        model: Name of a model (see `models`), path of a .safetensors file with its card, or of
-            the folder of both.
-        rgb: Which bands are red, green and blue: numbers from 1, band names, or variables.
-        radiometry: "srgb" (display-referred pictures; assumed for 8 bit), "linear" (proportional
-            to light) or "reflectance" (1 is a white reflector).
-        scale: Factor that brings stored numbers to [0, 1]; 1/255 for 8 bit, 1 for floats.
-        camera: That took the scene: one of `cameras()`, the path of a JSON file of sensitivities as
-            of rawtoaces-data, or (3, bands) sensitivities times light over the model's bands; None
-            or "unknown" where nobody knows. The product tells it.
-        tile: Side of a tile, px; None runs small scenes whole and others in tiles of 512.
-        halo: Pixels looked at around a tile; None takes the model's measured need.
-        steps: Of the model's chain, of those that its card offers as `step_choices`; None takes
-            what the card was scored with. The default model runs in 0, without its network, which
-            is fastest and holds best on unseen ground; 1, 2 or 5 refine pictures with it, which its
-            card scores, too.
-        samples: 1 is the estimate alone; more add `reflectance_std`. The default model tells its
-            deviation itself, calibrated on simulated pictures of the ground that it learned from
-            (what it holds of other ground is in its card), at the cost of a run or two whatever the
-            number; others are drawn from so often, and theirs is the spread of the draws.
-        out_of_domain: Tell, as `out_of_domain`, how unlike a pixel's colour is to all spectra that
-            the model learned from: 0 is like them, 1 is where not to trust the estimate.
-        seed: Of the noise, which is a function of the ground: same seed, same pixels.
-        device: "auto", "cpu" or "cuda:N".
-        batch: Tiles that run at once; None leaves it to the device.
-        survey: StatisticsArrays of a larger scene that this one is a part of; see `survey`.
-        consistency: Of reflectance by a known camera: "exact" moves each spectrum until the camera
-            sees its pixel in it (within half a step of 8 bits wherever a spectrum without
-            negatives can be seen so), "soft" as far as noise of that size allows. What the camera
-            cannot see stays the model's; see `hsi_xr.camera.consistency`. It holds of outputs,
-            also of each sample, and not of the steps that lead to one. The deviation that the
-            default model tells is that of its own estimate, before it is held.
-        residual: Tell, as `rgb_residual`, how far what the camera sees of the estimate is from
-            the image: root mean square over red, green and blue. Needs what consistency needs.
-        untrained: Run the system of that name on random weights, to try what it costs; the
-            product says so, and its numbers mean nothing.
-        allow_ungeoreferenced: Accept a scene without CRS or transform; the product says so.
+        obj: The scene: path of a raster, (band, y, x) DataArray, or Dataset with variables red,
+            green and blue or with a single (band, y, x) variable. NaN marks invalid pixels.
+        model: Name of a model (see `models`), path of a .safetensors file next to its card, or
+            path of the folder that contains both.
+        rgb: The bands that are red, green and blue: band numbers counted from 1, band names, or
+            names of variables. Default: the only three bands.
+        radiometry: What the stored values mean: "srgb" (display-referred images), "linear"
+            (proportional to light, with unknown exposure), or "reflectance" (1 is a white
+            reflector). Default: as the file states; "srgb" for 8-bit images.
+        scale: Factor that brings stored values to [0, 1]. Default: as the file states; 1/255 for
+            8-bit images, 1 for floating-point values.
+        camera: The camera that took the scene: a name from `cameras`, the path of a JSON file of
+            sensitivities in the layout of rawtoaces-data, or a (3, bands) array of sensitivity
+            times illuminant over the model's bands. The product records it. Default: unknown, as
+            with "unknown".
+        tile: Side of a tile in pixels, a multiple of the model's stride; 0 runs the scene in one
+            piece. Default: one piece for scenes of up to 1.2 million pixels, otherwise 512.
+        halo: Pixels around a tile that its output depends on. Default: the need of the model, as
+            measured and recorded in its card.
+        steps: Number of steps of a diffusion model, one of the `step_choices` in its card. 0 steps
+            of the default model use its closed-form posterior without the network; that is the
+            fastest choice and the most accurate one on unseen ground. 1, 2 or 5 refine the result
+            by the network. Default: the number of steps that the card's scores refer to.
+        samples: Number of samples, 1 to 1024. More than 1 adds the variable `reflectance_std`. The
+            default model computes this standard deviation itself, whatever the number, at the cost
+            of one or two more runs; it is calibrated on simulated images of the ground that the
+            model was trained on, and its card states the coverage elsewhere. Other models are
+            sampled this often, and the spread of their samples is not calibrated. Default: 1.
+        out_of_domain: Add the variable `out_of_domain`: how dissimilar the colour of a pixel is to
+            all spectra that the model was trained on, from 0 (similar) to 1 (do not trust the
+            estimate). Default: False.
+        seed: Seed of the noise, from 0 to 2**64 - 1. Noise is a function of the position on the
+            ground, so that equal seeds give equal pixels. Default: 0.
+        device: "auto", "cpu" or "cuda:N". Default: "auto", a GPU if there is one.
+        batch: Number of tiles that run at once. Default: 8 on a GPU, 1 on a CPU.
+        survey: Statistics of a larger scene that this one is a part of; see `survey`. Default: the
+            scene is surveyed by itself.
+        consistency: Moves each spectrum until the known camera would record its pixel: "exact"
+            meets the image to within half a step of 8 bits, wherever a spectrum without negative
+            values can; "soft" moves as far as noise of that size justifies. What the camera cannot
+            see does not change; see `hsi_xr.camera.consistency`. Needs `camera`, and a radiometry
+            of "reflectance". It applies to results and to each sample, but not to intermediate
+            steps; the standard deviation of the default model is that of its own estimate.
+            Default: None, the estimate as it is.
+        residual: Add the variable `rgb_residual`: the root mean square over red, green and blue of
+            the difference between the estimate, as the camera would record it, and the image. Has
+            the same needs as `consistency`. Default: False.
+        untrained: Run the system of this name with random weights, to measure its cost. The product
+            is marked, and its values mean nothing. Default: False.
+        allow_ungeoreferenced: Accept a scene without CRS or transform; the product is marked.
+            Default: False.
 
     Returns:
-        Dataset with `reflectance(band, y, x)` float32, NaN where invalid, and coordinates
-        `wavelength(band)` and `fwhm(band)` in nm. Values are estimates, not measurements.
+        Dataset with `reflectance` (band, y, x) as float32, NaN where the scene is invalid, and the
+        coordinates `wavelength` (band) and `fwhm` (band) in nm. The values are estimates, not
+        measurements.
 
     Raises:
-        HsiError: What was found and the repair; see `hsi_xr.errors`. Raised while planning
-            wherever it can be known then.
+        HsiError: The message states what was found and how to repair it; see `hsi_xr.errors`. All
+            that can be checked without reading pixels is checked before this function returns.
     """
     planned = plan(obj, model, **options)
-    cube = to_dataset(planned, blocks(planned))
+    cube = to_dataset(planned, output_stack(planned))
     return cube if planned.scene.lazy else cube.compute(scheduler="threads")
 
 
-reconstruct.__signature__ = signature(plan).replace(  # type: ignore[attr-defined]  # for help()
+# `help`, notebooks and documentation show the arguments and defaults of `plan`
+reconstruct.__signature__ = signature(plan).replace(  # type: ignore[attr-defined]
     return_annotation=xr.Dataset
 )
 
 
 def reconstruct_part(planned: Plan, part: Window) -> xr.Dataset:
-    """A part of a planned scene with the pixels that the whole would have, lazily.
+    """Returns a part of a planned scene, lazily, with the pixels that the whole would have.
 
-    Tiles begin at the part's own edges, so that nothing beside it is computed, and look beyond
-    them. Where tiles are blended, answers depend on the scene's grid of tiles, and that is cut.
+    Tiles start at the edges of the part, so that nothing else is computed, and their views extend
+    beyond them. If tiles are blended, however, results depend on the grid of the whole scene: the
+    part is then cut from that.
     """
     if planned.tiling.blend:
-        return part.crop(to_dataset(planned, blocks(planned)))
+        return part.crop(to_dataset(planned, output_stack(planned)))
     area = (
         Span(part.rows.start, part.rows.stop),
         Span(part.columns.start, part.columns.stop),
     )
-    cut = replace(planned, tiling=replace(planned.tiling, area=area))
-    seen = replace(planned.scene, rgb=planned.scene.rgb.isel(y=part.rows, x=part.columns))
-    return to_dataset(replace(cut, scene=seen), blocks(cut))
+    tiles_of_part = replace(planned, tiling=replace(planned.tiling, area=area))
+    cropped = replace(planned.scene, rgb=planned.scene.rgb.isel(y=part.rows, x=part.columns))
+    return to_dataset(replace(tiles_of_part, scene=cropped), output_stack(tiles_of_part))
 
 
 def survey(
@@ -105,25 +122,41 @@ def survey(
     model: str | os.PathLike[str] = "default",
     *,
     exact: bool = False,
-    **reading: Unpack[Reading],
+    **options: Unpack[SurveyOptions],
 ) -> Survey:
-    """Learns now what every tile of a scene shares, to hand it to later calls as `survey=`.
+    """Estimates the statistics of a scene that all of its tiles share.
+
+    Pass the result as `survey=` to reconstruct parts of the scene, later or on other machines, with
+    the pixels that the whole would have.
 
     Args:
-        obj: As in `reconstruct`.
-        model: As in `reconstruct`.
-        exact: Take the whole scene at once instead of windows; needs the memory for it.
-        reading: `rgb`, `radiometry`, `scale`, `camera`, `steps`, `seed`, `device`, `untrained` and
-            `allow_ungeoreferenced`, as in `reconstruct`.
+        obj: The scene, as for `reconstruct`.
+        model: The model, as for `reconstruct`.
+        exact: Use all pixels instead of a sample of windows; the memory must hold them. Default:
+            False.
+        options: `rgb`, `radiometry`, `scale`, `camera`, `steps`, `seed`, `device`, `untrained` and
+            `allow_ungeoreferenced`, as for `reconstruct`.
+
+    Returns:
+        The statistics, with what they depend on: model, radiometry, camera, steps and seed.
+
+    Raises:
+        HsiError: As for `reconstruct`; also if the scene has no valid pixel.
+        TypeError: Another option is given.
     """
-    if others := reading.keys() - Reading.__annotations__.keys():
-        raise TypeError(f"a survey takes no {', '.join(sorted(others))}; `reconstruct` does")
-    return survey_of(plan(obj, model, tile=0 if exact else None, **reading))
+    if others := options.keys() - SurveyOptions.__annotations__.keys():
+        raise TypeError(
+            f"survey() got unexpected options: {', '.join(sorted(others))}; pass them to "
+            "reconstruct()"
+        )
+    return survey_of_plan(plan(obj, model, tile=0 if exact else None, **options))
 
 
-def survey_of(planned: Plan) -> Survey:
-    """What the tiles of a planned scene share, as its reconstruction would learn it."""
-    facts = survey_scene(planned.work, pixels_of(planned))
+def survey_of_plan(planned: Plan) -> Survey:
+    """Returns the survey that the reconstruction of a planned scene would make."""
     return Survey(
-        facts, planned.card.sha256, str(planned.scene.radiometry), run_of(planned.card, planned.job)
+        statistics=survey_scene(planned.work, pixels_of(planned)),
+        model_sha256=planned.card.sha256,
+        radiometry=str(planned.scene.radiometry),
+        run=survey_conditions(planned.card, planned.job),
     )

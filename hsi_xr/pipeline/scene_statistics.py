@@ -1,4 +1,4 @@
-"""What was learnt of a scene as a whole: a small value to save, show and hand to another call."""
+"""The statistics of a scene: a small value to save and to pass to another call."""
 
 import hashlib
 import json
@@ -15,76 +15,95 @@ from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 from hsi_xr.io import atomic
 
 StatisticsArrays = Mapping[str, NDArray[np.float32]]
-"""What belongs to a scene and not to a tile: gains, attention matrices, its mean colour."""
+"""Arrays that all tiles of a scene share: gains, attention matrices, the mean colour."""
 
 _FORMAT = "hsi_xr survey 2"
 
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """The facts of a scene that every tile of it shares.
+    """The statistics of a scene that all of its tiles share, and what they depend on.
 
     Attributes:
-        facts: Named arrays, such as channel gains and the attention matrices of each step.
-        model_sha256: The weights that they hold for.
-        radiometry: Kind and scale of the scene's numbers, as text.
-        run: Camera, steps and seed that they hold for, as text.
+        statistics: Arrays by name, such as channel gains and the attention matrices of each step.
+        model_sha256: Checksum of the model's weights.
+        radiometry: Kind and scale of the stored values, as text.
+        run: Camera, steps and seed, as text.
     """
 
-    facts: StatisticsArrays
+    statistics: StatisticsArrays
     model_sha256: str
     radiometry: str
     run: str
 
     @cached_property
     def sha256(self) -> str:
-        """Of all facts; names this survey in the metadata of products."""
+        """Checksum of the survey, which identifies it in the metadata of products."""
         digest = hashlib.sha256(f"{self.model_sha256} {self.radiometry} {self.run}".encode())
-        for name in sorted(self.facts):
+        for name in sorted(self.statistics):
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(self.facts[name]).tobytes())
+            digest.update(np.ascontiguousarray(self.statistics[name]).tobytes())
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes a safetensors file, whole or not at all."""
+        """Writes the survey to a safetensors file, completely or not at all.
+
+        Args:
+            path: Path of the file, which is replaced if it exists.
+
+        Returns:
+            The path.
+        """
         from safetensors.numpy import save_file
 
         path = Path(path)
-        about = {
+        description = {
             "format": _FORMAT,
             "model_sha256": self.model_sha256,
             "radiometry": self.radiometry,
             "run": self.run,
         }
-        # one entry: the library writes several in any order, and the same survey is the same bytes
-        metadata = {"survey": json.dumps(about, sort_keys=True)}
-        arrays = {name: np.ascontiguousarray(array) for name, array in self.facts.items()}
+        # one entry, because the library writes several in an arbitrary order
+        metadata = {"survey": json.dumps(description, sort_keys=True)}
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.statistics.items()}
         with atomic.replacing(path) as part:
             save_file(arrays, part, metadata=metadata)
         return path
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Survey":
-        """Reads what `save` wrote.
+        """Reads a survey that was written by `save`.
+
+        Args:
+            path: Path of the file.
 
         Raises:
-            UnreadableFile: Missing, or no safetensors file.
-            InvalidData: Another kind of file.
+            UnreadableFile: The file does not exist, or is not a safetensors file.
+            InvalidData: The file does not contain a survey.
         """
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(path, framework="numpy") as file:
-                about = json.loads((file.metadata() or {}).get("survey", "{}"))
-                facts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+                description = json.loads((file.metadata() or {}).get("survey", "{}"))
+                statistics = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
         except (OSError, SafetensorError, ValueError) as error:
-            raise UnreadableFile(f"no survey can be read from {str(path)!r}: {error}") from error
-        if about.get("format") != _FORMAT:
-            raise InvalidData(f"{str(path)!r} is no survey; write one with `survey.save(path)`")
-        return cls(facts, about["model_sha256"], about["radiometry"], about["run"])
+            raise UnreadableFile(f"cannot read a survey from {str(path)!r}: {error}") from error
+        if description.get("format") != _FORMAT:
+            raise InvalidData(f"{str(path)!r} is not a survey; write one with `survey.save(path)`")
+        return cls(
+            statistics,
+            model_sha256=description["model_sha256"],
+            radiometry=description["radiometry"],
+            run=description["run"],
+        )
 
-    def check(self, *, model_sha256: str, radiometry: str, run: str) -> None:
-        """Refuses to serve another model or another reading of the numbers."""
+    def check(self, model_sha256: str, *, radiometry: str, run: str) -> None:
+        """Raises an error if the survey was made for other weights, radiometry or settings.
+
+        Raises:
+            UsageError: One of them differs.
+        """
         if model_sha256 != self.model_sha256:
             raise UsageError(
                 f"the survey was made with weights {self.model_sha256[:12]}, this run uses "
@@ -92,10 +111,10 @@ class Survey:
             )
         if radiometry != self.radiometry:
             raise UsageError(
-                f"the survey read the numbers as {self.radiometry}, this run as {radiometry}; "
+                f"the survey used {self.radiometry}, this run uses {radiometry}; "
                 "survey the scene again or give the same radiometry"
             )
         if run != self.run:
             raise UsageError(
-                f"the survey was made with {self.run}, this run has {run}; survey the scene again"
+                f"the survey was made with {self.run}, this run uses {run}; survey the scene again"
             )

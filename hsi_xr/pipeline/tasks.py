@@ -1,5 +1,6 @@
-"""What dask runs for a block. The scene's numbers meet the engine here."""
+"""The tasks of a graph: they read pixels, run a model on them, and mask the result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,119 +8,132 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData
 from hsi_xr.pipeline.job import Job
-from hsi_xr.pipeline.pixels import HeldPixels, Pixels, View, look
+from hsi_xr.pipeline.pixels import ArrayPixels, Pixels, View, read_views
 from hsi_xr.pipeline.radiometry import Radiometry
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays, Survey
 from hsi_xr.pipeline.tiles import Tile, Tiling
 
 Array = NDArray[np.float32]
 
-FILL = "scene/rgb"
-"""Fact: mean linear RGB of the scene's valid pixels, for holes that have no neighbour."""
+MEAN_RGB = "scene/rgb"
+"""Key of the mean linear RGB of a scene, which fills holes that have no valid neighbour."""
 
-ABSURD = 0.01
-"""Share of pixels far brighter than white from which the scale is wrong, and not the pixels."""
+MAX_IMPLAUSIBLE = 0.01
+"""Share of implausibly bright pixels above which the scale is wrong, and not the pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A job on a scene."""
+    """A job on a scene.
+
+    Attributes:
+        job: The model and how to run it.
+        tiling: The grid of tiles.
+        radiometry: What the stored values mean.
+        token: Hash of scene, model and settings; equal work has equal tokens.
+    """
 
     job: Job
     tiling: Tiling
     radiometry: Radiometry
     token: str
-    """Names scene, model and settings; equal work has equal tokens."""
 
 
-def reconstruct_block(work: Work, pixels: Pixels, tile: Tile, facts: StatisticsArrays) -> Array:
+@dataclass(frozen=True, eq=False)
+class ColourStatistics:
+    """The distribution of a scene's colours.
+
+    Attributes:
+        chromaticity: Histogram; see `hsi_xr.networks.chromaticity`.
+        extremes: Lowest and highest value of linear RGB.
+    """
+
+    chromaticity: Array
+    extremes: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean of linear RGB, (3,)."""
+        return self.chromaticity.reshape(4, -1)[1:].sum(axis=1)
+
+
+def reconstruct_tile(work: Work, pixels: Pixels, tile: Tile, statistics: StatisticsArrays) -> Array:
     """Reconstructs a tile of a surveyed scene.
 
     The result is (channels of the job's outputs, rows, columns), NaN where the scene is invalid.
     """
     from hsi_xr.pipeline.devices import Request, reconstruct
 
-    view = look(pixels, [tile], work.tiling, work.radiometry)[0]
+    view = read_views(pixels, [tile], work.tiling, work.radiometry)[0]
     if not view.valid[tile.core].any():
         shape = (work.job.outputs.channels, len(tile.rows), len(tile.columns))
         return np.full(shape, np.nan, dtype="float32")
-    rgb = view.filled(facts[FILL])
-    answer = reconstruct([Request(work.job, rgb, *_ground(work, tile), facts)])[0]
-    return _masked(answer, view, tile)
+    rgb = view.fill(statistics[MEAN_RGB])
+    output = reconstruct([Request(work.job, rgb, *_ground(work, tile), statistics)])[0]
+    return _crop_and_mask(output, view, tile)
 
 
-def reconstruct_held(
+def reconstruct_tile_of_chunks(
     work: Work,
-    chunks: list[list[Array]],
+    chunks: Sequence[Sequence[Array]],
     corner: tuple[int, int],
     tile: Tile,
-    facts: StatisticsArrays,
+    statistics: StatisticsArrays,
 ) -> Array:
-    """The same from the chunks around a tile, whose first pixel lies at `corner`."""
-    held = np.concatenate([np.concatenate(row, axis=2) for row in chunks], axis=1)
-    return reconstruct_block(work, HeldPixels(held, *corner), tile, facts)
+    """Reconstructs a tile from the chunks around it, whose first pixel is at `corner`."""
+    array = np.concatenate([np.concatenate(row, axis=2) for row in chunks], axis=1)
+    return reconstruct_tile(work, ArrayPixels(array, *corner), tile, statistics)
 
 
 def reconstruct_scene(work: Work, pixels: Pixels) -> Array:
-    """A scene in one piece, which is its own survey."""
+    """Reconstructs a scene in one piece, which needs no survey."""
     tile = work.tiling.at(0, 0)
-    view = look(pixels, [tile], work.tiling, work.radiometry)[0]
-    answer, _ = whole(work, [view], [tile], colours([view], [tile]))
-    return _masked(answer[0], view, tile)
+    view = read_views(pixels, [tile], work.tiling, work.radiometry)[0]
+    output, _ = reconstruct_windows(work, [view], [tile], colour_statistics([view], [tile]))
+    return _crop_and_mask(output[0], view, tile)
 
 
-def given_facts(survey: Survey) -> StatisticsArrays:
-    """The facts of a survey that the caller handed in."""
-    return survey.facts
+def statistics_of(survey: Survey) -> StatisticsArrays:
+    return survey.statistics
 
 
-@dataclass(frozen=True, eq=False)
-class Colours:
-    """What the pixels of a scene, or very many of them, tell of how its picture was made."""
-
-    chromaticity: Array
-    """See `hsi_xr.pipeline.devices.chromaticity`."""
-    extremes: Array
-    """Lowest and highest number of linear RGB."""
-
-    @property
-    def mean(self) -> Array:
-        """Of linear RGB, (3,)."""
-        return self.chromaticity.reshape(4, -1)[1:].sum(axis=1)
-
-
-def colours(views: list[View], tiles: list[Tile]) -> Colours:
-    """Those of the valid pixels of tiles' cores.
+def colour_statistics(views: Sequence[View], tiles: Sequence[Tile]) -> ColourStatistics:
+    """Returns the colour statistics of the valid pixels in the cores of tiles.
 
     Raises:
-        InvalidData: No pixel is valid, or too many are absurdly bright.
+        InvalidData: No pixel is valid, or too many are implausibly bright.
     """
     from hsi_xr.pipeline.devices import chromaticity_histogram
 
     sums, low, high, count = [], np.inf, -np.inf, 0
     for view, tile in zip(views, tiles):
         valid = view.valid[tile.core]
-        if share := int(valid.sum()):
+        if n := int(valid.sum()):
             core = np.where(valid, view.rgb[(slice(None), *tile.core)], np.float32(0))
-            sums.append(share * chromaticity_histogram(core, valid).astype("float64"))
+            sums.append(n * chromaticity_histogram(core, valid).astype("float64"))
             low, high = min(low, core[:, valid].min()), max(high, core[:, valid].max())
-            count += share
-    if np.mean([view.absurd for view in views]) > ABSURD:
+            count += n
+    if np.mean([view.implausible for view in views]) > MAX_IMPLAUSIBLE:
         raise InvalidData(
             "many pixels are more than 16 times as bright as white; give the scale that brings "
-            "the scene's numbers to [0, 1], e.g. scale=1/255 or scale=1e-4"
+            "the scene's values to [0, 1], e.g. scale=1/255 or scale=1e-4"
         )
     if not count:
         raise InvalidData("every pixel of the scene is nodata; check its nodata value or mask")
-    mean = (np.sum(sums, axis=0) / count).astype("float32")
-    return Colours(mean, np.array([low, high], dtype="float32"))
+    chromaticity = (np.sum(sums, axis=0) / count).astype("float32")
+    return ColourStatistics(chromaticity, np.array([low, high], dtype="float32"))
 
 
-def whole(
-    work: Work, views: list[View], tiles: list[Tile], of: Colours
+def reconstruct_windows(
+    work: Work, views: Sequence[View], tiles: Sequence[Tile], colours: ColourStatistics
 ) -> tuple[Array, StatisticsArrays]:
-    """Runs the windows of a scene in step: their answers, and the scene's facts."""
-    from hsi_xr.pipeline.devices import reconstruct_whole
+    """Reconstructs windows of a scene together.
+
+    Returns:
+        The outputs of the windows' views, (windows, channels, rows, columns), and the statistics
+        of the scene.
+    """
+    from hsi_xr.pipeline.devices import reconstruct_together
     from hsi_xr.pipeline.inference import Windows
 
     weights = np.zeros((len(views), 1, *views[0].valid.shape), dtype="float32")
@@ -127,21 +141,23 @@ def whole(
         weight[0][tile.core] = view.valid[tile.core]
     rows, columns = zip(*(_ground(work, tile) for tile in tiles))
     windows = Windows(
-        rgb=np.stack([view.filled(of.mean) for view in views]),
+        rgb=np.stack([view.fill(colours.mean) for view in views]),
         weights=weights,
         lines=(np.stack(rows), np.stack(columns)),
-        chromaticity=None if work.job.level_known else of.chromaticity,
-        extremes=of.extremes,
+        chromaticity=None if work.job.level_known else colours.chromaticity,
+        extremes=colours.extremes,
     )
-    answer, facts = reconstruct_whole(work.job, windows)
-    return answer, {**facts, FILL: of.mean}
+    output, statistics = reconstruct_together(work.job, windows)
+    return output, {**statistics, MEAN_RGB: colours.mean}
 
 
 def _ground(work: Work, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Absolute rows and columns of a tile's view."""
     return work.tiling.ground(tile.view_rows, 0), work.tiling.ground(tile.view_columns, 1)
 
 
-def _masked(answer: Array, view: View, tile: Tile) -> Array:
-    core = np.ascontiguousarray(answer[(slice(None), *tile.core)])
+def _crop_and_mask(output: Array, view: View, tile: Tile) -> Array:
+    """The core of a view's output, with NaN at invalid pixels."""
+    core = np.ascontiguousarray(output[(slice(None), *tile.core)])
     core[:, ~view.valid[tile.core]] = np.nan
     return core

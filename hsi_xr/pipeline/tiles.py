@@ -1,15 +1,15 @@
-"""Tiles as values: index arithmetic on the scene's pixels, without any pixel.
+"""Tiles as values: index arithmetic that reads no pixel.
 
         view.start   core.start          core.stop   view.stop
             |------------|=================|------------|
                halo (and a little more, so that views start on the model's stride)
 
-Cores cover the scene once. Views may reach over its edge, where they mirror the inside. Where tiles
-are blended, their answers reach on into the next cores, and views a halo further:
+Cores cover the scene once. Views may extend beyond its edge, where they mirror the inside. If tiles
+are blended, their outputs extend into the next cores, and their views a halo further:
 
          core.start       core.stop = next core.start
             |=================|~~~~~~~~~|
-                                 blend: one fades out, the next one in
+                                 blend: one fades out, the next fades in
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Weights = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Span:
-    """Rows or columns from `start` to before `stop`."""
+    """Rows or columns from `start` up to, but not including, `stop`."""
 
     start: int
     stop: int
@@ -38,7 +38,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of answers, and the larger one that is looked at to give them."""
+    """A rectangle of output pixels, and the larger view that a model needs to compute them."""
 
     rows: Span
     columns: Span
@@ -47,7 +47,7 @@ class Tile:
 
     @property
     def core(self) -> tuple[slice, slice]:
-        """Where the answers lie within the view."""
+        """Position of the output pixels within the view."""
         top, left = self.view_rows.start, self.view_columns.start
         return (
             slice(self.rows.start - top, self.rows.stop - top),
@@ -57,18 +57,21 @@ class Tile:
 
 @dataclass(frozen=True, kw_only=True)
 class Tiling:
-    """The grid of a scene; depends on nothing but the scene, the model and these settings.
+    """The grid of tiles of a scene.
 
     Attributes:
-        rows, columns: Size of the scene.
-        tile: Side of a core, or 0 for the whole scene as one tile.
-        halo: Pixels around a core that its answer needs.
-        stride: Views start on multiples of this on the ground, so that the subsampling of a
-            network meets the same pixels whatever the tile, the area of interest or the file.
-        anchor: Ground row and column of the scene's first pixel.
-        blend: Pixels by which answers reach on into the next cores; at most a core, so that no
-            more than two tiles meet along an axis.
-        area: Rows and columns that cores cover, in place of all of the scene; views look beyond.
+        rows, columns: Size of the scene in pixels.
+        tile: Side of a core in pixels, or 0 for the whole scene as one tile.
+        halo: Pixels around a core that its output depends on.
+        stride: Views start at multiples of this on the ground, so that a network subsamples the
+            same pixels whatever the tile, the area of interest or the file.
+        anchor: Absolute row and column of the scene's first pixel on the ground.
+        blend: Pixels by which outputs extend into the next cores; at most a core, so that no more
+            than two tiles meet along an axis.
+        area: Rows and columns that cores cover, instead of the whole scene; views extend beyond.
+
+    Raises:
+        UsageError: A size is negative, not a multiple of the stride, or larger than a core.
     """
 
     rows: int
@@ -93,33 +96,33 @@ class Tiling:
 
     @cached_property
     def row_spans(self) -> tuple[Span, ...]:
-        return self._cut(0)
+        return self._split(0)
 
     @cached_property
     def column_spans(self) -> tuple[Span, ...]:
-        return self._cut(1)
+        return self._split(1)
 
     @property
     def count(self) -> int:
         return len(self.row_spans) * len(self.column_spans)
 
     def at(self, i: int, j: int) -> Tile:
-        """The tile in row i and column j of the grid."""
+        """Returns the tile in row i and column j of the grid."""
         return self.around(self.row_spans[i], self.column_spans[j])
 
     def overlapping(self, i: int, j: int) -> Tile:
-        """The same with all of its answer, also where that is blended into the next tiles'."""
+        """Returns the same tile, including the pixels that are blended into the next tiles."""
         rows, columns = self.row_spans[i], self.column_spans[j]
         return self.around(
             Span(rows.start, min(rows.stop + self.blend, self.rows)),
             Span(columns.start, min(columns.stop + self.blend, self.columns)),
         )
 
-    def shares(self, k: int, axis: int) -> tuple[Weights, Weights]:
-        """Weights along core `k` of its own tile and of the one before it; they sum to one.
+    def blend_weights(self, k: int, axis: int) -> tuple[Weights, Weights]:
+        """Returns the weights along core `k` of its own tile and of the previous one.
 
-        Both are linear over `blend` px and never zero there. A core at the scene's end may be
-        shorter: it is cut from the same ramp, and its own tile counts for the less.
+        They sum to one; both are linear over `blend` px, and never zero there. A core at the end
+        of the scene may be shorter than the ramp, which is then cut off.
         """
         size = len((self.row_spans, self.column_spans)[axis][k])
         own = np.ones(size, dtype="float32")
@@ -129,11 +132,11 @@ class Tiling:
         return own, 1 - own
 
     def around(self, rows: Span, columns: Span) -> Tile:
-        """The tile of any core."""
+        """Returns the tile of any core."""
         return Tile(rows, columns, self._view(rows, 0), self._view(columns, 1))
 
-    def seen(self) -> int:
-        """Pixels looked at, halos and overlaps counted as often as they are read."""
+    def pixels_read(self) -> int:
+        """Returns the number of pixels in all views; overlaps count repeatedly."""
         tiles = (self.overlapping(i, j) for i, j in product(*map(range, self.shape)))
         return sum(len(tile.view_rows) * len(tile.view_columns) for tile in tiles)
 
@@ -142,15 +145,15 @@ class Tiling:
         return len(self.row_spans), len(self.column_spans)
 
     def ground(self, span: Span, axis: int) -> NDArray[np.int64]:
-        """Absolute rows (axis 0) or columns (axis 1) of a span of the scene."""
+        """Returns the absolute rows (axis 0) or columns (axis 1) of a span of the scene."""
         return np.arange(span.start, span.stop, dtype=np.int64) + self.anchor[axis]
 
     def aligned(self, span: Span, axis: int) -> Span:
-        """The span moved back, by less than a stride, to start on the model's grid."""
+        """Returns the span, moved back by less than a stride to start on the model's grid."""
         back = (span.start + self.anchor[axis]) % self.stride
         return Span(span.start - back, span.stop - back)
 
-    def _cut(self, axis: int) -> tuple[Span, ...]:
+    def _split(self, axis: int) -> tuple[Span, ...]:
         area = self.area[axis] if self.area else Span(0, (self.rows, self.columns)[axis])
         step = self.tile or len(area)
         starts = range(area.start, area.stop, step)
@@ -163,8 +166,8 @@ class Tiling:
         return Span(start - (start + phase) % stride, stop + -(stop + phase) % stride)
 
 
-def mirrored(span: Span, size: int) -> NDArray[np.int64]:
-    """Indices within `size` pixels of a span that may reach over their edges, by reflection."""
+def mirror(span: Span, size: int) -> NDArray[np.int64]:
+    """Returns the indices of a span, reflected at the edges of `size` pixels."""
     index = np.arange(span.start, span.stop, dtype=np.int64)
     if size == 1:
         return np.zeros_like(index)
@@ -173,23 +176,23 @@ def mirrored(span: Span, size: int) -> NDArray[np.int64]:
 
 
 def anchor_of(transform: Affine | None) -> tuple[int, int]:
-    """Ground row and column of a scene's first pixel, on the endless grid of its pixels.
+    """Returns the absolute row and column of a scene's first pixel on the grid of the ground.
 
-    Two scenes cut from one grid agree on every pixel's row and column. Without georeference the
-    scene is its own ground.
+    Two scenes that are cut from one grid agree on the row and column of every pixel. Without a
+    georeference, (0, 0).
     """
     if transform is None:
         return (0, 0)
     linear = Affine(transform.a, transform.b, 0, transform.d, transform.e, 0)
     column, row = ~linear @ (transform.c, transform.f)
-    # grids usually start on a pixel's corner or centre: round where no grid is expected to lie
+    # grids usually start at the corner or centre of a pixel: round at neither of them
     return (int(np.floor(row + 0.3)), int(np.floor(column + 0.3)))
 
 
 def spread_windows(tiling: Tiling, *, side: int, count: int) -> list[Tile]:
-    """About `count` square windows spread evenly over the scene, one in the middle of each cell.
+    """Returns about `count` square windows, spread evenly over the scene.
 
-    Fewer where that many would overlap, since pixels that count twice bias the scene.
+    Fewer if that many would overlap, since pixels that count twice bias the statistics.
     """
     rows, columns = tiling.rows, tiling.columns
     down = min(max(1, round((count * rows / columns) ** 0.5)), max(1, rows // side), count)

@@ -21,7 +21,7 @@ def stored_bytes(outputs: "Outputs", shape: tuple[int, int], *, dtype: str, scal
     """
     per_pixel = sum(
         variable.values_per_pixel(outputs.bands)
-        * np.dtype(Storage.of(variable.name, dtype, scale).dtype).itemsize
+        * np.dtype(Storage.for_variable(variable.name, dtype, scale).dtype).itemsize
         for variable in outputs.variables
     )
     return math.prod(shape) * per_pixel

@@ -90,7 +90,7 @@ class DDPMReconstructor(Reconstructor):
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, *, stochastic: bool = False
     ) -> Tensor:
         predict = guided_denoiser(self.network, self.adapter(rgb, statistics))
-        denoise = samplers.of_noise(predict, self.keep)
+        denoise = samplers.from_noise_prediction(predict, self.keep)
         if self.config.sampler == "ancestral":
             x = samplers.ancestral(denoise, noise, self.keep, stochastic=stochastic, limit=LIMIT)
         else:

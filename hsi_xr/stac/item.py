@@ -9,7 +9,7 @@ import xarray as xr
 
 from hsi_xr.errors import InvalidData, MissingFact, UsageError
 from hsi_xr.io.cube_file import CubeFile
-from hsi_xr.io.formats._tiff import MEDIA_TYPE as GEOTIFF
+from hsi_xr.io.formats.geotiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.io.georef import authority_code
 from hsi_xr.io.remote import file_of, is_remote, without_query
 from hsi_xr.stac.document import Document

@@ -12,7 +12,7 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 import hsi_xr
-from hsi_xr.batch.config import Picture
+from hsi_xr.batch.config import InputImage
 from hsi_xr.batch.inspect import inspected
 from hsi_xr.batch.manifest import NAME, source_of
 from hsi_xr.errors import (
@@ -484,8 +484,8 @@ def test_items_give_picture_time_and_link(tiles, tmp_path, out, instant):
 
 
 def test_the_key_of_a_signed_url_is_noted_nowhere(tiles, instant):
-    (local,), _ = inspected([Picture(id="a", href=str(tiles / "tile_0_0.tif"))], instant())
-    picture = Picture(id="a", href="https://example.com/x/a.tif?sig=secret")
+    (local,), _ = inspected([InputImage(id="a", href=str(tiles / "tile_0_0.tif"))], instant())
+    picture = InputImage(id="a", href="https://example.com/x/a.tif?sig=secret")
     signed = replace(local, picture=picture, stamp=(0, 0))
     assert signed.name == "a.tif"
     assert source_of(signed) == {"href": "https://example.com/x/a.tif", "size": 0, "changed": 0}

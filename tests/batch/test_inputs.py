@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsi_xr.batch.config import Failure, Picture
-from hsi_xr.batch.inputs import pictures
+from hsi_xr.batch.config import Failure, InputImage
+from hsi_xr.batch.inputs import find_images
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 
 TAKEN = "2026-05-04T10:30:00Z"
@@ -33,8 +33,8 @@ def save(path: Path, stac: dict) -> Path:
     return path
 
 
-def found(*sources: object, **options) -> list[Picture]:
-    good, bad = pictures([str(source) for source in sources], **options)
+def found(*sources: object, **options) -> list[InputImage]:
+    good, bad = find_images([str(source) for source in sources], **options)
     assert bad == []
     return good
 
@@ -66,14 +66,14 @@ def test_what_is_named_twice_is_one_picture(tmp_path, monkeypatch):
 def test_a_name_that_meets_another_is_refused(tmp_path):
     touch(tmp_path / "x/a.tif", tmp_path / "y/A.tif")
     with pytest.raises(UsageError, match=r"would become 'a'.*x/a\.tif.*y/A\.tif"):
-        pictures([str(tmp_path / "x"), str(tmp_path / "y")])
+        find_images([str(tmp_path / "x"), str(tmp_path / "y")])
 
 
 @pytest.mark.parametrize("name", ["models", "collection.json", "Mosaic.vrt", "manifest.jsonl"])
 def test_a_name_that_a_conversion_wants_itself_is_refused(tmp_path, name):
     touch(tmp_path / f"{name}.tif")
     with pytest.raises(UsageError, match="rename it"):
-        pictures([str(tmp_path)])
+        find_images([str(tmp_path)])
 
 
 @pytest.mark.parametrize(
@@ -92,12 +92,12 @@ def test_a_source_of_nothing_is_refused(tmp_path, source, words):
     (tmp_path / "nothing.txt").write_text("# nothing\n")
     save(tmp_path / "nothing.json", {"type": "FeatureCollection", "features": []})
     with pytest.raises(UnreadableFile, match=words):
-        pictures([str(tmp_path / source)])
+        find_images([str(tmp_path / source)])
 
 
 def test_json_that_is_no_stac_is_refused(tmp_path):
     with pytest.raises(InvalidData, match="not a STAC object"):
-        pictures([str(save(tmp_path / "a.json", {"type": "Topology"}))])
+        find_images([str(save(tmp_path / "a.json", {"type": "Topology"}))])
 
 
 def asset(name: str, *roles: str, bands: list | None = None, kind: str = COG) -> dict:
@@ -125,11 +125,11 @@ COLOURS = [{"name": str(n), "eo:common_name": c} for n, c in enumerate(("blue", 
 )  # fmt: skip
 def test_the_asset_that_is_a_picture_is_taken(tmp_path, assets, chosen, rgb):
     (one,) = found(save(tmp_path / "deep/item.json", item("x/ 1", assets)))
-    assert one == Picture(
+    assert one == InputImage(
         id="x_1",
         href=str(tmp_path / "deep" / chosen),
         item=str(tmp_path / "deep/item.json"),
-        taken=TAKEN,
+        acquired=TAKEN,
         rgb=rgb,
     )
 
@@ -138,7 +138,7 @@ def test_an_asset_is_taken_by_its_key_or_asked_for(tmp_path):
     path = save(tmp_path / "i.json", item("i", {"east": asset("e.tif"), "west": asset("w.tif")}))
     assert found(path, asset="west")[0].href == str(tmp_path / "w.tif")
     for options, words in (({}, "--asset"), ({"asset": "north"}, "has no asset 'north'")):
-        good, (bad,) = pictures([str(path)], **options)
+        good, (bad,) = find_images([str(path)], **options)
         assert (good, bad.id) == ([], "i")
         assert words in bad.reason and "east, west" in bad.reason
 
@@ -149,7 +149,7 @@ def test_collections_and_catalogues_are_walked_and_broken_links_named(tmp_path):
     more = [{"rel": "self", "href": "./c.json"}, {"rel": "root", "href": "../gone.json"}]
     save(tmp_path / "c.json", {"type": "Collection", "links": links + more})
     save(tmp_path / "top.json", {"type": "Catalog", "links": [{"rel": "child", "href": "c.json"}]})
-    good, (bad,) = pictures([str(tmp_path / "top.json")])
+    good, (bad,) = find_images([str(tmp_path / "top.json")])
     assert [(each.id, each.href) for each in good] == [("a", str(tmp_path / "a/a.tif"))]
     assert isinstance(bad, Failure)
     assert "'./b/b.json'" in bad.reason and "c.json" in bad.reason and "broken" in bad.reason
@@ -170,7 +170,7 @@ def test_a_list_of_items_has_their_hrefs(tmp_path):
 
 def test_no_source_is_a_wrong_request():
     with pytest.raises(UsageError, match="no pictures are named"):
-        pictures([])
+        find_images([])
 
 
 def test_links_are_relative_to_the_file_wherever_one_stands(tmp_path, monkeypatch):
@@ -189,7 +189,7 @@ def test_catalogues_that_lead_back_end(tmp_path):
         tmp_path / "one.json", {"type": "Catalog", "links": [{"rel": "child", "href": "two.json"}]}
     )
     save(tmp_path / "two.json", {"type": "Catalog", "links": [back]})
-    good, (bad,) = pictures([str(tmp_path / "one.json")])
+    good, (bad,) = find_images([str(tmp_path / "one.json")])
     assert good == [] and "leads back" in bad.reason
 
 
@@ -208,5 +208,7 @@ KEYS = ["id", "links", "assets", "features", "properties"]
 def test_whatever_calls_itself_stac_is_pictures_and_reasons(tmp_path_factory, kind, told):
     path = save(tmp_path_factory.mktemp("stac") / "odd.json", {**told, "type": kind})
     with suppress(UnreadableFile, UsageError):
-        good, bad = pictures([str(path)])
-        assert all(isinstance(each, Picture) for each in good) and all(each.reason for each in bad)
+        good, bad = find_images([str(path)])
+        assert all(isinstance(each, InputImage) for each in good) and all(
+            each.reason for each in bad
+        )

@@ -252,7 +252,7 @@ def test_work_with_another_camera_has_another_name(slope):
         (
             {"residual": True, "camera": CAMERA, "radiometry": "linear", "scale": 0.1},
             UsageError,
-            "unknown exposure .* radiometry='reflectance'",
+            "unknown exposure.* radiometry='reflectance'",
         ),
         (
             {"consistency": "strict", "camera": CAMERA},

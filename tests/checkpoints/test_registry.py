@@ -54,5 +54,5 @@ def test_a_broken_card_of_others_is_told_of_and_left_out(tmp_path, monkeypatch):
 
 
 def test_options_of_other_verbs_are_refused_by_name():
-    with pytest.raises(TypeError, match="a survey takes no batch, samples"):
+    with pytest.raises(TypeError, match="unexpected options: batch, samples"):
         hsi_xr.survey(scene(32, 40), samples=4, batch=2)

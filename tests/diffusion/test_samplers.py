@@ -127,7 +127,7 @@ def test_a_network_that_knows_the_noise_is_a_denoiser_that_knows_the_answer():
     def noise(t):
         return torch.randn(answer.shape, generator=rng, dtype=torch.float64)
 
-    denoise = samplers.of_noise(_known(answer), PUBLISHED)
+    denoise = samplers.from_noise_prediction(_known(answer), PUBLISHED)
     for t in (1, 500, 1000):
         torch.testing.assert_close(denoise(noise(t), t), answer)
     for found in (

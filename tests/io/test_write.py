@@ -379,16 +379,16 @@ def test_a_small_cube_is_not_blown_up_to_a_whole_block(cube, tmp_path, shape):
 def test_values_that_steps_cannot_hold_are_told_once(cube, tmp_path):
     given = cube(600, 700)
     given.reflectance[0] = 4.0
-    with pytest.warns(UserWarning, match="cut to") as told:
+    with pytest.warns(UserWarning, match="clipped to") as caught:
         hsi_xr.write(given, tmp_path / "cube.tif")
-    assert ["cut to" in str(each.message) for each in told].count(True) == 1
+    assert ["clipped to" in str(each.message) for each in caught].count(True) == 1
 
 
 def test_values_that_steps_cannot_hold_are_reported_and_kept_as_floats(cube, tmp_path):
     given = cube()
     given.reflectance[0, 0, 0] = 4.0
     given.reflectance[1, 0, 0] = np.inf
-    with pytest.warns(UserWarning, match=r"'cube\.tif' has .* cut to 3\.2767"):
+    with pytest.warns(UserWarning, match=r"'cube\.tif' has .* clipped to 3\.2767"):
         hsi_xr.write(given, tmp_path / "cube.tif")
     with rasterio.open(tmp_path / "cube.tif") as file:
         assert file.read(window=((0, 1), (0, 1)))[:2].ravel().tolist() == [32767, -32768]
@@ -512,7 +512,7 @@ def test_what_is_no_cube_is_refused(cube, tmp_path):
     for wrong, error, words in [
         (given.rename(reflectance="radiance"), UsageError, "radiance"),
         (given.reflectance.rename(band="wave"), UsageError, "band, y, x"),
-        (given.isel(y=slice(0)), InvalidData, "not zero"),
+        (given.isel(y=slice(0)), InvalidData, "at least one"),
         (given.assign_attrs(datetime="last summer"), UsageError, "last summer.*time of day"),
         (given.assign_attrs(datetime="2026-01-02"), MissingFact, "2026-01-02T10:30:00Z"),
         (given.isel(x=[0, 1, 5]), InvalidData, "evenly spaced"),
@@ -669,7 +669,7 @@ def test_a_resumed_run_must_be_the_same_run(cube, tmp_path):
     assert same(hsi_xr.open(path), given.reflectance, within=STEP)
 
 
-@pytest.mark.parametrize("hurt", ["0.tif", "ledger.json"])
+@pytest.mark.parametrize("hurt", ["0.tif", "journal.json"])
 def test_a_resumed_run_trusts_only_what_it_reads_back(cube, tmp_path, hurt):
     given = cube(1100, 1300, 2, chunks={"y": 512, "x": 512})
     path = tmp_path / "cube.tif"
@@ -700,15 +700,15 @@ def test_resuming_what_was_never_begun_begins_it(cube, tmp_path):
 def test_a_killed_run_goes_on_to_the_same_pixels(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
-    path, ledger = tmp_path / "cube.tif", tmp_path / "cube.tif.part" / "ledger.json"
+    path, journal = tmp_path / "cube.tif", tmp_path / "cube.tif.part" / "journal.json"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, script, path], env=environment)
-    while not ledger.exists() and process.poll() is None:
+    while not journal.exists() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not path.exists()
-    assert json.loads(ledger.read_text())["done"]
+    assert json.loads(journal.read_text())["done"]
     cube = runpy.run_path(str(script))["cube"]()
     hsi_xr.write(cube, path, resume=True)
     whole = hsi_xr.write(cube, tmp_path / "whole.tif")
@@ -728,7 +728,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(cube, tmp_path, share):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * padded), before[1]))
     try:
-        with pytest.raises(DestinationUnwritable, match="disk full"):
+        with pytest.raises(DestinationUnwritable, match=r"cannot write|does not contain"):
             hsi_xr.write(given, tmp_path / "cube.tif", creation_options={"COMPRESS": "NONE"})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -738,7 +738,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(cube, tmp_path, share):
 def test_a_disk_that_is_too_small_is_found_out_before_any_work(tmp_path):
     data = dask.array.zeros((2, 10**7, 10**7), chunks=(2, 10**6, 10**6))
     whole = xr.DataArray(data, dims=("band", "y", "x"), name="reflectance")
-    with pytest.raises(DestinationUnwritable, match=r"400000\.0 GB do not fit"):
+    with pytest.raises(DestinationUnwritable, match=r"need 400000\.0 GB"):
         hsi_xr.write(whole, tmp_path / "cube.tif")
     assert not list(tmp_path.iterdir())
 

@@ -321,4 +321,4 @@ def test_the_system_answers_a_surveyed_scene_as_it_answered_the_whole():
     cube, facts = system.whole(SceneWindows.entire(rgb), lambda step: rgb)
     assert cube.shape == (1, 31, 21, 33)
     torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
-    assert CARD.data["reach"]["survey"] and CARD.context == "tile" and CARD.stride == 1
+    assert CARD.data["reach"]["survey"] and CARD.needs_blending and CARD.stride == 1

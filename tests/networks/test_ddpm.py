@@ -192,4 +192,4 @@ def test_fresh_noise_enters_stochastic_chains_alone():
 def test_a_card_says_what_the_default_config_does():
     config = Config()
     assert (config.steps, config.bands) == (CARD.data["steps"], 31)
-    assert CARD.context == "tile"
+    assert CARD.needs_blending

@@ -10,7 +10,7 @@ import hsi_xr
 from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.io.blocks import block_reader, block_sizes, compute_ahead, split_blocks
 from hsi_xr.pipeline import blend
-from hsi_xr.pipeline.plan import run_of
+from hsi_xr.pipeline.plan import survey_conditions
 from tests.scenes import picture, save, scene
 
 TILE, BLEND = 32, 16
@@ -29,7 +29,7 @@ def _survey(image, model) -> hsi_xr.Survey:
     known = {"mean": np.full(1, 0.4, dtype="float32"), "scene/rgb": np.full(3, 0.2, dtype="f4")}
     plan = hsi_xr.plan(image, model)
     return hsi_xr.Survey(
-        known, plan.card.sha256, str(plan.scene.radiometry), run_of(plan.card, plan.job)
+        known, plan.card.sha256, str(plan.scene.radiometry), survey_conditions(plan.card, plan.job)
     )
 
 
@@ -103,9 +103,9 @@ def _shuffled(cube: xr.DataArray) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize("room", [blend._ROOM, 0], ids=["roomy", "forgetful"])
+@pytest.mark.parametrize("room", [blend._BUDGET, 0], ids=["roomy", "forgetful"])
 def test_order_does_not_change_the_cube_nor_does_what_was_forgotten(moody, room, monkeypatch):
-    monkeypatch.setattr(blend, "_ROOM", room)
+    monkeypatch.setattr(blend, "_BUDGET", room)
     cube = _cube(scene(*SIZE), moody)
     np.testing.assert_allclose(_shuffled(cube), cube, atol=1e-5, rtol=0)
 
@@ -120,13 +120,13 @@ def test_an_area_of_interest_of_the_answer_is_that_part_of_it(moody):
 def test_each_tile_runs_once_while_blocks_are_streamed(moody, tmp_path, lazy):
     image = scene(*SIZE) if lazy else save(tmp_path / "scene.tif", picture(*SIZE))
     cube, before = _cube(image, moody), _runs()
-    blend._held.clear()  # of other tests
+    blend._pending.clear()  # of other tests
     _streamed(cube)
     assert _runs() - before == 5 * 6
-    assert not any(blend._held.values()), "parts of a finished scene are still held"
+    assert not any(blend._pending.values()), "parts of a finished scene are still held"
 
 
-def test_a_file_holds_what_compute_gives_and_took_one_run_of_each_tile(moody, tmp_path):
+def test_a_file_holds_what_compute_gives_and_took_one_survey_conditions_each_tile(moody, tmp_path):
     """5 x 4 tiles in the blocks of a file: 512 px wide, of several tiles each."""
     import rasterio
 

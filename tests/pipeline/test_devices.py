@@ -15,7 +15,7 @@ from hsi_xr.pipeline.devices import Request, reconstruct
 from hsi_xr.pipeline.graph import pixels_of
 from hsi_xr.pipeline.inference import single_precision
 from hsi_xr.pipeline.outputs import Outputs
-from hsi_xr.pipeline.plan import run_of
+from hsi_xr.pipeline.plan import survey_conditions
 from hsi_xr.pipeline.tasks import reconstruct_scene
 from tests.scenes import scene
 
@@ -31,7 +31,7 @@ def test_an_installed_strangers_model_runs_by_the_path_of_its_weights(slope):
 def _requests(model, count: int, batch: int) -> list[Request]:
     """Images of one shape and one scene, uneven."""
     job = replace(hsi_xr.plan(scene(64, 64), model).job, device="cpu", batch=batch)
-    facts = {"mean": np.full(1, 0.4, dtype="float32")}
+    statistics = {"mean": np.full(1, 0.4, dtype="float32")}
     rng = np.random.default_rng(0)
     return [
         Request(
@@ -39,7 +39,7 @@ def _requests(model, count: int, batch: int) -> list[Request]:
             rng.random((3, 12, 20), dtype="float32"),
             np.arange(12),
             np.arange(20) + 20 * k,
-            facts,
+            statistics,
         )
         for k in range(count)
     ]
@@ -76,7 +76,7 @@ def test_a_tile_that_never_fits_is_an_error_and_the_owner_serves_on(slope):
         "scene/rgb": np.full(3, 0.2, dtype="float32"),
     }
     survey = hsi_xr.Survey(
-        known, plan.card.sha256, str(plan.scene.radiometry), run_of(plan.card, plan.job)
+        known, plan.card.sha256, str(plan.scene.radiometry), survey_conditions(plan.card, plan.job)
     )
     with pytest.raises(UsageError, match="--tile"):
         hsi_xr.reconstruct(image, model, tile=64, survey=survey).compute()
@@ -151,6 +151,6 @@ def test_the_same_holds_of_a_scene_in_one_piece(slope):
 
 def test_numbers_that_are_not_finite_are_no_answer(slope):
     requests = _requests(slope(), 1, 1)
-    bad = [replace(each, facts={"mean": np.zeros(1, "float32")}) for each in requests]
+    bad = [replace(each, statistics={"mean": np.zeros(1, "float32")}) for each in requests]
     with pytest.raises(InvalidCheckpoint, match="not finite"):
         reconstruct(bad)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hsi_xr.pipeline.fill import filled
+from hsi_xr.pipeline.fill import fill
 
-REST = np.array([0.1, 0.2, 0.3], dtype="float32")
+DEFAULT = np.array([0.1, 0.2, 0.3], dtype="float32")
 
 
 def _image(seed=0):
@@ -17,7 +17,7 @@ def _image(seed=0):
 
 def test_valid_pixels_are_kept_and_no_hole_is_left():
     image, valid = _image()
-    found = filled(image, valid, corner=(5, -3), rest=REST)
+    found = fill(image, valid, corner=(5, -3), default=DEFAULT)
     assert np.isfinite(found).all()
     assert (found[:, valid] == image[:, valid]).all()
 
@@ -25,9 +25,9 @@ def test_valid_pixels_are_kept_and_no_hole_is_left():
 def test_what_fills_a_hole_does_not_depend_on_the_view():
     """Wherever the view reaches a square of 32 px around, as a halo does."""
     image, valid = _image()
-    whole = filled(image, valid, corner=(1005, -7), rest=REST)
+    whole = fill(image, valid, corner=(1005, -7), default=DEFAULT)
     part = (slice(20, 130), slice(11, 140))
-    found = filled(image[:, *part], valid[part], corner=(1025, 4), rest=REST)
+    found = fill(image[:, *part], valid[part], corner=(1025, 4), default=DEFAULT)
     inner = (slice(None), slice(32, -32), slice(32, -32))
     np.testing.assert_array_equal(found[inner], whole[:, *part][inner])
 
@@ -38,11 +38,11 @@ def test_a_single_hole_takes_the_mean_of_its_square_on_the_ground():
     valid[1, 3] = False
     holed = np.where(valid, image, np.nan)
     square = image[:, 0:2, 2:4].reshape(3, 4)[:, :3]
-    found = filled(holed, valid, corner=(64, 2), rest=REST)
+    found = fill(holed, valid, corner=(64, 2), default=DEFAULT)
     np.testing.assert_allclose(found[:, 1, 3], square.mean(1))
 
 
 def test_far_from_everything_there_is_the_scenes_colour():
     empty = np.full((3, 5, 4), np.nan, dtype="float32")
-    found = filled(empty, np.zeros((5, 4), dtype=bool), corner=(0, 0), rest=REST)
-    np.testing.assert_array_equal(found, np.broadcast_to(REST[:, None, None], (3, 5, 4)))
+    found = fill(empty, np.zeros((5, 4), dtype=bool), corner=(0, 0), default=DEFAULT)
+    np.testing.assert_array_equal(found, np.broadcast_to(DEFAULT[:, None, None], (3, 5, 4)))

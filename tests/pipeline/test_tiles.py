@@ -5,7 +5,7 @@ import pytest
 from affine import Affine
 
 from hsi_xr.errors import UsageError
-from hsi_xr.pipeline.tiles import Span, Tiling, anchor_of, mirrored, spread_windows
+from hsi_xr.pipeline.tiles import Span, Tiling, anchor_of, mirror, spread_windows
 
 SIZES = [(300, 517), (517, 300), (64, 600), (100, 100), (33, 31), (1, 77)]
 
@@ -65,10 +65,10 @@ def _blended():
 
 def _weights(tiling, k, axis):
     """Of a tile along its answer: in its own core, and in the next one."""
-    own = tiling.shares(k, axis)[0]
+    own = tiling.blend_weights(k, axis)[0]
     if k + 1 == tiling.shape[axis]:
         return own
-    beyond = tiling.shares(k + 1, axis)[1]
+    beyond = tiling.blend_weights(k + 1, axis)[1]
     assert not beyond[tiling.blend :].any()
     return np.concatenate([own, beyond[: tiling.blend]])
 
@@ -102,14 +102,14 @@ def test_views_of_blended_tiles_hold_the_halo_around_their_answers(tiling):
 def test_overlaps_count_among_the_pixels_that_are_seen():
     """Views of 8 + 64 + 16 + 8 px, and of 8 + 64 + 8 px at the end."""
     sizes = {"rows": 128, "columns": 128, "tile": 64, "halo": 8, "stride": 4}
-    assert Tiling(**sizes, blend=16).seen() == (96 + 80) ** 2
-    assert Tiling(**sizes).seen() == (80 + 80) ** 2
+    assert Tiling(**sizes, blend=16).pixels_read() == (96 + 80) ** 2
+    assert Tiling(**sizes).pixels_read() == (80 + 80) ** 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 40])
 def test_mirroring_is_numpys_reflection(size):
     wanted = np.pad(np.arange(size), 23, mode="reflect")
-    assert (mirrored(Span(-23, size + 23), size) == wanted).all()
+    assert (mirror(Span(-23, size + 23), size) == wanted).all()
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_bright_roof_between_windows_counts(tmp_path):
     weights = model_of("hscnn-plus", tmp_path)
     image = scene(1500, 1300, chunks=None)
     image[:, 3:5, 2:4] = 255.0
-    facts = hsi_xr.survey(image, weights, radiometry="srgb", scale=1 / 255).facts
+    facts = hsi_xr.survey(image, weights, radiometry="srgb", scale=1 / 255).statistics
     assert facts["high"] == pytest.approx(1.0, abs=1e-3)
     lowest = float(np.asarray(image).min()) / 255
     assert facts["low"] == pytest.approx(lowest, abs=1e-3)

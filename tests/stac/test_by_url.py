@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import hsi_xr
-from hsi_xr.batch.inputs import pictures
+from hsi_xr.batch.inputs import find_images
 from hsi_xr.errors import HsiError, UnreadableFile
 from tests.batch.tiles import TAKEN, cut, stored
 from tests.scenes import picture
@@ -54,7 +54,7 @@ def _write_image_collection(folder: Path) -> None:
 
 def test_images_of_a_collection_on_a_server(root, tmp_path):
     with serving(root) as address:
-        images, broken = pictures([f"{address}/tiles/collection.json"])
+        images, broken = find_images([f"{address}/tiles/collection.json"])
         assert [image.href for image in images] == [
             f"{address}/tiles/{image.id}.tif" for image in images
         ]

@@ -1,109 +1,85 @@
-"""What a cube can be written as: one format, one file, and the folder is the list of formats.
+"""The file formats that a cube can be written in: one module of this folder each.
 
-A format lays out what a run has collected (`hsi_xr.io.staging`); running, resuming, checking and
-naming are the same for all of them.
+A module defines one `Format`, and its name is the name of the format; there is no other list.
+A format writes a file from staging files (`hsi_xr.io.staging`). Everything else about writing is
+the same for all formats: computing, resuming, verifying and renaming.
 """
 
 import os
 import pkgutil
-from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hsi_xr.errors import UnknownName, UsageError
+from hsi_xr.io.formats._base import Format
 
-if TYPE_CHECKING:
-    from hsi_xr.io.staging import StagingFile
-    from hsi_xr.io.variables import StoredVariable
-
-
-class Format(Protocol):
-    """What each module of this folder has."""
-
-    SUFFIXES: tuple[str, ...]
-    """Of files of this format; where two formats share one, it means the first by name."""
-    DRIVER: str
-    """What `rasterio`, or here its stand-in for stores, calls it."""
-    MULTI_VARIABLE: bool
-    """Whether one file holds all variables of a cube, or each has a file of its own."""
-
-    def creation_options(self, image: "StoredVariable", given: Mapping[str, Any]) -> dict[str, str]:
-        """How the file will be laid out, with what the user wants otherwise.
-
-        Raises:
-            UsageError: The options are none of this format, or it cannot hold the image.
-        """
-
-    def write_file(
-        self, drafts: "Sequence[StagingFile]", path: Path, options: Mapping[str, str]
-    ) -> None:
-        """Write drafts (one, unless the format holds them together) as a file of its final name.
-
-        Raises:
-            OSError: It could not be written.
-        """
-
-    def is_exact(self, options: Mapping[str, str]) -> bool:
-        """Whether the file gives back the very numbers, rather than some near them."""
-
-    def sidecars(self, path: Path) -> dict[str, Path]:
-        """Other files without which the one at `path` is not complete, by what they are."""
-
-    def media_type(self, path: Path) -> str | None:
-        """Of a written file, as STAC has it; None if there is none."""
+__all__ = ["Format", "by_driver", "by_name", "names", "resolve", "same_stem_paths"]
 
 
 def names() -> list[str]:
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in found if not name.startswith("_"))
+    """Returns the names of all formats."""
+    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in modules if not name.startswith("_"))
 
 
 @cache
-def by_name(name: str) -> Format:
-    """A format.
+def by_name(name: str) -> type[Format]:
+    """Returns a format.
 
     Raises:
-        UnknownName: There is none of that name.
+        UnknownName: No format has that name.
     """
     if name not in names():
         raise UnknownName(f"no format is called {name!r}; known: {', '.join(names())}")
-    return cast(Format, import_module(f"{__name__}.{name}"))
+    module = import_module(f"{__name__}.{name}")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Format)
+        and value.__module__ == module.__name__
+    )
+    return found
+
+
+def by_driver(driver: str) -> type[Format] | None:
+    """Returns the format that a driver opens; None if it is not one that hsi_xr writes."""
+    formats = map(by_name, names())
+    return next((format for format in formats if driver == format.DRIVER), None)
 
 
 def resolve(path: str | os.PathLike[str], name: str | None) -> str:
-    """The name of the format that a path, or the user, asks for.
+    """Returns the name of the format to write: the given one, or that of the path's suffix.
 
     Raises:
-        UsageError: The path has no suffix of that format, or of any.
+        UnknownName: No format has the given name.
+        UsageError: The suffix is not one of that format, or of any.
     """
-    location = str(path)  # a path in object storage is no os.PathLike
-    suffix = Path(location).suffix.lower()
+    text = str(path)  # paths in object storage are not `os.PathLike`
+    suffix = Path(text).suffix.lower()
     if name is None:
         name = next((name for name in names() if suffix in by_name(name).SUFFIXES), None)
     if name is None:
         known = {by_name(name).SUFFIXES: name for name in reversed(names())}
         raise UsageError(
-            f"cannot tell the format of {location!r}; name it "
+            f"cannot infer the format of {text!r}; give it the suffix "
             + ", ".join(f"{' or '.join(ends)} ({name})" for ends, name in reversed(known.items()))
         )
     suffixes = by_name(name).SUFFIXES
     if suffix not in suffixes:
         raise UsageError(
-            f"a file of format {name} ends in {' or '.join(suffixes)}; got {location!r}. "
-            f"Name it {Path(location).with_suffix(suffixes[0]).name!r}, or choose another format"
+            f"files of format {name} end in {' or '.join(suffixes)}; got {text!r}. "
+            f"Call it {Path(text).with_suffix(suffixes[0]).name!r}, or choose another format"
         )
     return name
 
 
-def same_stem_paths(path: Path) -> dict[Path, Format]:
-    """Where cubes of other formats would be that share name and folder, and so what lies beside."""
-    found = {path.with_suffix(end): each for each in map(by_name, names()) for end in each.SUFFIXES}
-    return {other: each for other, each in found.items() if other.suffix != path.suffix.lower()}
-
-
-def by_driver(driver: str) -> Format | None:
-    """The format that files opened by a driver are of, if it is one of these."""
-    formats = map(by_name, names())
-    return next((each for each in formats if driver == each.DRIVER), None)
+def same_stem_paths(path: Path) -> dict[Path, type[Format]]:
+    """Returns the paths in other formats that would share stem and sidecars with a cube."""
+    paths = {
+        path.with_suffix(suffix): format
+        for format in map(by_name, names())
+        for suffix in format.SUFFIXES
+    }
+    return {other: paths[other] for other in paths if other.suffix != path.suffix.lower()}

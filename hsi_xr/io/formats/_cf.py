@@ -1,87 +1,98 @@
-"""What a run has collected as one dataset by the CF conventions, for stores that hold all of it.
+"""Staging files as one dataset by the CF conventions, for formats that store all variables.
 
-Its numbers are those that are stored, read from the drafts when they are written; so nothing is
-encoded twice, and what readers decode are the very steps of the other formats.
+Variables are stored values, read from the staging files while they are written. They are encoded
+only once, so that readers decode the same values from every format.
 
 Source: CF-1.12, sections 3 (description), 5.6 (grid mappings) and 8.1 (packed data).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from numbers import Number
-from typing import Any
 
 import dask.array
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from hsi_xr.errors import UsageError
 from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.staging import StagingFile
-from hsi_xr.io.variables import StoredVariable
+from hsi_xr.io.variables import StoredValues, StoredVariable
 from hsi_xr.times import now, utc_text
 
 CONVENTIONS = "CF-1.12"
 GRID_MAPPING = "spatial_ref"
-CHUNK_BYTES = 2**20
-"""Of a chunk before compression: what HDF5 keeps at hand, and a request over a network is worth."""
-_ABOUT = ("title", "source", "history", "references", "institution")
-"""Global attributes of CF that are kept where a cube has them."""
-_TAKEN = {"band", "y", "x", "row", "column", "wavelength", "fwhm", GRID_MAPPING}
-_PACKING = {"_FillValue", "scale_factor", "add_offset", "grid_mapping", "coordinates", "dtype"}
-"""Attributes that say how numbers are stored, and are ours to say."""
+CHUNK_SIDE = 256
+"""Default side of a chunk in pixels."""
+CHUNK_SIDES = range(16, 4097)
+_CHUNK_BYTES = 2**20
+"""Bytes of a chunk before compression: HDF5 caches that much, and it is worth a request."""
+_GLOBAL_ATTRIBUTES = ("title", "source", "history", "references", "institution")
+"""Global attributes of CF that are kept if a cube has them."""
+_RESERVED = {"band", "y", "x", "row", "column", "wavelength", "fwhm", GRID_MAPPING}
+_ENCODING = {"_FillValue", "scale_factor", "add_offset", "grid_mapping", "coordinates", "dtype"}
+"""Attributes that describe how values are stored, which is decided here."""
 
 
 @dataclass(frozen=True)
-class Shape:
-    """Sides of a chunk, or of what is written at once: bands, rows, columns."""
+class BoxShape:
+    """Sides of a chunk, or of a block of chunks that is written at once."""
 
     bands: int
     rows: int
     columns: int
 
-    def along(self, dims: Sequence[Any]) -> tuple[int, ...]:
-        return tuple({"band": self.bands, "y": self.rows, "x": self.columns}[dim] for dim in dims)
+    def along(self, dims: Sequence[Hashable]) -> tuple[int, ...]:
+        """Returns the sides along dimensions."""
+        sides: Mapping[Hashable, int] = {"band": self.bands, "y": self.rows, "x": self.columns}
+        return tuple(sides[dim] for dim in dims)
 
 
-def chunk_of(image: StoredVariable, side: int) -> Shape:
-    """A chunk of some bands, `side` pixels a side: neither a band nor a spectrum costs all."""
-    rows, columns = (min(side, length) for length in image.shape)
-    size = np.dtype(image.storage.dtype).itemsize
-    bands = max(1, CHUNK_BYTES // (side * side * size))
-    return Shape(min(bands, image.count), rows, columns)
+def chunk_shape(variable: StoredVariable, side: int) -> BoxShape:
+    """Returns chunks of some bands, so that reading one band or one spectrum is cheap."""
+    rows, columns = (min(side, length) for length in variable.shape)
+    size = np.dtype(variable.storage.dtype).itemsize
+    bands = max(1, _CHUNK_BYTES // (side * side * size))
+    return BoxShape(min(bands, variable.count), rows, columns)
 
 
-def block_of(image: StoredVariable, chunk: Shape, most: Shape) -> Shape:
-    """Whole chunks that are written at once, up to `most` a side."""
+def whole_chunks(variable: StoredVariable, chunk: BoxShape, largest: BoxShape) -> BoxShape:
+    """Returns the largest block of whole chunks within `largest`, and no larger than the variable.
 
-    def sides(length: int, unit: int, limit: int) -> int:
+    A block has one chunk at least.
+    """
+
+    def side(length: int, unit: int, limit: int) -> int:
         return unit * min(-(-length // unit), max(1, limit // unit))
 
-    rows, columns = image.shape
-    return Shape(
-        sides(image.count, chunk.bands, most.bands),
-        sides(rows, chunk.rows, most.rows),
-        sides(columns, chunk.columns, most.columns),
+    rows, columns = variable.shape
+    return BoxShape(
+        side(variable.count, chunk.bands, largest.bands),
+        side(rows, chunk.rows, largest.rows),
+        side(columns, chunk.columns, largest.columns),
     )
 
 
 def dataset(
-    drafts: Sequence[StagingFile], blocks: Sequence[Shape], *, scale_type: type = float
+    staging_files: Sequence[StagingFile],
+    blocks: Sequence[BoxShape],
+    *,
+    scale_type: type[float] | type[np.float32] = float,
 ) -> xr.Dataset:
-    """All variables, lazily, in dask chunks of `blocks`, with coordinates and global attributes.
+    """Returns all variables, lazily, with coordinates and global attributes.
 
-    Numbers are decoded to the type of their scale, so it is float32 where a store has types for
-    attributes.
+    Args:
+        staging_files: The variables, reflectance first.
+        blocks: Dask chunks of each.
+        scale_type: Type of the scale; readers decode values to it. Use float32 for formats whose
+            attributes are typed.
     """
-    main = drafts[0].image
+    main = staging_files[0].variable
     found = xr.Dataset(
         {
-            draft.image.name: _variable(draft, block, scale_type)
-            for draft, block in zip(drafts, blocks)
+            staging_file.variable.name: _variable(staging_file, block, scale_type)
+            for staging_file, block in zip(staging_files, blocks)
         },
         _coordinates(main),
         _attributes(main),
@@ -89,43 +100,32 @@ def dataset(
     if main.crs is not None and "y" in found.coords:
         found = found.rio.write_coordinate_system()
     for coordinate in found.coords.values():
-        coordinate.encoding["_FillValue"] = None  # CF: of a coordinate nothing is missing
+        coordinate.encoding["_FillValue"] = None  # CF: coordinates have no missing values
     return found
 
 
-def with_mapping(encoding: Mapping[str, Any], image: StoredVariable) -> dict[str, Any]:
-    """Encoding for xarray, which forgets the link to the CRS where it is given any."""
-    return {**encoding, "grid_mapping": GRID_MAPPING} if image.transform else dict(encoding)
+def with_grid_mapping(
+    encoding: Mapping[str, object], variable: StoredVariable
+) -> dict[str, object]:
+    """Returns an encoding that links the CRS: xarray drops the link if it gets an encoding."""
+    return {**encoding, "grid_mapping": GRID_MAPPING} if variable.transform else dict(encoding)
 
 
-def one_side(given: Mapping[str, Any], name: str, default: int, *, known: str) -> dict[str, str]:
-    """Creation options with `name`, the side of a chunk in pixels, among them.
-
-    Raises:
-        UsageError: It is no such number.
-    """
-    options = {name: str(default)} | {key.upper(): str(value) for key, value in given.items()}
-    text = options[name]
-    if not text.isdecimal() or not 16 <= int(text) <= 4096:
-        raise UsageError(f"creation option {name} is 16 to 4096 pixels; got {text!r}. {known}")
-    return options
-
-
-def check_name(image: StoredVariable) -> None:
-    """Refuse what a store would take for something else.
+def check_name(variable: StoredVariable) -> None:
+    """Refuse a name that has another meaning in a store.
 
     Raises:
-        UsageError: The array cannot be called so.
+        UsageError: The variable cannot have that name.
     """
-    if "/" in image.name or image.name in _TAKEN:
+    if "/" in variable.name or variable.name in _RESERVED:
         raise UsageError(
-            f"a variable of a store cannot be called {image.name!r}; rename the array, e.g. "
+            f"a variable of a store cannot be called {variable.name!r}; rename the array, e.g. "
             "`cube.rename('reflectance')`"
         )
 
 
-def need(package: str, extra: str) -> None:
-    """Refuse now what could not be written in the end.
+def require_package(package: str, extra: str) -> None:
+    """Refuse a format before any work if its package is missing.
 
     Raises:
         UsageError: The package is not installed.
@@ -137,74 +137,81 @@ def need(package: str, extra: str) -> None:
         )
 
 
-class _Numbers:
-    """The stored numbers of a draft, as dask slices arrays."""
+class _StagedArray:
+    """The stored values of a staging file, with the interface that dask needs to slice them."""
 
-    def __init__(self, draft: StagingFile) -> None:
-        image = draft.image
-        self._draft = draft
-        self._flat = "band" not in image.array.dims
-        self.shape = image.shape if self._flat else (image.count, *image.shape)
-        self.dtype = np.dtype(image.storage.dtype)
+    def __init__(self, staging_file: StagingFile) -> None:
+        variable = staging_file.variable
+        self._file = staging_file
+        self._has_bands = "band" in variable.array.dims
+        self.shape = (variable.count, *variable.shape) if self._has_bands else variable.shape
+        self.dtype = np.dtype(variable.storage.dtype)
         self.ndim = len(self.shape)
 
-    def __getitem__(self, key: tuple[slice, ...]) -> NDArray[Any]:
-        if self._flat:
-            return self._draft.stored(*key)[0]
+    def __getitem__(self, key: tuple[slice, ...]) -> StoredValues:
+        if not self._has_bands:
+            return self._file.read(*key)[0]
         bands, rows, columns = key
-        return self._draft.stored(rows, columns, bands)
+        return self._file.read(rows, columns, bands)
 
 
-def _variable(draft: StagingFile, block: Shape, scale_type: type) -> xr.Variable:
-    image = draft.image
-    dims, storage = image.array.dims, image.storage
-    # no path in the name: dask orders by names, and the chunks of a file would lie in that order
-    numbers = dask.array.from_array(
-        _Numbers(draft), chunks=block.along(dims), name=f"draft-{image.name}", asarray=False
+def _variable(
+    staging_file: StagingFile, block: BoxShape, scale_type: type[float] | type[np.float32]
+) -> xr.Variable:
+    variable = staging_file.variable
+    dims, storage = variable.array.dims, variable.storage
+    # dask orders tasks by name, so that a path in it would determine the order of chunks in a file
+    values = dask.array.from_array(
+        _StagedArray(staging_file),
+        chunks=block.along(dims),
+        name=f"staged-{variable.name}",
+        asarray=False,
     )
-    attrs: dict[str, Any] = {
-        str(key): _storable(value)
-        for key, value in image.array.attrs.items()
-        if key not in _PACKING and not str(key).startswith("hsi_xr_")
+    attrs: dict[str, object] = {
+        str(key): _attribute(value)
+        for key, value in variable.array.attrs.items()
+        if key not in _ENCODING and not str(key).startswith("hsi_xr_")
     }
     attrs["_FillValue"] = np.dtype(storage.dtype).type(storage.nodata)
     if storage.scale != 1:
         attrs["scale_factor"] = scale_type(storage.scale)
-    return xr.Variable(dims, numbers, attrs)
+    return xr.Variable(dims, values, attrs)
 
 
-def _coordinates(image: StoredVariable) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if image.transform is not None:
-        found |= coordinates(image.transform, image.crs, image.shape)
-    if "band" in image.array.dims:
-        numbers = np.arange(1, image.count + 1)
+def _coordinates(variable: StoredVariable) -> dict[str, xr.Variable]:
+    found: dict[str, xr.Variable] = {}
+    if variable.transform is not None:
+        found |= coordinates(variable.transform, variable.crs, variable.shape)
+    if "band" in variable.array.dims:
+        numbers = np.arange(1, variable.count + 1)
         found["band"] = xr.Variable("band", numbers, {"long_name": "band number"})
-    for name, lengths in (("wavelength", image.wavelengths), ("fwhm", image.fwhm)):
+    for name, lengths in (("wavelength", variable.wavelengths), ("fwhm", variable.fwhm)):
         if lengths is not None:
             attrs = wavelengths.COORDINATE_ATTRS[name]
             found[name] = xr.Variable("band", np.array(lengths, np.float64), attrs)
     return found
 
 
-def _attributes(image: StoredVariable) -> dict[str, Any]:
-    """Global attributes: what CF has, who made it by what, and the same as JSON with its types."""
-    stated = tags.provenance_of(image.attrs)
-    found = {
+def _attributes(variable: StoredVariable) -> dict[str, object]:
+    """Returns global attributes: those of CF, and provenance both as attributes and as JSON."""
+    provenance = tags.provenance_of(variable.attrs)
+    kept = {key: variable.attrs[key] for key in _GLOBAL_ATTRIBUTES if key in variable.attrs}
+    found: dict[str, object] = {
         "Conventions": CONVENTIONS,
-        **{key: _storable(image.attrs[key]) for key in _ABOUT if key in image.attrs},
-        "date_created": utc_text(now()),
-        **{f"hsi_xr_{key}": _storable(value) for key, value in stated.items()},
-        "hsi_xr_config": tags.compact_json(stated),
+        **{key: _attribute(value) for key, value in kept.items()},
+        "date_created": f"{now():%Y-%m-%dT%H:%M:%SZ}",
+        **{f"hsi_xr_{key}": _attribute(value) for key, value in provenance.items()},
+        "hsi_xr_config": tags.compact_json(provenance),
     }
-    if taken := image.attrs.get("datetime"):
-        found["datetime"] = utc_text(taken)
+    if acquired := variable.attrs.get("datetime"):
+        found["datetime"] = utc_text(acquired)
     return found
 
 
-def _storable(value: Any) -> str | Number:
-    """A text or a number, which all stores can hold as an attribute; anything else as JSON."""
+def _attribute(value: object) -> str | int | float:
+    """Returns a text or a number, which every store has a type for; other values as JSON."""
     if isinstance(value, np.generic):
         value = value.item()
-    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return value if is_plain else tags.compact_json(value)
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return value
+    return tags.compact_json(value)

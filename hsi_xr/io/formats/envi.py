@@ -1,6 +1,6 @@
-"""ENVI: raw numbers beside a header in words (.img, .hdr), read by ENVI and Spectral Python.
+"""ENVI: raw values and a text header (.img, .hdr), which ENVI and Spectral Python read.
 
-What the header has no words for, GDAL keeps in a third file (.img.aux.xml).
+GDAL keeps what a header cannot express in a third file (.img.aux.xml).
 """
 
 import math
@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from hsi_xr.errors import UsageError
 from hsi_xr.io import tags
+from hsi_xr.io.formats._base import Format
+from hsi_xr.io.formats._creation_options import CreationOptions
 from hsi_xr.io.raster_dataset import rasterio_open
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import StoredVariable
@@ -22,142 +24,143 @@ if TYPE_CHECKING:
     from affine import Affine
     from rasterio.crs import CRS
 
-SUFFIXES = (".img",)
-DRIVER = "ENVI"
-MULTI_VARIABLE = False
-_INTERLEAVES = ("BIL", "BSQ", "BIP")
+_TOLERANCE = 1e-6
+"""Pixels by which the rotation angle in a header may move a corner."""
 _DESCRIPTION = re.compile(r"^description = \{[^}]*\}", re.MULTILINE)
-_NEAR = 1e-6
-"""Pixels by which the angle of a header may move a corner."""
-_PLACE = re.compile(r"^(map info = \{[^,}]*, 1, 1)(?:, [^,}]*){4}", re.MULTILINE)
+_MAP_INFO = re.compile(r"^(map info = \{[^,}]*, 1, 1)(?:, [^,}]*){4}", re.MULTILINE)
 
 
-def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
-    options = {"INTERLEAVE": "BIL"} | {
-        key.upper(): str(value).upper() for key, value in given.items()
-    }
-    if options.keys() != {"INTERLEAVE"} or options["INTERLEAVE"] not in _INTERLEAVES:
-        raise UsageError(
-            f"the only creation option of ENVI is INTERLEAVE, one of {', '.join(_INTERLEAVES)}; "
-            f"got {', '.join(f'{key}={value}' for key, value in given.items())}"
-        )
-    if image.transform is not None and not _is_placed(image):
-        raise UsageError(
-            "an ENVI header cannot place this grid: its pixels are mirrored, or turned and not "
-            "square. Write another format, or bring it north up first, e.g. "
-            "`cube.rio.reproject(cube.rio.crs)`"
-        )
-    if image.crs is not None and _read_back(image.crs, None).crs != image.crs:
-        raise UsageError(
-            f"an ENVI header cannot tell the CRS {image.crs.to_string()[:60]!r} without loss; "
-            "write another format, or reproject the cube first"
-        )
-    return options
+@dataclass(frozen=True, kw_only=True)
+class Envi(Format):
+    """Creation options of ENVI files."""
+
+    SUFFIXES: ClassVar = (".img",)
+    DRIVER: ClassVar = "ENVI"
+
+    interleave: str
+
+    @classmethod
+    def parse(cls, variable: StoredVariable, options: Mapping[str, object]) -> Self:
+        given = CreationOptions.read(options, ["INTERLEAVE"], format="ENVI")
+        interleave = given.choice("INTERLEAVE", ("BIL", "BSQ", "BIP"), "BIL")
+        _check_georeference(variable)
+        return cls(interleave=interleave)
+
+    def write_file(self, staging_files: Sequence[StagingFile], path: Path) -> None:
+        (staging_file,) = staging_files
+        variable, (rows, columns) = staging_file.variable, staging_file.variable.shape
+        georeference = {"crs": variable.crs, "transform": variable.transform}
+        with rasterio_open(
+            str(path),
+            "w",
+            driver=self.DRIVER,
+            dtype=variable.storage.dtype,
+            nodata=variable.storage.nodata,
+            count=variable.count,
+            height=rows,
+            width=columns,
+            INTERLEAVE=self.interleave,
+            **{key: value for key, value in georeference.items() if value is not None},
+        ) as file:
+            tags.write_tags(file, variable)
+            file.update_tags(ns="ENVI", **_header_fields(variable))
+            for strip, values in staging_file.strips():
+                file.write(values, window=((strip.start, strip.stop), (0, columns)))
+        header = self.sidecars(path)["header"]
+        header.write_text(_edit_header(header.read_text("utf-8"), variable), encoding="utf-8")
+
+    @classmethod
+    def sidecars(cls, path: Path) -> dict[str, Path]:
+        return {
+            "header": path.with_suffix(".hdr"),
+            "labels": path.with_name(f"{path.name}.aux.xml"),
+        }
+
+    @classmethod
+    def media_type(cls, path: Path) -> None:
+        return None  # odc-stac then decides by the role of an asset
 
 
-def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
-    (draft,) = drafts
-    image, (rows, columns) = draft.image, draft.image.shape
-    place = {"crs": image.crs, "transform": image.transform}
-    with rasterio_open(
-        str(path),
-        "w",
-        driver=DRIVER,
-        dtype=image.storage.dtype,
-        nodata=image.storage.nodata,
-        count=image.count,
-        height=rows,
-        width=columns,
-        INTERLEAVE=options["INTERLEAVE"],
-        **{key: value for key, value in place.items() if value is not None},
-    ) as file:
-        tags.write_tags(file, image)
-        file.update_tags(ns="ENVI", **_header_tags(image))
-        for strip, numbers in draft.strips():
-            file.write(numbers, window=((strip.start, strip.stop), (0, columns)))
-    header = sidecars(path)["header"]
-    header.write_text(_mended(header.read_text("utf-8"), image), encoding="utf-8")
-
-
-def is_exact(options: Mapping[str, str]) -> bool:
-    return True
-
-
-def sidecars(path: Path) -> dict[str, Path]:
-    return {
-        "header": path.with_suffix(".hdr"),
-        "labels": path.with_name(f"{path.name}.aux.xml"),
-    }
-
-
-def media_type(path: Path) -> None:
-    return None  # none is registered; of untold ones odc-stac goes by the role
-
-
-@dataclass(frozen=True)
-class _Place:
+class _Georeference(NamedTuple):
     crs: "CRS | None"
     transform: "Affine"
 
 
-def _is_placed(image: StoredVariable) -> bool:
-    """Whether a header tells where the pixels lie, as GDAL and ENVI understand it.
+def _check_georeference(variable: StoredVariable) -> None:
+    """Refuse a grid or a CRS that would change in a header."""
+    if variable.transform is not None and not _fits_header(variable):
+        raise UsageError(
+            "an ENVI header cannot express this grid: its pixels are mirrored, or rotated and not "
+            "square. Write another format, or resample it to north up first, e.g. "
+            "`cube.rio.reproject(cube.rio.crs)`"
+        )
+    if variable.crs is not None and _read_back(variable.crs, None).crs != variable.crs:
+        raise UsageError(
+            f"an ENVI header cannot express the CRS {variable.crs.to_string()[:60]!r} without "
+            "loss; write another format, or reproject the cube first"
+        )
 
-    To GDAL a grid turned by 180 degrees is one whose rows run north, to ENVI it is not.
+
+def _fits_header(variable: StoredVariable) -> bool:
+    """True if GDAL and ENVI both find the pixels by the header.
+
+    They disagree about a grid that is rotated by 180 degrees: GDAL takes it for one whose rows run
+    north.
     """
-    transform = image.transform
-    if image.crs is None or transform is None:
-        return transform is None or _is_upright(transform)
+    transform = variable.transform
+    if variable.crs is None or transform is None:
+        return transform is None or _is_north_up(transform)
     if transform.determinant > 0:
         return False
-    found = _read_back(image.crs, transform).transform
-    corners = [(x, y) for x in (0, image.shape[1]) for y in (0, image.shape[0])]
-    away = (math.dist(found @ corner, transform @ corner) for corner in corners)
-    return max(away) <= _NEAR * math.sqrt(-transform.determinant)
+    found = _read_back(variable.crs, transform).transform
+    corners = [(x, y) for x in (0, variable.shape[1]) for y in (0, variable.shape[0])]
+    distances = (math.dist(found @ corner, transform @ corner) for corner in corners)
+    return max(distances) <= _TOLERANCE * math.sqrt(-transform.determinant)
 
 
-def _is_upright(transform: "Affine") -> bool:
+def _is_north_up(transform: "Affine") -> bool:
     return bool(transform.b == transform.d == 0 and transform.a > 0)
 
 
-def _read_back(crs: "CRS", transform: "Affine | None") -> _Place:
-    """What GDAL understands of a place from the header that it writes."""
+def _read_back(crs: "CRS", transform: "Affine | None") -> _Georeference:
+    """Returns the georeference that GDAL reads from a header which it has written."""
     with TemporaryDirectory() as folder:
         path = str(Path(folder) / "probe.img")
         size = {"count": 1, "height": 1, "width": 1, "dtype": "uint8"}
-        place = {} if transform is None else {"transform": transform}
-        with rasterio_open(path, "w", driver=DRIVER, crs=crs, **place, **size):
+        grid = {} if transform is None else {"transform": transform}
+        with rasterio_open(path, "w", driver=Envi.DRIVER, crs=crs, **grid, **size):
             pass
         with rasterio_open(path) as file:
-            return _Place(file.crs, file.transform)
+            return _Georeference(file.crs, file.transform)
 
 
-def _header_tags(image: StoredVariable) -> dict[str, str]:
-    """Lines of the header besides those of `write_tags`; theirs is also what makes it a product.
+def _header_fields(variable: StoredVariable) -> dict[str, str]:
+    """Returns the fields of the header that `write_tags` does not write.
 
-    Source: the fields of ENVI header files as documented with ENVI; `hsi_xr_...` are ours.
+    With them a header alone identifies a product.
+
+    Source: the fields of ENVI header files as documented with ENVI; `hsi_xr_...` are our own.
     """
     fields = {
-        "hsi_xr_variable": image.name,
-        "hsi_xr_config": tags.compact_json(tags.provenance_of(image.attrs)),
+        "hsi_xr_variable": variable.name,
+        "hsi_xr_config": tags.compact_json(tags.provenance_of(variable.attrs)),
     }
-    if image.storage.scale != 1:
-        fields["reflectance_scale_factor"] = f"{1 / image.storage.scale:.12g}"
-    if taken := image.attrs.get("datetime"):
-        fields["acquisition_time"] = utc_text(taken)
+    if variable.storage.scale != 1:
+        fields["reflectance_scale_factor"] = f"{1 / variable.storage.scale:.12g}"
+    if acquired := variable.attrs.get("datetime"):
+        fields["acquisition_time"] = utc_text(acquired)
     return fields
 
 
-def _mended(header: str, image: StoredVariable) -> str:
-    """A header without the path of the passing file, and with its place to the last digit."""
-    about = str(
-        image.array.attrs.get("comment") or image.array.attrs.get("long_name") or image.name
-    )
-    words = re.sub(r"[{}\s]+", " ", about).strip()
-    header = _DESCRIPTION.sub(lambda _: f"description = {{{words}}}", header)
-    if image.transform is None:
+def _edit_header(header: str, variable: StoredVariable) -> str:
+    """Describe the variable instead of the temporary file; give coordinates all their digits."""
+    attrs = variable.array.attrs
+    text = str(attrs.get("comment") or attrs.get("long_name") or variable.name)
+    description = re.sub(r"[{}\s]+", " ", text).strip()
+    header = _DESCRIPTION.sub(lambda _: f"description = {{{description}}}", header)
+    if variable.transform is None:
         return header
-    right, _, x, turned, down, y = tuple(image.transform)[:6]
-    sides = math.hypot(right, turned), math.hypot(image.transform.b, down)
-    numbers = ", ".join(repr(float(value)) for value in (x, y, *sides))
-    return _PLACE.sub(lambda found: f"{found[1]}, {numbers}", header)
+    a, b, x, d, e, y = tuple(variable.transform)[:6]
+    sides = math.hypot(a, d), math.hypot(b, e)
+    values = ", ".join(repr(float(value)) for value in (x, y, *sides))
+    return _MAP_INFO.sub(lambda found: f"{found[1]}, {values}", header)

@@ -2,74 +2,86 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, Self
 
 import numpy as np
 
-from hsi_xr.errors import UsageError
-from hsi_xr.io.disk import check_room
+from hsi_xr.io.disk import check_free_space
 from hsi_xr.io.formats import _cf
+from hsi_xr.io.formats._base import Format
+from hsi_xr.io.formats._creation_options import CreationOptions
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import StoredVariable
 
-SUFFIXES = (".nc", ".nc4")
-DRIVER = "netCDF"
-MULTI_VARIABLE = True
-_KNOWN = "Known are CHUNK (pixels, 256 by default) and ZLEVEL (0 to 9, 4)"
-_AT_ONCE = _cf.Shape(32, 1024, 1024)
+_WRITTEN_AT_ONCE = _cf.BoxShape(32, 1024, 1024)
 
 
-def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
-    _cf.need("h5netcdf", "netcdf")
-    _cf.check_name(image)
-    options = {"ZLEVEL": "4"} | _cf.one_side(given, "CHUNK", 256, known=_KNOWN)
-    if options.keys() != {"CHUNK", "ZLEVEL"} or options["ZLEVEL"] not in set("0123456789"):
-        raise UsageError(
-            f"creation options {', '.join(f'{key}={value}' for key, value in given.items())} are "
-            f"none of NetCDF. {_KNOWN}"
+@dataclass(frozen=True, kw_only=True)
+class Netcdf(Format):
+    """Creation options of NetCDF files."""
+
+    SUFFIXES: ClassVar = (".nc", ".nc4")
+    DRIVER: ClassVar = "netCDF"
+    MULTI_VARIABLE: ClassVar = True
+
+    chunk: int
+    """Side of a chunk in pixels."""
+    zlevel: int
+    """Level of compression, 0 for none."""
+
+    @classmethod
+    def parse(cls, variable: StoredVariable, options: Mapping[str, object]) -> Self:
+        _cf.require_package("h5netcdf", "netcdf")
+        _cf.check_name(variable)
+        given = CreationOptions.read(options, ["CHUNK", "ZLEVEL"], format="NetCDF")
+        return cls(
+            chunk=given.integer("CHUNK", _cf.CHUNK_SIDES, _cf.CHUNK_SIDE),
+            zlevel=given.integer("ZLEVEL", range(10), 4),
         )
-    return options
 
+    def write_file(self, staging_files: Sequence[StagingFile], path: Path) -> None:
+        variables = [staging_file.variable for staging_file in staging_files]
+        chunks = [_cf.chunk_shape(variable, self.chunk) for variable in variables]
+        blocks = [
+            _cf.whole_chunks(variable, chunk, _WRITTEN_AT_ONCE)
+            for variable, chunk in zip(variables, chunks)
+        ]
+        dataset = _cf.dataset(staging_files, blocks, scale_type=np.float32)
+        # if HDF5 finds the disk full when it closes a file, the process crashes later
+        check_free_space(path, sum(map(_largest_size, variables, chunks)))
+        try:
+            writing = dataset.to_netcdf(
+                path,
+                engine="h5netcdf",
+                format="NETCDF4",
+                encoding={
+                    variable.name: self._encoding(variable, chunk)
+                    for variable, chunk in zip(variables, chunks)
+                },
+                compute=False,
+            )
+            writing.compute(scheduler="synchronous")
+        except RuntimeError as error:  # HDF5 reports a full disk in this way
+            raise OSError(str(error)) from error
 
-def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
-    chunks = [_cf.chunk_of(draft.image, int(options["CHUNK"])) for draft in drafts]
-    blocks = [_cf.block_of(draft.image, chunk, _AT_ONCE) for draft, chunk in zip(drafts, chunks)]
-    encoding = {}
-    for draft, chunk in zip(drafts, chunks):
-        laid_out = {
-            "chunksizes": chunk.along(draft.image.array.dims),
-            "zlib": options["ZLEVEL"] != "0",
-            "complevel": int(options["ZLEVEL"]),
+    @classmethod
+    def media_type(cls, path: Path) -> str:
+        return "application/netcdf"
+
+    def _encoding(self, variable: StoredVariable, chunk: _cf.BoxShape) -> dict[str, object]:
+        encoding = {
+            "chunksizes": chunk.along(variable.array.dims),
+            "zlib": self.zlevel > 0,
+            "complevel": self.zlevel,
             "shuffle": True,
         }
-        encoding[draft.image.name] = _cf.with_mapping(laid_out, draft.image)
-    found = _cf.dataset(drafts, blocks, scale_type=np.float32)
-    # a disk that is full when HDF5 closes a file leaves it in a state that ends the process later
-    check_room(path, sum(_most_bytes(draft.image, chunk) for draft, chunk in zip(drafts, chunks)))
-    try:
-        writing = found.to_netcdf(
-            path, engine="h5netcdf", format="NETCDF4", encoding=encoding, compute=False
-        )
-        writing.compute(scheduler="synchronous")
-    except RuntimeError as error:  # of HDF5, which so tells of a full disk
-        raise OSError(str(error)) from error
+        return _cf.with_grid_mapping(encoding, variable)
 
 
-def _most_bytes(image: StoredVariable, chunk: _cf.Shape) -> int:
-    """Of an image in whole chunks, where nothing can be compressed; with room for metadata."""
-    sides = zip((image.count, *image.shape), (chunk.bands, chunk.rows, chunk.columns))
-    numbers = math.prod(-(-length // side) * side for length, side in sides)
-    return int(1.01 * numbers * np.dtype(image.storage.dtype).itemsize) + 2**20
-
-
-def is_exact(options: Mapping[str, str]) -> bool:
-    return True
-
-
-def sidecars(path: Path) -> dict[str, Path]:
-    return {}
-
-
-def media_type(path: Path) -> str:
-    return "application/netcdf"
+def _largest_size(variable: StoredVariable, chunk: _cf.BoxShape) -> int:
+    """Returns the bytes of whole chunks that cannot be compressed, and some for metadata."""
+    sides = zip((variable.count, *variable.shape), (chunk.bands, chunk.rows, chunk.columns))
+    values = math.prod(-(-length // side) * side for length, side in sides)
+    return int(1.01 * values * np.dtype(variable.storage.dtype).itemsize) + 2**20

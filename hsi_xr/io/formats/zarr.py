@@ -1,26 +1,27 @@
-"""Zarr v3: a folder of shards, each of many chunks, with all metadata in one file at its root.
+"""Zarr 3: a folder of shards, each of many chunks, and one file with all metadata at its root.
 
-Where it lies is told twice, by a CF grid mapping and by the `proj:` and `spatial:` conventions.
+The georeference is stated twice, by a CF grid mapping and by the `proj:` and `spatial:`
+conventions.
 """
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, Self
 
 from hsi_xr.errors import UsageError
 from hsi_xr.io import grid
 from hsi_xr.io.formats import _cf
+from hsi_xr.io.formats._base import Format
+from hsi_xr.io.formats._creation_options import CreationOptions
 from hsi_xr.io.georef import authority_code
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import StoredVariable
 
-SUFFIXES = (".zarr",)
-DRIVER = "Zarr"
-MULTI_VARIABLE = True
-_KNOWN = "Known are CHUNK (pixels, 256 by default) and SHARD (pixels, 1024, a multiple of CHUNK)"
-_BANDS = 32
-"""Bands of a shard, at most: with 1024 pixels a side and float32, 128 MiB are in hand at once."""
+_SHARD_SIDE = 1024
+_SHARD_BANDS = 32
+"""Bands of a shard at most: at float32 and a side of 1024 pixels, memory takes 128 MiB."""
 _PROJ = {
     "schema_url": "https://raw.githubusercontent.com/zarr-conventions/geo-proj/refs/tags/v1/schema.json",
     "spec_url": "https://github.com/zarr-conventions/geo-proj/blob/v1/README.md",
@@ -37,60 +38,77 @@ _SPATIAL = {
 }
 
 
-def creation_options(image: StoredVariable, given: Mapping[str, Any]) -> dict[str, str]:
-    _cf.need("zarr", "zarr")
-    _cf.check_name(image)
-    options = _cf.one_side(given, "CHUNK", 256, known=_KNOWN)
-    options = _cf.one_side(options, "SHARD", max(1024, int(options["CHUNK"])), known=_KNOWN)
-    if options.keys() != {"CHUNK", "SHARD"} or int(options["SHARD"]) % int(options["CHUNK"]):
-        raise UsageError(
-            f"creation options {', '.join(f'{key}={value}' for key, value in given.items())} are "
-            f"none of Zarr. {_KNOWN}"
-        )
-    return options
+@dataclass(frozen=True, kw_only=True)
+class Zarr(Format):
+    """Creation options of Zarr stores."""
+
+    SUFFIXES: ClassVar = (".zarr",)
+    DRIVER: ClassVar = "Zarr"
+    MULTI_VARIABLE: ClassVar = True
+
+    chunk: int
+    """Side of a chunk in pixels."""
+    shard: int
+    """Side of a shard in pixels, a multiple of `chunk`."""
+
+    @classmethod
+    def parse(cls, variable: StoredVariable, options: Mapping[str, object]) -> Self:
+        _cf.require_package("zarr", "zarr")
+        _cf.check_name(variable)
+        given = CreationOptions.read(options, ["CHUNK", "SHARD"], format="Zarr")
+        chunk = given.integer("CHUNK", _cf.CHUNK_SIDES, _cf.CHUNK_SIDE)
+        shard = given.integer("SHARD", _cf.CHUNK_SIDES, max(_SHARD_SIDE, chunk))
+        if shard % chunk:
+            fitting = chunk * max(1, shard // chunk)
+            raise UsageError(
+                f"creation option SHARD must be a multiple of CHUNK, which is {chunk} pixels; got "
+                f"{shard}. Give e.g. SHARD={fitting}"
+            )
+        return cls(chunk=chunk, shard=shard)
+
+    def write_file(self, staging_files: Sequence[StagingFile], path: Path) -> None:
+        variables = [staging_file.variable for staging_file in staging_files]
+        largest = _cf.BoxShape(_SHARD_BANDS, self.shard, self.shard)
+        chunks = [_cf.chunk_shape(variable, self.chunk) for variable in variables]
+        shards = [
+            _cf.whole_chunks(variable, chunk, largest) for variable, chunk in zip(variables, chunks)
+        ]
+        dataset = _cf.dataset(staging_files, shards).assign_attrs(_conventions(variables[0]))
+        encoding = {
+            variable.name: _encoding(variable, chunk, shard)
+            for variable, chunk, shard in zip(variables, chunks, shards)
+        }
+        with warnings.catch_warnings():
+            # Zarr 3 does not specify consolidated metadata yet; its readers know it
+            warnings.filterwarnings("ignore", "Consolidated metadata")
+            writing = dataset.to_zarr(
+                path, mode="w", zarr_format=3, consolidated=True, encoding=encoding, compute=False
+            )
+            writing.compute(scheduler="synchronous")
+
+    @classmethod
+    def media_type(cls, path: Path) -> str:
+        return "application/vnd.zarr; version=3"
 
 
-def write_file(drafts: Sequence[StagingFile], path: Path, options: Mapping[str, str]) -> None:
+def _encoding(
+    variable: StoredVariable, chunk: _cf.BoxShape, shard: _cf.BoxShape
+) -> dict[str, object]:
     from zarr.codecs import BloscCodec
 
-    chunk_side, shard_side = int(options["CHUNK"]), int(options["SHARD"])
-    most = _cf.Shape(_BANDS, shard_side, shard_side)
-    chunks = [_cf.chunk_of(draft.image, chunk_side) for draft in drafts]
-    shards = [_cf.block_of(draft.image, chunk, most) for draft, chunk in zip(drafts, chunks)]
-    found = _cf.dataset(drafts, shards).assign_attrs(_conventions(drafts[0].image))
-    encoding = {}
-    for draft, chunk, shard in zip(drafts, chunks, shards):
-        image, dims = draft.image, draft.image.array.dims
-        laid_out = {
-            "chunks": chunk.along(dims),
-            "shards": shard.along(dims),
-            "compressors": (BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),),
-            "fill_value": image.storage.nodata,  # a chunk without pixels is not stored
-        }
-        encoding[image.name] = _cf.with_mapping(laid_out, image)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Consolidated metadata")  # no part of v3 yet, and known
-        writing = found.to_zarr(
-            path, mode="w", zarr_format=3, consolidated=True, encoding=encoding, compute=False
-        )
-        writing.compute(scheduler="synchronous")
+    dims = variable.array.dims
+    encoding = {
+        "chunks": chunk.along(dims),
+        "shards": shard.along(dims),
+        "compressors": (BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),),
+        "fill_value": variable.storage.nodata,  # chunks of nodata are not stored
+    }
+    return _cf.with_grid_mapping(encoding, variable)
 
 
-def is_exact(options: Mapping[str, str]) -> bool:
-    return True
-
-
-def sidecars(path: Path) -> dict[str, Path]:
-    return {}
-
-
-def media_type(path: Path) -> str:
-    return "application/vnd.zarr; version=3"
-
-
-def _conventions(image: StoredVariable) -> dict[str, Any]:
-    """Where the arrays of the group lie, as of the Zarr conventions `proj:` and `spatial:`."""
-    transform, shape = image.transform, image.shape
+def _conventions(variable: StoredVariable) -> dict[str, object]:
+    """Returns the georeference as attributes of the conventions `proj:` and `spatial:`."""
+    transform, shape = variable.transform, variable.shape
     if transform is None:
         return {}
     spatial = {
@@ -100,16 +118,14 @@ def _conventions(image: StoredVariable) -> dict[str, Any]:
         "spatial:bbox": list(grid.bounds(transform, shape)),
         "spatial:registration": "pixel",
     }
-    if image.crs is None:
+    if variable.crs is None:
         return {"zarr_conventions": [_SPATIAL], **spatial}
-    return {"zarr_conventions": [_PROJ, _SPATIAL], **_projection(image), **spatial}
+    return {"zarr_conventions": [_PROJ, _SPATIAL], **_projection(variable.crs.to_wkt()), **spatial}
 
 
-def _projection(image: StoredVariable) -> dict[str, str]:
+def _projection(wkt: str) -> dict[str, str]:
     from pyproj import CRS
 
-    crs = CRS.from_wkt(image.crs.to_wkt()) if image.crs is not None else None
+    crs = CRS.from_wkt(wkt)
     code = authority_code(crs)
-    if code is not None or crs is None:
-        return {"proj:code": code} if code else {}
-    return {"proj:wkt2": crs.to_wkt()}
+    return {"proj:wkt2": crs.to_wkt()} if code is None else {"proj:code": code}
