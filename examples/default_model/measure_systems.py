@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from hsi_xr.checkpoints import measure, registry
-from hsi_xr.checkpoints.card import Card, as_json, read_untrained
+from hsi_xr.checkpoints.card import Card, as_json
 from hsi_xr.checkpoints.weights import load_model, parameters
 from hsi_xr.reconstructors._base import Reconstructor
 
@@ -30,7 +30,7 @@ def measured(card: Card) -> dict[str, Any]:
         {"random patches": measure.random_patches()},
     )
     found = (
-        measure.reaches(lambda n: perturb(load_model(card, steps=n)), data, pictures)
+        measure.reach_by_steps(lambda n: perturb(load_model(card, steps=n)), data, pictures)
         if "step_choices" in data
         else probe.reach(pictures)
     )
@@ -40,8 +40,8 @@ def measured(card: Card) -> dict[str, Any]:
         **data,
         "reach": reach,
         "parameters": parameters(model),
-        "gmac_per_pixel": round(probe.cost(), 9),
-        "memory_bytes_per_pixel": measure.memory(data),
+        "gmac_per_pixel": round(probe.gmac_per_pixel(), 9),
+        "memory_bytes_per_pixel": measure.memory_bytes_per_pixel(data),
     }
 
 
@@ -59,10 +59,10 @@ def perturb(model: Reconstructor) -> Reconstructor:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=registry.ours())
+    parser.add_argument("names", nargs="*", default=registry.built_in())
     for name in parser.parse_args().names:
         begun = time.perf_counter()
-        card = read_untrained(registry.card_of(name))
+        card = registry.find(name, untrained=True)
         card.path.write_text(as_json(measured(card)), encoding="utf-8")
         _log.info("%s: %.0f s", name, time.perf_counter() - begun)
 

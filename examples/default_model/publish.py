@@ -22,7 +22,13 @@ from examples.default_model.simulate import Shot, spectra
 from examples.default_model.train import HELD_OUT_CAMERAS, material
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.srgb import srgb_decode
-from hsi_xr.checkpoints.measure import TOLERANCE, Probe, memory, random_patches, reaches
+from hsi_xr.checkpoints.measure import (
+    TOLERANCE,
+    Probe,
+    memory_bytes_per_pixel,
+    random_patches,
+    reach_by_steps,
+)
 from hsi_xr.checkpoints.weights import parameters, save_model
 from hsi_xr.networks import root_polynomial
 from hsi_xr.reconstructors._base import Estimate
@@ -190,7 +196,7 @@ def card_of(
         "step_choices": list(STEPS) if trained else [0],
         "reach": {"survey": True, "context": None},
     }
-    reach = reaches(partial(in_steps, model), card, pictures)
+    reach = reach_by_steps(partial(in_steps, model), card, pictures)
     if reach["tolerance"] > TOLERANCE:
         raise ValueError(f"no halo keeps a tile within {TOLERANCE} of the whole: {reach}")
     of = cases(folder, bands)
@@ -210,8 +216,8 @@ def card_of(
         **card,
         "reach": reach,
         "parameters": parameters(model),
-        "gmac_per_pixel": Probe(model, card).cost(),
-        "memory_bytes_per_pixel": memory(card),
+        "gmac_per_pixel": Probe(model, card).gmac_per_pixel(),
+        "memory_bytes_per_pixel": memory_bytes_per_pixel(card),
         "scores": scores,
     }
 

@@ -12,7 +12,6 @@ from examples.default_model.score import cases, table
 from examples.default_model.simulate import Shot
 from examples.default_model.train import BANDS, material
 from hsi_xr.checkpoints import measure, registry
-from hsi_xr.checkpoints.card import read_untrained
 from hsi_xr.checkpoints.weights import parameters, save_model
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import Estimate, SceneWindows
@@ -42,7 +41,7 @@ def main() -> None:
 
     found = table(cases(options.data), take)
     card = {
-        **read_untrained(registry.card_of(SYSTEM)).data,
+        **registry.find(SYSTEM, untrained=True).data,
         **{key: ABOUT[key] for key in ("version", "limits")},
         "bands": {"centres_nm": list(BANDS.centres), "widths_nm": list(BANDS.widths or ())},
         "name": "root-polynomial-visible",

@@ -15,10 +15,9 @@ from examples.default_model.simulate import Shot, colour_matrix, display
 from examples.default_model.train import BANDS, HELD_OUT_CAMERAS, held_out
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.srgb import srgb_decode, srgb_encode
-from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.evaluation.metrics import Tally, mrae
-from hsi_xr.networks.chromaticity import chromaticity_histogram
-from hsi_xr.reconstructors._base import Estimate, SceneWindows
+from hsi_xr.reconstructors._base import Estimate
+from hsi_xr.reconstructors._whole_image import ground_noise, single_window
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 
 DARK = 0.02
@@ -91,17 +90,15 @@ def cases(folder: Path, bands: Bands = BANDS) -> list[Case]:
 def reconstruct(model: GuidedPosterior, shot: Shot) -> Estimate:
     """The whole image at once; one image."""
     rows, columns = shot.rgb.shape[-2:]
-    seen = None if shot.level_known else chromaticity_histogram(shot.rgb[None])
-    padding = (0, -columns % model.stride, 0, -rows % model.stride)
-    rgb = F.pad(shot.rgb[None], padding, mode="reflect")
-    r, c = (torch.arange(n)[None] for n in rgb.shape[-2:])
-    field, bands = NoiseField(0), model.config.bands
-
-    def noise(step: int) -> Tensor:
-        return field.read(r, c, channels=bands, step=step)
-
-    _, facts = model.whole(SceneWindows.entire(rgb, seen, response=shot.camera), noise)
-    found = model.estimate(rgb, noise, facts)
+    window = single_window(
+        shot.rgb[None],
+        stride=model.stride,
+        level_known=shot.level_known,
+        response=shot.camera,
+    )
+    noise = ground_noise(window.rgb, bands=model.config.bands)
+    _, statistics = model.whole(window, noise)
+    found = model.estimate(window.rgb, noise, statistics)
     return Estimate(*(each[..., :rows, :columns] for each in vars(found).values()))
 
 

@@ -48,9 +48,7 @@ def read_checkpoint(path: Path) -> Mapping[str, object]:
             "`torch.save`, and give that file"
         ) from error
     except _DAMAGED as error:
-        raise InvalidCheckpoint(
-            f"{path.name!r} is damaged ({error}); download it again"
-        ) from error
+        raise InvalidCheckpoint(f"{path.name!r} is damaged ({error}); download it again") from error
     if not isinstance(contents, Mapping):
         raise InvalidCheckpoint(f"{path.name!r} contains a {type(contents).__name__}, not tensors")
     return contents

@@ -45,9 +45,7 @@ def reflect(size: int, count: int) -> Tensor:
     return torch.minimum(index, period - index)
 
 
-def ground_noise(
-    image: Tensor, *, bands: int, top: int = 0, left: int = 0, seed: int = 0
-) -> Noise:
+def ground_noise(image: Tensor, *, bands: int, top: int = 0, left: int = 0, seed: int = 0) -> Noise:
     """Returns the noise at the pixels of an image.
 
     Args:

@@ -19,9 +19,9 @@ def _drawn():
 def test_it_finds_shapes_and_brightness_and_keeps_a_broad_one():
     shapes, spectra = _drawn()
     found = fit(spectra, 4, torch.Generator().manual_seed(1), rounds=8)
-    order = torch.cdist(shapes, found.shape[1:]).argmin(1) + 1
+    order = torch.cdist(shapes, found.mean[1:]).argmin(1) + 1
     assert sorted(order.tolist()) == [1, 2, 3]
-    torch.testing.assert_close(found.shape[order], shapes, atol=0.01, rtol=0)
+    torch.testing.assert_close(found.mean[order], shapes, atol=0.01, rtol=0)
     torch.testing.assert_close(
         found.log_level[order], torch.tensor([-3.0, -2.0, -1.0]), atol=0.05, rtol=0
     )
