@@ -1,7 +1,11 @@
-"""Hyperspectral scenes from RGB: `open`, `reconstruct`, `write`, `describe`, and `.hsi` on xarray.
+"""Hyperspectral cubes estimated from georeferenced RGB images, in xarray.
 
-Importing the package imports xarray and registers `.hsi`. Torch, GDAL, pystac and matplotlib are
-imported on first use.
+    scene = hsi_xr.open("scene.tif")
+    cube = scene.hsi.reconstruct()
+    cube.hsi.to_product("cube.tif", datetime="2026-01-02T10:30:00Z")
+
+Importing the package registers the accessor `.hsi`. The functions below are imported on first use,
+and torch, GDAL, pystac and matplotlib with them.
 """
 
 from importlib import import_module
@@ -67,7 +71,7 @@ __all__ = [
     "write_product",
 ]
 
-_HOMES = {
+_MODULES = {
     "Conversion": "hsi_xr.batch.config",
     "Gains": "hsi_xr.calibration.gains",
     "Product": "hsi_xr.product",
@@ -100,12 +104,12 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home on first use (PEP 562)."""
+    """Imports a public name on first use (PEP 562)."""
     if name == "errors":
         return import_module("hsi_xr.errors")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
     return value
 
 

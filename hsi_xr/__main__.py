@@ -1,4 +1,4 @@
-"""`python -m hsi_xr` is `hsi-xr`."""
+"""`python -m hsi_xr` runs the command `hsi-xr`."""
 
 from hsi_xr.cli import main
 

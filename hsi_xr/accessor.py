@@ -100,7 +100,7 @@ class HsiAccessor:
     to_spectral = Method(lambda: hsi_xr.to_spectral)
 
     def rgb(self, *, wavelengths: tuple[float, float, float] = (650, 550, 450)) -> xr.DataArray:
-        """Return the bands of a cube nearest to three wavelengths, as an image.
+        """Returns the bands of a cube nearest to three wavelengths, as an image.
 
         Args:
             wavelengths: The wavelengths of red, green and blue in nm.
@@ -144,7 +144,7 @@ class HsiAccessor:
 
 
 def _check_image(obj: xr.Dataset | xr.DataArray, method: str) -> None:
-    """Refuse an object without an image, with a repair that suits its dimensions.
+    """Refuses an object without an image, with a repair that suits its dimensions.
 
     Raises:
         InvalidData: No array of the object has the dimensions y and x.
@@ -165,7 +165,7 @@ def _check_image(obj: xr.Dataset | xr.DataArray, method: str) -> None:
 
 
 def _image(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
-    """Return the first array with dimensions y and x, `reflectance` if there is one."""
+    """Returns the first array with dimensions y and x, `reflectance` if there is one."""
     if isinstance(obj, xr.DataArray):
         arrays = [obj]
     else:
@@ -174,7 +174,7 @@ def _image(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
 
 
 def _summary(accessor: HsiAccessor) -> tuple[str, dict[str, str]]:
-    """Return what kind of object it is, and what there is to know about it, by label."""
+    """Returns what kind of object it is, and what there is to know about it, by label."""
     obj = accessor._obj
     image = _image(obj)
     if image is None:
@@ -218,7 +218,7 @@ def _wrapped(text: str) -> str:
 
 
 def _without_argument(docstring: str, name: str) -> str:
-    """Drop an entry of `Args:`, and the section if it was the only one."""
+    """Drops an entry of `Args:`, and the section if it was the only one."""
     entry = rf"^    {name}:.*\n(?: {{5,}}.*\n)*"
     rest = re.sub(entry, "", f"{docstring}\n", count=1, flags=re.MULTILINE)
     return re.sub(r"^Args:\n(?=\n|\Z)\n?", "", rest, flags=re.MULTILINE).rstrip()

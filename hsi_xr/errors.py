@@ -1,11 +1,14 @@
-"""Everything that can go wrong by the input; each error is also the builtin that it resembles.
+"""Errors that the input or the environment can cause.
 
-`exit_code` is what the command line answers with: 2 for a wrong request, 3 for invalid data.
+Every message states what was found and how to repair it, in one line. Each error is also the
+builtin exception that it resembles, so that `except FileExistsError` works as expected.
+`exit_code` is the exit code of the command line: 2 for a request that cannot be met, 3 for invalid
+data, 1 otherwise.
 """
 
 
 class HsiError(Exception):
-    """What was found and how to repair it, in one line."""
+    """Base class of all errors that the input or the environment can cause."""
 
     exit_code = 1
 
@@ -17,50 +20,50 @@ class UsageError(HsiError, ValueError):
 
 
 class UnknownName(UsageError, LookupError):
-    """No model, device, radiometry or variable of that name."""
+    """No model, device, radiometry, variable, ... has that name."""
 
 
 class MissingWeights(UsageError, LookupError):
-    """The system is known, but no weights of it are here."""
+    """The system exists, but no weights for it are installed."""
 
 
 class DestinationExists(UsageError, FileExistsError):
-    """The output is there already and overwriting was not asked for."""
+    """The output exists already, and overwriting was not requested."""
 
 
 class DestinationUnwritable(UsageError, PermissionError):
-    """The output cannot be written where it was asked for."""
+    """The output cannot be written to the requested path."""
 
 
 class MissingFact(UsageError):
-    """A fact that only the user can know (radiometry, acquisition time, ...) was not given."""
+    """The user did not give something that only they can know, such as the acquisition time."""
 
 
 class Incomplete(HsiError, OSError):
-    """The output could not be completed; what was there before is there still."""
+    """The output could not be completed; an earlier output is unchanged."""
 
 
 class Diverged(HsiError, FloatingPointError):
-    """A loss or a gradient is no number any more."""
+    """A loss or a gradient became NaN or infinite."""
 
 
 class InvalidData(HsiError, ValueError):
-    """The file or array is not what it must be."""
+    """A file or an array is not what it must be."""
 
     exit_code = 3
 
 
 class UnreadableFile(InvalidData, OSError):
-    """Missing, truncated, or no raster."""
+    """The file is missing, truncated, or not a raster."""
 
 
 class BandMismatch(InvalidData):
-    """The bands are not the red, green and blue that reconstruction reads."""
+    """The bands are not those that the operation needs, such as red, green and blue."""
 
 
 class NotGeoreferenced(InvalidData):
-    """The scene has no coordinate reference system."""
+    """The scene has no coordinate reference system or no transform."""
 
 
 class InvalidCheckpoint(InvalidData):
-    """A weights file or its card is corrupt, foreign, or contradicts itself."""
+    """A weights file or its card is corrupt, of an unknown format, or inconsistent."""

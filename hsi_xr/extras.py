@@ -1,4 +1,4 @@
-"""What is installed on request only."""
+"""Optional dependencies, and the extras of the distribution that install them."""
 
 from importlib.util import find_spec
 
@@ -7,30 +7,32 @@ from hsi_xr.errors import UsageError
 _EXTRAS = {
     "s3fs": ("cloud", "object storage needs s3fs"),
     "upath": ("cloud", "object storage needs universal-pathlib"),
-    "matplotlib": ("viz", "pictures need matplotlib"),
+    "matplotlib": ("viz", "plots need matplotlib"),
     "spectral": (
         "spectral",
-        "libraries of ENVI and ECOSTRESS, and `to_spectral`, need Spectral Python",
+        "ENVI and ECOSTRESS spectral libraries and `to_spectral` need Spectral Python",
     ),
     "msgspec": ("train", "training needs msgspec"),
-    "spyndex": ("indices", "indices need spyndex"),
+    "h5py": ("train", "MATLAB files of version 7.3 need h5py"),
+    "scipy": ("train", "MATLAB files of version 5 need SciPy"),
+    "spyndex": ("indices", "spectral indices need spyndex"),
 }
-"""Module -> the extra that brings it, and what it is for."""
+"""Module -> the extra that installs it, and the feature that needs it."""
 
 
-def require(module: str, otherwise: str = "") -> None:
-    """Say at once, before any work, that something cannot be done.
+def require(module: str, alternative: str = "") -> None:
+    """Checks that an optional dependency is installed, before any work is done.
 
     Args:
-        module: Name of the module that does it.
-        otherwise: What else can be done, after a comma.
+        module: Name of the module.
+        alternative: What else the user can do; appended to the message, so it begins with a comma.
 
     Raises:
-        UsageError: It is not installed.
+        UsageError: The module is not installed.
     """
     if find_spec(module) is None:
-        extra, purpose = _EXTRAS[module]
+        extra, feature = _EXTRAS[module]
         raise UsageError(
-            f"{purpose}, which is not installed; install it with "
-            f'`pip install "hsi-xr[{extra}]"`{otherwise}'
+            f"{feature}, which is not installed; install it with "
+            f'`pip install "hsi-xr[{extra}]"`{alternative}'
         )

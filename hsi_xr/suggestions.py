@@ -10,7 +10,7 @@ _LISTED = 16
 
 
 def unknown_name(kind: str, name: str, known: Collection[str], *, closest: int = 1) -> UnknownName:
-    """Return the error for a name that is not known, with suggestions and the known names.
+    """Returns the error for a name that is not known, with suggestions and the known names.
 
     Args:
         kind: What has such names, e.g. `model`.
@@ -25,7 +25,7 @@ def unknown_name(kind: str, name: str, known: Collection[str], *, closest: int =
 
 
 def did_you_mean(name: str, known: Collection[str], *, closest: int = 1) -> str:
-    """Return "did you mean 'this'? " with a trailing space, or "" if no known name is similar.
+    """Returns "did you mean 'this'? " with a trailing space, or "" if no known name is similar.
 
     Case, and the choice between spaces, hyphens and underscores, make no difference.
     """

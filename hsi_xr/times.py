@@ -1,16 +1,16 @@
-"""When a scene was taken: an instant, or from when to when, as ISO 8601 in UTC."""
+"""Times in UTC: when a scene was acquired (ISO 8601), and when a file is written."""
 
 import os
 from datetime import UTC, date, datetime
 
 from hsi_xr.errors import MissingFact, UsageError
 
-_A_TIME = "a date with a time of day in ISO 8601, e.g. 2026-01-02T10:30:00Z"
-_A_RANGE = "2026-01-02T00:00:00Z/2026-01-02T23:59:59Z"
+_EXAMPLE = "2026-01-02T10:30:00Z"
+_EXAMPLE_RANGE = "2026-01-02T00:00:00Z/2026-01-02T23:59:59Z"
 
 
 def now() -> datetime:
-    """Return the time that files record as the time of writing, in UTC, in whole seconds.
+    """Returns the time that files record as their time of writing, in UTC, in whole seconds.
 
     The environment variable SOURCE_DATE_EPOCH, in seconds since 1970, replaces the clock, so that
     two runs write the same bytes (https://reproducible-builds.org/specs/source-date-epoch/).
@@ -29,13 +29,13 @@ def now() -> datetime:
 
 
 def utc_text(time: datetime | str) -> str:
-    """`2026-01-02T10:30:00Z`, or two of them with `/` between; see `period`."""
+    """Returns `2026-01-02T10:30:00Z`, or two such times with `/` between them; see `period`."""
     start, end = period(time)
     return _text(start) if start == end else f"{_text(start)}/{_text(end)}"
 
 
 def stac_times(time: datetime | str) -> dict[str, str | None]:
-    """As properties of a STAC item, which has no `datetime` where it has a range."""
+    """Returns the time properties of a STAC item, whose `datetime` is null if it has a range."""
     start, end = period(time)
     if start == end:
         return {"datetime": _text(start)}
@@ -43,36 +43,36 @@ def stac_times(time: datetime | str) -> dict[str, str | None]:
 
 
 def period(time: datetime | str) -> tuple[datetime, datetime]:
-    """Start and end in UTC, which are one where an instant is told.
+    """Returns start and end in UTC; both are the same for an instant.
 
     Args:
-        time: ISO 8601 where it is text, with `/` between start and end. GDAL and STAC mean UTC
-            where no zone is told. A day alone is refused: midnight would be an invention.
+        time: A datetime, or ISO 8601 text with `/` between start and end of a range. A time
+            without a zone is UTC, as in GDAL and STAC. A date without a time of day is refused:
+            midnight would be a guess.
 
     Raises:
-        MissingFact: It is a day.
-        UsageError: It is no time at all, or ends before it begins.
+        MissingFact: `time` is a date without a time of day.
+        UsageError: `time` cannot be read, or the range ends before it starts.
     """
     if isinstance(time, datetime) or "/" not in str(time):
         moment = instant(time)
         return moment, moment
     texts = str(time).split("/")
     if len(texts) != 2:
-        raise UsageError(f"the datetime {time!r} cannot be read; a range is two, e.g. {_A_RANGE}")
+        raise UsageError(
+            f"the datetime {time!r} cannot be read; a range has two times, e.g. {_EXAMPLE_RANGE}"
+        )
     start, end = map(instant, texts)
     if end < start:
-        raise UsageError(f"the datetime {time!r} ends before it begins; turn it, e.g. {_A_RANGE}")
+        raise UsageError(
+            f"the datetime {time!r} ends before it starts; swap the two, e.g. {_EXAMPLE_RANGE}"
+        )
     return start, end
 
 
 def instant(time: datetime | str) -> datetime:
-    """One time in UTC; see `period`.
-
-    Raises:
-        MissingFact: It is a day.
-        UsageError: It is no time at all.
-    """
-    moment = time if isinstance(time, datetime) else _read(str(time).strip())
+    """Returns a single time in UTC; arguments and errors as of `period`."""
+    moment = time if isinstance(time, datetime) else _parse(str(time).strip())
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -80,16 +80,20 @@ def _text(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def _read(text: str) -> datetime:
+def _parse(text: str) -> datetime:
     try:
         date.fromisoformat(text)
     except ValueError:
         pass
     else:
         raise MissingFact(
-            f"the datetime {text!r} is a day; give {_A_TIME}, or from when to when, e.g. {_A_RANGE}"
+            f"the datetime {text!r} has no time of day; give one in ISO 8601, e.g. {_EXAMPLE}, or "
+            f"a range, e.g. {_EXAMPLE_RANGE}"
         )
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"the datetime {text!r} cannot be read; give {_A_TIME}") from error
+        raise UsageError(
+            f"the datetime {text!r} cannot be read; give a date with a time of day in ISO 8601, "
+            f"e.g. {_EXAMPLE}"
+        ) from error

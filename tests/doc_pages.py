@@ -1,14 +1,16 @@
 """Code blocks of Markdown pages, and how each kind is run or checked.
 
 Python blocks of a page run one after the other in one namespace, and commands of `hsi-xr` run
-through click. A comment `<!-- not run: REASON -->` above a block keeps it from running; its
-commands and options must exist all the same.
+through click. A block of text right below one of Python is what that prints. A comment
+`<!-- not run: REASON -->` above a block keeps it from running; its commands and options must exist
+all the same.
 """
 
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,6 +36,8 @@ class Block:
     text: str
     reason: str | None
     """Why the block is not run; None if it is."""
+    is_output: bool = False
+    """True if the block shows what the one above it prints."""
 
     @property
     def commands(self) -> list[list[str]]:
@@ -44,10 +48,14 @@ class Block:
 
 def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text("utf-8")
+    above = None
     for found in _BLOCK.finditer(text):
+        touches = above is not None and not text[above.end() : found.start()].strip()
+        is_output = touches and (above["language"], found["language"]) == ("python", "text")
+        above = found
         line = text.count("\n", 0, found.start("text"))
         body = re.sub(f"^{found['indent']}", "", found["text"], flags=re.MULTILINE)
-        yield Block(page, line, found["language"], body, found["reason"])
+        yield Block(page, line, found["language"], body, found["reason"], is_output)
 
 
 def run_block(block: Block, namespace: dict[str, object]) -> None:
@@ -62,6 +70,11 @@ def run_block(block: Block, namespace: dict[str, object]) -> None:
             if block.reason is None and _arguments(words) is not None:
                 result = run(*_arguments(words))
                 assert result.exit_code == 0, f"{shlex.join(words)}\n{result.output}"
+
+
+def prints(block: Block, printed: str) -> bool:
+    """True if that is what a block of output shows; `...` stands for anything."""
+    return OutputChecker().check_output(block.text, printed, ELLIPSIS | NORMALIZE_WHITESPACE)
 
 
 def _arguments(words: list[str]) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Memory of a program, in a process of its own."""
+"""Peak memory of a program, measured in a separate process."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak in /proc")
 
-_TELL = """
+_PRINT_PEAK = """
 from pathlib import Path
 status = Path("/proc/self/status").read_text().split()
 print(1024 * int(status[status.index("VmHWM:") + 1]))
@@ -18,12 +18,12 @@ print(1024 * int(status[status.index("VmHWM:") + 1]))
 
 
 def peak(code: str, *arguments: object, path: Sequence[Path] = ()) -> int:
-    """Resident bytes of a new interpreter at its peak, which runs the code with the arguments.
+    """Returns the peak resident bytes of a new interpreter that runs code with arguments.
 
-    It says so of itself: what getrusage tells of a child begins at the peak of its parent.
+    The interpreter reports it itself: getrusage of a child starts at the peak of its parent.
     """
     done = subprocess.run(
-        [sys.executable, "-c", code + _TELL, *map(str, arguments)],
+        [sys.executable, "-c", code + _PRINT_PEAK, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [*path, *sys.path]))},
         capture_output=True,
         text=True,

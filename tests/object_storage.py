@@ -1,4 +1,4 @@
-"""An object store on this machine, in a process of its own: GDAL would wait for one in this."""
+"""A local object store, in a separate process: GDAL would block one in its own process."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ BUCKET = "scenes"
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The address of an empty store; skips where one cannot be run."""
+    """Yields the address of an empty store; skips the test if one cannot be run."""
     if absent := [name for name in NEEDED if find_spec(name) is None]:
         pytest.skip(f"{', '.join(absent)} not installed: `pip install --group test`")
     with socket.socket() as free:
@@ -39,7 +39,7 @@ def serving() -> Iterator[str]:
 
 
 def empty_bucket(address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An empty bucket there, of which boto alone is told: GDAL must learn of it from us."""
+    """Returns an empty bucket, configured for boto only: hsi_xr must configure GDAL."""
     import s3fs
 
     for name in [*os.environ]:
@@ -65,4 +65,4 @@ def _wait_for(address: str, server: subprocess.Popen) -> None:
         except (URLError, OSError):
             assert server.poll() is None, "the object store has ended"
             time.sleep(0.1)
-    raise TimeoutError("the object store does not answer")
+    raise TimeoutError("the object store does not respond")

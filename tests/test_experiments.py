@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hsi_xr.datasets import checked, load
+from hsi_xr.datasets import load, verify
 from tests.scenes import DATA
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +50,7 @@ def prepared(tmp_path_factory):
 )
 def test_no_plot_is_both_trained_on_and_tested(prepared, what, options):
     camera = {"camera": prepared / "camera.json"} if "camera" in options else {}
-    data = checked(load(options["name"], prepared / what, scale=1.0, **camera))
+    data = verify(load(options["name"], prepared / what, scale=1.0, **camera))
     plots = {
         split: {f"{name.split('-')[0]} {plot}" for name in names for plot in name.split("-")[1:]}
         for split, names in data.splits.items()

@@ -1,32 +1,53 @@
-"""Training pairs: cubes from plots, textures and mixtures, with pictures of them."""
+"""Training batches: cubes from plots, textures and simulated scenes, with RGB images of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from examples.default_model.simulate import Shot, Studio, elsewhere, metamers, mixtures
+from examples.default_model.simulate_ground import add_metamer, pick, simulate_scene, vary_smoothly
+from examples.default_model.simulate_images import ImageSimulator, RGBImage
 from examples.default_model.sources import Plot
 from hsi_xr.camera.srgb import srgb_decode
 
-OWN = 2
-"""Of the images of a batch, those with the pictures that were really taken of them."""
+REAL = 2
+"""How many cubes of a batch, from the first, have the RGB image that was taken of their plot."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Cubes, and a picture of each."""
+class SimulatedBatch:
+    """Cubes, and an image of each. See `hsi_xr.training.updates.Batch`.
+
+    Attributes:
+        cube: (batch, bands, rows, columns) reflectance.
+        images: One of each cube.
+        names: Empty: the cubes have no names.
+    """
 
     cube: Tensor
-    """(batch, bands, h, w) reflectance."""
-    shots: list[Shot]
+    images: list[RGBImage]
+    names: tuple[str, ...] = ()
+
+    def to(self, device: str) -> "SimulatedBatch":
+        images = [image.to(device) for image in self.images]
+        return replace(self, cube=self.cube.to(device), images=images)
+
+    def is_finite(self) -> bool:
+        tensors = (self.cube, *(image.rgb for image in self.images))
+        return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 @dataclass(frozen=True)
-class Textured:
-    """A plot's spectra spread over its 0.1 m picture by colour: fine detail, measured spectra."""
+class TexturedPlot:
+    """A plot whose spectra are spread over its image of 0.1 m by colour, for fine detail.
+
+    Attributes:
+        cube: (bands, rows, columns) at the pixels of the image.
+        rgb: (3, rows, columns) linear image.
+        coarse_cube: The measured cube, at 1 m.
+        coarse_rgb: The image averaged to 1 m.
+    """
 
     cube: Tensor
     rgb: Tensor
@@ -34,97 +55,92 @@ class Textured:
     coarse_rgb: Tensor
 
 
-def texture(plot: Plot) -> Textured:
-    """Gives each fine pixel the mean spectrum of the metre pixels of its colour."""
-    spectra, picture = torch.from_numpy(plot.cube), srgb_decode(torch.from_numpy(plot.rgb))
-    k = picture.shape[-1] // spectra.shape[-1]
-    coarse = F.avg_pool2d(picture, k)
-    wanted, known = _colour(picture), _colour(coarse)
-    share = (
-        -torch.cdist(wanted.flatten(1).T, known.flatten(1).T).square() / (2 * 0.06**2)
-    ).softmax(1)
-    light = picture.mean(0).flatten() / (share @ coarse.mean(0).flatten()).clamp(min=1e-3)
+def add_texture(plot: Plot) -> TexturedPlot:
+    """Gives each fine pixel the mean spectrum of the coarse pixels of a similar colour."""
+    spectra, image = torch.from_numpy(plot.cube), srgb_decode(torch.from_numpy(plot.rgb))
+    k = image.shape[-1] // spectra.shape[-1]
+    coarse = F.avg_pool2d(image, k)
+    colours, coarse_colours = _colour(image), _colour(coarse)
+    distance = torch.cdist(colours.flatten(1).T, coarse_colours.flatten(1).T)
+    share = (-distance.square() / (2 * 0.06**2)).softmax(1)
+    light = image.mean(0).flatten() / (share @ coarse.mean(0).flatten()).clamp(min=1e-3)
     fine = (share @ spectra.flatten(1).T) * light[:, None]
-    cube = fine.T.reshape(len(spectra), *picture.shape[1:])
+    cube = fine.T.reshape(len(spectra), *image.shape[1:])
     level = spectra.mean() / cube.mean()
-    return Textured(cube * level, picture, spectra, coarse)
+    return TexturedPlot(cube * level, image, spectra, coarse)
 
 
 def _colour(rgb: Tensor) -> Tensor:
-    """Chromaticity, and a little of the brightness."""
+    """Log chromaticity, and a little of the brightness."""
     log = (rgb + 0.01).log()
     return torch.stack([log[0] - log[1], log[2] - log[1], 0.3 * log.mean(0)])
 
 
 @dataclass(frozen=True)
-class Source:
-    """Everything a batch is drawn from."""
+class TrainingData:
+    """Everything that batches are drawn from.
 
-    plots: list[Textured]
+    Attributes:
+        plots: Paired plots.
+        groups: Spectra by origin, (count, bands) each.
+        simulator: Takes the images.
+    """
+
+    plots: list[TexturedPlot]
     groups: list[Tensor]
-    studio: Studio
+    simulator: ImageSimulator
 
-    def draw(self, rng: Generator, *, size: int) -> Batch:
-        """Two plots with their own pictures, a texture, a mosaic of plots, four mixtures.
+    def draw(self, rng: Generator, *, side: int) -> SimulatedBatch:
+        """Draws a batch of eight cubes: two textures, two mosaics of plots, four simulated scenes.
 
-        Of those whose picture is simulated some are elsewhere, and some show other ground in the
-        same colours.
+        One texture and one mosaic come with their own images, those of the others are simulated.
+        Some of these are varied, and some replaced by metamers.
         """
-        fine = [self._texture(size, rng) for _ in range(2)]
-        coarse = [self._mosaic(size, rng) for _ in range(2)]
-        own = [self._developed_again(rgb, rng) for _, rgb in (fine[0], coarse[0])]
+        fine = [self._texture(side, rng) for _ in range(2)]
+        coarse = [self._mosaic(side, rng) for _ in range(2)]
+        real_images = [_vary_exposure(rgb, rng) for _, rgb in (fine[0], coarse[0])]
         cubes = [fine[1][0], coarse[1][0]]
-        cubes = [elsewhere(cube, rng, strength=0.06) for cube in cubes]
-        cubes += [mixtures(self.groups, size, rng) for _ in range(4)]
-        shots, shown = [], []
+        cubes = [vary_smoothly(cube, rng, strength=0.06) for cube in cubes]
+        cubes += [simulate_scene(self.groups, side, rng) for _ in range(4)]
+        varied, images = [], []
         for cube in cubes:
-            if _pick(4, rng) == 0:
-                camera = self.studio.any_camera(rng)
-                cube = metamers(cube, camera, rng, strength=0.1)
-            shown.append(cube.clamp(1e-4, 1))
-            shots.append(self.studio.photograph(shown[-1], rng))
+            if pick(4, rng) == 0:
+                camera = self.simulator.random_camera(rng)
+                cube = add_metamer(cube, camera, rng, strength=0.1)
+            varied.append(cube.clamp(1e-4, 1))
+            images.append(self.simulator.photograph(varied[-1], rng))
         real = [cube.clamp(1e-4, 1) for cube, _ in (fine[0], coarse[0])]
-        return Batch(torch.stack([*real, *shown]), [*own, *shots])
+        return SimulatedBatch(torch.stack([*real, *varied]), [*real_images, *images])
 
-    @staticmethod
-    def _developed_again(rgb: Tensor, rng: Generator) -> Shot:
-        """A picture in another exposure and white balance: a flight has few of either."""
-        exposure = 0.2 * torch.randn(1, 1, 1, generator=rng)
-        balance = 0.04 * torch.randn(3, 1, 1, generator=rng)
-        return Shot((rgb * (exposure + balance).exp()).clamp(max=1), None, level_known=False)
+    def _texture(self, side: int, rng: Generator) -> tuple[Tensor, Tensor]:
+        plot = self.plots[pick(len(self.plots), rng)]
+        row, column = (pick(plot.rgb.shape[-1] - side + 1, rng) for _ in range(2))
+        window = (..., slice(row, row + side), slice(column, column + side))
+        return _rotate(plot.cube[window], plot.rgb[window], rng)
 
-    def _near(self, count: int, rng: Generator) -> list[Textured]:
-        """Neighbours in the list of plots, mostly of one flight."""
-        first = _pick(len(self.plots), rng)
-        return [self.plots[(first + i) % len(self.plots)] for i in range(count)]
-
-    def _texture(self, size: int, rng: Generator) -> tuple[Tensor, Tensor]:
-        plot = self.plots[_pick(len(self.plots), rng)]
-        row, column = (_pick(plot.rgb.shape[-1] - size + 1, rng) for _ in range(2))
-        window = (..., slice(row, row + size), slice(column, column + size))
-        return _turn([plot.cube[window], plot.rgb[window]], rng)
-
-    def _mosaic(self, size: int, rng: Generator) -> tuple[Tensor, Tensor]:
-        """Sixteen neighbours side by side at the metre grid."""
-        near = self._near(16, rng)
+    def _mosaic(self, side: int, rng: Generator) -> tuple[Tensor, Tensor]:
+        """Sixteen neighbours side by side, at 1 m."""
+        first = pick(len(self.plots), rng)  # neighbours in the list are mostly from one flight
+        near = [self.plots[(first + i) % len(self.plots)] for i in range(16)]
         cube = _tile([plot.coarse_cube for plot in near])
         rgb = _tile([plot.coarse_rgb for plot in near])
-        return _turn([cube[..., :size, :size], rgb[..., :size, :size]], rng)
+        return _rotate(cube[..., :side, :side], rgb[..., :side, :side], rng)
 
 
-def _tile(tiles: list[Tensor]) -> Tensor:
-    return torch.cat([torch.cat(tiles[i : i + 4], dim=2) for i in range(0, 16, 4)], dim=1)
+def _vary_exposure(rgb: Tensor, rng: Generator) -> RGBImage:
+    """Changes exposure and white balance, of which a flight has few."""
+    exposure = 0.2 * torch.randn(1, 1, 1, generator=rng)
+    balance = 0.04 * torch.randn(3, 1, 1, generator=rng)
+    return RGBImage((rgb * (exposure + balance).exp()).clamp(max=1), None, level_known=False)
 
 
-def _turn(images: list[Tensor], rng: Generator) -> tuple[Tensor, Tensor]:
-    turns, flip = _pick(4, rng), _pick(2, rng)
-    first, second = (torch.rot90(image, turns, (1, 2)) for image in images)
-    return (first.flip(2), second.flip(2)) if flip else (first, second)
+def _tile(images: list[Tensor]) -> Tensor:
+    """Sixteen images in four rows."""
+    return torch.cat([torch.cat(images[i : i + 4], dim=2) for i in range(0, 16, 4)], dim=1)
 
 
-def _pick(count: int, rng: Generator) -> int:
-    return int(torch.randint(count, (1,), generator=rng))
-
-
-def as_tensor(array: "np.ndarray") -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype="float32"))
+def _rotate(cube: Tensor, rgb: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
+    """Rotates and flips cube and image alike."""
+    turns, flip = pick(4, rng), pick(2, rng)
+    cube, rgb = (torch.rot90(image, turns, (1, 2)) for image in (cube, rgb))
+    return (cube.flip(2), rgb.flip(2)) if flip else (cube, rgb)

@@ -1,13 +1,13 @@
-"""Calibrates what a model says of its doubt, so that stated intervals hold what they say."""
+"""Calibrates the uncertainty of the default model, so that stated intervals have their coverage."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Generator, Tensor
 
-from examples.default_model.batches import OWN, Source
+from examples.default_model.batches import REAL, TrainingData
 from examples.default_model.score import DARK, NINETY, reconstruct
-from examples.default_model.simulate import Shot, linear
+from examples.default_model.simulate_images import RGBImage, record_linear
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import SceneStatistics, SceneWindows
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
@@ -16,49 +16,51 @@ from hsi_xr.reconstructors.r2h_diff import FLOOR
 SIDE, BATCHES = 40, 24
 
 
-def temper(model: GuidedPosterior, source: Source, rng: Generator) -> None:
-    """Scales deviations so that 1.645 of them hold 90 % of each band of simulated ground.
+def calibrate_uncertainty(model: GuidedPosterior, data: TrainingData, rng: Generator) -> None:
+    """Scale standard deviations so that 1.645 of them cover 90 % of each band of simulated ground.
 
-    Separately where the camera is known, where it is not, and for pictures, whose level is then
-    taken as known: how unsure that is the model says apart.
+    There is a scale for images whose camera is known, one for those whose camera is not, and one
+    for images for display. The last one takes their level as known, since the model states the
+    uncertainty of the level separately.
     """
     model.uncertainty_scales.data.fill_(1)
-    for kind, shots in enumerate(_shots(source, rng)):
-        far = torch.cat([_misses(model, *each) for each in shots], dim=1)
-        model.uncertainty_scales.data[kind] = far.quantile(0.9, dim=1)
+    for kind, pairs in enumerate(_simulate(data, rng)):
+        ratios = torch.cat([_error_ratios(model, *pair) for pair in pairs], dim=1)
+        model.uncertainty_scales.data[kind] = ratios.quantile(0.9, dim=1)
 
 
-def _misses(model: GuidedPosterior, shot: Shot, cube: Tensor) -> Tensor:
-    """Errors of bright pixels over what should hold 90 % of them; (bands, pixels).
-
-    Neither counts what the model says of the level apart.
-    """
-    found, doubt = reconstruct(model, shot), surveyed(model, shot)["level_std"]
-    level = 1.0 if shot.level_known else cube.mean() / found.cube.mean()
-    error = (level * found.cube[0] - cube).abs() / (level * (found.cube[0] + FLOOR)) / NINETY
-    if shot.level_known:
-        error = (error.square() - doubt**2).clamp(min=0).sqrt()
-    own = ((found.std[0] / (found.cube[0] + FLOOR)).square() - doubt**2).clamp(min=1e-12)
+def _error_ratios(model: GuidedPosterior, image: RGBImage, cube: Tensor) -> Tensor:
+    """Errors of bright pixels over the stated 90 % intervals, level aside, (bands, pixels)."""
+    estimate, level_std = reconstruct(model, image), survey(model, image)["level_std"]
+    level = 1.0 if image.level_known else cube.mean() / estimate.cube.mean()
+    reference = estimate.cube[0] + FLOOR
+    error = (level * estimate.cube[0] - cube).abs() / (level * reference) / NINETY
+    if image.level_known:
+        error = (error.square() - level_std**2).clamp(min=0).sqrt()
+    variance = ((estimate.std[0] / reference).square() - level_std**2).clamp(min=1e-12)
     bright = (cube.mean(0) >= DARK).flatten()
-    return (error / own.sqrt()).flatten(1)[:, bright]
+    return (error / variance.sqrt()).flatten(1)[:, bright]
 
 
-def _shots(source: Source, rng: Generator) -> Iterator[list[tuple[Shot, Tensor]]]:
+def _simulate(data: TrainingData, rng: Generator) -> Iterator[list[tuple[RGBImage, Tensor]]]:
+    """Images with their cubes: of known cameras, of unknown ones, and for display."""
     cubes: list[Tensor] = []
     for _ in range(BATCHES):
-        cubes += list(source.draw(rng, size=SIDE).cube[OWN:])
-    for told in (True, False):
+        cubes += list(data.draw(rng, side=SIDE).cube[REAL:])
+    simulator = data.simulator
+    for known in (True, False):
         yield [
-            (linear(cube, source.studio.any_camera(rng), rng, told=told), cube) for cube in cubes
+            (record_linear(cube, simulator.random_camera(rng), rng, camera_known=known), cube)
+            for cube in cubes
         ]
     yield [
-        (Shot(source.studio.develop(cube, source.studio.any_camera(rng), rng), None, False), cube)
+        (RGBImage(simulator.render(cube, simulator.random_camera(rng), rng), None, False), cube)
         for cube in cubes
     ]
 
 
-def surveyed(model: GuidedPosterior, shot: Shot) -> SceneStatistics:
-    """What the model takes a picture for, but for attention."""
-    rgb = shot.rgb[None]
-    seen = None if shot.level_known else chromaticity_histogram(rgb)
-    return model.survey(SceneWindows.entire(rgb, seen, response=shot.camera))
+def survey(model: GuidedPosterior, image: RGBImage) -> SceneStatistics:
+    """Returns the statistics of an image as a scene of its own, except those of attention."""
+    rgb = image.rgb[None]
+    histogram = None if image.level_known else chromaticity_histogram(rgb)
+    return model.survey(SceneWindows.entire(rgb, histogram, response=image.response))

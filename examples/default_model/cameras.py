@@ -1,6 +1,7 @@
-"""Writes the table of camera responses that ships with the package.
+"""Writes the table of spectral responses that ships with the package:
+`python -m examples.default_model.cameras DATA OUT`.
 
-`python -m examples.default_model.cameras DATA OUT`; DATA/cameras holds files of rawtoaces-data.
+DATA/cameras contains the files of rawtoaces-data.
 """
 
 import argparse
@@ -19,19 +20,30 @@ LICENCE = "LICENSE.rawtoaces-data"
 
 
 def write(folder: Path, out: Path) -> Path:
-    """Writes the table and its licence; gives the table's path."""
+    """Write the table and its licence.
+
+    Args:
+        folder: JSON files of rawtoaces-data.
+        out: Folder to write to.
+
+    Returns:
+        The path of the table.
+
+    Raises:
+        ValueError: The files differ in their wavelengths.
+    """
     table = out / TABLE.name
     grid: list[float] = []
     with table.open("w", newline="") as file:
         file.write(NOTICE)
         rows = csv.writer(file, lineterminator="\n")
         for path in sorted(folder.glob("*.json"), key=name_of):
-            at, curves = read_curves(path)
+            wavelengths, curves = read_curves(path)
             if not grid:
-                grid = at.tolist()
+                grid = wavelengths.tolist()
                 rows.writerow(["camera", "channel", *(f"{nm:g}" for nm in grid)])
-            if at.tolist() != grid:
-                raise ValueError(f"{path.name} has other wavelengths than the files before it")
+            if wavelengths.tolist() != grid:
+                raise ValueError(f"{path.name} has other wavelengths than the first file")
             millionths = (1e6 * curves / curves.sum(1, keepdims=True)).round().astype(int)
             for channel, curve in zip(("red", "green", "blue"), millionths.tolist()):
                 rows.writerow([name_of(path), channel, *curve])
@@ -40,7 +52,7 @@ def write(folder: Path, out: Path) -> Path:
 
 
 def name_of(path: Path) -> str:
-    """`Hasselblad_L2D-20c_380_780_5.json` -> `hasselblad-l2d-20c`."""
+    """Returns the name of a camera: `Hasselblad_L2D-20c_380_780_5.json` is `hasselblad-l2d-20c`."""
     return path.name.split("_380_780")[0].lower().replace("_", "-")
 
 

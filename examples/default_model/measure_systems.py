@@ -1,8 +1,7 @@
-"""Measures systems as they are built and writes it into their cards:
+"""Measures systems with random weights, and writes the results into their cards:
 `python -m examples.default_model.measure_systems [NAME ...]`.
 
-Facts in a card are kept; what is measured with random weights, or follows from the configuration,
-is written anew.
+What is stated in a card is kept; what depends on the code is measured again.
 """
 
 import argparse
@@ -21,21 +20,21 @@ from hsi_xr.reconstructors._base import Reconstructor
 _log = logging.getLogger(__name__)
 
 
-def measured(card: Card) -> dict[str, Any]:
-    """The card of a system, with its numbers as they are now."""
+def measured_card(card: Card) -> dict[str, Any]:
+    """Returns the card of a system with what is measured now."""
     model: Any = load_model(card)
     data = {**card.data, "config": asdict(model.config)}
-    probe, pictures = (
+    probe, images = (
         measure.Probe(perturb(model), data),
         {"random patches": measure.random_patches()},
     )
-    found = (
-        measure.reach_by_steps(lambda n: perturb(load_model(card, steps=n)), data, pictures)
+    reach = (
+        measure.reach_by_steps(lambda steps: perturb(load_model(card, steps=steps)), data, images)
         if "step_choices" in data
-        else probe.reach(pictures)
+        else probe.reach(images)
     )
-    reach = {"note": "measured with random weights", **found}
-    reach.pop("tile_sensitivity", None)  # that of random weights says nothing
+    reach = {"note": "measured with random weights", **reach}
+    reach.pop("tile_sensitivity", None)  # of random weights, it says nothing
     return {
         **data,
         "reach": reach,
@@ -46,12 +45,12 @@ def measured(card: Card) -> dict[str, Any]:
 
 
 def perturb(model: Reconstructor) -> Reconstructor:
-    """With a little noise on every weight: layers that begin at zero would hide what they do."""
-    numbers = torch.Generator().manual_seed(0)
+    """Add a little noise to every weight: layers that start at zero would hide their effect."""
+    rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             spread = float(parameter.std()) if parameter.numel() > 1 else 0.0
-            noise = torch.randn(parameter.shape, generator=numbers)
+            noise = torch.randn(parameter.shape, generator=rng)
             parameter.add_(noise, alpha=0.05 * max(spread, 0.02))
     return model
 
@@ -61,10 +60,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=registry.built_in())
     for name in parser.parse_args().names:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         card = registry.find(name, untrained=True)
-        card.path.write_text(as_json(measured(card)), encoding="utf-8")
-        _log.info("%s: %.0f s", name, time.perf_counter() - begun)
+        card.path.write_text(as_json(measured_card(card)), encoding="utf-8")
+        _log.info("%s: %.0f s", name, time.perf_counter() - start)
 
 
 if __name__ == "__main__":

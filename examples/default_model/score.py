@@ -1,6 +1,6 @@
-"""Scores a model on plots, sites, sensors and cameras that it never saw."""
+"""Scores a model on plots, sites, sensors and cameras that it was not trained on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from examples.default_model import sources
-from examples.default_model.batches import as_tensor
-from examples.default_model.simulate import Shot, colour_matrix, display
-from examples.default_model.train import BANDS, HELD_OUT_CAMERAS, held_out
+from examples.default_model.simulate_images import RGBImage, colour_matrix, display_response
+from examples.default_model.sources import Plot
+from examples.default_model.training_data import (
+    BANDS,
+    HELD_OUT_CAMERAS,
+    as_tensor,
+    is_held_out,
+)
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.srgb import srgb_decode, srgb_encode
 from hsi_xr.evaluation.metrics import Tally, mrae
@@ -21,144 +26,173 @@ from hsi_xr.reconstructors._whole_image import ground_noise, single_window
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 
 DARK = 0.02
-"""Mean reflectance under which relative errors are noise, and pixels are not scored."""
+"""Mean reflectance below which relative errors are noise, so that pixels are not scored."""
 
 NINETY = 1.645
-"""Deviations on either side that hold 90 % of a normal distribution."""
+"""Standard deviations on either side that cover 90 % of a normal distribution."""
+
+Reconstruct = Callable[[RGBImage], Estimate]
+"""Reconstructs an image as a scene of its own."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures of one held-out set, with the truth at their pixels or at k times coarser ones."""
+    """Images of a held-out set.
+
+    Attributes:
+        name: Names the set and how the images were taken.
+        pairs: Images, each with (bands, rows, columns) true reflectance at its pixels, or at pixels
+            that are k times as large.
+    """
 
     name: str
-    pairs: list[tuple[Shot, Tensor]]
-    """Pictures, and (bands, rows, columns) reflectance."""
+    pairs: list[tuple[RGBImage, Tensor]]
 
 
 def cases(folder: Path, bands: Bands = BANDS) -> list[Case]:
-    """The held-out sets, as four unseen cameras would have delivered them, and real pictures."""
-    plots = sources.paired_plots(folder, bands)
-    sets = {
-        "held-out plots MLBS": [p for p in plots if held_out(p.name) and p.name[0] == "M"],
-        "held-out plots OSBS": [p for p in plots if held_out(p.name) and p.name[0] == "O"],
+    """Returns the held-out sets as four unseen cameras would have taken them, and real images."""
+    plots = _held_out_plots(folder, bands)
+    cubes = {name: [as_tensor(plot.cube) for plot in found] for name, found in plots.items()}
+    cubes["unseen sensor AVIRIS"] = [as_tensor(sources.suburb(folder, bands))]
+    simulations = dict(_simulations(folder, bands))
+    result = []
+    for name, truths in cubes.items():
+        for title, photograph in simulations.items():
+            cameras = range(len(HELD_OUT_CAMERAS))
+            pairs = [(photograph(cube, camera), cube) for cube in truths for camera in cameras]
+            result.append(Case(f"{name}, {title}", pairs))
+        if name in plots:
+            result.append(Case(f"{name}, real RGB", [_real_pair(plot) for plot in plots[name]]))
+    return result
+
+
+def _held_out_plots(folder: Path, bands: Bands) -> Mapping[str, list[Plot]]:
+    plots = [plot for plot in sources.paired_plots(folder, bands) if is_held_out(plot.name)]
+    return {
+        "held-out plots MLBS": [plot for plot in plots if plot.name[0] == "M"],
+        "held-out plots OSBS": [plot for plot in plots if plot.name[0] == "O"],
         "unseen site HARV": [sources.harvard_forest(folder, bands)],
     }
-    cubes = {name: [as_tensor(p.cube) for p in found] for name, found in sets.items()}
-    cubes["unseen sensor AVIRIS"] = [as_tensor(sources.suburb(folder, bands))]
+
+
+def _simulations(
+    folder: Path, bands: Bands
+) -> Iterator[tuple[str, Callable[[Tensor, int], RGBImage]]]:
+    """Ways of taking an image of a cube with one of the held-out cameras, by their names."""
     curves = sources.cameras(folder, bands)
     cameras = [as_tensor(curves[name]) for name in HELD_OUT_CAMERAS]
     cameras = [camera / camera.sum(1, keepdim=True) for camera in cameras]
-    wanted = display(as_tensor(sources.standard_observer(folder, bands)))
+    display = display_response(as_tensor(sources.standard_observer(folder, bands)))
     library = [as_tensor(each[::50]) for each in sources.library(folder, bands).values()]
-    matrices = [colour_matrix(camera, wanted, torch.cat(library)) for camera in cameras]
-    ways: dict[str, Callable[[Tensor, int], Shot]] = {
-        "simulated linear, camera known": lambda cube, n: Shot(
-            _project(cameras[n], cube), cameras[n], level_known=True
-        ),
-        "simulated linear, unseen camera unknown": lambda cube, n: Shot(
-            _project(cameras[n], cube), None, level_known=True
-        ),
-        "simulated 8-bit, unseen camera unknown": lambda cube, n: Shot(
-            _eight_bit(_project(cameras[n], cube)), None, level_known=False
-        ),
-        "simulated 8-bit, unseen camera unknown, colours and exposure for display": (
-            lambda cube, n: Shot(
-                _eight_bit(
-                    _exposed(_project(0.8 * matrices[n] @ cameras[n] + 0.2 * cameras[n], cube))
-                ),
-                None,
-                level_known=False,
-            )
-        ),
-    }
-    made = []
-    for name, found in cubes.items():
-        for way, take in ways.items():
-            pairs = [(take(cube, n), cube) for cube in found for n in range(len(cameras))]
-            made.append(Case(f"{name}, {way}", pairs))
-        if name in sets:
-            real = [
-                (Shot(srgb_decode(as_tensor(p.rgb)), None, level_known=False), as_tensor(p.cube))
-                for p in sets[name]
-            ]
-            made.append(Case(f"{name}, real RGB", real))
-    return made
+    matrices = [colour_matrix(camera, display, torch.cat(library)) for camera in cameras]
+
+    def linear(cube: Tensor, n: int) -> Tensor:
+        return _project(cameras[n], cube)
+
+    def corrected(cube: Tensor, n: int) -> Tensor:
+        return _project(0.8 * matrices[n] @ cameras[n] + 0.2 * cameras[n], cube)
+
+    yield (
+        "simulated linear, camera known",
+        lambda cube, n: RGBImage(linear(cube, n), cameras[n], level_known=True),
+    )
+    yield (
+        "simulated linear, unseen camera unknown",
+        lambda cube, n: RGBImage(linear(cube, n), None, level_known=True),
+    )
+    yield (
+        "simulated 8-bit, unseen camera unknown",
+        lambda cube, n: RGBImage(_eight_bit(linear(cube, n)), None, level_known=False),
+    )
+    yield (
+        "simulated 8-bit, unseen camera unknown, colours and exposure for display",
+        lambda cube, n: RGBImage(_eight_bit(_expose(corrected(cube, n))), None, level_known=False),
+    )
+
+
+def _real_pair(plot: Plot) -> tuple[RGBImage, Tensor]:
+    image = RGBImage(srgb_decode(as_tensor(plot.rgb)), None, level_known=False)
+    return image, as_tensor(plot.cube)
+
+
+def _project(response: Tensor, cube: Tensor) -> Tensor:
+    return torch.einsum("cb,bhw->chw", response, cube).clamp(min=0)
+
+
+def _expose(rgb: Tensor) -> Tensor:
+    """Scales an image to a mean of 0.2, as automatic exposure would."""
+    return rgb * 0.2 / rgb.mean()
+
+
+def _eight_bit(rgb: Tensor) -> Tensor:
+    """Encodes an image as 8-bit sRGB, and decodes it."""
+    return srgb_decode((srgb_encode(rgb.clamp(0, 1)) * 255).round() / 255)
 
 
 @torch.inference_mode()
-def reconstruct(model: GuidedPosterior, shot: Shot) -> Estimate:
-    """The whole image at once; one image."""
-    rows, columns = shot.rgb.shape[-2:]
+def reconstruct(model: GuidedPosterior, image: RGBImage) -> Estimate:
+    """Reconstructs an image in one piece, as a scene of its own."""
+    rows, columns = image.rgb.shape[-2:]
     window = single_window(
-        shot.rgb[None],
+        image.rgb[None],
         stride=model.stride,
-        level_known=shot.level_known,
-        response=shot.camera,
+        level_known=image.level_known,
+        response=image.response,
     )
     noise = ground_noise(window.rgb, bands=model.config.bands)
     _, statistics = model.whole(window, noise)
-    found = model.estimate(window.rgb, noise, statistics)
-    return Estimate(*(each[..., :rows, :columns] for each in vars(found).values()))
+    estimate = model.estimate(window.rgb, noise, statistics)
+    return Estimate(*(each[..., :rows, :columns] for each in vars(estimate).values()))
 
 
 def score(estimate: Estimate, truth: Tensor) -> dict[str, float]:
-    """Scores of one image over its bright pixels; the truth may be k times coarser.
+    """Scores an estimate over its bright pixels.
 
-    MRAE, the same after the best single brightness, SAM in degrees, PSNR in dB, share of values
-    within 1.645 deviations.
+    Args:
+        estimate: Of one image.
+        truth: (bands, rows, columns), at the pixels of the image or at k times as large ones.
+
+    Returns:
+        MRAE, MRAE after the best common scaling, SAM in degrees, PSNR in dB, and the share of
+        values within 1.645 standard deviations.
     """
     k = estimate.cube.shape[-1] // truth.shape[-1]
-    # neighbours err alike: a mean's deviation is taken for the mean of deviations
-    cube, deviation = (F.avg_pool2d(each, k)[0] for each in (estimate.cube, estimate.std))
+    # errors of neighbours are alike, so the deviation of their mean is the mean of their deviations
+    cube, std = (F.avg_pool2d(each, k)[0] for each in (estimate.cube, estimate.std))
     dark = truth.mean(0, keepdim=True) < DARK
-    found, right = cube.double().numpy(), truth.masked_fill(dark, torch.nan).numpy()
-    ratio = found / right
+    guess, reference = cube.double().numpy(), truth.masked_fill(dark, torch.nan).numpy()
+    ratio = guess / reference
     level = np.nansum(ratio) / np.nansum(ratio**2)
-    tally = Tally.of(found, right)
-    within = (cube - truth).abs() <= NINETY * deviation
+    tally = Tally.of(guess, reference)
+    within = (cube - truth).abs() <= NINETY * std
     return {
         "mrae": tally.mrae,
-        "mrae_levelled": mrae(level * found, right),
+        "mrae_levelled": mrae(level * guess, reference),
         "sam_deg": tally.sam,
         "psnr": tally.psnr,
         "coverage_90": float(within[(~dark).expand_as(within)].float().mean()),
     }
 
 
-def table(of: list[Case], take: Callable[[Shot], Estimate]) -> dict[str, dict[str, float]]:
-    """Mean scores of every case."""
-    found = {}
-    for case in of:
-        rows = [score(take(shot), truth) for shot, truth in case.pairs]
-        found[case.name] = {key: sum(r[key] for r in rows) / len(rows) for key in rows[0]}
-    return found
+def mean_scores(cases: list[Case], reconstruct: Reconstruct) -> dict[str, dict[str, float]]:
+    """Returns the mean scores over the images of each case, by its name."""
+    means = {}
+    for case in cases:
+        rows = [score(reconstruct(image), truth) for image, truth in case.pairs]
+        means[case.name] = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
+    return means
 
 
-def by_band(case: Case, take: Callable[[Shot], Estimate]) -> dict[str, list[float]]:
-    """Mean relative error of each band, and mean relative deviation that the model tells."""
-    errors, told = [], []
-    for shot, truth in case.pairs:
-        found = take(shot)
+def scores_by_band(case: Case, reconstruct: Reconstruct) -> dict[str, list[float]]:
+    """Returns the mean relative error and mean relative standard deviation of each band."""
+    errors, deviations = [], []
+    for image, truth in case.pairs:
+        estimate = reconstruct(image)
         bright = truth.mean(0) >= DARK
-        right = truth[:, bright].clamp(min=1e-4)
-        errors.append(((found.cube[0][:, bright] - right).abs() / right).mean(1))
-        told.append((found.std[0][:, bright] / right).mean(1))
+        reference = truth[:, bright].clamp(min=1e-4)
+        errors.append(((estimate.cube[0][:, bright] - reference).abs() / reference).mean(1))
+        deviations.append((estimate.std[0][:, bright] / reference).mean(1))
     return {
-        name: [round(float(x), 4) for x in torch.stack(each).mean(0)]
-        for name, each in (("relative_error", errors), ("relative_deviation", told))
+        name: [round(float(value), 4) for value in torch.stack(values).mean(0)]
+        for name, values in (("relative_error", errors), ("relative_deviation", deviations))
     }
-
-
-def _project(camera: Tensor, cube: Tensor) -> Tensor:
-    return torch.einsum("cb,bhw->chw", camera, cube).clamp(min=0)
-
-
-def _exposed(rgb: Tensor) -> Tensor:
-    """To a mean of 0.2, as an automatic exposure would."""
-    return rgb * 0.2 / rgb.mean()
-
-
-def _eight_bit(rgb: Tensor) -> Tensor:
-    """Coded as 8-bit sRGB and read back."""
-    return srgb_decode((srgb_encode(rgb.clamp(0, 1)) * 255).round() / 255)

@@ -1,10 +1,9 @@
-"""Reads the permissively licensed spectra, plots and cameras that the default model learns from.
+"""Reads the permissively licensed spectra, plots and cameras that the default model is trained on.
 
-Everything is brought to one band grid by Gaussian bands; reflectance is in [0, 1].
+Everything is resampled to one band grid; reflectance is in [0, 1].
 """
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,27 +16,40 @@ from hsi_xr.camera.spectral_response import sensitivities
 Array = NDArray[np.float32]
 
 DARKEST = 1e-4
-"""Atmospheric correction leaves zeros and negatives in the darkest pixels; they carry no colour."""
+"""Lowest reflectance: atmospheric correction leaves zeros and negative values in dark pixels."""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """One field plot seen twice: by an imaging spectrometer and by an RGB camera."""
+    """A field plot as an imaging spectrometer and an RGB camera recorded it.
+
+    Attributes:
+        name: Site and number.
+        cube: (bands, rows, columns) reflectance.
+        rgb: (3, k rows, k columns), display-referred, in [0, 1].
+    """
 
     name: str
     cube: Array
-    """(bands, rows, columns) reflectance."""
     rgb: Array
-    """(3, k rows, k columns), display-referred, in [0, 1]."""
 
 
 def resample(cube: Array, wavelengths: Array, bands: Bands) -> Array:
-    """Averages narrow bands with the Gaussian of each wide one; (n, ...) -> (bands, ...)."""
+    """Convolves narrow bands with Gaussian ones.
+
+    Args:
+        cube: (count, ...).
+        wavelengths: (count,) in nm.
+        bands: The band grid.
+
+    Returns:
+        (bands, ...).
+    """
     return convolve(cube, wavelengths, bands).clip(DARKEST)
 
 
 def paired_plots(folder: Path, bands: Bands) -> list[Plot]:
-    """The NEON plots of the IDTReeS competition: 1 m spectra, 0.1 m RGB, same extents."""
+    """The NEON plots of the IDTReeS competition: spectra at 1 m and RGB at 0.1 m, same extents."""
     import rasterio
 
     wavelengths = _column(folder / "cubes" / "neon_wavelengths_nm.csv")
@@ -50,13 +62,13 @@ def paired_plots(folder: Path, bands: Bands) -> list[Plot]:
 
 
 def harvard_forest(folder: Path, bands: Bands) -> Plot:
-    """A NEON plot of another site (HARV); its RGB lies about one spectrometer pixel aside."""
+    """A NEON plot of another site, HARV; its RGB image is shifted by about one coarse pixel."""
     import rasterio
 
-    base = folder / "cubes" / "neon_plots"
+    plots = folder / "cubes" / "neon_plots"
     with (
-        rasterio.open(next(base.glob("HARV_*_reflectance_crop.tif"))) as hsi,
-        rasterio.open(next(base.glob("HARV_*_rgb_crop.tif"))) as rgb,
+        rasterio.open(next(plots.glob("HARV_*_reflectance_crop.tif"))) as hsi,
+        rasterio.open(next(plots.glob("HARV_*_rgb_crop.tif"))) as rgb,
     ):
         wavelengths = _column(folder / "cubes" / "neon_wavelengths_nm.csv")
         cube = resample(hsi.read() / np.float32(1e4), wavelengths[: hsi.count], bands)
@@ -64,30 +76,29 @@ def harvard_forest(folder: Path, bands: Bands) -> Plot:
 
 
 def suburb(folder: Path, bands: Bands) -> Array:
-    """An airborne AVIRIS scene of houses, roads and gardens; (bands, 90, 90)."""
+    """An airborne AVIRIS scene of houses, roads and gardens, (bands, 90, 90)."""
     from scipy.io import loadmat
 
     file = loadmat(folder / "cubes" / "aviris" / "aviris_suburb.mat")
     wavelengths = file["wavelengths"].ravel().astype("float32")
-    return resample(
-        np.moveaxis(file["hsi_img"], 2, 0) / np.float32(1e4), _in_nm(wavelengths), bands
-    )
+    cube = np.moveaxis(file["hsi_img"], 2, 0) / np.float32(1e4)
+    return resample(cube, _in_nm(wavelengths), bands)
 
 
 def library(folder: Path, bands: Bands) -> dict[str, Array]:
-    """Measured and modelled spectra by kind: name -> (count, bands)."""
-    groups = {path.name.split(".")[0]: path for path in (folder / "spectra/earthlib").glob("*.sli")}
-    spectra = {name: _sli(path, bands) for name, path in sorted(groups.items())}
+    """Measured and modelled spectra by origin, (count, bands) each."""
+    paths = {path.name.split(".")[0]: path for path in (folder / "spectra/earthlib").glob("*.sli")}
+    spectra = {name: _envi_library(path, bands) for name, path in sorted(paths.items())}
     spectra["field-spectrometer"] = _field_spectra(folder / "spectra" / "muufl-asd", bands)
-    return {name: found for name, found in spectra.items() if len(found)}
+    return {name: each for name, each in spectra.items() if len(each)}
 
 
 def cameras(folder: Path, bands: Bands) -> dict[str, Array]:
-    """Spectral sensitivities by camera: name -> (3, bands)."""
-    found = {}
-    for path in sorted((folder / "cameras").glob("*.json")):
-        found[path.name.split("_380_780")[0]] = sensitivities(path, bands)
-    return found
+    """Spectral responses by camera, (3, bands) each."""
+    return {
+        path.name.split("_380_780")[0]: sensitivities(path, bands)
+        for path in sorted((folder / "cameras").glob("*.json"))
+    }
 
 
 def standard_observer(folder: Path, bands: Bands) -> Array:
@@ -95,25 +106,28 @@ def standard_observer(folder: Path, bands: Bands) -> Array:
     return sensitivities(next((folder / "cameras" / "cmf").glob("*.json")), bands)
 
 
-def _sli(path: Path, bands: Bands) -> Array:
+def _envi_library(path: Path, bands: Bands) -> Array:
     header = path.with_suffix(".sli.hdr").read_text()
-    rows, columns = (_number(header, key) for key in ("lines", "samples"))
+    rows, columns = (_header_value(header, key) for key in ("lines", "samples"))
     table = np.fromfile(path, dtype="<f4").reshape(rows, columns)
     wavelengths = np.arange(350, 2501, 10, dtype="float32")[:columns]
     visible = (wavelengths >= 400) & (wavelengths <= bands.centres[-1] + 40)
-    found = resample(table[:, visible].T, wavelengths[visible], bands).T
-    return found[np.isfinite(found).all(1) & (found.max(1) < 1.2)]
+    return _plausible(resample(table[:, visible].T, wavelengths[visible], bands).T)
 
 
 def _field_spectra(folder: Path, bands: Bands) -> Array:
-    found = []
+    spectra = []
     for path in sorted(folder.glob("*.txt")):
         if path.name.endswith("README.txt"):
             continue
-        numbers = _table(path)
-        for column in range(1, numbers.shape[1], 2):
-            found.append(resample(numbers[:, column], numbers[:, 0], bands))
-    spectra = np.array(found)
+        values = _table(path)
+        for column in range(1, values.shape[1], 2):
+            spectra.append(resample(values[:, column], values[:, 0], bands))
+    return _plausible(np.array(spectra))
+
+
+def _plausible(spectra: Array) -> Array:
+    """Leaves out spectra, (count, bands), that are not finite or too bright."""
     return spectra[np.isfinite(spectra).all(1) & (spectra.max(1) < 1.2)]
 
 
@@ -129,10 +143,9 @@ def _column(path: Path) -> Array:
         return np.array([float(row[0]) for row in rows], dtype="float32")
 
 
-def _number(header: str, key: str) -> int:
+def _header_value(header: str, key: str) -> int:
     return int(next(line for line in header.splitlines() if line.startswith(key)).split("=")[1])
 
 
-def _in_nm(wavelengths: Sequence[float] | Array) -> Array:
-    found = np.asarray(wavelengths, dtype="float32")
-    return found * 1000 if found.max() < 100 else found
+def _in_nm(wavelengths: Array) -> Array:
+    return wavelengths * 1000 if wavelengths.max() < 100 else wavelengths

@@ -1,207 +1,201 @@
 """Trains the default model: `python -m examples.default_model.train DATA OUT`.
 
-First the mixture of spectra, then the network that refines what it believes. Stops after `--steps`;
-continues from its checkpoint. `--bands 400 1000 10 --steps 0` makes a model of other bands, without
-a network.
+First the mixture of spectra is fitted, then the training loop of `hsi-xr train` trains the network
+that refines the mixture's mean. `--bands 400 1000 10 --steps 0` makes a model of other bands,
+without training its network.
 """
 
 import argparse
 import logging
-import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from examples.default_model import fit_mixture, sources
-from examples.default_model.batches import OWN, Batch, Source, as_tensor, texture
-from examples.default_model.simulate import Shot, Studio, display, invented, spectra, weathered
+from examples.default_model import fit_mixture
+from examples.default_model.batches import REAL, SimulatedBatch, TrainingData
+from examples.default_model.simulate_ground import sample_spectra
+from examples.default_model.simulate_images import RGBImage
+from examples.default_model.training_data import load_training_data
 from hsi_xr.band_grid import Bands
-from hsi_xr.io import atomic
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.networks.projected_mixture import Posterior
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
-
-BANDS = Bands.regular(400, 700, 10)
-HELD_OUT_EVERY = 5
-"""Every fifth plot of a site, in the order of its number, is never trained on."""
-HELD_OUT_CAMERAS = ("Hasselblad_L2D-20c", "Nikon_D850", "Sony_ILCE-7RM4", "Canon_EOS_R5")
+from hsi_xr.training.loop import Training
+from hsi_xr.training.optimiser import Optimiser
+from hsi_xr.training.seeds import Use, seeded, torch_generator
+from hsi_xr.training.settings import Schedule, Settings
+from hsi_xr.training.updates import Losses, Objective, ParameterUpdate, Task, trainable
 
 PATCH = 48
+"""Side of the cubes in a batch, in pixels."""
+
 SPECTRA = 60_000
 """Pixels that the mixture is fitted to."""
 
-SLIP = 0.3
-"""Spread of the logarithm of a level about the right one: the network must not rely on it."""
+LEVEL_ERROR = 0.3
+"""Standard deviation of the logarithm of the level: the network must not rely on it."""
 
-log = logging.getLogger(__name__)
+DARK = 0.02
+"""Mean reflectance below which spectra count less, since they are noise."""
+
+_log = logging.getLogger(__name__)
 
 
-def held_out(name: str) -> bool:
-    return int(name.split("_")[1]) % HELD_OUT_EVERY == 0
+class DefaultModelSettings(Settings, frozen=True, kw_only=True):
+    """The settings of the default model's training."""
+
+    bands: tuple[int, int, int] = (400, 700, 10)
+    """First and last centre, and their distance, in nm."""
+    network: bool = True
+    """False fits the mixture alone."""
 
 
-def material(folder: Path, bands: Bands = BANDS) -> Source:
-    """The training part of the data, ready to draw from."""
-    sensitivities = sources.cameras(folder, bands)
-    seen = torch.stack(
-        [as_tensor(c) for name, c in sensitivities.items() if name not in HELD_OUT_CAMERAS]
+def settings_of(
+    out: Path, *, steps: int, rate: float = 1e-3, bands: tuple[int, int, int] = (400, 700, 10)
+) -> DefaultModelSettings:
+    """Returns the settings of a run.
+
+    Args:
+        out: Folder of checkpoints and log.
+        steps: Steps of the network; 0 trains none.
+        rate: Largest learning rate.
+        bands: First and last centre, and their distance, in nm.
+    """
+    return DefaultModelSettings(
+        optimiser=Optimiser(
+            rate=rate,
+            schedule="poly",
+            power=0.9,
+            floor=0.0,
+            warm_up=100,
+            betas=(0.9, 0.99),
+            weight_decay=1e-4,
+            clip=1.0,
+        ),
+        schedule=Schedule(steps=max(1, steps), validate=0, save=100, log=50),
+        ema=0.997,
+        out=out,
+        bands=bands,
+        network=steps > 0,
     )
-    library = [as_tensor(s) for s in sources.library(folder, bands).values()]
-    plots = [p for p in sources.paired_plots(folder, bands) if not held_out(p.name)]
-    textured = [texture(plot) for plot in plots]
-    sites = [
-        torch.cat([as_tensor(p.cube).flatten(1).T for p in plots if p.name[0] == site])
-        for site in sorted({p.name[0] for p in plots})
-    ]
-    palette = torch.cat([s[torch.linspace(0, len(s) - 1, 40).long()] for s in library])
-    observer = as_tensor(sources.standard_observer(folder, bands))
-    studio = Studio(seen / seen.sum(-1, keepdim=True), display(observer), palette)
-    rng = torch.Generator().manual_seed(1)
-    paints = invented(3000, len(bands), rng)
-    outside = [weathered(samples, rng) for samples in [*library, paints]]
-    return Source(textured, [*sites, *sites, *sites, *outside], studio)
 
 
-def begin(source: Source, config: Config, rng: torch.Generator) -> GuidedPosterior:
-    """The model before any gradient: its mixture, cameras, and how the mixture errs."""
-    torch.manual_seed(0)
-    model = GuidedPosterior(config)
-    model.photofinishing.cameras.data = source.studio.cameras
-    model.photofinishing.observer.data = source.studio.display
-    drawn = spectra(source.groups, SPECTRA, rng)
-    model.mixture.load_state_dict(fit_mixture.fit(drawn, config.gaussians, rng).state_dict())
-    model.directions.data = directions(model, source, rng)
-    return model
+def new_task(
+    data: TrainingData, config: Config, settings: DefaultModelSettings
+) -> Task[SimulatedBatch]:
+    """Returns the task of fitting a model to data and training its network on simulated batches.
+
+    Args:
+        data: What batches are drawn from, on the band grid of the model.
+        config: Configuration of the model.
+        settings: Settings of the run.
+    """
+    seed, steps = settings.seed, range(settings.schedule.steps)
+    with seeded(seed, Use.WEIGHTS):
+        model = GuidedPosterior(config)
+    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
+    loss = partial(chain_loss, model)
+    update = ParameterUpdate("network", trainable(model.network), loss, steps)
+    return Task(
+        model=model,
+        objective=Objective((update,) if settings.network else ()),
+        draw=lambda number: data.draw(torch_generator(seed, Use.BATCHES, number), side=PATCH),
+        fit=lambda: fit_statistics(model, data, torch_generator(seed, Use.FIT)),
+    )
 
 
-def believed(model: GuidedPosterior, shot: Shot, cube: Tensor, slip: float) -> Posterior:
-    """What the mixture says of a picture whose level is right but for a slip; one image."""
-    rgb = shot.rgb[None]
-    with torch.no_grad():
-        facts = model.survey(SceneWindows.entire(rgb, _means(shot), response=shot.camera))
-        if not shot.level_known:
-            bright = model.posterior(rgb, {**facts, "gain": 0 * facts["gain"] + 1}).mean
-            facts = {**facts, "gain": facts["gain"] * 0 + slip * bright.mean() / cube.mean()}
-        return model.posterior(rgb, facts)
+def fit_statistics(model: GuidedPosterior, data: TrainingData, rng: Generator) -> None:
+    """Fit all that is not learned by gradients: cameras, mixture, and how its mean errs."""
+    model.photofinishing.cameras.data.copy_(data.simulator.cameras)
+    model.photofinishing.observer.data.copy_(data.simulator.display)
+    spectra = sample_spectra(data.groups, SPECTRA, rng)
+    mixture = fit_mixture.fit(spectra, model.config.gaussians, rng)
+    model.mixture.load_state_dict(mixture.state_dict())
+    model.directions.data.copy_(error_directions(model, data, rng))
 
 
-def _means(shot: Shot) -> Tensor | None:
-    return None if shot.level_known else chromaticity_histogram(shot.rgb[None])
+def error_directions(model: GuidedPosterior, data: TrainingData, rng: Generator) -> Tensor:
+    """Principal directions in which log spectra deviate from the mixture's mean, level aside.
 
-
-def directions(model: GuidedPosterior, source: Source, rng: torch.Generator) -> Tensor:
-    """How logarithms of spectra differ from what the mixture believes, brightness left out."""
-    found = []
+    Returns:
+        (bands, shapes), in standard deviations of the mixture.
+    """
+    samples = []
     for _ in range(12):
-        batch = source.draw(rng, size=32)
-        for shot, cube in zip(batch.shots[OWN:], batch.cube[OWN:]):
-            belief = believed(model, shot, cube, 1.0)
-            units = model.standardise(cube[None], belief).clamp(-4, 4)
-            found.append(units.flatten(2)[0].T)
-    units = torch.cat(found)
-    bands = units.shape[1]
-    level = torch.eye(bands) - torch.full((bands, bands), 1 / bands)
-    values, vectors = torch.linalg.eigh(level @ torch.cov(units.T) @ level)
+        batch = data.draw(rng, side=32)
+        for image, cube in zip(batch.images[REAL:], batch.cube[REAL:]):
+            error = model.standardise(cube[None], posterior_of(model, image, cube, 1.0))
+            samples.append(error.clamp(-4, 4).flatten(2)[0].T)
+    errors = torch.cat(samples)
+    bands = errors.shape[1]
+    without_level = torch.eye(bands) - torch.full((bands, bands), 1 / bands)
+    values, vectors = torch.linalg.eigh(without_level @ torch.cov(errors.T) @ without_level)
     count = model.config.shapes
-    log.info("directions keep %.3f of the variance", values[-count:].sum() / values.sum())
+    _log.info("directions explain %.3f of the variance", values[-count:].sum() / values.sum())
     return (vectors[:, -count:] * values[-count:].sqrt()).flip(1)
 
 
-def loss(model: GuidedPosterior, batch: Batch, rng: torch.Generator) -> Tensor:
-    """L1 of the logarithm of spectra, plus that of its spatial gradients (weight 0.5)."""
-    slips = (SLIP * torch.randn(len(batch.cube), generator=rng)).exp().tolist()
-    beliefs = [believed(model, *each) for each in zip(batch.shots, batch.cube, slips)]
-    belief = Posterior(*(torch.cat(each) for each in zip(*(vars(b).values() for b in beliefs))))
-    clean = model.encode(batch.cube, belief)
-    steps = model.config.trained_steps
-    step = torch.randint(1, 2 * steps + 1, (len(clean),), generator=rng).clamp(max=steps)
-    keep = model.keep[step].float()[:, None, None, None]
-    noisy = keep.sqrt() * clean + (1 - keep).sqrt() * torch.randn(clean.shape, generator=rng)
-    last = torch.channels_last
-    found = model.network(
-        noisy.contiguous(memory_format=last),
-        model.guide_image(belief.mean).contiguous(memory_format=last),
+@torch.no_grad()
+def posterior_of(model: GuidedPosterior, image: RGBImage, cube: Tensor, level: float) -> Posterior:
+    """Returns the mixture's posterior of an image whose level is known, except for a factor.
+
+    Args:
+        model: The model.
+        image: An RGB image of the cube.
+        cube: (bands, rows, columns) true reflectance.
+        level: The factor.
+    """
+    rgb = image.rgb[None]
+    histogram = None if image.level_known else chromaticity_histogram(rgb)
+    statistics = model.survey(SceneWindows.entire(rgb, histogram, response=image.response))
+    if not image.level_known:
+        ones = torch.ones_like(statistics["gain"])
+        bright = model.posterior(rgb, {**statistics, "gain": ones}).mean
+        statistics = {**statistics, "gain": ones * level * bright.mean() / cube.mean()}
+    return model.posterior(rgb, statistics)
+
+
+def chain_loss(model: GuidedPosterior, batch: SimulatedBatch, rng: Generator) -> Losses:
+    """L1 of the logarithm of spectra, plus half the L1 of its spatial gradients."""
+    errors = LEVEL_ERROR * torch.randn(len(batch.cube), generator=rng, device=rng.device)
+    images = zip(batch.images, batch.cube, errors.exp().tolist())
+    posterior = _concatenate([posterior_of(model, *each) for each in images])
+    clean = model.encode(batch.cube, posterior)
+    noisy, step = _add_noise(clean, model, rng)
+    estimate = model.network(
+        noisy.contiguous(memory_format=torch.channels_last),
+        model.guide_image(posterior.mean).contiguous(memory_format=torch.channels_last),
         step,
     )
-    trust = (batch.cube.mean(1, keepdim=True) / 0.02).clamp(max=1)  # dark spectra are noise
-    error = trust * model.log_ratio(found - clean, belief)
-    gradients = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-    return error.abs().mean() + 0.5 * gradients
+    weight = (batch.cube.mean(1, keepdim=True) / DARK).clamp(max=1)
+    error = weight * model.log_ratio(estimate - clean, posterior)
+    l1 = error.abs().mean()
+    gradient = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    return {"loss": l1 + 0.5 * gradient, "l1": l1, "gradient": gradient}
 
 
-class Training:
-    """The network, its optimiser and its running average; all that a checkpoint holds."""
-
-    def __init__(self, source: Source, checkpoint: Path, *, config: Config, rate: float) -> None:
-        self.source, self.checkpoint, self.rate = source, checkpoint, rate
-        self.rng = torch.Generator().manual_seed(0)
-        self.done = 0
-        if checkpoint.exists():
-            self.model = GuidedPosterior(config)
-        else:
-            self.model = begin(source, config, self.rng)
-        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        network = self.model.network
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
-        self.optimiser = torch.optim.AdamW(
-            network.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
-        if checkpoint.exists():
-            self._resume()
-        else:
-            self.save()
-
-    def step(self, of: int) -> float:
-        """One batch of a run of so many; its loss."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate * min(1, (self.done + 1) / 100) * (1 - self.done / of) ** 0.9
-        self.optimiser.zero_grad()
-        value = loss(self.model, self.source.draw(self.rng, size=PATCH), self.rng)
-        if not torch.isfinite(value):
-            raise FloatingPointError(f"the loss became {value.item()} at step {self.done}")
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), 1.0)
-        self.optimiser.step()
-        decay = min(0.997, (self.done + 1) / (self.done + 10))
-        with torch.no_grad():
-            for name, tensor in self.model.state_dict().items():
-                self.average[name].lerp_(tensor, 1 - decay)
-        self.done += 1
-        return value.item()
-
-    def save(self) -> None:
-        """Writes the checkpoint, whole or not at all."""
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-            "rng": self.rng.get_state(),
-            "done": self.done,
-        }
-        with atomic.replacing(self.checkpoint) as part:
-            torch.save(state, part)
-
-    def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.rng.set_state(state["rng"])
-        self.average, self.done = state["average"], state["done"]
+def _add_noise(clean: Tensor, model: GuidedPosterior, rng: Generator) -> tuple[Tensor, Tensor]:
+    """The chain at random steps; half of them are the last one, of noise alone."""
+    last = model.config.trained_steps
+    step = torch.randint(1, 2 * last + 1, (len(clean),), generator=rng, device=rng.device)
+    step = step.clamp(max=last)
+    keep = model.keep.to(clean)[step][:, None, None, None]
+    noise = torch.randn(clean.shape, generator=rng, device=rng.device)
+    return keep.sqrt() * clean + (1 - keep).sqrt() * noise, step
 
 
-def train(training: Training, *, steps: int) -> None:
-    """Runs to so many steps in all, saving every hundred."""
-    begun, total = time.monotonic(), 0.0
-    while training.done < steps:
-        total += training.step(steps)
-        if training.done % 50 == 0:
-            minutes = (time.monotonic() - begun) / 60
-            log.info("step %d loss %.4f %.1f min", training.done, total / 50, minutes)
-            total = 0.0
-        if training.done % 100 == 0 or training.done == steps:
-            training.save()
+def _concatenate(posteriors: list[Posterior]) -> Posterior:
+    return Posterior(*(torch.cat(each) for each in zip(*(vars(p).values() for p in posteriors))))
+
+
+def report(done: int, steps: int, values: Mapping[str, float]) -> None:
+    """Print the loss now and then."""
+    if done % 50 == 0 or done == steps:
+        _log.info("step %d of %d: loss %.4f", done, steps, values.get("network/loss", 0.0))
 
 
 def main() -> None:
@@ -214,16 +208,15 @@ def main() -> None:
         "--bands", type=int, nargs=3, default=(400, 700, 10), metavar="NM", help="first, last, step"
     )
     parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted training")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     bands = Bands.regular(*options.bands)
-    training = Training(
-        material(options.data, bands),
-        options.out / "training.pt",
-        config=Config(bands=len(bands)),
-        rate=options.rate,
+    data = load_training_data(options.data, bands)
+    settings = settings_of(
+        options.out, steps=options.steps, rate=options.rate, bands=tuple(options.bands)
     )
-    train(training, steps=options.steps)
+    task = new_task(data, Config(bands=len(bands)), settings)
+    Training(task, settings, resume=options.resume).finish(report)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from hsi_xr.checkpoints.tensors import read_checkpoint
 from hsi_xr.coded_aperture.forward import INPUTS, STEP, measure
 from hsi_xr.coded_aperture.scores import COLUMNS, scores
 from hsi_xr.datasets._base import Array
-from hsi_xr.datasets._registry import checked
+from hsi_xr.datasets._registry import verify
 from hsi_xr.datasets.kaist import Kaist
 from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
 from hsi_xr.evaluation._tables import aligned, as_json, average, cells, plain
@@ -170,7 +170,7 @@ def evaluate(
     """
     key, device = _key(network), resolve_device(device)
     _check_size(data.sizes[SPLIT])
-    checked(data, SPLIT)
+    verify(data, SPLIT)
     path = Path(weights)
     model = _loaded(key, path, len(data.bands)).to(device)
     mask = _check_values(data.mask(), str(data.mask_path))

@@ -1,67 +1,70 @@
-"""Means of a fine grid over the pixels of a coarse one; both aligned with the same axes."""
+"""Area-weighted means of a fine grid over the pixels of a coarse grid along the same axes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from rasterio.crs import CRS
+
 Array = NDArray[np.float32]
 Edges = NDArray[np.floating[Any]]
 
-_SEEN = 0.5
-"""Share of a coarse pixel that must be known for its mean to be."""
+_COVERED = 0.5
+"""Fraction of a coarse pixel that must have valid values for its mean to be valid."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Where pixels lie."""
+    """The georeference and the shape of a raster."""
 
     transform: Affine
     """From (column, row) to `crs`."""
-    crs: Any
+    crs: "CRS | None"
     shape: tuple[int, int]
     """(rows, columns)"""
 
     def edges_in(self, other: "Grid") -> tuple[Edges, Edges]:
-        """Edges of its rows and of its columns, in rows and columns of another grid."""
-        near, far = self.transform, other.transform
-        rows = near.f + near.e * np.arange(self.shape[0] + 1)
-        columns = near.c + near.a * np.arange(self.shape[1] + 1)
-        return (rows - far.f) / far.e, (columns - far.c) / far.a
+        """Returns the edges of its rows and columns, in rows and columns of another grid."""
+        own, base = self.transform, other.transform
+        rows = own.f + own.e * np.arange(self.shape[0] + 1)
+        columns = own.c + own.a * np.arange(self.shape[1] + 1)
+        return (rows - base.f) / base.e, (columns - base.c) / base.a
 
 
 def average(values: Array, fine: Grid, coarse: Grid) -> Array:
-    """Means by area of what is known (not NaN) in each coarse pixel.
+    """Returns the area-weighted mean of the valid values in each coarse pixel.
 
     Args:
-        values: (n, rows, columns) on the fine grid.
-        fine: Its grid.
-        coarse: The grid wanted.
+        values: (n, rows, columns) on the fine grid, NaN where invalid.
+        fine: The grid of the values.
+        coarse: The grid of the result, in the same CRS and along the same axes.
 
     Returns:
-        (n, rows, columns) on the coarse grid; NaN where less than half of a pixel is known.
+        (n, rows, columns) on the coarse grid; NaN where less than half of a pixel is valid.
     """
     rows, columns = coarse.edges_in(fine)
     area = abs(coarse.transform.determinant / fine.transform.determinant)
-    found = np.empty((len(values), *coarse.shape), dtype="float32")
-    for plane, mean in zip(values, found):
-        known = np.isfinite(plane)
-        seen = _integrals(_integrals(known, rows, 0), columns, 1)
-        total = _integrals(_integrals(np.where(known, plane, 0), rows, 0), columns, 1)
-        enough = np.abs(seen) >= _SEEN * area
-        mean[...] = np.where(enough, total / np.where(enough, seen, 1), np.nan)
-    return found
+    means = np.empty((len(values), *coarse.shape), dtype="float32")
+    for plane, mean in zip(values, means):
+        valid = np.isfinite(plane)
+        covered = _integrate(_integrate(valid, rows, 0), columns, 1)
+        total = _integrate(_integrate(np.where(valid, plane, 0), rows, 0), columns, 1)
+        enough = np.abs(covered) >= _COVERED * area
+        mean[...] = np.where(enough, total / np.where(enough, covered, 1), np.nan)
+    return means
 
 
-def _integrals(values: NDArray[Any], edges: Edges, axis: int) -> Edges:
-    """Along an axis, between consecutive edges; a pixel that an edge cuts counts by its part."""
+def _integrate(values: NDArray[Any], edges: Edges, axis: int) -> Edges:
+    """Integrals between consecutive edges along an axis; an edge may divide a pixel."""
     size = values.shape[axis]
     sums = np.cumsum(values, axis=axis, dtype="float64")
     sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)
-    at = edges.clip(0, size)
-    below = np.minimum(at.astype(int), size - 1)
-    part = np.expand_dims(at - below, 1 - axis)
-    upto = (1 - part) * sums.take(below, axis) + part * sums.take(below + 1, axis)
-    return np.diff(upto, axis=axis)
+    inside = edges.clip(0, size)
+    below = np.minimum(inside.astype(int), size - 1)
+    part = np.expand_dims(inside - below, 1 - axis)
+    up_to_edge = (1 - part) * sums.take(below, axis) + part * sums.take(below + 1, axis)
+    return np.diff(up_to_edge, axis=axis)

@@ -19,7 +19,7 @@ _DIMS = ("band", "y", "x")
 
 
 def chunk_sizes(chunks: Chunks, shape: tuple[int, int, int]) -> tuple[tuple[int, ...], ...]:
-    """Return the chunk sizes along band, y and x.
+    """Returns the chunk sizes along band, y and x.
 
     Bands stay together unless `chunks` names them, since a pixel is valid in all or none.
 
@@ -43,14 +43,14 @@ def chunk_sizes(chunks: Chunks, shape: tuple[int, int, int]) -> tuple[tuple[int,
 
 
 def _by_dimension(chunks: Chunks) -> tuple[Length, ...]:
-    """Return the lengths along band, y and x.
+    """Returns the lengths along band, y and x.
 
     Raises:
         ValueError: There is no such dimension, or the tuple has another length.
     """
     if isinstance(chunks, Mapping):
         if unknown := [name for name in chunks if name not in _DIMS]:
-            raise ValueError(f"no dimension {unknown[0]!r}; there are band, y, x")
+            raise ValueError(f"no dimension {unknown[0]!r}; the dimensions are band, y, x")
         return chunks.get("band", -1), chunks.get("y", DEFAULT), chunks.get("x", DEFAULT)
     if not isinstance(chunks, tuple | list):
         return -1, chunks, chunks
@@ -60,7 +60,7 @@ def _by_dimension(chunks: Chunks) -> tuple[Length, ...]:
 
 
 def _check_lengths(lengths: tuple[Length, ...]) -> None:
-    """Refuse what dask takes for chunks without pixels.
+    """Refuses what dask takes for chunks without pixels.
 
     Raises:
         ValueError: A length is not positive, and not -1.

@@ -1,4 +1,4 @@
-"""The part of a scene that covers given bounds."""
+"""The window of a scene that covers given bounds."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,8 +13,8 @@ from hsi_xr.io.georef import transform_of
 if TYPE_CHECKING:
     import xarray as xr
 
-_WHOLE = 1e-6
-"""Pixels: bounds that lie this close to a pixel's edge mean that edge."""
+_TOLERANCE = 1e-6
+"""Bounds that are this close to the edge of a pixel, in pixels, mean that edge."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,22 @@ class Window:
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
     def crop(self, cube: "xr.Dataset") -> "xr.Dataset":
-        """This part of a cube of the scene, lazily; its coordinates tell where it lies."""
+        """Return this part of a cube of the scene, lazily, with its georeference."""
         return cube.isel(y=self.rows, x=self.columns)
 
 
 def window(scene: "xr.DataArray | xr.Dataset", bounds: grid.Bounds) -> Window:
-    """The smallest window whose pixels cover the bounds, as far as the scene reaches.
+    """Return the smallest window whose pixels cover the bounds, cut to the scene.
 
-    Where the scene is rotated against its CRS, the window covers more than the bounds.
+    If the scene is rotated against its CRS, the window covers more than the bounds.
 
     Args:
-        scene: With dimensions y, x and its transform.
-        bounds: In the units of the scene's CRS.
+        scene: A scene with dimensions y and x, and a transform.
+        bounds: Bounds in the CRS of the scene.
 
     Raises:
-        UsageError: The bounds are turned around, or lie outside of the scene.
-        NotGeoreferenced: The scene does not tell where it lies.
+        UsageError: The bounds are reversed or outside the scene.
+        NotGeoreferenced: The scene has no transform.
     """
     west, south, east, north = bounds
     if not (west < east and south < north):
@@ -53,21 +53,24 @@ def window(scene: "xr.DataArray | xr.Dataset", bounds: grid.Bounds) -> Window:
         )
     transform, shape = transform_of(scene), (scene.sizes["y"], scene.sizes["x"])
     if transform is None:
-        raise NotGeoreferenced("the scene has no transform, so bounds cannot be found in it")
+        raise NotGeoreferenced(
+            "bounds need a scene with a transform, and this one has none; assign it, e.g. "
+            "`scene.rio.write_transform(affine)`"
+        )
     corners = [(west, south), (west, north), (east, south), (east, north)]
     columns, rows = grid.points(~transform, corners).T
-    found = Window(rows=_span(rows, shape[0]), columns=_span(columns, shape[1]))
-    if min(found.shape) <= 0:
+    part = Window(rows=_span(rows, shape[0]), columns=_span(columns, shape[1]))
+    if min(part.shape) <= 0:
         raise UsageError(
-            f"the bounds {_text(bounds)} lie outside of the scene, whose bounds are "
-            f"{_text(grid.bounds(transform, shape))}; give bounds in the scene's CRS"
+            f"the bounds {_text(bounds)} are outside the scene, whose bounds are "
+            f"{_text(grid.bounds(transform, shape))}; give bounds in the CRS of the scene"
         )
-    return found
+    return part
 
 
-def _span(places: NDArray[np.float64], size: int) -> slice:
-    first = int(np.floor(places.min() + _WHOLE))
-    last = int(np.ceil(places.max() - _WHOLE))
+def _span(pixels: NDArray[np.float64], size: int) -> slice:
+    first = int(np.floor(pixels.min() + _TOLERANCE))
+    last = int(np.ceil(pixels.max() - _TOLERANCE))
     return slice(max(first, 0), min(last, size))
 
 

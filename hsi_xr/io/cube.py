@@ -1,4 +1,4 @@
-"""What is taken as a cube of reflectance: its bands, and what is told of its making."""
+"""Checks that an object is a cube of reflectance, and returns its bands and provenance."""
 
 from typing import Any
 
@@ -15,86 +15,92 @@ Cube = xr.Dataset | xr.DataArray
 _SHARED = ("hsi_xr_", "datetime")
 """Prefixes of attributes that hold for every array of a file."""
 _DEVIATION = "standard deviation"
-_LIGHT = (100.0, 100_000.0)
-"""nm; what is beyond is in another unit."""
+_PLAUSIBLE = (100.0, 100_000.0)
+"""Shortest and longest wavelength in nm; others are in another unit."""
 
 
 def cube_of(obj: Cube) -> xr.DataArray:
-    """The reflectance of a dataset or array, (band, y, x).
+    """Returns the reflectance of a Dataset or DataArray as (band, y, x).
 
     Raises:
-        UsageError: The dataset has none.
-        BandMismatch: The array is no cube, or does not tell its wavelengths.
+        UsageError: The Dataset has no reflectance.
+        BandMismatch: The array is not a cube, or has no wavelengths.
     """
     if isinstance(obj, xr.Dataset) and "reflectance" not in obj:
         raise UsageError(
-            "a cube has a variable called 'reflectance'; this dataset has "
-            f"{', '.join(map(str, obj.data_vars)) or 'none'}. Reconstruct it first, e.g. "
+            "a cube has a variable 'reflectance'; this dataset has "
+            f"{', '.join(map(str, obj.data_vars)) or 'no variables'}. Reconstruct it first, e.g. "
             "`hsi_xr.reconstruct(ds)`"
         )
     cube = obj["reflectance"] if isinstance(obj, xr.Dataset) else obj
     if {*cube.dims} != {"band", "y", "x"} or "wavelength" not in cube.coords:
-        told = "" if "wavelength" in cube.coords else ", and no wavelengths"
+        lacking = "" if "wavelength" in cube.coords else " and no wavelengths"
         raise BandMismatch(
-            "a cube has the axes band, y, x and the coordinate `wavelength` along its bands; this "
-            f"one has {', '.join(map(str, cube.dims))}{told}. Give what `reconstruct` gave"
+            "a cube has the dimensions band, y, x and the coordinate `wavelength` along band; this "
+            f"one has {', '.join(map(str, cube.dims)) or 'no dimensions'}{lacking}. Use the result "
+            "of `reconstruct`"
         )
     return cube.transpose("band", "y", "x")
 
 
 def refuse_deviation(obj: Cube) -> None:
-    """Refuses standard deviations that come alone, where a verb would take them for reflectance.
+    """Refuses a standard deviation without its reflectance, which would be taken for reflectance.
 
     Raises:
-        UsageError: It is such an array.
+        UsageError: `obj` is such an array.
     """
-    about = str(obj.attrs.get("long_name", ""))
-    if isinstance(obj, xr.DataArray) and about.startswith(_DEVIATION):
+    name = str(obj.attrs.get("long_name", ""))
+    if isinstance(obj, xr.DataArray) and name.startswith(_DEVIATION):
         raise UsageError(
-            f"this array is a {about}, and no reflectance; give the reflectance, or both, e.g. "
+            f"this array is a {name}, not reflectance; pass the reflectance, or both, e.g. "
             "`cube.to_dataset().assign(reflectance_std=deviation)`"
         )
 
 
 def bands_of(cube: xr.DataArray) -> tuple[Bands, NDArray[np.intp]]:
-    """By ascending wavelength, with widths (their distances where not told), and where they are.
+    """Returns the bands of a cube by ascending wavelength, and the index of each.
+
+    A band without a width gets the distance to its neighbours.
 
     Raises:
-        BandMismatch: There is one band.
-        InvalidData: A wavelength is told twice, or is none.
+        BandMismatch: The cube has a single band.
+        InvalidData: A wavelength occurs twice, or is implausible.
     """
     bands, order = sorted_bands(cube, "the cube")
     if len(bands) < 2:
-        raise BandMismatch("the cube has one band; give it with those that it came with")
+        raise BandMismatch("the cube has a single band; select it after this step, not before")
     widths = np.array(bands.widths, np.float64)
     widths = np.where(np.isnan(widths), np.gradient(bands.centres), widths)
     return Bands(bands.centres, tuple(widths.tolist())), order
 
 
 def sorted_bands(array: xr.DataArray, name: str) -> tuple[Bands, NDArray[np.intp]]:
-    """The bands of an array by ascending wavelength, and where each of them is.
+    """Returns the bands of an array by ascending wavelength, and the index of each.
 
     Args:
-        array: With coordinate `wavelength`, in nm unless it says otherwise, and perhaps `fwhm`.
-        name: Of the array, for errors.
+        array: An array with coordinate `wavelength`, in nm unless it states another unit, and
+            perhaps `fwhm`.
+        name: The name of the array in error messages.
 
     Returns:
-        Bands, whose widths are NaN where not told.
+        The bands, with widths that are NaN where unknown, and their indices.
 
     Raises:
-        InvalidData: A wavelength is told twice, or is none.
+        InvalidData: There are no bands, a wavelength occurs twice, or one is implausible.
     """
     unit = nm_per_unit(str(array["wavelength"].attrs.get("units", "nm"))) or np.nan
     centres = np.asarray(array["wavelength"].values, np.float64) * unit
-    if not ((centres >= _LIGHT[0]) & (centres <= _LIGHT[1])).all():
+    if not centres.size:
+        raise InvalidData(f"{name} has no bands; select at least one")
+    if not ((centres >= _PLAUSIBLE[0]) & (centres <= _PLAUSIBLE[1])).all():
         raise InvalidData(
             f"the wavelengths of {name} are {np.min(centres):g} to {np.max(centres):g} nm, which "
-            "is no light that is reflected; give them in nm, or mend their unit"
+            "is outside the reflected spectrum; give them in nm, or correct their unit"
         )
     order = np.argsort(centres)
-    twice = centres[order][1:][np.diff(centres[order]) == 0]
-    if twice.size:
-        raise InvalidData(f"{name} tells {twice[0]:g} nm twice; leave one of them out")
+    repeated = centres[order][1:][np.diff(centres[order]) == 0]
+    if repeated.size:
+        raise InvalidData(f"{name} has {repeated[0]:g} nm twice; drop one of the two bands")
     widths = np.full(len(centres), np.nan)
     if "fwhm" in array.coords:
         widths = np.asarray(array["fwhm"].values, np.float64) * unit
@@ -102,10 +108,10 @@ def sorted_bands(array: xr.DataArray, name: str) -> tuple[Bands, NDArray[np.intp
 
 
 def shared_attributes(*objs: Cube) -> dict[str, Any]:
-    """Return the attributes that hold for every array of a file: provenance and acquisition time.
+    """Returns the attributes that hold for every array of a file: provenance, acquisition time.
 
     Args:
-        objs: Where to look for them; the last one takes precedence.
+        objs: Objects that may have them; the last one takes precedence.
     """
     attrs = [item for obj in objs for item in obj.attrs.items()]
     return {str(key): value for key, value in attrs if str(key).startswith(_SHARED)}

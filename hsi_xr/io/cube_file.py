@@ -1,4 +1,4 @@
-"""What a written product states about itself."""
+"""The metadata that a written product states about itself."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CubeFile:
-    """The facts of one written array of ours, none of them derived from a name or a default."""
+    """The metadata of one variable of a product, as its file states them, without defaults."""
 
     path: Path
     variable: str
-    """Its name, also where the file holds no other."""
+    """Name of the variable, even if the file has no other."""
     driver: str
-    """Of GDAL, or that of a store."""
+    """Name of GDAL's driver; `Zarr` or `netCDF` for a store."""
     shape: tuple[int, int]
-    """Rows, columns."""
+    """(rows, columns)"""
     transform: "Affine"
     crs: "CRS | None"
     dtype: str
@@ -38,80 +38,80 @@ class CubeFile:
     sampling: str
     """`area` or `point`."""
     written: str | None
-    """As TIFF writes it, in UTC: `2026:01:02 03:04:05`."""
+    """Time of writing in UTC, in TIFF's notation: `2026:01:02 03:04:05`."""
     acquired: str | None
-    """ISO 8601, in UTC."""
+    """Time or period of acquisition in UTC, ISO 8601."""
     descriptions: tuple[str | None, ...]
     centres: tuple[float | None, ...]
-    """One per band, in um."""
+    """Wavelength of each band in um."""
     widths: tuple[float | None, ...]
-    """Full width at half maximum, in um."""
+    """Full width at half maximum of each band in um."""
     quantity: str
-    """What the numbers are, in words."""
+    """What the values are, in words."""
     config: Mapping[str, Any]
-    """How they came about: version, model, model_sha256, seed, radiometry, source, ..."""
+    """The provenance: version, model, model_sha256, seed, radiometry, source, ..."""
 
     @classmethod
     def read(cls, path: Path, variable: str | None = None) -> "CubeFile":
-        """Read the facts of a file, of a store those of one variable, and no pixel.
+        """Reads the metadata of a file, or of a variable of a store, and no pixel.
 
         Raises:
-            UnreadableFile: There is no raster of that name.
+            UnreadableFile: There is no such raster.
             UnknownName: A store has no such variable.
-            InvalidData: It does not say that hsi_xr made it.
+            InvalidData: The file is not a product of hsi_xr.
         """
         from pyproj import CRS
 
-        with open_raster_dataset(str(path), variable) as src:
-            scene = tags.read_domains(src)
-            if not tags.is_product(scene["HSI_XR"]):
+        with open_raster_dataset(str(path), variable) as raster:
+            domains = tags.read_domains(raster)
+            if not tags.is_product(domains["HSI_XR"]):
                 raise InvalidData(
-                    f"{str(path)!r} does not say that hsi_xr made it (it has no HSI_XR tags); "
-                    "give a file that `hsi_xr.write` wrote"
+                    f"{str(path)!r} is not a product of hsi_xr (it has no HSI_XR tags); give a "
+                    "file that `hsi_xr.write` wrote"
                 )
-            attrs, made = tags.attributes(scene), tags.provenance_attributes(scene["HSI_XR"])
-            centres, widths = wavelengths.read_wavelengths(src, src.indexes)
-            crs = stated_crs(src)
+            attrs = tags.attributes(domains)
+            centres, widths = wavelengths.read_wavelengths(raster, raster.indexes)
+            crs = stated_crs(raster)
             return cls(
                 path=path,
-                variable=scene["XARRAY"].get("NAME", "reflectance"),
-                driver=src.driver,
-                shape=src.shape,
-                transform=src.transform,
+                variable=domains["XARRAY"].get("NAME", "reflectance"),
+                driver=raster.driver,
+                shape=raster.shape,
+                transform=raster.transform,
                 crs=CRS.from_wkt(crs.to_wkt()) if crs else None,
-                dtype=src.dtypes[0],
-                nodata=src.nodata,
-                scale=src.scales[0],
-                offset=src.offsets[0],
-                unit=src.units[0],
-                sampling=scene[""].get("AREA_OR_POINT", "Area").lower(),
-                written=scene[""].get("TIFFTAG_DATETIME"),
+                dtype=raster.dtypes[0],
+                nodata=raster.nodata,
+                scale=raster.scales[0],
+                offset=raster.offsets[0],
+                unit=raster.units[0],
+                sampling=domains[""].get("AREA_OR_POINT", "Area").lower(),
+                written=domains[""].get("TIFFTAG_DATETIME"),
                 acquired=attrs.get("datetime"),
-                descriptions=src.descriptions,
-                centres=_micrometres(centres, src.count),
-                widths=_micrometres(widths, src.count),
+                descriptions=raster.descriptions,
+                centres=_micrometres(centres, raster.count),
+                widths=_micrometres(widths, raster.count),
                 quantity=str(attrs.get("long_name", "reflectance")),
-                config={key.removeprefix("hsi_xr_"): value for key, value in made.items()},
+                config=tags.provenance_in(domains["HSI_XR"]),
             )
 
     @property
     def is_shared(self) -> bool:
-        """Whether the file holds other variables as well."""
+        """True if the file is a store, which contains all variables of a product."""
         return store_driver(str(self.path)) is not None
 
     def companion(self, variable: str) -> "CubeFile | None":
-        """Another variable of the same run: of the same store, or of a file beside this one."""
+        """Returns another variable of the same run, from the same store or a companion file."""
         path = self.path if self.is_shared else companion_paths(self.path)[variable]
         if not path.exists():
             return None
         try:
-            found = CubeFile.read(path, variable if self.is_shared else None)
+            companion = CubeFile.read(path, variable if self.is_shared else None)
         except UnknownName:
             return None
-        return found if found.config == self.config else None
+        return companion if companion.config == self.config else None
 
 
 def _micrometres(lengths: Sequence[float] | None, count: int) -> tuple[float | None, ...]:
-    """Of lengths in nm; rounding undoes what the division loses."""
-    found = lengths or [math.nan] * count
-    return tuple(None if math.isnan(nm) else round(nm / 1000, 12) for nm in found)
+    """Converts lengths in nm; rounding undoes what the division loses."""
+    values = lengths or [math.nan] * count
+    return tuple(None if math.isnan(nm) else round(nm / 1000, 12) for nm in values)

@@ -24,10 +24,12 @@ def writing(path: Path) -> Iterator[None]:
     except DestinationUnwritable:
         raise
     except OSError as error:
-        raise DestinationUnwritable(f"cannot write {str(path)!r}: {describe(error)}") from error
+        raise DestinationUnwritable(
+            f"cannot write {str(path)!r}: {error_message(error)}"
+        ) from error
 
 
-def describe(error: OSError) -> str:
+def error_message(error: OSError) -> str:
     """Returns the message of an error, with a repair if the disk or a quota is full."""
     cause = error.__cause__ or error  # rasterio raises its errors from those of GDAL
     text = error.strerror or str(cause)

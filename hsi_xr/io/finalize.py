@@ -9,7 +9,7 @@ from pathlib import Path
 from hsi_xr.errors import DestinationUnwritable
 from hsi_xr.io.blocks import Block
 from hsi_xr.io.commit import commit_product
-from hsi_xr.io.disk import describe, sync, writing
+from hsi_xr.io.disk import error_message, sync, writing
 from hsi_xr.io.formats import Format
 from hsi_xr.io.journal import Journal
 from hsi_xr.io.preview import Overview
@@ -90,7 +90,7 @@ def _verify(plan: WritePlan, file: OutputFile, whole: Path, journal: Journal) ->
                 raise OSError("it returns other values")
     except OSError as error:
         raise DestinationUnwritable(
-            f"{str(whole)!r} does not contain what was written to it: {describe(error)}"
+            f"{str(whole)!r} does not contain what was written to it: {error_message(error)}"
         ) from error
 
 

@@ -1,8 +1,8 @@
-"""Where an array lies on Earth: its affine transform and its CRS, also after slicing.
+"""The georeference of an array: its affine transform and its CRS, also after slicing.
 
-The grid of a scene is stated once, as rioxarray does: a scalar coordinate `spatial_ref` holds the
-CRS and the `GeoTransform`. Slicing keeps that statement, which then is about the scene it came
-from; the coordinates of the pixels tell how far the slice lies from its origin.
+As in rioxarray, the scalar coordinate `spatial_ref` has the CRS and the `GeoTransform` of a scene.
+Slicing keeps it as it is, so it then describes the scene and not the slice. The coordinates of the
+pixels give the offset of the slice within the scene.
 """
 
 from collections.abc import Mapping
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     import pyproj
     from rasterio.crs import CRS
 
-_ROUND = 1e-3
-"""Pixels. Coordinates as float64 place a 1 cm pixel on Earth to some 1e-7 of its size."""
+_ROUNDING = 1e-3
+"""Tolerance in pixels; float64 coordinates locate a 1 cm pixel on Earth to some 1e-7 pixels."""
 _UNEVEN = 0.01
-"""Share of a pixel by which a coordinate may miss an evenly spaced one."""
+"""Tolerance of evenly spaced coordinates, in pixels."""
 
 
 def coordinates(
     transform: Affine, crs: "CRS | None", shape: tuple[int, int]
 ) -> dict[str, xr.Variable]:
-    """Coordinates of a grid of (rows, columns): `spatial_ref`, and the places of the pixels.
+    """Returns the coordinates of a grid of (rows, columns): `spatial_ref`, and those of pixels.
 
-    The places are the centres `y` and `x` where the grid is aligned with its axes. Otherwise a
-    pixel has no x of its own, and `row` (along y) and `column` (along x) number the pixels of the
-    whole scene, which is what a slice of a rotated scene knows its place by.
+    If the grid is aligned with the axes of the CRS, these are the pixel centres `y` and `x`.
+    Otherwise there is no single x for a column, and `row` (along y) and `column` (along x) number
+    the pixels of the scene; a slice of a rotated scene is located by them.
     """
     rows, columns = np.arange(shape[0]), np.arange(shape[1])
     spatial_ref = _spatial_ref(transform, crs)
@@ -41,34 +41,34 @@ def coordinates(
         y = xr.Variable("y", transform.f + transform.e * (rows + 0.5))
         x = xr.Variable("x", transform.c + transform.a * (columns + 0.5))
         return {"spatial_ref": spatial_ref, "y": y, "x": x}
-    whole = {"GeoTransform": spatial_ref.attrs["GeoTransform"]}
-    row = xr.Variable("y", rows, {"long_name": "row of the scene, from 0", **whole})
-    column = xr.Variable("x", columns, {"long_name": "column of the scene, from 0", **whole})
+    of_scene = {"GeoTransform": spatial_ref.attrs["GeoTransform"]}
+    row = xr.Variable("y", rows, {"long_name": "row of the scene, from 0", **of_scene})
+    column = xr.Variable("x", columns, {"long_name": "column of the scene, from 0", **of_scene})
     return {"spatial_ref": spatial_ref, "row": row, "column": column}
 
 
 def transform_of(obj: xr.Dataset | xr.DataArray) -> Affine | None:
-    """The affine transform from (column, row) of this array to its CRS, or None if untold.
+    """Returns the affine transform from (column, row) of an array to its CRS, or None.
 
-    For a slice it is the stated transform, moved by whole pixels: exact, without drift, and known
-    for a single row or column too. Coordinates that were thinned or coarsened change the pixel.
+    For a slice, it is the transform in `spatial_ref`, shifted by whole pixels: exact, and known for
+    a single row or column, too. Thinned or coarsened coordinates change the size of the pixels.
 
     Raises:
-        InvalidData: Coordinates are not evenly spaced, or the stated transform is malformed.
+        InvalidData: Coordinates are not evenly spaced, or `GeoTransform` is malformed.
     """
     base = _stated_transform(_grid_mapping(obj))
     if base is None:
         return _from_centres(obj)
     if _is_aligned(base):
-        row, down = _place(obj, "y", "y", (base.f, base.e))
-        column, right = _place(obj, "x", "x", (base.c, base.a))
+        row, down = _offset_and_step(obj, "y", "y", (base.f, base.e))
+        column, right = _offset_and_step(obj, "x", "x", (base.c, base.a))
     else:
-        whole = _numbered_transform(obj)
-        if whole is None or not _is_shifted(whole, base):
-            return base  # not numbered, or brought onto another grid since
-        base = whole
-        row, down = _place(obj, "y", "row", (-0.5, 1.0))
-        column, right = _place(obj, "x", "column", (-0.5, 1.0))
+        of_scene = _numbered_transform(obj)
+        if of_scene is None or not _is_shifted(of_scene, base):
+            return base  # not numbered, or resampled to another grid since
+        base = of_scene
+        row, down = _offset_and_step(obj, "y", "row", (-0.5, 1.0))
+        column, right = _offset_and_step(obj, "x", "column", (-0.5, 1.0))
     corner = column + (1 - right) / 2, row + (1 - down) / 2
     x = base.a * corner[0] + base.b * corner[1] + base.c
     y = base.d * corner[0] + base.e * corner[1] + base.f
@@ -76,10 +76,10 @@ def transform_of(obj: xr.Dataset | xr.DataArray) -> Affine | None:
 
 
 def crs_of(obj: xr.Dataset | xr.DataArray) -> "CRS | None":
-    """The coordinate reference system that the array states, or None.
+    """Returns the coordinate reference system of an array, or None.
 
     Raises:
-        InvalidData: What it states is no CRS.
+        InvalidData: `spatial_ref` has a CRS that cannot be parsed.
     """
     attrs = _grid_mapping(obj)
     wkt = attrs.get("crs_wkt") or attrs.get("spatial_ref")
@@ -92,13 +92,13 @@ def crs_of(obj: xr.Dataset | xr.DataArray) -> "CRS | None":
         return CRS.from_wkt(str(wkt))
     except CRSError as error:
         raise InvalidData(
-            f"the CRS in 'spatial_ref' cannot be understood ({error}); "
-            "set it anew, e.g. `scene.rio.write_crs('EPSG:32633')`"
+            f"the CRS in 'spatial_ref' cannot be parsed ({error}); "
+            "replace it, e.g. `scene.rio.write_crs('EPSG:32633')`"
         ) from error
 
 
 def authority_code(crs: "pyproj.CRS | None") -> str | None:
-    """`EPSG:32633`, if the CRS is exactly that one."""
+    """Returns the code of a CRS, such as `EPSG:32633`, if the two are exactly the same."""
     from pyproj import CRS
 
     authority = crs.to_authority() if crs is not None else None
@@ -111,15 +111,14 @@ def authority_code(crs: "pyproj.CRS | None") -> str | None:
 def _spatial_ref(transform: Affine, crs: "CRS | None") -> xr.Variable:
     import rioxarray  # noqa: F401  registers .rio
 
-    unsigned = Affine(*(value + 0.0 for value in transform[:6]))  # some drivers read a zero as -0
-    stated = xr.DataArray(0).rio.write_transform(unsigned)
-    about = dict(stated.coords["spatial_ref"].attrs)
-    return xr.Variable((), 0, (_of_crs(crs.to_wkt()) if crs else {}) | about)
+    unsigned = Affine(*(value + 0.0 for value in transform[:6]))  # some drivers read -0 for zero
+    with_transform = xr.DataArray(0).rio.write_transform(unsigned)
+    attrs = dict(with_transform.coords["spatial_ref"].attrs)
+    return xr.Variable((), 0, (_crs_attributes(crs.to_wkt()) if crs else {}) | attrs)
 
 
-@lru_cache(maxsize=32)  # thousands of tiles have one CRS, and telling it takes milliseconds
-def _of_crs(wkt: str) -> dict[str, Any]:
-    """What `spatial_ref` says of a CRS."""
+@lru_cache(maxsize=32)  # thousands of tiles share one CRS, and each call takes milliseconds
+def _crs_attributes(wkt: str) -> dict[str, Any]:
     return dict(xr.DataArray(0).rio.write_crs(wkt).coords["spatial_ref"].attrs)
 
 
@@ -128,7 +127,7 @@ def _is_aligned(transform: Affine) -> bool:
 
 
 def _grid_mapping(obj: xr.Dataset | xr.DataArray) -> Mapping[str, Any]:
-    """Attributes of the coordinate that holds CRS and transform; empty if there is none."""
+    """Returns the attributes of the coordinate that has CRS and transform, or none."""
     arrays = [obj] if isinstance(obj, xr.DataArray) else [obj, *obj.data_vars.values()]
     named = [{**array.attrs, **array.encoding}.get("grid_mapping") for array in arrays]
     for name in [*named, "spatial_ref"]:
@@ -138,15 +137,15 @@ def _grid_mapping(obj: xr.Dataset | xr.DataArray) -> Mapping[str, Any]:
 
 
 def _numbered_transform(obj: xr.Dataset | xr.DataArray) -> Affine | None:
-    """The transform of the scene whose pixels `row` and `column` number, if they do."""
+    """Returns the transform of the scene whose pixels `row` and `column` number."""
     if "row" not in obj.coords or "column" not in obj.coords:
         return None
     return _stated_transform(obj["row"].attrs)
 
 
-def _is_shifted(whole: Affine, part: Affine) -> bool:
-    """Whether only the origins differ: a window may have been given a transform of its own."""
-    return all(getattr(whole, side) == getattr(part, side) for side in "abde")
+def _is_shifted(scene: Affine, part: Affine) -> bool:
+    """True if only the origins differ, since a part may state a transform of its own."""
+    return all(getattr(scene, element) == getattr(part, element) for element in "abde")
 
 
 def _stated_transform(attrs: Mapping[str, Any]) -> Affine | None:
@@ -158,28 +157,28 @@ def _stated_transform(attrs: Mapping[str, Any]) -> Affine | None:
     except (TypeError, ValueError) as error:
         raise InvalidData(
             f"'GeoTransform' needs six numbers; got {text!r}. "
-            "Set it anew, e.g. `scene.rio.write_transform(affine)`"
+            "Replace it, e.g. `scene.rio.write_transform(affine)`"
         ) from error
 
 
-def _place(
-    obj: xr.Dataset | xr.DataArray, dim: str, name: str, line: tuple[float, float]
+def _offset_and_step(
+    obj: xr.Dataset | xr.DataArray, dim: str, name: str, axis: tuple[float, float]
 ) -> tuple[float, float]:
-    """First pixel and step of an axis, in pixels of the stated grid; (0, 1) for all of it.
+    """Returns the first pixel and the step along an axis, in pixels of the grid; (0, 1) for all.
 
-    `line` is origin and size: the centre of pixel i is at origin + size * (i + 0.5).
+    `axis` is (origin, size): the centre of pixel i is at origin + size * (i + 0.5).
     """
     values = _values(obj, dim, name)
     if values is None:
         return 0.0, 1.0
-    origin, size = line
+    origin, size = axis
     pixels = (values - origin) / size - 0.5
-    step = _rounded(_even_step(pixels, name)) if len(pixels) > 1 else 1.0
-    return _rounded(pixels[0]), step
+    step = _round_to_halves(_even_step(pixels, name)) if len(pixels) > 1 else 1.0
+    return _round_to_halves(pixels[0]), step
 
 
 def _from_centres(obj: xr.Dataset | xr.DataArray) -> Affine | None:
-    """The transform by coordinates alone: one pixel does not tell how large it is."""
+    """Returns the transform that pixel centres imply; a single pixel does not imply its size."""
     y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
     if y is None or x is None or len(y) < 2 or len(x) < 2:
         return None
@@ -198,13 +197,13 @@ def _even_step(values: NDArray[np.float64], name: str) -> float:
     even = values[0] + step * np.arange(len(values))
     if step == 0 or not np.abs(values - even).max() <= _UNEVEN * abs(step):
         raise InvalidData(
-            f"coordinate {name!r} is not evenly spaced, so its pixels have no one size; "
-            "bring the scene onto a regular grid, e.g. with `rio.reproject`"
+            f"coordinate {name!r} is not evenly spaced, so its pixels differ in size; "
+            "resample the scene to a regular grid, e.g. with `scene.rio.reproject`"
         )
     return step
 
 
-def _rounded(pixels: float) -> float:
-    """The half or whole number of pixels that is meant; coarsening by two ends up on halves."""
+def _round_to_halves(pixels: float) -> float:
+    """Removes rounding errors; coarsening by an even number ends up at half pixels."""
     half = round(pixels * 2) / 2
-    return half if abs(pixels - half) < _ROUND else float(pixels)
+    return half if abs(pixels - half) < _ROUNDING else float(pixels)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from hsi_xr.errors import UsageError
 from hsi_xr.io import atomic
@@ -29,7 +28,7 @@ class Journal:
     """The configuration of a run and the checksums of its finished blocks, in order."""
 
     path: Path
-    config: dict[str, Any]
+    config: Mapping[str, object]
     done: list[list[int]] = field(default_factory=list)
     """For each finished block, the CRC-32 of the stored values of each variable."""
 
@@ -47,7 +46,7 @@ class Journal:
         content = {"config": self.config, "done": self.done}
         atomic.write_text(self.path, json.dumps(content, ensure_ascii=False))
 
-    def refuse_other(self, config: dict[str, Any]) -> None:
+    def refuse_other(self, config: Mapping[str, object]) -> None:
         """Refuse to resume the run with another configuration.
 
         Raises:
@@ -61,7 +60,7 @@ class Journal:
 
 
 def differences(
-    before: Mapping[str, Any], now: Mapping[str, Any], *, ignore: Collection[str] = ()
+    before: Mapping[str, object], now: Mapping[str, object], *, ignore: Collection[str] = ()
 ) -> list[str]:
     """Describe how two configurations differ, one entry per setting.
 
@@ -78,8 +77,8 @@ def differences(
     ]
 
 
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flatten(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
             flat |= _flatten(value, f"{prefix}{key}.")

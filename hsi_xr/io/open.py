@@ -43,7 +43,7 @@ def open(
     nodata: float | None = None,
     variable: str | None = None,
 ) -> xr.DataArray:
-    """Open a raster, or an array of a store, as float32 (band, y, x) with NaN where invalid.
+    """Opens a raster, or an array of a store, as float32 (band, y, x) with NaN where invalid.
 
     Scale and offset are applied. A pixel is invalid, in every band, where alpha, mask or nodata
     of the file mark it so, and where any band is NaN or infinite. A nodata value that can be a
@@ -110,7 +110,7 @@ def open(
 
 
 def _file_with(path: str, variable: str) -> str:
-    """Return the file that has a variable of the product that `path` belongs to.
+    """Returns the file that has a variable of the product that `path` belongs to.
 
     Raises:
         UnknownName: No file has it.
@@ -123,11 +123,10 @@ def _file_with(path: str, variable: str) -> str:
         return path
     companion = companion_paths(file_of(path)).get(variable)
     if companion is None or not companion.exists():
+        absent = f" and no companion file {companion.name!r}" if companion else ""
         raise UnknownName(
-            f"{path!r} has {f'the variable {name!r}' if name else 'no named variable'}, and there "
-            f"is no companion file with {variable!r}"
-            + (f" ({companion.name!r})" if companion else "")
-            + f"; omit `variable` to open {name or 'the image'}"
+            f"{path!r} has no variable {variable!r}{absent}; omit `variable` to open "
+            f"{repr(name) if name else 'its image'}"
         )
     return str(companion)
 

@@ -1,4 +1,4 @@
-"""Open rasters behind one interface: files that GDAL reads, arrays of Zarr and NetCDF stores."""
+"""Opens rasters behind one interface: files that GDAL reads, arrays of Zarr and NetCDF stores."""
 
 import threading
 import warnings
@@ -71,12 +71,12 @@ class RasterDataset(Protocol):
     def subdatasets(self) -> list[str]: ...
 
     def tags(self, bidx: int = 0, ns: str | None = None) -> dict[str, str]:
-        """Return the tags of the dataset, or of a band, in a domain."""
+        """Returns the tags of the dataset, or of a band, in a domain."""
 
     def read(
         self, indexes: int | Sequence[int] | None = None, *, window: "Window | None" = None
     ) -> NDArray[Any]:
-        """Return stored values, (bands, rows, columns), or (rows, columns) of one band."""
+        """Returns stored values, (bands, rows, columns), or (rows, columns) of one band."""
 
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -84,7 +84,7 @@ class RasterDataset(Protocol):
 
 
 def open_raster_dataset(path: str, variable: str | None = None) -> RasterDataset:
-    """Open a raster file, or an array of a store, for reading.
+    """Opens a raster file, or an array of a store, for reading.
 
     Args:
         path: A file, a folder that is a Zarr store, or any other name that GDAL or fsspec opens.
@@ -140,7 +140,7 @@ def _repair(reason: str) -> str:
 
 
 def stated_crs(raster: RasterDataset) -> "CRS | None":
-    """Return the CRS that a file states, without the one that GDAL invents for ENVI files."""
+    """Returns the CRS that a file states, without the one that GDAL invents for ENVI files."""
     crs = raster.crs
     if raster.driver == "ENVI" and crs is not None and 'LOCAL_CS["Arbitrary"' in crs.to_wkt():
         return None
@@ -148,7 +148,7 @@ def stated_crs(raster: RasterDataset) -> "CRS | None":
 
 
 def alpha_bands(raster: RasterDataset) -> list[int]:
-    """Return the numbers of the bands that are transparency and not colour."""
+    """Returns the numbers of the bands that are transparency and not colour."""
     from rasterio.enums import ColorInterp
 
     kinds = zip(raster.indexes, raster.colorinterp)
@@ -156,7 +156,7 @@ def alpha_bands(raster: RasterDataset) -> list[int]:
 
 
 def file_version(path: str) -> tuple[int, int]:
-    """Return modification time (ns) and size of a local file or store; zeros if it is remote."""
+    """Returns modification time (ns) and size of a local file or store; zeros if it is remote."""
     local = Path(path)
     try:
         status = (metadata_file(local) if local.is_dir() else local).stat()

@@ -41,22 +41,22 @@ class RasterSource:
 
     def matches(self, array: xr.DataArray) -> bool:
         """True if the array still has all these pixels, so that windows can be read directly."""
-        return getattr(array.data, "name", None) == self.array_name
+        return array.chunks is not None and array.data.name == self.array_name
 
 
 def attach(array: xr.DataArray, source: RasterSource) -> None:
-    """Record the file behind an array in its `encoding`."""
+    """Records the file behind an array in its `encoding`."""
     array.encoding = {"source": source.path, "grid_mapping": "spatial_ref", _KEY: source}
 
 
 def source_of(array: xr.DataArray) -> RasterSource | None:
-    """Return what is known about the file behind an array, or None."""
+    """Returns what is known about the file behind an array, or None."""
     source = array.encoding.get(_KEY)
     return source if isinstance(source, RasterSource) else None
 
 
 def stored_dtype(array: xr.DataArray) -> str:
-    """Return the data type of the values in the file behind an array, else that of the array.
+    """Returns the data type of the values in the file behind an array, else that of the array.
 
     Other readers that convert to float, such as rioxarray, state it as `encoding["dtype"]`.
     """
@@ -65,6 +65,6 @@ def stored_dtype(array: xr.DataArray) -> str:
 
 
 def stated_radiometry(array: xr.DataArray) -> str | None:
-    """Return the radiometry that the file behind an array states, if it states one."""
+    """Returns the radiometry that the file behind an array states, if it states one."""
     source = source_of(array)
     return source.radiometry if source else None

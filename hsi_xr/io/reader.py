@@ -29,7 +29,7 @@ _HANDLES = 4
 
 
 def read_window(source: RasterSource, rows: slice, columns: slice) -> NDArray[np.float32]:
-    """Read a window of a file, with the values that `hsi_xr.open` gives.
+    """Reads a window of a file, with the values that `hsi_xr.open` gives.
 
     Args:
         source: The file and its bands; see `hsi_xr.io.raster_source.source_of`.
@@ -91,7 +91,7 @@ _handles = _Handles()
 def _valid_pixels(
     raster: RasterDataset, source: RasterSource, stored: NDArray[Any], window: "Window"
 ) -> NDArray[np.bool_]:
-    """Return where pixels are valid, (rows, columns): opaque, unmasked, not nodata."""
+    """Returns where pixels are valid, (rows, columns): opaque, unmasked, not nodata."""
     valid = ~_is_nodata(raster, source, stored)
     for band in alpha_bands(raster):
         valid &= raster.read(band, window=window) != 0
@@ -102,7 +102,7 @@ def _valid_pixels(
 
 
 def _masked_bands(raster: RasterDataset, bands: Sequence[int]) -> list[int]:
-    """Return the bands with a mask of their own, or one of them if they share it."""
+    """Returns the bands with a mask of their own, or one of them if they share it."""
     from rasterio.enums import MaskFlags
 
     kinds = raster.mask_flag_enums
@@ -116,7 +116,7 @@ def _masked_bands(raster: RasterDataset, bands: Sequence[int]) -> list[int]:
 def _is_nodata(
     raster: RasterDataset, source: RasterSource, stored: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """Return where the nodata value marks pixels as missing, (rows, columns).
+    """Returns where the nodata value marks pixels as missing, (rows, columns).
 
     A value that can be a colour (0, 255) counts only if every band has it: a blue of 0 alone is a
     shadow, and a red of 255 a roof. A value that cannot be one (-9999) counts in any band.

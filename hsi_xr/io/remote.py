@@ -1,7 +1,8 @@
-"""Files and stores that are not on this machine: what they are called, and how to reach them.
+"""Names of remote files and stores, and how GDAL and fsspec reach them.
 
-GDAL reads rasters (`s3://`, `https://`, `/vsis3/`, `/vsicurl/`), fsspec everything else and what is
-written. Each has an environment of its own; what one of them is told, the other is told here too.
+GDAL reads rasters (`s3://`, `https://`, `/vsis3/`, `/vsicurl/`); fsspec reads everything else, and
+writes. Each has its own configuration for credentials and endpoints. What one of them is configured
+with is passed on to the other here.
 """
 
 import os
@@ -16,52 +17,52 @@ from hsi_xr.errors import DestinationUnwritable, HsiError, UsageError
 from hsi_xr.extras import require
 
 _NETWORKS = ("/vsis3/", "/vsicurl/", "/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
-_SCHEMES = {"file": "", "s3": "/vsis3/", "gs": "/vsigs/", "az": "/vsiaz/", "oss": "/vsioss/"}
-"""Of URLs -> what GDAL has in their place."""
-_GDAL = {
-    # of a closed file nothing is kept: it may be another one next time. Of open ones GDAL keeps
-    # what it has read, so that who replaces an object cannot read it by threads that had it open
+_VSI_PREFIXES = {"file": "", "s3": "/vsis3/", "gs": "/vsigs/", "az": "/vsiaz/", "oss": "/vsioss/"}
+"""Scheme of a URL -> GDAL's prefix."""
+_GDAL_DEFAULTS = {
+    # nothing is cached of a closed file, which may be another one next time. GDAL caches what it
+    # has read of open files, so a replaced object cannot be read by threads that have it open
     "CPL_VSIL_CURL_NON_CACHED": ":".join(_NETWORKS),
     "GDAL_HTTP_MAX_RETRY": "4",
-    "GDAL_HTTP_RETRY_DELAY": "0.5",  # seconds, then twice as long each time
+    "GDAL_HTTP_RETRY_DELAY": "0.5",  # seconds, doubled after each attempt
 }
-"""Of GDAL, where the user has not said otherwise."""
-_KEYS = {
+"""Options of GDAL for remote files, unless the user has set them."""
+_CREDENTIALS = {
     "key": "AWS_ACCESS_KEY_ID",
     "secret": "AWS_SECRET_ACCESS_KEY",
     "token": "AWS_SESSION_TOKEN",
 }
-"""What fsspec calls them (`FSSPEC_S3_KEY`, ...), and GDAL."""
+"""fsspec's names (`FSSPEC_S3_KEY`, ...) -> GDAL's."""
 
 
 def is_remote(path: str) -> bool:
-    """Whether GDAL or fsspec reach it over a network."""
+    """True if GDAL or fsspec reach a path over a network."""
     return path.startswith(_NETWORKS) or ("://" in path and not path.startswith("file://"))
 
 
 def url_of(path: str) -> str:
-    """One name of an object that GDAL and fsspec call differently; of anything else its own."""
+    """Returns the URL of an object that GDAL calls `/vsis3/...`; any other path as it is."""
     return f"s3://{path.removeprefix('/vsis3/')}" if path.startswith("/vsis3/") else path
 
 
 def gdal_name(path: str) -> str:
-    """What GDAL itself calls a file: of URLs rasterio knows more than a virtual raster does."""
+    """Returns GDAL's own name of a file: virtual rasters cannot contain the URLs of rasterio."""
     scheme, _, rest = path.partition("://")
     if scheme in ("http", "https"):
         return f"/vsicurl/{path}"
-    return f"{_SCHEMES[scheme]}{rest}" if rest and scheme in _SCHEMES else path
+    return f"{_VSI_PREFIXES[scheme]}{rest}" if rest and scheme in _VSI_PREFIXES else path
 
 
 def without_query(path: str) -> str:
-    """A name without what follows it in a signed URL, which is a key and no part of the name."""
+    """Returns a URL without its query, which in a signed URL is a secret."""
     return path.partition("?")[0] if is_remote(path) else path
 
 
 def file_of(path: "str | os.PathLike[str]") -> Path:
-    """A file here, or an object of a store, which is no `Path` but answers like one.
+    """Returns a local file as a Path, or a remote object as a UPath, which has the same methods.
 
     Raises:
-        UsageError: What reaches object storage is not installed, or knows no such protocol.
+        UsageError: The packages for object storage are not installed, or do not know the protocol.
     """
     text = path if isinstance(path, str) else str(path)
     if not is_remote(text):
@@ -73,29 +74,29 @@ def file_of(path: "str | os.PathLike[str]") -> Path:
     if url.startswith("s3://"):
         require("s3fs")
     try:
-        found = UPath(url, **storage_options(url))
-        found.fs  # noqa: B018  made on first use
+        file = UPath(url, **storage_options(url))
+        file.fs  # noqa: B018  created on first access
     except (ImportError, ValueError) as error:
         raise UsageError(f"{text!r} cannot be reached ({error})") from error
-    return cast(Path, found)
+    return cast(Path, file)
 
 
 def storage_options(url: str) -> dict[str, Any]:
-    """What fsspec must be told of a URL, besides what it finds by itself."""
+    """Returns the options that fsspec needs for a URL, besides its own configuration."""
     if not url.startswith("s3://"):
         return {}
-    told: dict[str, Any] = {"use_listings_cache": False}  # others write there as well
+    options: dict[str, Any] = {"use_listings_cache": False}  # others may write there, too
     if endpoint := _endpoint():
-        told["endpoint_url"] = endpoint
+        options["endpoint_url"] = endpoint
     if os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in ("YES", "TRUE", "1"):
-        told["anon"] = True
-    return told
+        options["anon"] = True
+    return options
 
 
 @contextmanager
 def gdal_environment(path: str) -> Iterator[None]:
-    """GDAL as it must be when a remote raster is opened; what is open keeps it."""
-    is_virtual = path.lower().endswith(".vrt")  # what it is made of may be anywhere
+    """Configures GDAL to open a remote raster; an open dataset keeps the configuration."""
+    is_virtual = path.lower().endswith(".vrt")  # its sources may be anywhere
     if not is_remote(path) and not is_virtual:
         yield
         return
@@ -103,22 +104,26 @@ def gdal_environment(path: str) -> Iterator[None]:
     from rasterio.env import getenv, setenv
 
     with rasterio.Env():
-        known = {*os.environ, *getenv()}
-        told = {
-            **_GDAL,
-            **(_siblings(path) if is_remote(path) else {}),
-            **(_s3_of_gdal() if is_virtual or path.startswith(("s3://", "/vsis3/")) else {}),
+        set_by_user = {*os.environ, *getenv()}
+        options = {
+            **_GDAL_DEFAULTS,
+            **(_listing_options(path) if is_remote(path) else {}),
+            **(_s3_options() if is_virtual or path.startswith(("s3://", "/vsis3/")) else {}),
         }
-        setenv(**{name: value for name, value in told.items() if name not in known})
+        setenv(**{name: value for name, value in options.items() if name not in set_by_user})
         yield
 
 
 @contextmanager
-def store_access(path: str | Path, trying: str) -> Iterator[None]:
-    """What fails here tells which object could not be reached, and why.
+def store_access(path: str | Path, action: str) -> Iterator[None]:
+    """Reports a failure to reach an object storage with the object, the reason and a repair.
+
+    Args:
+        path: The object.
+        action: What is tried: the message begins with "cannot <action> <path>".
 
     Raises:
-        DestinationUnwritable: The store has refused, or does not answer.
+        DestinationUnwritable: The store refused or did not answer.
     """
     try:
         yield
@@ -126,63 +131,69 @@ def store_access(path: str | Path, trying: str) -> Iterator[None]:
         raise
     except store_errors() as error:
         raise DestinationUnwritable(
-            f"cannot {trying} {str(path)!r} ({error}); {_repair(error)}"
+            f"cannot {action} {str(path)!r} ({error}); {_repair(error)}"
         ) from error
 
 
-def store_errors() -> tuple[type[Exception], ...]:
-    """What stores raise: fsspec passes on what resembles no builtin."""
+def store_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Returns the exceptions that stores raise, of which fsspec translates some, and others."""
     foreign = (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError"))
     loaded = [(sys.modules.get(module), name) for module, name in foreign]
-    return OSError, *(getattr(module, name) for module, name in loaded if module is not None)
+    raised = [getattr(module, name) for module, name in loaded if module is not None]
+    return OSError, *raised, *others
 
 
 def _repair(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return "check the bucket's name, or make the bucket first"
+        return "check the name of the bucket, or create the bucket first"
     if isinstance(error, PermissionError) or "credentials" in str(error).lower():
         return (
-            "give credentials that may read, write and delete there, e.g. AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+            "give credentials with permission to read, write and delete there, e.g. "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         )
     return "check the address and the network (AWS_ENDPOINT_URL, AWS_REGION)"
 
 
-def _siblings(path: str) -> dict[str, str]:
-    """Whether GDAL looks for files beside one: a bucket may hold a million, and an URL is signed.
+def _listing_options(path: str) -> dict[str, str]:
+    """Keeps GDAL from listing the folder: a bucket may contain a million objects.
 
-    It would do so later as well, when it does not know any more how to reach them.
+    GDAL would also do so later, when the credentials are no longer set. An ENVI file needs it, to
+    find its header.
     """
     needs_header = without_query(path).lower().endswith(".img")
     return {} if needs_header else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 
 
 def _endpoint() -> str | None:
-    """Where an S3 other than Amazon's is, by any of the names that it has."""
-    told = _fsspec().get("endpoint_url")
-    told = told or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    host = os.environ.get("AWS_S3_ENDPOINT")  # GDAL's has no scheme
-    if told or not host:
-        return told or None
+    """Returns the endpoint of an S3 other than Amazon's, by any of its names."""
+    endpoint = _fsspec_settings().get("endpoint_url")
+    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3")
+    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    host = os.environ.get("AWS_S3_ENDPOINT")  # GDAL's, without a scheme
+    if endpoint or not host:
+        return endpoint or None
     is_plain = os.environ.get("AWS_HTTPS", "YES").upper() in ("NO", "FALSE", "OFF")
     return host if "://" in host else f"{'http' if is_plain else 'https'}://{host}"
 
 
-def _s3_of_gdal() -> dict[str, str]:
-    found = {gdal: str(_fsspec()[name]) for name, gdal in _KEYS.items() if _fsspec().get(name)}
-    if _fsspec().get("anon"):
-        found["AWS_NO_SIGN_REQUEST"] = "YES"
+def _s3_options() -> dict[str, str]:
+    """Returns GDAL's options for the S3 that fsspec is configured for."""
+    settings = _fsspec_settings()
+    given = {gdal: settings.get(name) for name, gdal in _CREDENTIALS.items()}
+    options = {name: str(value) for name, value in given.items() if value}
+    if settings.get("anon"):
+        options["AWS_NO_SIGN_REQUEST"] = "YES"
     if endpoint := _endpoint():
-        where = urlsplit(endpoint)
-        found["AWS_S3_ENDPOINT"] = f"{where.netloc}{where.path}".rstrip("/")
-        found["AWS_HTTPS"] = "NO" if where.scheme == "http" else "YES"
-        found["AWS_VIRTUAL_HOSTING"] = "FALSE"  # as boto has it where the endpoint is not Amazon's
-    return found
+        url = urlsplit(endpoint)
+        options["AWS_S3_ENDPOINT"] = f"{url.netloc}{url.path}".rstrip("/")
+        options["AWS_HTTPS"] = "NO" if url.scheme == "http" else "YES"
+        options["AWS_VIRTUAL_HOSTING"] = "FALSE"  # as boto does for endpoints other than Amazon's
+    return options
 
 
-def _fsspec() -> dict[str, Any]:
-    """What fsspec is configured with for S3, by files or by `FSSPEC_S3_...`."""
+def _fsspec_settings() -> dict[str, Any]:
+    """Returns fsspec's configuration for S3, from its files or from `FSSPEC_S3_...`."""
     from fsspec.config import conf
 
-    found = dict(conf.get("s3", {}))
-    return {**found.get("client_kwargs", {}), **found}
+    settings = dict(conf.get("s3", {}))
+    return {**settings.get("client_kwargs", {}), **settings}

@@ -1,7 +1,7 @@
-"""One array of a Zarr or NetCDF store, asked in the words of `rasterio`.
+"""An array of a Zarr or NetCDF store with the interface of a rasterio dataset.
 
-So what reads, describes and checks rasters does the same of stores. GDAL reads sharded Zarr from
-3.13 on only, and no more than one variable of a NetCDF by its path.
+The code that reads, describes and validates rasters serves stores, too. GDAL cannot: it reads
+sharded Zarr only since 3.13, and a path names just one variable of a NetCDF file.
 """
 
 import math
@@ -19,15 +19,16 @@ from hsi_xr.io.remote import store_errors
 
 if TYPE_CHECKING:
     from affine import Affine
+    from rasterio.control import GroundControlPoint
     from rasterio.crs import CRS
     from rasterio.enums import ColorInterp, MaskFlags
     from rasterio.windows import Window
 
-_OF_STORAGE = {"_FillValue", "scale_factor", "add_offset", "grid_mapping", "coordinates"}
+_STORAGE_ATTRIBUTES = {"_FillValue", "scale_factor", "add_offset", "grid_mapping", "coordinates"}
 
 
 class StoredArray:
-    """A stand-in for `rasterio.DatasetReader`, as far as one is used here."""
+    """An array of a store as a `hsi_xr.io.raster_dataset.RasterDataset`."""
 
     def __init__(self, driver: str, dataset: xr.Dataset, variable: str) -> None:
         self.driver, self.name = driver, variable
@@ -75,7 +76,7 @@ class StoredArray:
     @property
     def scales(self) -> tuple[float, ...]:
         scale = self._array.attrs.get("scale_factor", 1)
-        return (float(str(scale)),) * self.count  # by its text, a float32 of 1e-4 is 1e-4
+        return (float(str(scale)),) * self.count  # via text, a float32 of 1e-4 becomes 1e-4
 
     @property
     def offsets(self) -> tuple[float, ...]:
@@ -109,7 +110,7 @@ class StoredArray:
         return (ColorInterp.undefined,) * self.count
 
     @property
-    def gcps(self) -> tuple[list[Any], None]:
+    def gcps(self) -> "tuple[list[GroundControlPoint], None]":
         return [], None
 
     @property
@@ -118,13 +119,13 @@ class StoredArray:
 
     @cached_property
     def crs(self) -> "CRS | None":
-        return georef.crs_of(self._placed)
+        return georef.crs_of(self._georeferenced)
 
     @cached_property
     def transform(self) -> "Affine":
         from affine import Affine
 
-        return georef.transform_of(self._placed) or Affine.identity()
+        return georef.transform_of(self._georeferenced) or Affine.identity()
 
     @property
     def descriptions(self) -> tuple[str | None, ...]:
@@ -134,7 +135,7 @@ class StoredArray:
         )
 
     def tags(self, bidx: int = 0, ns: str | None = None) -> dict[str, str]:
-        """Of the dataset, or of a band, in a domain, as `write` puts them into a GeoTIFF."""
+        """Returns the tags that a GeoTIFF of the same array would have."""
         if bidx:
             centre, width = (self._spectrum[name][bidx - 1] for name in ("wavelength", "fwhm"))
             domains = {} if centre is None else wavelengths.band_domains(centre, width)
@@ -145,37 +146,36 @@ class StoredArray:
     def read(
         self, indexes: int | Sequence[int] | None = None, *, window: "Window | None" = None
     ) -> NDArray[Any]:
-        """Numbers as they are stored, (bands, rows, columns), of a window within the array."""
+        """Returns stored values, (bands, rows, columns), or (rows, columns) of one band."""
         rows, columns = window.toslices() if window is not None else (slice(None), slice(None))
         part = self._array.isel(y=rows, x=columns)
-        wrong: tuple[type[Exception], ...] = (*store_errors(), ValueError, RuntimeError)
         try:
-            numbers = part.to_numpy()
-        except wrong as error:
+            values = part.to_numpy()
+        except store_errors(ValueError, RuntimeError) as error:
             raise UnreadableFile(f"{self.name!r} is damaged ({error})") from error
-        bands = numbers if numbers.ndim == 3 else numbers[None]
+        bands = values if values.ndim == 3 else values[None]
         if indexes is None or indexes == [*self.indexes]:
             return np.asarray(bands)
         return np.asarray(bands[np.asarray(indexes) - 1])
 
     @property
-    def _placed(self) -> xr.Dataset:
-        """The array with what says where it lies."""
+    def _georeferenced(self) -> xr.Dataset:
+        """The array with the variable that has its CRS and transform."""
         name = self._array.attrs.get("grid_mapping", "spatial_ref")
-        found = self._array.to_dataset(name=self.name)
-        return found.assign_coords({name: self._dataset[name]}) if name in self._dataset else found
+        array = self._array.to_dataset(name=self.name)
+        return array.assign_coords({name: self._dataset[name]}) if name in self._dataset else array
 
     def _own_attributes(self) -> dict[str, Any]:
         attrs = self._array.attrs.items()
-        return {str(key): value for key, value in attrs if key not in _OF_STORAGE}
+        return {str(key): value for key, value in attrs if key not in _STORAGE_ATTRIBUTES}
 
     @cached_property
     def _spectrum(self) -> dict[str, list[float | None]]:
-        """Every band asks for it, and each reading of a store elsewhere is a request."""
+        """Wavelengths and widths in nm, read once: each access to a remote store is a request."""
         return {name: self._lengths(name) for name in ("wavelength", "fwhm")}
 
     def _lengths(self, name: str) -> list[float | None]:
-        """A coordinate of the bands in nm, None where it is not told or has no unit."""
+        """Returns a coordinate of the bands in nm, None where it is missing or has no unit."""
         coordinate = self._array.coords.get(name)
         unit = "" if coordinate is None else str(coordinate.attrs.get("units", ""))
         nm = wavelengths.nm_per_unit(unit)

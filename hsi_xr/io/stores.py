@@ -1,9 +1,9 @@
-"""Which paths are Zarr or NetCDF stores, and opening them."""
+"""Recognises and opens Zarr and NetCDF stores."""
 
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import xarray as xr
 
@@ -12,14 +12,14 @@ from hsi_xr.io.remote import file_of, is_remote, storage_options, store_errors, 
 from hsi_xr.io.store_reader import StoredArray
 
 _NETCDF = (".nc", ".nc4")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ENGINES = {"Zarr": ("zarr", "zarr"), "netCDF": ("h5netcdf", "netcdf")}
-"""Driver -> engine of xarray, which is a package's name as well, and our extra that has it."""
-_AXES = ({"y", "x"}, {"band", "y", "x"})
+"""Driver -> xarray's engine, which is also the name of a package, and the extra with it."""
+_IMAGE_DIMS = ({"y", "x"}, {"band", "y", "x"})
 
 
 def store_driver(path: str) -> str | None:
-    """`Zarr` or `netCDF` where a path is of a store; None where it is GDAL's to say."""
+    """Returns `Zarr` or `netCDF` if a path is a store that xarray reads, None if GDAL reads it."""
     if is_remote(path):
         name = without_query(path).rstrip("/").lower()
         return "Zarr" if name.endswith(".zarr") else "netCDF" if name.endswith(_NETCDF) else None
@@ -28,69 +28,73 @@ def store_driver(path: str) -> str | None:
         return "Zarr" if metadata_file(local).exists() else None
     if local.suffix.lower() in _NETCDF and local.is_file():
         with local.open("rb") as file:
-            return "netCDF" if file.read(len(_HDF5)) == _HDF5 else None
+            return "netCDF" if file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE else None
     return None
 
 
 def metadata_file(folder: Path) -> Path:
-    """The file that changes whenever a Zarr store is written anew."""
+    """Returns the file of a Zarr store that changes whenever the store is rewritten."""
     return folder / "zarr.json"
 
 
 def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
-    """An array of a store to read from.
+    """Opens an array of a store for reading.
+
+    Args:
+        path: A Zarr folder or a NetCDF file, local or remote.
+        driver: As `store_driver` returned it.
+        variable: Name of the array; by default `reflectance`, or else the first one.
 
     Raises:
         UsageError: A package that reads such stores, or reaches them, is not installed.
-        UnknownName: It has no such variable.
-        UnreadableFile: It has no array over y and x, or is damaged.
+        UnknownName: The store has no such variable.
+        UnreadableFile: The store has no array over y and x, or is damaged.
     """
+    dataset = _open_dataset(path, driver)
+    names = [str(name) for name, array in dataset.data_vars.items() if {*array.dims} in _IMAGE_DIMS]
+    if not names:
+        raise UnreadableFile(
+            f"{path!r} has no array with dimensions (band, y, x) or (y, x); it has "
+            f"{', '.join(map(str, dataset.data_vars)) or 'no arrays'}. Rename its dimensions"
+        )
+    default = "reflectance" if "reflectance" in names else names[0]
+    if (variable or default) not in names:
+        raise UnknownName(f"{path!r} has no variable {variable!r}; it has {', '.join(names)}")
+    return StoredArray(driver, dataset, variable or default)
+
+
+def _open_dataset(path: str, driver: str) -> xr.Dataset:
     engine, extra = _ENGINES[driver]
     if find_spec(engine) is None:
         raise UsageError(
-            f"{path!r} is a {driver} store, which the package {engine} reads; run "
+            f"{path!r} is a {driver} store, which needs the package {engine}; install it with "
             f"`pip install 'hsi-xr[{extra}]'`"
         )
     try:
-        place, how = _how_to_open(path, driver)
-        found = xr.open_dataset(
-            place,
+        target, options = _open_arguments(path, driver)
+        return xr.open_dataset(
+            target,
             engine=engine,
             mask_and_scale=False,
             decode_times=False,
             cache=False,
-            **how,
+            **options,
         )
-    except _wrong() as error:
+    except store_errors(ValueError, KeyError, RuntimeError) as error:
         name = without_query(path)
         raise UnreadableFile(f"{name!r} cannot be read as {driver} ({error})") from error
-    names = [str(name) for name, array in found.data_vars.items() if {*array.dims} in _AXES]
-    if not names:
-        raise UnreadableFile(
-            f"{path!r} has no array over y and x, perhaps with bands; it has "
-            f"{', '.join(map(str, found.data_vars)) or 'none'}. Rename its axes to band, y, x"
-        )
-    first = "reflectance" if "reflectance" in names else names[0]
-    if (variable or first) not in names:
-        raise UnknownName(f"{path!r} has no variable {variable!r}; it has {', '.join(names)}")
-    return StoredArray(driver, found, variable or first)
 
 
-def _wrong() -> tuple[type[Exception], ...]:
-    """What xarray and its engines raise of a store that is damaged, absent or out of reach."""
-    return (*store_errors(), ValueError, KeyError, RuntimeError)
-
-
-def _how_to_open(path: str, driver: str) -> tuple[Any, dict[str, Any]]:
-    """What xarray takes for a path, and with which options."""
+def _open_arguments(path: str, driver: str) -> tuple[str | IO[bytes], dict[str, Any]]:
+    """Returns what `xarray.open_dataset` takes for a path, and the options that it needs."""
     if is_remote(path):
-        there = file_of(path)
+        file = file_of(path)
         if driver != "Zarr":
-            return there.open("rb"), {}
-        return str(there), {"storage_options": storage_options(str(there)) or None}
+            return file.open("rb"), {}
+        return str(file), {"storage_options": storage_options(str(file)) or None}
     metadata = metadata_file(Path(path))
     if driver != "Zarr" or not metadata.is_file():
         return path, {}
-    # whether metadata is in one file, where that can be looked up; xarray warns if it must try
+    # state whether metadata is consolidated: xarray warns if it has to find out
     root = json.loads(metadata.read_text("utf-8"))
     return path, {"consolidated": root.get("consolidated_metadata") is not None}

@@ -38,7 +38,7 @@ _STORED_ELSEWHERE = (_PREFIX, "grid_mapping", "datetime")
 def write_tags(
     file: "DatasetWriter", variable: "StoredVariable", *, default_domain: str = ""
 ) -> None:
-    """Write everything that is known about a variable into a file that has no pixels yet.
+    """Writes everything that is known about a variable into a file that has no pixels yet.
 
     Tags that are written after the pixels would break the layout of a COG, whose directories come
     first.
@@ -84,12 +84,11 @@ def product_domains(
     variable_attrs: Mapping[Hashable, Any],
     written: datetime,
 ) -> dict[str, dict[str, str]]:
-    """Return the tags that record the provenance of a raster file, by domain.
+    """Returns the tags that record the provenance of a raster file, by domain.
 
     Args:
         attrs: Attributes of the whole product. Those that begin with `hsi_xr_` are stored, and
-            `datetime`, the acquisition time or period in ISO 8601; a GeoTIFF has no place for
-            others.
+            `datetime`, the acquisition time or period in ISO 8601; a GeoTIFF cannot store others.
         variable: Name of the array.
         variable_attrs: Attributes of the array.
         written: Time of writing, with a time zone.
@@ -120,7 +119,7 @@ def product_domains(
 def store_domains(
     attrs: Mapping[Hashable, Any], variable: str, variable_attrs: Mapping[str, Any]
 ) -> dict[str, dict[str, str]]:
-    """Return the same tags for a variable of a Zarr or NetCDF store, from its attributes.
+    """Returns the same tags for a variable of a Zarr or NetCDF store, from its attributes.
 
     Args:
         attrs: Global attributes of the store.
@@ -143,7 +142,7 @@ def store_domains(
 
 
 def read_domains(raster: "RasterDataset") -> dict[str, dict[str, str]]:
-    """Return the tags of an open raster that `attributes` needs, by domain.
+    """Returns the tags of an open raster that `attributes` needs, by domain.
 
     An ENVI file whose `.aux.xml` is missing still has them in its header.
     """
@@ -159,7 +158,7 @@ def read_domains(raster: "RasterDataset") -> dict[str, dict[str, str]]:
 
 
 def attributes(domains: Domains) -> dict[str, Any]:
-    """Return the attributes that `product_domains` stored, with their types."""
+    """Returns the attributes that `product_domains` stored, with their types."""
     provenance = provenance_attributes(domains.get("HSI_XR", {}))
     attrs = _json_object(domains.get("XARRAY", {}), "ATTRS") | provenance
     if time := acquisition_time(domains):
@@ -168,8 +167,13 @@ def attributes(domains: Domains) -> dict[str, Any]:
 
 
 def provenance_attributes(tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return the `hsi_xr_` attributes that the HSI_XR tags of a dataset contain."""
-    return {_PREFIX + key: value for key, value in _json_object(tags, "CONFIG").items()}
+    """Returns the `hsi_xr_` attributes that the HSI_XR tags of a dataset contain."""
+    return {_PREFIX + key: value for key, value in provenance_in(tags).items()}
+
+
+def provenance_in(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the same without the prefix."""
+    return _json_object(tags, "CONFIG")
 
 
 def is_product(tags: Mapping[str, str]) -> bool:
@@ -178,7 +182,7 @@ def is_product(tags: Mapping[str, str]) -> bool:
 
 
 def acquisition_time(domains: Domains) -> str | None:
-    """Return the time or period of acquisition, as `utc_text` writes it, or None."""
+    """Returns the time or period of acquisition, as `utc_text` writes it, or None."""
     stated = domains.get("IMAGERY", {}).get("ACQUISITIONDATETIME")
     try:
         return utc_text(stated or domains.get("HSI_XR", {}).get("ACQUIRED", ""))
@@ -187,7 +191,7 @@ def acquisition_time(domains: Domains) -> str | None:
 
 
 def _acquisition_tags(time: datetime | str) -> tuple[str, dict[str, str]]:
-    """Return domain and tags. GDAL's own tag is for an instant, and its readers expect one."""
+    """Returns domain and tags. GDAL's own tag is for an instant, and its readers expect one."""
     start, end = period(time)
     if start == end:
         return "IMAGERY", {"ACQUISITIONDATETIME": f"{start:%Y-%m-%d %H:%M:%S.%f}"}
@@ -195,7 +199,7 @@ def _acquisition_tags(time: datetime | str) -> tuple[str, dict[str, str]]:
 
 
 def provenance_of(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
-    """Return the `hsi_xr_` attributes without their prefix, as plain Python values."""
+    """Returns the `hsi_xr_` attributes without their prefix, as plain Python values."""
     return {
         str(key).removeprefix(_PREFIX): _plain(value)
         for key, value in attrs.items()
@@ -204,7 +208,7 @@ def provenance_of(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
 
 
 def compact_json(values: object) -> str:
-    """Return JSON without spaces; what JSON cannot represent (a path, a date) becomes text."""
+    """Returns JSON without spaces; what JSON cannot represent (a path, a date) becomes text."""
     return json.dumps(
         values,
         separators=(",", ":"),

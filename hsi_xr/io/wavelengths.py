@@ -1,8 +1,8 @@
-"""Which wavelengths the bands of a file have, from coordinates to GDAL tags and back.
+"""Wavelengths of bands as GDAL tags, and back.
 
-GDAL keeps tags in domains, per band and per dataset; here they are plain dicts, domain -> tags,
-with `""` for the default domain. Wavelengths are nm in Python, and in a file whatever the domain
-is used to: um in IMAGERY (GDAL 3.10), nm in the others.
+GDAL stores tags of a band or a dataset in domains; here they are dicts, domain -> tags, with `""`
+for the default domain. Wavelengths are in nm in Python, and in a file in the usual unit of each
+domain: um in IMAGERY (since GDAL 3.10), nm in the others.
 """
 
 import math
@@ -19,15 +19,16 @@ Domains = Mapping[str, Mapping[str, str]]
 """Domain -> tags of one band."""
 
 _RGB = (650.0, 550.0, 450.0)
-_REACH = 50.0
-"""A band further than this from red, green or blue (nm) is not shown as that colour."""
+"""Red, green and blue in nm."""
+_TOLERANCE = 50.0
+"""A band is not displayed as a colour if it is further from it than this, in nm."""
 _NM_PER_UNIT = {
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1.0),
     **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), 1000.0),
     **dict.fromkeys(("micrometer", "micrometers", "micrometre", "micrometres"), 1000.0),
 }
-_NAMED = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanomet\w*|µm|μm|um|micromet\w*)\b", re.IGNORECASE)
-_WYVERN = re.compile(r"^Band_(\d{3,5})$")  # Band_503; Band_1 is a number, not a wavelength
+_DESCRIBED = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanomet\w*|µm|μm|um|micromet\w*)\b", re.IGNORECASE)
+_WYVERN = re.compile(r"^Band_(\d{3,5})$")  # Band_503; the 1 of Band_1 is not a wavelength
 
 COORDINATE_ATTRS = {
     "wavelength": {
@@ -38,8 +39,8 @@ COORDINATE_ATTRS = {
     "fwhm": {"long_name": "full width at half maximum", "units": "nm"},
 }
 
-Reading = tuple[float | None, float | None]
-"""Centre and full width at half maximum of one band in nm, each where told."""
+Wavelength = tuple[float | None, float | None]
+"""Centre and full width at half maximum of a band in nm, None where unknown."""
 
 
 def band_description(wavelength: float) -> str:
@@ -47,7 +48,7 @@ def band_description(wavelength: float) -> str:
 
 
 def band_domains(wavelength: float, fwhm: float | None) -> dict[str, dict[str, str]]:
-    """The tags of one band; an unknown width (None or NaN) leaves no tag."""
+    """Returns the tags of a band; an unknown width (None or NaN) has no tag."""
     imagery = {"CENTRAL_WAVELENGTH_UM": _number(wavelength / 1000)}
     default = {"wavelength": _number(wavelength), "wavelength_units": "Nanometers"}
     if fwhm is not None and math.isfinite(fwhm):
@@ -57,21 +58,21 @@ def band_domains(wavelength: float, fwhm: float | None) -> dict[str, dict[str, s
 
 
 def envi_tags(wavelengths: Sequence[float], fwhm: Sequence[float] | None) -> dict[str, str]:
-    """The tags of a dataset in domain ENVI; widths only if all are known."""
+    """Returns the tags of a dataset in domain ENVI, with widths if all are known."""
     tags = {"wavelength": _braced(wavelengths), "wavelength_units": "Nanometers"}
     if fwhm is not None and all(map(math.isfinite, fwhm)):
         tags["fwhm"] = _braced(fwhm)
-    if shown := default_bands(wavelengths):
-        tags["default_bands"] = _braced(shown)
+    if bands := default_bands(wavelengths):
+        tags["default_bands"] = _braced(bands)
     return tags
 
 
 def default_bands(wavelengths: Sequence[float]) -> tuple[int, int, int] | None:
-    """Band numbers to show as red, green and blue, or None where the bands miss those colours."""
+    """Returns the bands to display as red, green and blue, or None if the bands lack a colour."""
     if not wavelengths:
         return None
     bands = [nearest(wavelengths, colour) for colour in _RGB]
-    if any(abs(wavelengths[band] - colour) > _REACH for band, colour in zip(bands, _RGB)):
+    if any(abs(wavelengths[band] - colour) > _TOLERANCE for band, colour in zip(bands, _RGB)):
         return None
     red, green, blue = (band + 1 for band in bands)
     return (red, green, blue) if len({red, green, blue}) == 3 else None
@@ -80,47 +81,50 @@ def default_bands(wavelengths: Sequence[float]) -> tuple[int, int, int] | None:
 def read_wavelengths(
     raster: "RasterDataset", bands: Sequence[int]
 ) -> tuple[list[float] | None, list[float] | None]:
-    """Centres and widths (NaN where unknown) in nm of bands, by number, of an open raster."""
+    """Returns centres and widths of bands of an open raster in nm; errors as of `choose`."""
     envi = envi_wavelengths(raster.tags(ns="ENVI"), raster.count)
-    # GDAL rounds what a header says to whole nanometres, unless labels of ours lie beside it
-    rounded = bool(raster.driver == "ENVI" and envi and not raster.tags(ns="HSI_XR"))
-    domains = () if rounded else ("", "IMAGERY")
-    told = raster.descriptions
-    return spectrum(
+    # GDAL rounds the wavelengths of an ENVI header to nm, unless our tags are in a .aux.xml
+    is_rounded = bool(raster.driver == "ENVI" and envi and not raster.tags(ns="HSI_XR"))
+    domains = () if is_rounded else ("", "IMAGERY")
+    descriptions = raster.descriptions
+    return choose(
         [{domain: raster.tags(band, ns=domain) for domain in domains} for band in bands],
-        [told[band - 1] for band in bands],
+        [descriptions[band - 1] for band in bands],
         [envi[band - 1] for band in bands] if envi else [],
     )
 
 
-def spectrum(
-    bands: Sequence[Domains], descriptions: Sequence[str | None], envi: Sequence[Reading]
+def choose(
+    bands: Sequence[Domains], descriptions: Sequence[str | None], envi: Sequence[Wavelength]
 ) -> tuple[list[float] | None, list[float] | None]:
-    """Centres and widths (NaN where unknown) of all bands in nm, from the best place that tells.
+    """Returns centres and widths of all bands in nm, from the most reliable statement.
 
-    A wavelength without a unit is none, and a place that tells only of some bands is passed over.
+    A wavelength without a unit does not count, nor does a statement about some of the bands.
 
     Args:
-        bands: The tags of each band.
-        descriptions: The description of each band.
-        envi: What `envi_wavelengths` made of the dataset's tags, for the same bands; may be empty.
+        bands: Tags of each band.
+        descriptions: Description of each band.
+        envi: The result of `envi_wavelengths` for the same bands; may be empty.
+
+    Returns:
+        Centres, or None; and widths, NaN where unknown, or None if all are.
     """
-    places = (
+    statements = (
         [_from_imagery(band.get("IMAGERY", {})) for band in bands],
         [_from_default(band.get("", {})) for band in bands],
         list(envi),
         [(_from_description(text), None) for text in descriptions],
     )
-    for readings in places:
-        centres = [centre for centre, _ in readings if centre is not None]
+    for statement in statements:
+        centres = [centre for centre, _ in statement if centre is not None]
         if centres and len(centres) == len(bands):
-            widths = [math.nan if width is None else width for _, width in readings]
+            widths = [math.nan if width is None else width for _, width in statement]
             return centres, None if all(map(math.isnan, widths)) else widths
     return None, None
 
 
-def envi_wavelengths(tags: Mapping[str, str], count: int) -> list[Reading]:
-    """What the ENVI tags of a dataset of `count` bands tell of each; empty if nothing."""
+def envi_wavelengths(tags: Mapping[str, str], count: int) -> list[Wavelength]:
+    """Returns the wavelengths that the ENVI tags of a dataset state for all bands, or none."""
     lists = {name: tags.get(name, "").strip("{} \n").split(",") for name in ("wavelength", "fwhm")}
     unit = nm_per_unit(tags.get("wavelength_units", ""))
     if unit is None or len(lists["wavelength"]) != count:
@@ -132,14 +136,14 @@ def envi_wavelengths(tags: Mapping[str, str], count: int) -> list[Reading]:
     ]
 
 
-def _from_imagery(tags: Mapping[str, str]) -> Reading:
+def _from_imagery(tags: Mapping[str, str]) -> Wavelength:
     return (
         _length(tags.get("CENTRAL_WAVELENGTH_UM", ""), 1000.0),
         _length(tags.get("FWHM_UM", ""), 1000.0),
     )
 
 
-def _from_default(tags: Mapping[str, str]) -> Reading:
+def _from_default(tags: Mapping[str, str]) -> Wavelength:
     lower = {key.lower(): value for key, value in tags.items()}
     unit = nm_per_unit(lower.get("wavelength_units", ""))
     if unit is None:
@@ -148,19 +152,19 @@ def _from_default(tags: Mapping[str, str]) -> Reading:
 
 
 def _from_description(text: str | None) -> float | None:
-    if found := _NAMED.search(text or ""):
-        return _length(found[1], 1.0 if found[2].lower().startswith("n") else 1000.0)
-    found = _WYVERN.match(text or "")
-    return _length(found[1], 1.0) if found else None
+    if match := _DESCRIBED.search(text or ""):
+        return _length(match[1], 1.0 if match[2].lower().startswith("n") else 1000.0)
+    match = _WYVERN.match(text or "")
+    return _length(match[1], 1.0) if match else None
 
 
 def nm_per_unit(name: str) -> float | None:
-    """Of a unit of wavelength, by any of its usual names; None if it is none."""
+    """Returns the length of a unit in nm, by any of its usual names; None for an unknown unit."""
     return _NM_PER_UNIT.get(name.strip().lower())
 
 
 def _length(text: str, nm_per_unit: float) -> float | None:
-    """A positive length in nm; rounding undoes what um lose (0.41 * 1000 is 409.99...)."""
+    """Parses a positive length as nm; rounding undoes what um lose (0.41 * 1000 is 409.99...)."""
     try:
         value = round(float(text) * nm_per_unit, 9)
     except ValueError:
@@ -169,7 +173,7 @@ def _length(text: str, nm_per_unit: float) -> float | None:
 
 
 def _number(value: float) -> str:
-    """`0.4` for 0.4, and never fewer digits than a wavelength has."""
+    """`0.4` for 0.4, with all digits that a wavelength has."""
     return f"{value:.12g}"
 
 

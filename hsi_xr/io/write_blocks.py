@@ -117,5 +117,5 @@ def _warn_clipped(variable: StoredVariable) -> None:
         f"{variable.name!r} of {variable.path.name!r} has values that {storage.dtype} cannot store "
         f"in steps of {storage.scale:g}; they are clipped to {largest:g} at most. "
         "Write with dtype='float32' (--dtype float32) to keep them",
-        stacklevel=6,
+        stacklevel=7,
     )

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from hsi_xr.io import formats, staging, tags
 from hsi_xr.io.blocks import Block, ReadBlock, block_reader, block_sizes, split_blocks
@@ -34,7 +33,7 @@ class WritePlan:
     """The format of each variable's file, with its creation options."""
     blocks: list[Block]
     read_block: ReadBlock
-    config: dict[str, Any]
+    config: Mapping[str, object]
     """Settings that a run must share with the one that it resumes."""
     remote: Path | None = None
     """Folder of object storage that finished files are uploaded to; None if they stay local."""
@@ -126,7 +125,7 @@ def plan_write(
     )
 
 
-def _describe(variables: list[StoredVariable]) -> dict[str, Any]:
+def _describe(variables: list[StoredVariable]) -> dict[str, object]:
     main = variables[0]
     acquired = main.attrs.get("datetime")
     provenance = tags.provenance_of(main.attrs)

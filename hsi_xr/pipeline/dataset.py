@@ -122,9 +122,10 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_survey": _survey(plan),
         "hsi_xr_device": job.device,
         "hsi_xr_precision": "float32",
-        "hsi_xr_source": scene.source,
         "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
     }
+    if scene.source:
+        attributes["hsi_xr_source"] = scene.source
     if plan.response is not None:
         attributes["hsi_xr_camera"] = plan.response.name
         attributes["hsi_xr_camera_sha256"] = plan.response.sha256

@@ -186,7 +186,7 @@ def test_without_spectral_python_the_extra_is_named(monkeypatch):
 def test_published_libraries_are_compared_with_a_cube(path):
     pytest.importorskip("spectral", reason="ENVI needs Spectral Python")
     if "icraf" in path.name:  # its header calls 350 to 2500 micrometers
-        with pytest.raises(InvalidData, match=r"350000 to .* mend their unit"):
+        with pytest.raises(InvalidData, match=r"350000 to .* correct their unit"):
             hsi_xr.library(path)
         return
     library = hsi_xr.library(path)

@@ -114,7 +114,7 @@ def test_of_one_band_there_are_places_and_wavelengths():
 def test_of_no_band_there_is_nothing():
     none = UPRIGHT.isel(band=[])
     for verb in (lambda: none.hsi.bands(400, 700), lambda: none.hsi.to_sensor("sentinel-2a")):
-        with pytest.raises(InvalidData, match="there is no band"):
+        with pytest.raises(InvalidData, match="the cube has no bands"):
             verb()
 
 

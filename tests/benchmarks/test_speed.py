@@ -17,7 +17,7 @@ from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import SceneWindows
-from tests.scenes import picture, save
+from tests.scenes import rgb_image, save
 
 SCENE = 4096
 """Side of the scene of the end-to-end figure, px."""
@@ -77,7 +77,7 @@ def test_the_network_beats_its_plain_forward(model, capsys):
 def test_a_scene_end_to_end_keeps_up_with_the_bare_network(model, tmp_path, capsys):
     """Reading, survey, halos, writing a COG; over the network's own chain at its best size."""
     path = save(
-        tmp_path / "scene.tif", picture(SCENE, SCENE), tiled=True, blockxsize=512, blockysize=512
+        tmp_path / "scene.tif", rgb_image(SCENE, SCENE), tiled=True, blockxsize=512, blockysize=512
     )
     bare = max(_bare_rate(model, side) for side in (256, 512, 768))
     whole, default = (
@@ -115,7 +115,7 @@ def _bare_rate(model, side: int) -> float:
 
 @pytest.mark.parametrize("side", [1300, 2000])
 def test_the_survey_costs_a_small_scene_at_most_a_quarter(tmp_path, capsys, side):
-    path = save(tmp_path / "scene.tif", picture(side, side), tiled=True)
+    path = save(tmp_path / "scene.tif", rgb_image(side, side), tiled=True)
     begun = time.perf_counter()
     survey = hsi_xr.survey(path)
     surveyed = time.perf_counter() - begun

@@ -114,7 +114,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(estimate, panels, tmp_path, 
 
     dst = out / "cube.tif"
     scene = write_scene(tmp_path / "scene.tif")
-    refused(3, "does not say that hsi_xr made it", scene, panels, dst)
+    refused(3, "is not a product of hsi_xr", scene, panels, dst)
     refused(3, "cannot read a table", estimate, tmp_path / "none.csv", dst)
     refused(2, "the file that is being read", estimate, panels, estimate, "--overwrite")
     refused(2, "--known-bands", estimate, scene, dst)

@@ -1,4 +1,4 @@
-"""Fitting a mixture: it finds what spectra were drawn from."""
+"""A fitted mixture is the one that spectra were drawn from."""
 
 import torch
 
@@ -16,7 +16,7 @@ def _drawn():
     return shapes, spectra * (bright + 0.1 * torch.randn(900, 1, generator=rng)).exp()
 
 
-def test_it_finds_shapes_and_brightness_and_keeps_a_broad_one():
+def test_shapes_and_brightness_are_found_and_one_gaussian_is_broad():
     shapes, spectra = _drawn()
     found = fit(spectra, 4, torch.Generator().manual_seed(1), rounds=8)
     order = torch.cdist(shapes, found.mean[1:]).argmin(1) + 1
@@ -30,7 +30,7 @@ def test_it_finds_shapes_and_brightness_and_keeps_a_broad_one():
     torch.testing.assert_close(found.log_weight.exp().sum(), torch.tensor(1.0))
 
 
-def test_the_same_numbers_make_the_same_mixture():
+def test_the_same_generator_gives_the_same_mixture():
     _, spectra = _drawn()
     first, again = (fit(spectra, 4, torch.Generator().manual_seed(1), rounds=3) for _ in range(2))
     for name, tensor in first.state_dict().items():

@@ -1,4 +1,4 @@
-"""The cards of systems say what is so: sizes by the literature, and those of what is built."""
+"""The cards of systems agree with the literature, and with what their modules build."""
 
 import json
 from dataclasses import asdict
@@ -15,12 +15,12 @@ PUBLISHED = {
     "mst-l": (2_450_978, 32.07),
     "mst-plus-plus": (1_619_625, 23.05),
 }
-"""Parameters, and multiply-accumulates at 256 x 256 in 10^9, by the papers' tables (the U-Net's by
-its design); see the tests of each network for the exact ones."""
+"""Parameters, and 10^9 multiply-accumulates at 256 x 256, from the tables of the papers (from its
+design for the U-Net). The tests of each network have exact ones."""
 
 
 @pytest.mark.parametrize("name", registry.built_in())
-def test_a_card_says_what_its_system_builds(name):
+def test_a_card_states_what_its_system_builds(name):
     card = registry.find(name, untrained=True)
     module = registry.load(name)
     assert card.reconstructor == card.name == name
@@ -32,7 +32,7 @@ def test_a_card_says_what_its_system_builds(name):
 
 
 @pytest.mark.parametrize(("name", "of"), PUBLISHED.items())
-def test_sizes_and_costs_are_those_of_the_literature(name, of):
+def test_sizes_and_costs_agree_with_the_literature(name, of):
     card = registry.find(name, untrained=True)
     assert card.data["parameters"] == pytest.approx(of[0], rel=0.002)
     assert card.data["gmac_per_pixel"] * 256**2 == pytest.approx(of[1], rel=0.05)

@@ -1,12 +1,11 @@
-"""What a card of ours says of its model holds for the weights that are shipped."""
+"""Scores in the cards of shipped models are those of their weights."""
 
 import pytest
-import torch
 
-from examples.default_model.score import cases, reconstruct, table
+from examples.default_model import root_polynomial
+from examples.default_model.score import cases, mean_scores, reconstruct
 from hsi_xr.checkpoints import registry
 from hsi_xr.checkpoints.weights import load_model
-from hsi_xr.reconstructors._base import Estimate
 from tests.scenes import DATA
 
 CASES = (
@@ -25,31 +24,25 @@ def some():
     return [case for case in cases(DATA) if case.name in CASES]
 
 
-def test_the_default_model_scores_as_its_card_says(some):
+def test_the_default_model_has_the_scores_of_its_card(some):
     card = registry.find("default")
     model = load_model(card)
-    for name, row in table(some, lambda shot: reconstruct(model, shot)).items():
+    for name, row in mean_scores(some, lambda image: reconstruct(model, image)).items():
         assert row == pytest.approx(card.data["scores"]["model"][name], rel=2e-3)
 
 
 def test_one_step_is_within_five_per_cent_of_five():
-    """What one step costs, by the card that the test above holds the weights to."""
+    """According to the card, which the test above compares with the weights."""
     by_steps = registry.find("default").data["scores"]["pictures_by_steps"]
     for ground in ("plots of known sites", "unseen site and sensor"):
         for measure in ("mrae_levelled", "sam_deg"):
             assert by_steps["1"][ground][measure] <= 1.05 * by_steps["5"][ground][measure]
 
 
-def test_root_polynomial_scores_as_its_card_says(some):
+def test_root_polynomial_has_the_scores_of_its_card(some):
     card = registry.find("root-polynomial")
     model = load_model(card)
-
-    def take(shot):
-        with torch.inference_mode():
-            cube = model.network(shot.rgb[None])
-        return Estimate(cube, 0 * cube, cube[:, :1])
-
     known = [case for case in some if "linear" in case.name]
-    for name, row in table(known, take).items():
-        del row["coverage_90"]
+    scores = mean_scores(known, lambda image: root_polynomial.reconstruct(model, image))
+    for name, row in root_polynomial.without_coverage(scores).items():
         assert row == pytest.approx(card.data["scores"]["model"][name], rel=1e-3)

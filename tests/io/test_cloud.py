@@ -1,4 +1,4 @@
-"""Object storage: what is read from it, what arrives there, and what never does."""
+"""Object storage: reading, writing, and failures of the network."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def bucket(address, monkeypatch):
 
 @pytest.fixture
 def losses(bucket, monkeypatch) -> Iterator[Counter]:
-    """How many times yet an object whose name ends so is lost on its way."""
+    """Returns how many more uploads fail, by the ending of the object's name."""
     from botocore.exceptions import ConnectionClosedError
 
     left: Counter = Counter()
@@ -58,7 +58,7 @@ def losses(bucket, monkeypatch) -> Iterator[Counter]:
 
     monkeypatch.setattr(s3fs.S3FileSystem, "_put_file", lossy)
     monkeypatch.setattr("hsi_xr.io.upload._RETRY_DELAYS", (0.01, 0.02))
-    s3fs.S3FileSystem.clear_instance_cache()  # each binds its methods when it is made
+    s3fs.S3FileSystem.clear_instance_cache()  # instances bind their methods when created
     yield left
     s3fs.S3FileSystem.clear_instance_cache()
 
@@ -73,7 +73,7 @@ def contents(store, folder: str = f"{BUCKET}/a") -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_written_to_a_bucket_is_what_is_written_to_a_disk(bucket, cube, tmp_path, name):
+def test_objects_are_the_same_as_local_files(bucket, cube, tmp_path, name):
     product = full(cube(chunks={"y": 70, "x": 130}))
     url = f"s3://{BUCKET}/a/{name}"
     assert hsi_xr.write(product, url, tmp=tmp_path) == url
@@ -91,7 +91,7 @@ def test_what_is_written_to_a_bucket_is_what_is_written_to_a_disk(bucket, cube, 
 
 
 @pytest.mark.parametrize("name", ["cube.tif", "cube.zarr"])
-def test_a_replaced_product_is_the_new_one_as_a_whole(bucket, cube, tmp_path, name):
+def test_replacing_leaves_nothing_of_the_old_product(bucket, cube, tmp_path, name):
     url = f"s3://{BUCKET}/a/{name}"
     first, second = full(cube(1300, 517)), cube(90, 301) / 2
     hsi_xr.write(first, url)
@@ -105,7 +105,7 @@ def test_a_replaced_product_is_the_new_one_as_a_whole(bucket, cube, tmp_path, na
     assert len([each for each in contents(bucket) if "reflectance/c/" in each]) <= 1
 
 
-def test_the_item_of_an_object_says_what_that_of_a_file_says(bucket, cube, tmp_path):
+def test_the_item_of_an_object_is_the_same_as_that_of_a_file(bucket, cube, tmp_path):
     url, here = f"s3://{BUCKET}/a/cube.tif", tmp_path / "cube.tif"
     product = full(cube())
     hsi_xr.write(product, url)
@@ -126,8 +126,8 @@ def test_the_item_of_an_object_says_what_that_of_a_file_says(bucket, cube, tmp_p
     assert {finding.path for finding in findings} == {url, f"s3://{BUCKET}/a/cube.json"}
 
 
-def test_pictures_are_read_by_any_of_their_names(bucket, save, picture, monkeypatch):
-    pixels = picture(700, 317)
+def test_images_are_read_by_any_of_their_names(bucket, save, rgb_image, monkeypatch):
+    pixels = rgb_image(700, 317)
     path = save(pixels, tiled=True, blockxsize=128, blockysize=128)
     bucket.put_file(str(path), f"{BUCKET}/a/scene.tif", ACL="public-read")
     expected = hsi_xr.open(path)
@@ -141,13 +141,13 @@ def test_pictures_are_read_by_any_of_their_names(bucket, save, picture, monkeypa
             part = found.isel(y=slice(400, 410)).compute()
             xr.testing.assert_equal(part.drop_attrs(), expected[:, 400:410].drop_attrs())
     for names in ("FSSPEC", "GDAL"):
-        _say_by(names, monkeypatch)
+        _configure(names, monkeypatch)
         found = hsi_xr.open(f"s3://{BUCKET}/a/scene.tif")
         xr.testing.assert_equal(found.drop_attrs(), expected.drop_attrs())
 
 
-def _say_by(names: str, monkeypatch) -> None:
-    """Tell of the bucket by the words of fsspec, or by those of GDAL alone."""
+def _configure(names: str, monkeypatch) -> None:
+    """Configure access by the variables of fsspec, or by those of GDAL alone."""
     from fsspec.config import conf, set_conf_env
 
     endpoint = conf.get("s3", {}).get("endpoint_url") or os.environ["AWS_ENDPOINT_URL"]
@@ -169,7 +169,7 @@ def _say_by(names: str, monkeypatch) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
-def test_the_words_of_gdal_reach_what_writes(bucket, cube, monkeypatch):
+def test_writing_uses_the_configuration_of_gdal(bucket, cube, monkeypatch):
     endpoint = os.environ["AWS_ENDPOINT_URL"]
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.setenv("AWS_S3_ENDPOINT", endpoint.removeprefix("http://"))
@@ -179,8 +179,8 @@ def test_the_words_of_gdal_reach_what_writes(bucket, cube, monkeypatch):
     assert {*contents(bucket)} == {"cube.tif", "cube.qml"}
 
 
-def test_a_signature_is_no_part_of_where_a_cube_comes_from(bucket, save, picture):
-    bucket.put_file(str(save(picture(40, 61))), f"{BUCKET}/a/scene.tif")
+def test_a_signature_is_not_recorded_as_source(bucket, save, rgb_image):
+    bucket.put_file(str(save(rgb_image(40, 61))), f"{BUCKET}/a/scene.tif")
     signed = bucket.sign(f"{BUCKET}/a/scene.tif")
     cube = hsi_xr.reconstruct(signed, "root-polynomial")
     assert cube.attrs["hsi_xr_source"] == "scene.tif"
@@ -190,7 +190,7 @@ def test_a_signature_is_no_part_of_where_a_cube_comes_from(bucket, save, picture
     assert "Signature" not in str(wrong.value) and "none.tif" in str(wrong.value)
 
 
-def test_what_cannot_be_is_told_before_any_work(bucket, cube, tmp_path, monkeypatch):
+def test_impossible_requests_are_refused_before_work(bucket, cube, tmp_path, monkeypatch):
     def never(block):
         raise AssertionError("computed")
 
@@ -198,7 +198,7 @@ def test_what_cannot_be_is_told_before_any_work(bucket, cube, tmp_path, monkeypa
     lazy["reflectance"] = lazy.reflectance.copy(
         data=lazy.reflectance.data.map_blocks(never, dtype="float32", meta=np.empty((0, 0, 0)))
     )
-    bucket.pipe_file(f"{BUCKET}/a/there.zarr/something", b"of somebody")
+    bucket.pipe_file(f"{BUCKET}/a/there.zarr/something", b"foreign")
     with pytest.raises(DestinationUnwritable, match="not a store"):
         hsi_xr.write(lazy, f"s3://{BUCKET}/a/there.zarr", overwrite=True)
     with pytest.raises(DestinationUnwritable, match="bucket"):
@@ -208,7 +208,7 @@ def test_what_cannot_be_is_told_before_any_work(bucket, cube, tmp_path, monkeypa
     with pytest.raises(DestinationUnwritable, match="--tmp"):
         hsi_xr.write(lazy, f"s3://{BUCKET}/cube.tif", tmp=tmp_path / "none")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    s3fs.S3FileSystem.clear_instance_cache()  # they are asked for once in a process
+    s3fs.S3FileSystem.clear_instance_cache()  # it has cached the credentials
     with pytest.raises(DestinationUnwritable, match="credentials"):
         hsi_xr.write(lazy, f"s3://{BUCKET}/cube.tif")
     monkeypatch.setitem(sys.modules, "s3fs", None)
@@ -217,7 +217,7 @@ def test_what_cannot_be_is_told_before_any_work(bucket, cube, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_network_that_comes_back_loses_nothing(losses, bucket, cube, tmp_path, name):
+def test_a_short_network_failure_loses_nothing(losses, bucket, cube, tmp_path, name):
     product = full(cube())
     losses.update({name: 2, "zarr.json": 1, ".qml": 1})
     hsi_xr.write(product, f"s3://{BUCKET}/a/{name}")
@@ -231,7 +231,7 @@ def test_a_network_that_comes_back_loses_nothing(losses, bucket, cube, tmp_path,
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_network_that_stays_away_leaves_nothing_and_loses_no_work(losses, bucket, cube, name):
+def test_a_long_network_failure_leaves_no_objects_and_loses_no_work(losses, bucket, cube, name):
     main = f"{name}/zarr.json" if name.endswith("zarr") else name
     computed = Counter()
     lazy = counting(cube(1300, 217), computed)
@@ -242,12 +242,12 @@ def test_a_network_that_stays_away_leaves_nothing_and_loses_no_work(losses, buck
     losses.clear()
     before = computed["blocks"]
     hsi_xr.write(lazy, f"s3://{BUCKET}/a/{name}", resume=True)
-    assert computed["blocks"] == before + 1  # which is compared with what there is
+    assert computed["blocks"] == before + 1  # one is compared with the finished blocks
     assert main in contents(bucket)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_replacement_that_does_not_arrive_replaces_nothing(losses, bucket, cube, name):
+def test_a_failed_upload_replaces_nothing(losses, bucket, cube, name):
     url = f"s3://{BUCKET}/a/{name}"
     hsi_xr.write(full(cube(200, 301)), url)
     before = contents(bucket)
@@ -259,7 +259,7 @@ def test_a_replacement_that_does_not_arrive_replaces_nothing(losses, bucket, cub
 
 @pytest.fixture
 def refusals(bucket, monkeypatch) -> Iterator[list[int]]:
-    """Of copies within the store, from which on (and up to which) none succeeds."""
+    """Returns the first copy within the store that fails, and the first that succeeds again."""
     between: list[int] = []
     copy, done = s3fs.S3FileSystem._cp_file, Counter()
 
@@ -278,8 +278,8 @@ def refusals(bucket, monkeypatch) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize(("name", "objects"), [("b.tif", 4), ("b.zarr", 13)])
-def test_a_copy_that_fails_leaves_what_was_there(refusals, bucket, cube, name, objects):
-    """Whether of what was there, or of what has arrived."""
+def test_a_failed_copy_leaves_the_old_product(refusals, bucket, cube, name, objects):
+    """A copy of an old object, or of a new one."""
     url = f"s3://{BUCKET}/a/{name}"
     hsi_xr.write(full(cube(200, 301)), url)
     before = contents(bucket)
@@ -290,7 +290,7 @@ def test_a_copy_that_fails_leaves_what_was_there(refusals, bucket, cube, name, o
         assert contents(bucket) == before
 
 
-def test_what_cannot_be_put_back_is_kept_and_put_back_by_the_next(refusals, bucket, cube):
+def test_objects_that_cannot_be_restored_are_kept_for_the_next_run(refusals, bucket, cube):
     url = f"s3://{BUCKET}/a/c.zarr"
     hsi_xr.write(cube(200, 301), url)
     before = contents(bucket)
@@ -310,19 +310,19 @@ def test_what_cannot_be_put_back_is_kept_and_put_back_by_the_next(refusals, buck
 
 
 def counting(cube: xr.Dataset, computed: Counter) -> xr.Dataset:
-    """The same cube, lazily; tells how many of its blocks are computed."""
+    """Returns the same cube, lazily; `computed` counts its computed blocks."""
     lazy = cube.chunk(y=512)
 
-    def told(block):
+    def count(block):
         computed["blocks"] += 1
         return block
 
-    data = lazy.reflectance.data.map_blocks(told, dtype="float32", meta=np.empty((0, 0, 0)))
+    data = lazy.reflectance.data.map_blocks(count, dtype="float32", meta=np.empty((0, 0, 0)))
     return lazy.assign(reflectance=lazy.reflectance.copy(data=data))
 
 
-def test_what_a_killed_upload_leaves_does_not_open_and_is_gone_on_with(bucket, cube, tmp_path):
-    """It is killed when all is there but the root: by a server that does not answer for it."""
+def test_a_killed_upload_does_not_open_and_is_resumed(bucket, cube, tmp_path):
+    """It is killed before the root is uploaded, for which the server does not respond."""
     url, product = f"s3://{BUCKET}/a/cube.zarr", cube(300, 517)
     product.to_netcdf(tmp_path / "made.nc")
     script = tmp_path / "killed.py"

@@ -1,4 +1,4 @@
-"""The layout of files, as GDAL writes them by different ways."""
+"""The layout of GeoTIFFs that GDAL writes in different ways."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ PLACE = {"crs": "EPSG:32633", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 5_20
 
 @pytest.fixture
 def tiled(tmp_path):
-    """A tiled GeoTIFF whose overviews were added to its end: all but cloud-optimised."""
+    """Returns a tiled GeoTIFF that is not cloud-optimised, as overviews were added to its end."""
     path = tmp_path / "tiled.tif"
     values = np.random.default_rng(0).integers(0, 9999, (3, 700, 1300)).astype("int16")
     size = {"width": 1300, "height": 700, "count": 3, "dtype": "int16", "interleave": "band"}
@@ -34,26 +34,26 @@ def tiled(tmp_path):
         {"driver": "GTiff", "TILED": "YES", "COPY_SRC_OVERVIEWS": "YES", "INTERLEAVE": "BAND"},
     ],
 )
-def test_overviews_first_is_cloud_optimised(tiled, tmp_path, options):
+def test_a_file_with_overviews_first_is_cloud_optimised(tiled, tmp_path, options):
     rasterio.shutil.copy(tiled, tmp_path / "cog.tif", **options)
     assert is_cog(tmp_path / "cog.tif")
 
 
-def test_overviews_last_is_not(tiled):
+def test_a_file_with_overviews_last_is_not(tiled):
     assert not is_cog(tiled)
 
 
-def test_overviews_in_a_file_of_their_own_are_not(tiled, tmp_path):
+def test_a_file_with_external_overviews_is_not(tiled, tmp_path):
     path = tmp_path / "plain.tif"
     rasterio.shutil.copy(tiled, path, driver="GTiff", TILED="YES")
-    assert not is_cog(path)  # there are none
+    assert not is_cog(path)  # it has no overviews
     with rasterio.Env(TIFF_USE_OVR=True), rasterio.open(path, "r+") as dst:
         dst.build_overviews([2, 4], Resampling.average)
     assert (tmp_path / "plain.tif.ovr").exists()
     assert not is_cog(path)
 
 
-def test_strips_are_not(tiled, tmp_path):
+def test_a_file_with_strips_is_not(tiled, tmp_path):
     path = tmp_path / "strips.tif"
     rasterio.shutil.copy(tiled, path, driver="GTiff", COPY_SRC_OVERVIEWS="YES")
     assert not is_cog(path)
@@ -68,6 +68,6 @@ def test_a_small_file_needs_neither_tiles_nor_overviews(tmp_path):
     assert is_cog(path)
 
 
-def test_another_format_is_not(tiled, tmp_path):
+def test_a_file_of_another_format_is_not(tiled, tmp_path):
     rasterio.shutil.copy(tiled, tmp_path / "scene.img", driver="ENVI")
     assert not is_cog(tmp_path / "scene.img")

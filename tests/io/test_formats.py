@@ -1,4 +1,4 @@
-"""What every format promises (a new one is tested by being there), and what other tools read."""
+"""The contract of all formats, including new ones, and reading by other tools."""
 
 import json
 import os
@@ -37,7 +37,7 @@ from hsi_xr.io.wavelengths import read_wavelengths
 from tests.memory import needs_proc, peak
 from tests.stac_validation import SCHEMAS, validate
 
-TURNED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
+ROTATED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
 UTM = CRS.from_epsg(32633)
 FORMATS = formats.names()
 STORES = [name for name in FORMATS if formats.by_name(name).MULTI_VARIABLE]
@@ -48,14 +48,14 @@ def named(folder: Path, name: str, stem: str = "cube") -> Path:
 
 
 def full(cube: xr.Dataset) -> xr.Dataset:
-    """A cube with all that may come with it."""
+    """Returns a cube with companion variables."""
     residual = cube.reflectance.isel(band=0, drop=True) - 0.2
     return cube.assign(reflectance_std=cube.reflectance / 10, rgb_residual=residual)
 
 
 @st.composite
 def cubes(draw: st.DrawFn) -> xr.Dataset:
-    """Small cubes of any shape, mask, chunks, place, spectrum and provenance."""
+    """Small cubes of any shape, mask, chunks, georeference, wavelengths and provenance."""
     rows, columns, bands = (draw(st.integers(1, most)) for most in (40, 33, 9))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     values = rng.uniform(-0.2, 1.5, (bands, rows, columns)).astype("float32")
@@ -86,11 +86,11 @@ def cubes(draw: st.DrawFn) -> xr.Dataset:
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(cube=cubes(), dtype=st.sampled_from(["int16", "float32"]), scale=st.floats(1e-4, 1e-2))
-def test_every_format_gives_back_the_same_cube(cube, dtype, scale):
+def test_every_format_returns_the_same_cube(cube, dtype, scale):
     made = {key: value for key, value in cube.attrs.items() if key.startswith("hsi_xr_")}
     whole = cube.reflectance.values
     with TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a skew grid CF tells less than the WKT beside it
+        warnings.simplefilter("ignore")  # CF cannot express the skew grid that the WKT states
         opened = {}
         for name in FORMATS:
             path = named(Path(folder) / name, name)
@@ -112,7 +112,7 @@ def test_every_format_gives_back_the_same_cube(cube, dtype, scale):
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("shape", [(300, 517, 5), (1100, 1300, 3), (1, 600, 2), (700, 1, 40)])
-def test_scenes_larger_and_thinner_than_a_chunk_come_back(cube, tmp_path, name, shape):
+def test_scenes_larger_and_thinner_than_a_chunk_read_back(cube, tmp_path, name, shape):
     given = full(cube(*shape, chunks={"y": 70, "x": 90}))
     path = hsi_xr.write(given, named(tmp_path, name), format=name, dtype="float32")
     for variable, array in given.data_vars.items():
@@ -135,7 +135,7 @@ def test_one_format_can_be_written_as_another(cube, tmp_path, first, second):
     ("transform", "crs"),
     [
         (Affine.identity(), None),
-        (TURNED, CRS.from_epsg(32633)),
+        (ROTATED, CRS.from_epsg(32633)),
         (Affine(0.1, 0.02, 10, 0.01, -0.1, 20), CRS.from_epsg(32633)),
         (Affine(0.1, 0.02, 10, -0.04, 0.2, 20), CRS.from_epsg(32633)),
         (Affine(-1, 0, 10, 0, 1, 20), CRS.from_epsg(32633)),
@@ -149,7 +149,7 @@ def test_one_format_can_be_written_as_another(cube, tmp_path, first, second):
         (Affine(1, 0, 10, 0, -1, 20), None),
     ],
 )
-def test_a_place_is_kept_to_the_last_digit_or_refused(cube, tmp_path, name, transform, crs):
+def test_a_georeference_is_kept_to_the_last_digit_or_refused(cube, tmp_path, name, transform, crs):
     given = cube(33, 47, transform=transform, crs=crs)
     square = transform.a == -transform.e and transform.b == transform.d
     upright = transform.b == transform.d == 0 and transform.a > 0 > transform.e
@@ -159,7 +159,7 @@ def test_a_place_is_kept_to_the_last_digit_or_refused(cube, tmp_path, name, tran
         assert not list(tmp_path.iterdir())
         return
     found = hsi_xr.open(hsi_xr.write(given, named(tmp_path, name), format=name))
-    if name == "envi" and transform.b:  # a header has the angle alone
+    if name == "envi" and transform.b:  # a header states only the angle
         assert transform_of(found).almost_equals(transform, precision=1e-9)
     else:
         assert transform_of(found) == transform
@@ -167,14 +167,14 @@ def test_a_place_is_kept_to_the_last_digit_or_refused(cube, tmp_path, name, tran
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_part_that_is_opened_lies_where_it_is(cube, tmp_path, name):
+def test_a_part_of_an_opened_cube_keeps_its_georeference(cube, tmp_path, name):
     given = cube(300, 517)
     part = hsi_xr.open(hsi_xr.write(given, named(tmp_path, name), format=name))[:, 33:91, 101:]
     assert transform_of(part) == transform_of(given.isel(y=slice(33, 91), x=slice(101, None)))
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_failure_hurts_nothing_and_leaves_nothing(cube, tmp_path, name):
+def test_a_failure_leaves_the_old_product_and_nothing_else(cube, tmp_path, name):
     path = hsi_xr.write(full(cube()), named(tmp_path, name), format=name)
     before = contents(tmp_path)
     broken = cube(chunks={"y": 100})
@@ -188,7 +188,7 @@ def test_a_failure_hurts_nothing_and_leaves_nothing(cube, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_name_that_cannot_be_given_leaves_what_was_there(cube, tmp_path, name, monkeypatch):
+def test_a_failed_rename_leaves_the_old_product(cube, tmp_path, name, monkeypatch):
     path = hsi_xr.write(full(cube()), named(tmp_path, name), format=name)
     before = contents(tmp_path)
     replace = Path.replace
@@ -217,7 +217,7 @@ def test_overwriting_leaves_only_what_is_new(cube, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_an_interrupted_run_goes_on_and_ends_as_the_whole(cube, tmp_path, name):
+def test_a_resumed_run_writes_the_same_files(cube, tmp_path, name):
     given = full(cube(1100, 700, 2, chunks={"y": 300, "x": 300}))
     path, calls = named(tmp_path, name), []
     with pytest.raises(KeyboardInterrupt):
@@ -236,7 +236,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_the_whole(cube, tmp_path, name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_chunks_of_the_cube_do_not_change_the_files(cube, tmp_path, name):
-    """But for the time at which they were written."""
+    """Except for the time of writing."""
     left, right = tmp_path / "left", tmp_path / "right"
     for folder, chunks in ((left, {"y": 97, "x": 300}), (right, {"y": 400, "x": 51})):
         folder.mkdir()
@@ -251,14 +251,14 @@ def test_chunks_of_the_cube_do_not_change_the_files(cube, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_at_a_given_time_of_writing_the_files_are_the_same(cube, tmp_path, name, monkeypatch):
+def test_files_are_reproducible_at_a_given_time_of_writing(cube, tmp_path, name, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1780000000")
     given = full(cube(90, 70))
     for folder in (tmp_path / "one", tmp_path / "other"):
         folder.mkdir()
         hsi_xr.write(given, named(folder, name), format=name)
     one, other = contents(tmp_path / "one"), contents(tmp_path / "other")
-    if name == "netcdf":  # HDF5 puts chunks one after the other as they come, in no fixed order
+    if name == "netcdf":  # HDF5 stores chunks in the order in which they arrive
         with (
             xr.open_dataset(tmp_path / "one" / "cube.nc") as left,
             xr.open_dataset(tmp_path / "other" / "cube.nc") as right,
@@ -337,14 +337,14 @@ def test_a_header_of_another_file_is_not_overwritten(cube, tmp_path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_variable_that_is_not_there_is_named(cube, tmp_path, name):
+def test_a_missing_variable_is_named(cube, tmp_path, name):
     path = hsi_xr.write(cube(), named(tmp_path, name), format=name)
     with pytest.raises(UnknownName, match="rgb_residual"):
         hsi_xr.open(path, variable="rgb_residual")
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_a_damaged_store_is_said_to_be_one(cube, tmp_path, name):
+def test_a_damaged_store_is_reported(cube, tmp_path, name):
     path = hsi_xr.write(cube(), named(tmp_path, name), format=name)
     largest = max(contents(tmp_path).items(), key=lambda item: len(item[1]))
     (tmp_path / largest[0]).write_bytes(largest[1][: len(largest[1]) // 2])
@@ -353,7 +353,7 @@ def test_a_damaged_store_is_said_to_be_one(cube, tmp_path, name):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sets a limit on the size of files")
-def test_a_disk_that_fills_up_while_a_store_is_laid_out_is_an_error(cube, tmp_path):
+def test_a_disk_that_fills_up_while_a_store_is_written_is_an_error(cube, tmp_path):
     given = full(cube(1100, 1300, 3, chunks={"y": 512, "x": 512}))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(1.1 * 3 * 1536**2 * 4), before[1]))
@@ -367,7 +367,7 @@ def test_a_disk_that_fills_up_while_a_store_is_laid_out_is_an_error(cube, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_a_zarr_store_is_sharded_consolidated_and_placed_by_its_conventions(cube, tmp_path):
+def test_a_zarr_store_is_sharded_consolidated_and_georeferenced_by_conventions(cube, tmp_path):
     given = full(cube(1100, 1300, 31))
     path = hsi_xr.write(given, tmp_path / "cube.zarr")
     root = json.loads((path / "zarr.json").read_text())
@@ -459,7 +459,7 @@ def test_rioxarray_reads_an_envi_file(cube, tmp_path):
     assert found.rio.transform() == transform_of(given)
 
 
-def test_an_envi_header_tells_all_without_the_file_that_gdal_adds(cube, tmp_path):
+def test_an_envi_header_alone_has_all_metadata(cube, tmp_path):
     given = cube(90, 70, 31)
     path = hsi_xr.write(given, tmp_path / "cube.img")
     whole = hsi_xr.open(path).compute()
@@ -499,8 +499,8 @@ def test_a_product_of_every_format_is_described(cube, tmp_path, name):
     assert [asset["data_type"] for asset in data.values()] == ["int16", "uint16", "float32"]
     assert data["reflectance"]["bands"][1]["eo:center_wavelength"] == 0.410123456
     assert all((tmp_path / asset["href"]).exists() for asset in item["assets"].values())
-    told = {asset.get("hsi_xr:variable") for asset in data.values()}
-    assert told == (
+    variables = {asset.get("hsi_xr:variable") for asset in data.values()}
+    assert variables == (
         {"reflectance", "reflectance_std", "rgb_residual"} if name in STORES else {None}
     )
     assert item["properties"]["datetime"] == "2026-01-02T03:04:05Z"
@@ -510,7 +510,7 @@ def test_a_product_of_every_format_is_described(cube, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["cog", "geotiff", "envi"])
 def test_odc_stac_loads_bands_by_wavelength_from_an_item(cube, tmp_path, name, request):
-    if name == "envi":  # odc-stac has GDAL look for no header unless told
+    if name == "envi":  # odc-stac prevents GDAL from looking for the header
         request.addfinalizer(odc.stac.configure_rio)
         odc.stac.configure_rio(GDAL_DISABLE_READDIR_ON_OPEN="FALSE")
     given = cube(700, 530, 31)
@@ -529,11 +529,11 @@ def test_odc_stac_loads_bands_by_wavelength_from_an_item(cube, tmp_path, name, r
 
 
 def test_the_wavelengths_of_a_store_are_read_once(cube):
-    """Of a store elsewhere each reading is a request."""
+    """In a remote store each access is a request."""
     calls = []
     given = cube(30, 40, 7)
-    told = given.wavelength.variable.chunk(band=7)
-    counted = told.copy(data=told.data.map_blocks(lambda x: (calls.append(1), x)[1], dtype=float))
+    lazy = given.wavelength.variable.chunk(band=7)
+    counted = lazy.copy(data=lazy.data.map_blocks(lambda x: (calls.append(1), x)[1], dtype=float))
     stored = StoredArray("Zarr", given.assign_coords(wavelength=counted), "reflectance")
     calls.clear()
     centres, _ = read_wavelengths(stored, stored.indexes)
@@ -542,8 +542,8 @@ def test_the_wavelengths_of_a_store_are_read_once(cube):
     assert len(calls) == 1
 
 
-def test_a_scene_may_be_in_a_store_of_others(cube, tmp_path):
-    """Axes in any order, CRS and place by CF alone; numbers that are no reflectance."""
+def test_a_scene_may_be_in_a_foreign_store(cube, tmp_path):
+    """Axes in any order, a georeference by CF alone, values that are not reflectance."""
     values = np.random.default_rng(0).integers(1, 255, (61, 83, 3)).astype("uint8")
     place = coordinates(Affine(2, 0, 500, 0, -2, 900), CRS.from_epsg(32633), (61, 83))
     del place["spatial_ref"].attrs["GeoTransform"]
@@ -565,7 +565,7 @@ def test_a_scene_may_be_in_a_store_of_others(cube, tmp_path):
 
 
 def peak_of_writing(rows: int, path: Path) -> int:
-    """Peak resident bytes of a process that writes a lazy cube of so many rows."""
+    """Returns the peak resident bytes of a process that writes a lazy cube of so many rows."""
     code = f"""
 import dask.array, numpy as np, xarray as xr
 import hsi_xr
@@ -584,7 +584,7 @@ hsi_xr.write(xr.DataArray(data, dims=("band", "y", "x"), name="reflectance"), {s
 @needs_proc
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "geotiff"])
 def test_memory_does_not_grow_with_the_scene(tmp_path, name):
-    """A scene of 32 blocks fills all that may be under way at once; one of 128 needs no more."""
+    """32 blocks already are as many as may be computed ahead; 128 need no more memory."""
     small, large = (
         peak_of_writing(rows * 512, named(tmp_path, name, str(rows))) for rows in (16, 64)
     )

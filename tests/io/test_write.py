@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import resource
@@ -33,12 +34,15 @@ from hsi_xr.errors import (
 )
 from hsi_xr.io.blocks import block_sizes
 from hsi_xr.io.cog_layout import is_cog
+from hsi_xr.io.disk import writing
 from hsi_xr.io.georef import crs_of, transform_of
+from hsi_xr.io.preview import write_thumbnail
 from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
+from hsi_xr.io.write import WriteOptions, write_files
 
 ROOT = Path(__file__).parents[2]
 UTM = CRS.from_epsg(32633)
-TURNED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
+ROTATED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
 STEP = 1e-4
 SLOW = """
 import sys, time
@@ -69,29 +73,29 @@ def no_warnings():
 
 
 def same(product: xr.DataArray, given: xr.DataArray, *, within: float = 0.0) -> bool:
-    """Whether pixels and the pattern of NaN agree."""
+    """True if pixels and the pattern of NaN agree."""
     return np.allclose(product.values, given.values, rtol=0, atol=within, equal_nan=True)
 
 
 def valid_cog(path: Path, *, strict: bool = True) -> bool:
-    with warnings.catch_warnings():  # rio-cogeo opens without looking at the georeference
+    with warnings.catch_warnings():  # rio-cogeo warns about missing georeferences
         warnings.simplefilter("ignore")
         return cog_validate(path, strict=strict, quiet=True)[0]
 
 
-def counted(dataset: xr.Dataset, calls: list[tuple[int, ...]]) -> xr.Dataset:
-    """The same lazy cube, which notes each chunk that is computed."""
+def count_chunks(dataset: xr.Dataset, calls: list[tuple[int, ...]]) -> xr.Dataset:
+    """Returns the same lazy cube, which appends the shape of each computed chunk to `calls`."""
 
-    def noted(block: np.ndarray) -> np.ndarray:
+    def note(block: np.ndarray) -> np.ndarray:
         calls.append(block.shape)
         return block
 
-    data = dataset.reflectance.data.map_blocks(noted, dtype="float32", meta=np.empty((0, 0, 0)))
+    data = dataset.reflectance.data.map_blocks(note, dtype="float32", meta=np.empty((0, 0, 0)))
     return dataset.assign(reflectance=dataset.reflectance.copy(data=data))
 
 
-def failing(dataset: xr.Dataset, error: BaseException, *, at: int) -> xr.Dataset:
-    """The same lazy cube, of which the chunk number `at` cannot be computed."""
+def fail_at(dataset: xr.Dataset, error: BaseException, *, at: int) -> xr.Dataset:
+    """Returns the same lazy cube, whose chunk number `at` raises an error."""
 
     def fail(block: np.ndarray, block_info=None) -> np.ndarray:
         place, counts = block_info[0]["chunk-location"][1:], block_info[0]["num-chunks"][1:]
@@ -104,7 +108,7 @@ def failing(dataset: xr.Dataset, error: BaseException, *, at: int) -> xr.Dataset
 
 
 def test_two_runs_do_not_write_one_product(cube, tmp_path):
-    """The second is refused, whatever it asks for, and the first goes on undisturbed."""
+    """The second is refused with any options, and the first is not disturbed."""
     given, path, refused = cube(300, 517, 3, chunks={"y": 70, "x": 90}), tmp_path / "cube.tif", []
 
     def meanwhile(done: int, total: int) -> None:
@@ -118,7 +122,7 @@ def test_two_runs_do_not_write_one_product(cube, tmp_path):
     assert [each.name for each in tmp_path.iterdir() if "part" in each.name] == []
 
 
-def test_a_file_where_unfinished_work_would_wait_is_refused_and_kept(cube, tmp_path):
+def test_a_file_in_place_of_the_part_folder_is_refused_and_kept(cube, tmp_path):
     (tmp_path / "cube.tif.part").write_text("somebody's")
     with pytest.raises(DestinationUnwritable, match=r"cube\.tif\.part.* move it"):
         hsi_xr.write(cube(33, 31, 3), tmp_path / "cube.tif", overwrite=True)
@@ -128,7 +132,7 @@ def test_a_file_where_unfinished_work_would_wait_is_refused_and_kept(cube, tmp_p
 
 @pytest.mark.parametrize("shape", [(300, 517), (517, 300), (33, 31), (64, 600), (1100, 1300)])
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
-def test_what_is_written_is_read_back(cube, tmp_path, shape, dtype):
+def test_a_written_cube_reads_back(cube, tmp_path, shape, dtype):
     given = cube(*shape, 3, chunks={"y": 70, "x": 90})
     product = hsi_xr.open(hsi_xr.write(given, tmp_path / "cube.tif", dtype=dtype))
     assert valid_cog(tmp_path / "cube.tif")
@@ -145,7 +149,7 @@ def test_what_is_written_is_read_back(cube, tmp_path, shape, dtype):
     assert stated_radiometry(product) == "reflectance"
 
 
-def test_writing_what_was_read_changes_nothing(cube, tmp_path):
+def test_writing_an_opened_cube_changes_nothing(cube, tmp_path):
     first = hsi_xr.open(hsi_xr.write(cube(), tmp_path / "first.tif"))
     second = hsi_xr.open(hsi_xr.write(first, tmp_path / "second.tif"))
     xr.testing.assert_identical(first, second)
@@ -181,7 +185,7 @@ def test_chunks_do_not_change_the_file(cube, tmp_path, chunks):
 def test_each_chunk_is_computed_once(cube, tmp_path, chunks, count):
     calls = []
     whole = cube(1100, 1300, 2)
-    given = counted(whole.chunk(chunks), calls)
+    given = count_chunks(whole.chunk(chunks), calls)
     product = hsi_xr.open(hsi_xr.write(given, tmp_path / "cube.tif", dtype="float32"))
     assert len([shape for shape in calls if np.prod(shape)]) == count
     assert same(product, whole.reflectance)
@@ -189,19 +193,19 @@ def test_each_chunk_is_computed_once(cube, tmp_path, chunks, count):
 
 @pytest.mark.parametrize("side", [512, 500, 200])
 def test_each_chunk_of_a_slice_is_computed_once(cube, tmp_path, side):
-    """As an area of interest is, which begins and ends within chunks."""
+    """An area of interest begins and ends within chunks."""
     calls = []
     whole = cube(1100, 1300, 2)
     rows, columns = slice(99, 1090), slice(333, 1250)
-    given = counted(whole.chunk(y=side, x=side), calls).isel(y=rows, x=columns)
+    given = count_chunks(whole.chunk(y=side, x=side), calls).isel(y=rows, x=columns)
     product = hsi_xr.open(hsi_xr.write(given, tmp_path / "cube.tif", dtype="float32"))
     touched = [range(span.start // side, (span.stop - 1) // side + 1) for span in (rows, columns)]
     assert len(calls) == len(touched[0]) * len(touched[1])
     assert same(product, whole.reflectance.isel(y=rows, x=columns))
 
 
-def test_blocks_hold_no_more_than_a_chunk_and_half_a_thousand_pixels_a_side():
-    """So many are computed ahead that memory is bounded by their size."""
+def test_blocks_are_whole_chunks_joined_to_512_pixels():
+    """Their size bounds the memory of the blocks that are computed ahead."""
     chunks = {"y": (300, 300, 2000, 1, 1), "x": (511,) * 9}
     array = xr.DataArray(dask.array.zeros((2602, 4599)), dims=("y", "x")).chunk(chunks)
     rows, columns = block_sizes([array], 512)
@@ -218,24 +222,24 @@ def test_dimensions_may_come_in_any_order(cube, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(1, 517), (517, 1), (1, 2000), (2000, 1), (1, 1), (512, 2000)])
-@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), TURNED])
-def test_thin_and_turned_scenes_keep_their_place(cube, tmp_path, shape, transform):
+@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), ROTATED])
+def test_thin_and_rotated_scenes_keep_their_georeference(cube, tmp_path, shape, transform):
     given = cube(*shape, transform=transform)
     product = hsi_xr.open(hsi_xr.write(given, tmp_path / "cube.tif"))
     assert transform_of(product) == transform
-    # that one column has no overviews is worth a remark to rio-cogeo, and no error
+    # rio-cogeo warns about the missing overviews of a single column
     assert valid_cog(tmp_path / "cube.tif", strict=shape[1] > 1)
     assert same(product, given.reflectance, within=STEP)
 
 
 @pytest.mark.parametrize("width", [512, 256, 1024])
-def test_widths_of_whole_tiles_are_valid_too(cube, tmp_path, width):
+def test_widths_of_whole_tiles_are_valid(cube, tmp_path, width):
     hsi_xr.write(cube(700, width, 3), tmp_path / "cube.tif")
     assert valid_cog(tmp_path / "cube.tif")
 
 
-@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), TURNED])
-def test_a_slice_is_written_where_it_lies(cube, tmp_path, transform):
+@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), ROTATED])
+def test_a_slice_keeps_its_georeference(cube, tmp_path, transform):
     whole = cube(transform=transform, chunks={"y": 128, "x": 128})
     part = whole.isel(y=slice(33, 34), x=slice(101, 402))
     product = hsi_xr.open(hsi_xr.write(part, tmp_path / "part.tif"))
@@ -244,7 +248,7 @@ def test_a_slice_is_written_where_it_lies(cube, tmp_path, transform):
     assert same(product, part.reflectance, within=STEP)
 
 
-def test_a_scene_that_lies_nowhere_says_so(cube, tmp_path):
+def test_a_scene_without_georeference_is_tagged_as_such(cube, tmp_path):
     given = cube(crs=None, transform=Affine.identity())
     hsi_xr.write(given, tmp_path / "cube.tif")
     with warnings.catch_warnings():
@@ -256,7 +260,7 @@ def test_a_scene_that_lies_nowhere_says_so(cube, tmp_path):
     assert crs_of(hsi_xr.open(tmp_path / "cube.tif")) is None
 
 
-def test_labels_are_where_rasterio_finds_them(cube, tmp_path):
+def test_rasterio_finds_all_metadata(cube, tmp_path):
     given = cube(600, 517, 31)
     hsi_xr.write(given, tmp_path / "cube.tif")
     with rasterio.open(tmp_path / "cube.tif") as file:
@@ -310,7 +314,7 @@ def test_overviews_are_means_of_the_valid_pixels(cube, tmp_path, dtype):
         holes = file.read_masks(2) == 0
     fours = given.reflectance.values[1].reshape(350, 2, 550, 2)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of four NaN there is no mean
+        warnings.simplefilter("ignore")  # four NaN have no mean
         means = np.nanmean(fours, axis=(1, 3))
     np.testing.assert_array_equal(holes, np.isnan(means))
     np.testing.assert_allclose(coarse, np.nan_to_num(means), atol=STEP)
@@ -318,36 +322,36 @@ def test_overviews_are_means_of_the_valid_pixels(cube, tmp_path, dtype):
 
 @pytest.mark.parametrize("options", [{}, {"BIGTIFF": "YES"}, {"BLOCKXSIZE": 64, "BLOCKYSIZE": 64}])
 @pytest.mark.parametrize(("bands", "rows"), [(1, 600), (31, 300), (200, 20)])
-def test_every_band_has_its_labels_at_every_level(cube, tmp_path, options, bands, rows):
-    """As an image of its own, GDAL's way to it, too."""
+def test_every_band_has_its_metadata_at_every_overview_level(cube, tmp_path, options, bands, rows):
+    """Also if GDAL opens the overview as an image of its own."""
     given = cube(rows, 1300, bands)
     path = hsi_xr.write(given, tmp_path / "cube.tif", creation_options=options)
     assert valid_cog(path)
     with rasterio.open(path) as file:
-        whole = [label(file, band) for band in (1, bands)]
+        whole = [metadata(file, band) for band in (1, bands)]
         levels = len(file.overviews(1))
         assert file.tags(ns="HSI_XR_HELD") == {}
     assert levels == 2
     assert whole[0][0] == {"wavelength": "400", "wavelength_units": "Nanometers", "fwhm": "9.5"}
     for level in range(levels):
         with rasterio.open(path, overview_level=level) as file:
-            assert [label(file, band) for band in (1, bands)] == whole
+            assert [metadata(file, band) for band in (1, bands)] == whole
             assert file.read(bands).shape == file.shape
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the place is the image's
+            warnings.simplefilter("ignore")  # only the image has a georeference
             with rasterio.open(f"GTIFF_DIR:{level + 2}:{path}") as file:
-                assert [label(file, band) for band in (1, bands)] == whole
+                assert [metadata(file, band) for band in (1, bands)] == whole
                 assert file.descriptions[0] == "400 nm"
 
 
-def label(file: rasterio.DatasetReader, band: int) -> tuple[object, ...]:
+def metadata(file: rasterio.DatasetReader, band: int) -> tuple[object, ...]:
     scale = file.scales[band - 1], file.offsets[band - 1], file.units[band - 1], file.nodata
     return file.tags(band), file.tags(band, ns="IMAGERY"), *scale
 
 
-def test_deviation_and_residual_come_with_the_cube_from_one_pass(cube, tmp_path):
+def test_companions_are_computed_with_the_cube_in_one_pass(cube, tmp_path):
     calls = []
-    given = counted(cube(chunks={"y": 512, "x": 512}), calls)
+    given = count_chunks(cube(chunks={"y": 512, "x": 512}), calls)
     given["reflectance_std"] = given.reflectance / 10
     given["rgb_residual"] = given.reflectance.isel(band=0, drop=True) - 0.2
     hsi_xr.write(given, tmp_path / "cube.tif")
@@ -365,7 +369,7 @@ def test_deviation_and_residual_come_with_the_cube_from_one_pass(cube, tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (64, 64), (300, 41), (511, 510)])
-def test_a_small_cube_is_not_blown_up_to_a_whole_block(cube, tmp_path, shape):
+def test_a_small_cube_is_not_padded_to_a_whole_tile(cube, tmp_path, shape):
     given = cube(*shape)
     hsi_xr.write(given, tmp_path / "cube.tif")
     with rasterio.open(tmp_path / "cube.tif") as file:
@@ -376,15 +380,16 @@ def test_a_small_cube_is_not_blown_up_to_a_whole_block(cube, tmp_path, shape):
     assert same(hsi_xr.open(tmp_path / "cube.tif"), given.reflectance, within=STEP)
 
 
-def test_values_that_steps_cannot_hold_are_told_once(cube, tmp_path):
+def test_clipping_is_reported_once(cube, tmp_path):
     given = cube(600, 700)
     given.reflectance[0] = 4.0
     with pytest.warns(UserWarning, match="clipped to") as caught:
         hsi_xr.write(given, tmp_path / "cube.tif")
-    assert ["clipped to" in str(each.message) for each in caught].count(True) == 1
+    clipped = [warning for warning in caught if "clipped to" in str(warning.message)]
+    assert [warning.filename for warning in clipped] == [__file__]
 
 
-def test_values_that_steps_cannot_hold_are_reported_and_kept_as_floats(cube, tmp_path):
+def test_clipped_values_are_kept_by_float32(cube, tmp_path):
     given = cube()
     given.reflectance[0, 0, 0] = 4.0
     given.reflectance[1, 0, 0] = np.inf
@@ -398,15 +403,15 @@ def test_values_that_steps_cannot_hold_are_reported_and_kept_as_floats(cube, tmp
 
 
 @pytest.mark.parametrize("name", ["cube.tif", "cube.img"])
-def test_a_place_that_nobody_told_is_not_invented(cube, tmp_path, name):
-    """QGIS would take rows that run north from 0 by 1 for a place, and show them upside down."""
+def test_no_georeference_is_invented(cube, tmp_path, name):
+    """QGIS takes rows that run north from 0 for a georeference, and displays them upside down."""
     given = cube(crs=None, transform=Affine.identity())
     with pytest.warns(NotGeoreferencedWarning), rasterio.open(hsi_xr.write(given, tmp_path / name)):
         pass
     assert transform_of(hsi_xr.open(tmp_path / name)) == Affine.identity()
 
 
-def test_creation_options_are_followed_where_they_are_free(cube, tmp_path):
+def test_creation_options_are_applied(cube, tmp_path):
     options = {"compress": "deflate", "blockxsize": 128, "blockysize": 128, "bigtiff": "yes"}
     given = cube(600, 700, 3)
     hsi_xr.write(given, tmp_path / "cube.tif", creation_options=options)
@@ -444,15 +449,15 @@ def test_creation_options_are_followed_where_they_are_free(cube, tmp_path):
     ids=str,
 )
 @pytest.mark.parametrize("format", ["cog", "geotiff"])
-def test_an_option_that_does_nothing_or_harm_is_refused_before_work(cube, tmp_path, wrong, format):
-    """GDAL passes over unknown ones, and of a codec for 8 bits writes empty tiles."""
+def test_unknown_and_harmful_options_are_refused_before_work(cube, tmp_path, wrong, format):
+    """GDAL ignores unknown ones, and writes empty tiles with codecs for 8 bits."""
     with pytest.raises(UsageError, match=next(iter(wrong)).upper()):
         hsi_xr.write(cube(), tmp_path / "cube.tif", format=format, creation_options=wrong)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("codec", ["zstd", "deflate", "lzw", "packbits", "lzma", "lerc_zstd"])
-def test_every_lossless_codec_gives_back_the_numbers(cube, tmp_path, codec):
+def test_every_lossless_codec_preserves_the_values(cube, tmp_path, codec):
     given = cube(60, 70, 3)
     for dtype, within in (("int16", STEP), ("float32", 0)):
         path = tmp_path / f"{dtype}.tif"
@@ -471,12 +476,12 @@ def test_a_plain_geotiff_has_no_overviews(cube, tmp_path):
 
 
 def test_progress_ends_at_the_total(cube, tmp_path):
-    told = []
+    calls = []
     given = cube(1100, 600, 2)
-    hsi_xr.write(given, tmp_path / "cube.tif", progress=lambda *pixels: told.append(pixels))
-    assert told[-1] == (1100 * 600, 1100 * 600)
-    assert told == sorted(told)
-    assert len(told) == 3 * 2
+    hsi_xr.write(given, tmp_path / "cube.tif", progress=lambda *pixels: calls.append(pixels))
+    assert calls[-1] == (1100 * 600, 1100 * 600)
+    assert calls == sorted(calls)
+    assert len(calls) == 3 * 2
 
 
 @pytest.mark.parametrize(
@@ -494,7 +499,7 @@ def test_impossible_requests_are_refused_before_computing(cube, tmp_path, call, 
     calls = []
     (tmp_path / "folder.tif").mkdir()
     (tmp_path / "file").touch()
-    given = counted(cube(chunks={}), calls)
+    given = count_chunks(cube(chunks={}), calls)
     path = tmp_path / call.pop("path", "cube.tif")
     with pytest.raises(error, match=words):
         hsi_xr.write(given, path, **call)
@@ -502,12 +507,12 @@ def test_impossible_requests_are_refused_before_computing(cube, tmp_path, call, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.tif"]
 
 
-def test_a_folder_that_is_read_only_is_refused(cube):
+def test_a_read_only_folder_is_refused(cube):
     with pytest.raises(DestinationUnwritable, match="/proc"):
         hsi_xr.write(cube(), "/proc/cube.tif")
 
 
-def test_what_is_no_cube_is_refused(cube, tmp_path):
+def test_invalid_cubes_are_refused(cube, tmp_path):
     given = cube()
     for wrong, error, words in [
         (given.rename(reflectance="radiance"), UsageError, "radiance"),
@@ -522,7 +527,7 @@ def test_what_is_no_cube_is_refused(cube, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_wavelengths_of_another_unit_are_converted_or_refused(cube, tmp_path):
+def test_wavelengths_in_other_units_are_converted_or_refused(cube, tmp_path):
     given = cube()
     um = given.wavelength / 1000
     um.attrs["units"] = "um"
@@ -534,18 +539,18 @@ def test_wavelengths_of_another_unit_are_converted_or_refused(cube, tmp_path):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("device lost"), UnreadableFile("torn"), SystemExit])
-def test_a_failure_leaves_nothing_and_hurts_nothing(cube, tmp_path, error):
+def test_a_failure_leaves_the_old_product_and_nothing_else(cube, tmp_path, error):
     given = cube(1100, 1300, 2, chunks={"y": 512, "x": 512})
     hsi_xr.write(given, tmp_path / "cube.tif")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(error if isinstance(error, type) else type(error)):
-        hsi_xr.write(failing(given, error, at=4), tmp_path / "cube.tif", overwrite=True)
+        hsi_xr.write(fail_at(given, error, at=4), tmp_path / "cube.tif", overwrite=True)
     with pytest.raises(DestinationExists, match="overwrite"):
         hsi_xr.write(given, tmp_path / "cube.tif")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_overwriting_leaves_no_trace_of_what_was_there(cube, tmp_path):
+def test_overwriting_removes_everything_of_the_old_product(cube, tmp_path):
     hsi_xr.write(cube(), tmp_path / "cube.tif")
     (tmp_path / "cube.tif.aux.xml").write_text("<PAMDataset><SRS>EPSG:4326</SRS></PAMDataset>")
     given = cube(120, 80, 4)
@@ -554,13 +559,13 @@ def test_overwriting_leaves_no_trace_of_what_was_there(cube, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cube.qml", "cube.tif"]
 
 
-def test_a_style_that_is_there_is_not_replaced_unless_that_was_asked_for(cube, tmp_path):
+def test_an_existing_style_is_replaced_only_with_overwrite(cube, tmp_path):
     style = tmp_path / "cube.qml"
     style.write_text("mine")
     with pytest.raises(DestinationExists, match=r"cube\.qml"):
         hsi_xr.write(cube(), tmp_path / "cube.tif")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
-    hsi_xr.write(cube(120, 80, 2), tmp_path / "cube.tif")  # of two bands there are no colours
+    hsi_xr.write(cube(120, 80, 2), tmp_path / "cube.tif")  # two bands have no natural colours
     assert style.read_text() == "mine"
     hsi_xr.write(cube(), tmp_path / "cube.tif", overwrite=True)
     assert "<qgis" in style.read_text()
@@ -569,20 +574,20 @@ def test_a_style_that_is_there_is_not_replaced_unless_that_was_asked_for(cube, t
 
 
 @pytest.mark.parametrize("name", ["cube.img", "cube.tiff"])
-def test_what_would_be_shown_in_the_style_of_another_is_refused(cube, tmp_path, name):
-    """QGIS takes `cube.qml` for all rasters called cube, whoever made them, of whatever bands."""
+def test_sharing_the_style_of_another_raster_is_refused(cube, tmp_path, name):
+    """QGIS uses `cube.qml` for all rasters called cube, whatever their bands are."""
     calls = []
     (tmp_path / "cube.tif").write_text("mine")
     with pytest.raises(DestinationExists, match=r"'cube\.tif'.*choose another name"):
-        hsi_xr.write(counted(cube(chunks={}), calls), tmp_path / name, overwrite=True)
+        hsi_xr.write(count_chunks(cube(chunks={}), calls), tmp_path / name, overwrite=True)
     assert not calls
     assert [path.name for path in tmp_path.iterdir()] == ["cube.tif"]
-    hsi_xr.write(cube(120, 80, 2), tmp_path / name)  # of two bands there are no colours
-    hsi_xr.write(cube(120, 80), tmp_path / "cube.zarr")  # nor a style of a store
+    hsi_xr.write(cube(120, 80, 2), tmp_path / name)  # two bands have no natural colours
+    hsi_xr.write(cube(120, 80), tmp_path / "cube.zarr")  # a store has no style
 
 
 def test_a_style_is_replaced_after_its_cube(cube, tmp_path, monkeypatch):
-    """A disk that fails in between must not leave a style that is not of the cube there."""
+    """A disk that fails in between must not leave the style of another cube."""
     path = hsi_xr.write(cube(), tmp_path / "cube.tif")
     path.with_suffix(".qml").write_text("mine")
     replace = Path.replace
@@ -598,7 +603,7 @@ def test_a_style_is_replaced_after_its_cube(cube, tmp_path, monkeypatch):
     assert path.with_suffix(".qml").read_text() == "mine"
 
 
-def test_siblings_of_the_cube_that_was_replaced_go_with_it(cube, tmp_path):
+def test_companions_of_a_replaced_cube_are_removed(cube, tmp_path):
     given = cube()
     given["reflectance_std"] = given.reflectance / 10
     given["rgb_residual"] = given.reflectance.isel(band=0, drop=True) - 0.2
@@ -610,19 +615,19 @@ def test_siblings_of_the_cube_that_was_replaced_go_with_it(cube, tmp_path):
     assert {each.name for each in tmp_path.iterdir()} == {"cube.tif", "cube.qml"}
 
 
-def test_files_that_only_bear_the_name_of_a_sibling_stay(cube, tmp_path, save, picture):
+def test_foreign_files_with_the_name_of_a_companion_stay(cube, tmp_path, save, rgb_image):
     path = hsi_xr.write(cube(), tmp_path / "cube.tif")
-    save(picture(), "cube_std.tif")
+    save(rgb_image(), "cube_std.tif")
     (tmp_path / "cube_residual.tif").write_text("notes")
     other = hsi_xr.write(cube(90, 70), tmp_path / "other.tif")
     hsi_xr.write(cube(), path, overwrite=True)
     assert (tmp_path / "cube_std.tif").exists() and (tmp_path / "cube_residual.tif").exists()
-    shutil.copy(other, tmp_path / "cube_std.tif")  # a cube of its own
+    shutil.copy(other, tmp_path / "cube_std.tif")  # another cube
     hsi_xr.write(cube(), path, overwrite=True)
     assert (tmp_path / "cube_std.tif").exists()
 
 
-def test_a_cube_can_take_the_place_of_the_file_it_is_read_from(cube, tmp_path):
+def test_a_cube_can_replace_the_file_it_is_read_from(cube, tmp_path):
     path = hsi_xr.write(cube(1100, 600, 3), tmp_path / "cube.tif", dtype="float32")
     half = hsi_xr.open(path) / 2
     expected = half.compute()
@@ -631,29 +636,29 @@ def test_a_cube_can_take_the_place_of_the_file_it_is_read_from(cube, tmp_path):
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
 @pytest.mark.parametrize("side", [512, 500])
-def test_an_interrupted_run_goes_on_where_it_stopped(cube, tmp_path, dtype, side):
-    """Also where a tile of the file holds pixels of what is done and of what is not."""
+def test_an_interrupted_run_is_resumed(cube, tmp_path, dtype, side):
+    """Also if a tile of the file contains pixels of finished and of missing blocks."""
     given = cube(1100, 1300, 2, chunks={"y": side, "x": side})
     path, calls = tmp_path / "cube.tif", []
     with pytest.raises(KeyboardInterrupt):
-        hsi_xr.write(failing(given, KeyboardInterrupt(), at=7), path, dtype=dtype)
+        hsi_xr.write(fail_at(given, KeyboardInterrupt(), at=7), path, dtype=dtype)
     assert not path.exists()
-    hsi_xr.write(counted(given, calls), path, dtype=dtype, resume=True)
+    hsi_xr.write(count_chunks(given, calls), path, dtype=dtype, resume=True)
     assert len(calls) < 9
     whole = hsi_xr.write(given, tmp_path / "whole.tif", dtype=dtype)
     assert same(hsi_xr.open(path), hsi_xr.open(whole))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cube.tif", "whole.tif"]
 
 
-def interrupted(given: xr.Dataset, path: Path, **options: object) -> None:
+def interrupt_run(given: xr.Dataset, path: Path, **options: object) -> None:
     with pytest.raises(KeyboardInterrupt):
-        hsi_xr.write(failing(given, KeyboardInterrupt(), at=7), path, **options)
+        hsi_xr.write(fail_at(given, KeyboardInterrupt(), at=7), path, **options)
 
 
-def test_a_resumed_run_must_be_the_same_run(cube, tmp_path):
+def test_a_run_is_resumed_only_with_the_same_configuration(cube, tmp_path):
     given = cube(1100, 1300, 2, chunks={"y": 512, "x": 512})
     path = tmp_path / "cube.tif"
-    interrupted(given, path)
+    interrupt_run(given, path)
     for other, options, words in [
         (given.assign_attrs(hsi_xr_seed=8), {}, "hsi_xr_seed was 7 and is 8"),
         (given.assign_attrs(datetime="2026-01-02T03:04:06Z"), {}, "datetime was"),
@@ -669,35 +674,35 @@ def test_a_resumed_run_must_be_the_same_run(cube, tmp_path):
     assert same(hsi_xr.open(path), given.reflectance, within=STEP)
 
 
-@pytest.mark.parametrize("hurt", ["0.tif", "journal.json"])
-def test_a_resumed_run_trusts_only_what_it_reads_back(cube, tmp_path, hurt):
+@pytest.mark.parametrize("damaged", ["0.tif", "journal.json"])
+def test_a_damaged_run_is_resumed_from_its_intact_blocks(cube, tmp_path, damaged):
     given = cube(1100, 1300, 2, chunks={"y": 512, "x": 512})
     path = tmp_path / "cube.tif"
-    interrupted(given, path)
-    left = tmp_path / "cube.tif.part" / hurt
+    interrupt_run(given, path)
+    left = tmp_path / "cube.tif.part" / damaged
     content = left.read_bytes()
     left.write_bytes(content[: int(0.7 * len(content))])
     hsi_xr.write(given, path, resume=True)
     assert same(hsi_xr.open(path), given.reflectance, within=STEP)
 
 
-def test_what_a_dead_run_left_is_replaced(cube, tmp_path):
+def test_a_new_run_replaces_an_interrupted_one(cube, tmp_path):
     given = cube(1100, 1300, 2, chunks={"y": 512, "x": 512})
     path, calls = tmp_path / "cube.tif", []
-    interrupted(given, path)
-    hsi_xr.write(counted(given, calls), path)
+    interrupt_run(given, path)
+    hsi_xr.write(count_chunks(given, calls), path)
     assert len(calls) == 9
     assert [path.name for path in tmp_path.iterdir()] == ["cube.tif"]
 
 
-def test_resuming_what_was_never_begun_begins_it(cube, tmp_path):
+def test_resume_starts_a_run_if_none_was_interrupted(cube, tmp_path):
     hsi_xr.write(cube(), tmp_path / "cube.tif", resume=True)
     with pytest.raises(DestinationExists):
         hsi_xr.write(cube(), tmp_path / "cube.tif", resume=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
-def test_a_killed_run_goes_on_to_the_same_pixels(tmp_path):
+def test_a_killed_run_is_resumed_to_the_same_pixels(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
     path, journal = tmp_path / "cube.tif", tmp_path / "cube.tif.part" / "journal.json"
@@ -718,10 +723,10 @@ def test_a_killed_run_goes_on_to_the_same_pixels(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="sets a limit on the size of files")
 @pytest.mark.parametrize("share", [0.2, 0.9, 1.1])
-def test_a_full_disk_is_an_error_and_leaves_nothing(cube, tmp_path, share):
-    """While filling (share of the pixels that fit below 1), or while finishing with overviews.
+def test_a_full_disk_is_an_error_and_leaves_no_files(cube, tmp_path, share):
+    """While staging (`share` of the uncompressed values fits, below 1), or while finishing.
 
-    GDAL goes on in other threads and does not tell that the disk is full.
+    GDAL continues in other threads and does not report that the disk is full.
     """
     given = cube(1100, 1300, 3, chunks={"y": 512, "x": 512})
     padded = 3 * (3 * 512) ** 2 * np.dtype("int16").itemsize
@@ -735,7 +740,24 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(cube, tmp_path, share):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_is_too_small_is_found_out_before_any_work(tmp_path):
+@pytest.mark.parametrize(("code", "suggests"), [(errno.ENOSPC, True), (errno.EACCES, False)])
+def test_only_a_full_disk_suggests_to_free_space(code, suggests):
+    with (
+        pytest.raises(DestinationUnwritable, match=os.strerror(code)) as caught,
+        writing(Path("cube.tif")),
+    ):
+        raise OSError(code, os.strerror(code))
+    assert ("free some space" in str(caught.value)) == suggests
+
+
+def test_the_overview_of_the_style_serves_the_thumbnail(cube, tmp_path):
+    written = write_files(cube(), tmp_path / "cube.tif", WriteOptions())
+    reused = write_thumbnail(written.path, written.overview).read_bytes()
+    assert written.overview is not None
+    assert write_thumbnail(written.path).read_bytes() == reused
+
+
+def test_a_disk_that_is_too_small_is_detected_before_work(tmp_path):
     data = dask.array.zeros((2, 10**7, 10**7), chunks=(2, 10**6, 10**6))
     whole = xr.DataArray(data, dims=("band", "y", "x"), name="reflectance")
     with pytest.raises(DestinationUnwritable, match=r"need 400000\.0 GB"):
@@ -743,7 +765,7 @@ def test_a_disk_that_is_too_small_is_found_out_before_any_work(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_real_scenes_come_back(real_scenes, tmp_path):
+def test_real_scenes_read_back(real_scenes, tmp_path):
     for at, path in enumerate(real_scenes):
         scene = hsi_xr.open(path)
         given = (scene / 255).rename("reflectance")

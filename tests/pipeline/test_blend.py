@@ -11,7 +11,7 @@ from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.io.blocks import block_reader, block_sizes, compute_ahead, split_blocks
 from hsi_xr.pipeline import blend
 from hsi_xr.pipeline.plan import survey_conditions
-from tests.scenes import picture, save, scene
+from tests.scenes import rgb_image, save, scene
 
 TILE, BLEND = 32, 16
 SIZE = (150, 165)
@@ -81,7 +81,7 @@ def test_dask_chunks_do_not_change_the_cube(moody, chunks):
 
 
 def test_a_file_gives_what_its_array_gives(moody, tmp_path):
-    path = save(tmp_path / "scene.tif", picture(*SIZE))
+    path = save(tmp_path / "scene.tif", rgb_image(*SIZE))
     np.testing.assert_allclose(_cube(path, moody), _cube(scene(*SIZE), moody), atol=1e-5, rtol=0)
 
 
@@ -118,7 +118,7 @@ def test_an_area_of_interest_of_the_answer_is_that_part_of_it(moody):
 
 @pytest.mark.parametrize("lazy", [True, False], ids=["array", "file"])
 def test_each_tile_runs_once_while_blocks_are_streamed(moody, tmp_path, lazy):
-    image = scene(*SIZE) if lazy else save(tmp_path / "scene.tif", picture(*SIZE))
+    image = scene(*SIZE) if lazy else save(tmp_path / "scene.tif", rgb_image(*SIZE))
     cube, before = _cube(image, moody), _runs()
     blend._pending.clear()  # of other tests
     _streamed(cube)
@@ -130,7 +130,7 @@ def test_a_file_holds_what_compute_gives_and_took_one_survey_conditions_each_til
     """5 x 4 tiles in the blocks of a file: 512 px wide, of several tiles each."""
     import rasterio
 
-    path = save(tmp_path / "scene.tif", picture(600, 400))
+    path = save(tmp_path / "scene.tif", rgb_image(600, 400))
     cube, before = _cube(path, moody, tile=128), _runs()
     written = hsi_xr.write(cube, tmp_path / "cube.tif", dtype="float32", format="geotiff")
     assert _runs() - before == 5 * 4

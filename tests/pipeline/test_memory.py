@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.memory import needs_proc, peak
-from tests.scenes import picture, save
+from tests.scenes import rgb_image, save
 from tests.stranger import install
 
 _RUN = """
@@ -19,7 +19,7 @@ hsi_xr.write(hsi_xr.reconstruct(scene, model, tile=512), cube, overwrite=True)
 
 def _peak(folder: Path, model: Path, rows: int, columns: int) -> int:
     """Bytes of resident memory at its peak: reading, reconstructing and writing a scene."""
-    strip = picture(256, columns)
+    strip = rgb_image(256, columns)
     pixels = np.concatenate([strip] * -(-rows // 256), axis=1)[:, :rows]
     path = save(folder / "scene.tif", pixels, tiled=True, blockxsize=256, blockysize=256)
     return peak(_RUN, path, model, folder / "cube.tif", path=[folder])

@@ -19,7 +19,7 @@ from hsi_xr.errors import (
     UnknownName,
     UsageError,
 )
-from tests.scenes import GRID, UTM, picture, save, scene
+from tests.scenes import GRID, UTM, rgb_image, save, scene
 
 HALO = hsi_xr.models()[0].halo
 
@@ -48,7 +48,9 @@ def test_batches_and_threads_do_not_change_the_cube(tiled, batch, threads):
 
 
 def test_a_file_gives_what_its_array_gives(tiled, tmp_path):
-    path = save(tmp_path / "scene.tif", picture(150, 203), tiled=True, blockxsize=32, blockysize=16)
+    path = save(
+        tmp_path / "scene.tif", rgb_image(150, 203), tiled=True, blockxsize=32, blockysize=16
+    )
     np.testing.assert_allclose(
         _numbers(hsi_xr.reconstruct(path, tile=64)), tiled, atol=1e-5, rtol=0
     )
@@ -161,7 +163,7 @@ def test_samples_do_not_depend_on_tiles():
 def test_nodata_that_a_reader_left_as_numbers_is_not_used(tmp_path):
     import rioxarray
 
-    pixels = picture(60, 70)
+    pixels = rgb_image(60, 70)
     pixels[:, :20, :30] = 0
     path = save(tmp_path / "scene.tif", pixels, nodata=0)
     array = rioxarray.open_rasterio(path, chunks={"x": 32, "y": 32})
@@ -232,7 +234,7 @@ def test_the_spectrum_is_labelled():
 
 def test_a_rotated_scene_keeps_its_transform(tmp_path):
     turned = Affine.translation(500_000.3, 4e6) @ Affine.rotation(31) @ Affine.scale(0.25, -0.25)
-    path = save(tmp_path / "turned.tif", picture(40, 52), transform=turned)
+    path = save(tmp_path / "turned.tif", rgb_image(40, 52), transform=turned)
     from hsi_xr.io.georef import transform_of
 
     cube = hsi_xr.reconstruct(path)
@@ -242,7 +244,7 @@ def test_a_rotated_scene_keeps_its_transform(tmp_path):
 
 def test_planning_reads_no_pixel_and_loads_no_weights(tmp_path):
     """The file is cut short after it was opened: whoever read it now would fail."""
-    path = save(tmp_path / "scene.tif", picture(700, 2000))
+    path = save(tmp_path / "scene.tif", rgb_image(700, 2000))
     code = f"""
 import sys, hsi_xr
 plan = hsi_xr.plan({str(path)!r})

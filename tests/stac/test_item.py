@@ -260,5 +260,5 @@ def test_only_products_are_described(tmp_path):
     plain = tmp_path / "plain.tif"
     with rasterio.open(plain, "w", driver="GTiff", width=7, height=5, count=1, dtype="uint8"):
         pass
-    with pytest.raises(InvalidData, match="does not say that hsi_xr made it"):
+    with pytest.raises(InvalidData, match="is not a product of hsi_xr"):
         hsi_xr.describe(plain, datetime=TAKEN)
