@@ -12,6 +12,9 @@ _EXTRAS = {
         "spectral",
         "ENVI and ECOSTRESS spectral libraries and `to_spectral` need Spectral Python",
     ),
+    "msgspec": ("train", "training needs msgspec"),
+    "h5py": ("train", "MATLAB files of version 7.3 need h5py"),
+    "scipy": ("train", "MATLAB files of version 5 need SciPy"),
     "spyndex": ("indices", "spectral indices need spyndex"),
 }
 """Module -> the extra that installs it, and the feature that needs it."""

@@ -1,4 +1,4 @@
-"""Ten scenes and the mask of the coded-aperture simulation: as they are distributed, but small."""
+"""Ten small scenes and the mask of the coded-aperture simulation, in the distributed layout."""
 
 from pathlib import Path
 
@@ -11,18 +11,18 @@ SIZE = (19, 26)
 
 def scene(number: int, rows: int, columns: int, patch: int = 6) -> np.ndarray:
     """(rows, columns, 28) in [0, 1]: smooth spectra in patches, brighter to the east."""
-    chance, nm = np.random.default_rng(number), np.linspace(453.5, 648, 28)
-    peaks = chance.uniform(470, 630, (rows // patch + 1, columns // patch + 1))
+    rng, nm = np.random.default_rng(number), np.linspace(453.5, 648, 28)
+    peaks = rng.uniform(470, 630, (rows // patch + 1, columns // patch + 1))
     peaks = peaks.repeat(patch, axis=0).repeat(patch, axis=1)[:rows, :columns, None]
-    bright = np.linspace(0.2, 1, columns)[:, None]
-    return (bright * np.exp(-(((nm - peaks) / 70) ** 2))).astype("float32")
+    brightness = np.linspace(0.2, 1, columns)[:, None]
+    return (brightness * np.exp(-(((nm - peaks) / 70) ** 2))).astype("float32")
 
 
 def aperture(rows: int, columns: int) -> np.ndarray:
     """(rows, columns), near 0 and near 1."""
-    chance = np.random.default_rng(99)
-    binary = chance.uniform(size=(rows, columns)) > 0.5
-    return np.clip(binary + chance.normal(0, 0.05, binary.shape), 0, 1).astype("float32")
+    rng = np.random.default_rng(99)
+    binary = rng.uniform(size=(rows, columns)) > 0.5
+    return np.clip(binary + rng.normal(0, 0.05, binary.shape), 0, 1).astype("float32")
 
 
 def write_kaist(folder: Path, size: tuple[int, int] = SIZE) -> Path:

@@ -1,4 +1,4 @@
-"""MATLAB files as MATLAB writes them, and pictures, for tests of data sets."""
+"""MATLAB files as MATLAB writes them, and image files, for tests of data sets."""
 
 from pathlib import Path
 
@@ -12,21 +12,21 @@ from hsi_xr.io.raster_dataset import rasterio_open
 
 
 def texture(*shape: int, seed: int = 0) -> np.ndarray:
-    """Random numbers in [.1, .8), and one pixel like no other: the first row's last column is 1."""
-    found = np.random.default_rng(seed).uniform(0.1, 0.8, shape).astype("float32")
-    found[0, shape[1] - 1] = 1
-    return found
+    """Random values in [.1, .8); the last pixel of the first row is 1, which shows orientation."""
+    values = np.random.default_rng(seed).uniform(0.1, 0.8, shape).astype("float32")
+    values[0, shape[1] - 1] = 1
+    return values
 
 
 def write_v5(path: Path, **variables: np.ndarray) -> Path:
-    """Axes as in MATLAB; compressed, as MATLAB does by default."""
+    """Write MATLAB v5, compressed as by default, from arrays with the axes of MATLAB."""
     path.parent.mkdir(parents=True, exist_ok=True)
     savemat(path, variables, do_compression=True)
     return path
 
 
 def write_v73(path: Path, **variables: np.ndarray) -> Path:
-    """Axes as in MATLAB, which HDF5 stores in reverse; a text of 512 bytes comes first."""
+    """Write MATLAB v7.3: HDF5 with reversed axes behind a user block of 512 bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, values in variables.items():
@@ -36,8 +36,8 @@ def write_v73(path: Path, **variables: np.ndarray) -> Path:
     return path
 
 
-def write_picture(path: Path, pixels: np.ndarray, driver: str, **options: str) -> Path:
-    """(bands, rows, columns); a picture has no georeference."""
+def write_image(path: Path, pixels: np.ndarray, driver: str, **options: str) -> Path:
+    """Write (bands, rows, columns) as an image without georeference."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count, height, width = pixels.shape
     with rasterio.MemoryFile() as memory:
@@ -54,6 +54,6 @@ def write_picture(path: Path, pixels: np.ndarray, driver: str, **options: str) -
 
 
 def cut(path: Path, share: float = 0.6) -> None:
-    """Loses the end of a file, as a broken download does."""
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(share * len(whole))])
+    """Truncate a file to a share of its length, as a broken download is."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])

@@ -1,4 +1,4 @@
-"""Scenes for tests: uneven, taller or wider, brighter to the east, in uneven chunks."""
+"""Scenes for tests: not square, brighter to the east, in chunks of unequal size."""
 
 import os
 from pathlib import Path
@@ -14,15 +14,15 @@ GRID = Affine(0.1, 0, 500_000.1, 0, -0.1, 4_650_000.3)
 
 
 DATA = Path(os.environ.get("HSI_XR_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
-"""Files of others, which no copy of the project carries with it."""
+"""Data sets that are not part of the repository."""
 
 
 def real() -> list[Path]:
-    """The RGB GeoTIFFs of the shared data; none where it is not."""
+    """The RGB GeoTIFFs of the shared data, if it is available."""
     return sorted((DATA / "scenes_rgb").glob("*.tif*"))
 
 
-def picture(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:
+def rgb_image(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:
     """(3, rows, columns) uint8: smooth patches with texture, brighter to the east."""
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0.1, 0.8, (3, rows // 24 + 2, columns // 24 + 2))
@@ -35,11 +35,11 @@ def picture(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:
 def scene(
     rows: int, columns: int, *, chunks: tuple[int, int] | None = (70, 90), seed: int = 0
 ) -> xr.DataArray:
-    """The picture as (band, y, x) float32 with georeference, read from an 8-bit file."""
+    """The image as (band, y, x) float32 with a georeference, as if read from an 8-bit file."""
     from rasterio.crs import CRS
 
     array = xr.DataArray(
-        picture(rows, columns, seed=seed).astype("float32"),
+        rgb_image(rows, columns, seed=seed).astype("float32"),
         dims=("band", "y", "x"),
         coords={"band": [1, 2, 3], **coordinates(GRID, CRS.from_string(UTM), (rows, columns))},
     )
@@ -50,7 +50,7 @@ def scene(
 
 
 def save(path, pixels: np.ndarray, *, transform: Affine = GRID, crs: str | None = UTM, **profile):
-    """Writes (bands, rows, columns), as a GeoTIFF unless told another driver."""
+    """Writes (bands, rows, columns), by default as a GeoTIFF, and returns the path."""
     import rasterio
 
     count, height, width = pixels.shape
@@ -78,7 +78,7 @@ def ground(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:
 
 
 def photographed(cube: np.ndarray, *, chunks: tuple[int, int] | None = (70, 90)) -> xr.DataArray:
-    """What the camera sees of a cube, as reflectance; (band, y, x) float32 with georeference."""
+    """A cube as the camera records it, in reflectance, (band, y, x) float32 with a georeference."""
     from rasterio.crs import CRS
 
     from hsi_xr.band_grid import Bands

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hsi_xr.checkpoints.registry import GROUP
-from tests.scenes import picture, save
+from tests.scenes import rgb_image, save
 
 ROOT = Path(__file__).parents[1]
 ABSENT = [name for name in ("pip", "hatchling") if find_spec(name) is None]
@@ -78,7 +78,7 @@ assert (camera.project(answer(rgb)) - rgb).abs().max() < 0.02
 
 
 def test_a_geotiff_is_reconstructed_in_python_and_by_the_command(site, tmp_path):
-    save(tmp_path / "scene.tif", picture(61, 83))
+    save(tmp_path / "scene.tif", rgb_image(61, 83))
     python = """
 import hsi_xr
 scene = hsi_xr.open("scene.tif")

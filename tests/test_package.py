@@ -11,7 +11,7 @@ HEAVY = ("torch", "rasterio", "osgeo", "pystac", "matplotlib")
 
 
 def fresh(*lines: str) -> str:
-    """What a new interpreter prints."""
+    """Runs lines in a new interpreter and returns what they print."""
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False
     )
@@ -20,7 +20,7 @@ def fresh(*lines: str) -> str:
 
 
 def loaded(*lines: str) -> set[str]:
-    """The heavy modules that are there after these lines ran in a new interpreter."""
+    """Returns the heavy modules that lines import in a new interpreter."""
     names = fresh(*lines, "import sys", "print(*sys.modules, file=sys.stdout)").split()
     return {"xarray", "rioxarray", *HEAVY} & set(names)
 

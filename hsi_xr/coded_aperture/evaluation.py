@@ -23,11 +23,11 @@ from torch import nn
 from hsi_xr._version import __version__
 from hsi_xr.checkpoints import published
 from hsi_xr.checkpoints.card import checksum
-from hsi_xr.checkpoints.import_checkpoint import read_checkpoint
+from hsi_xr.checkpoints.tensors import read_checkpoint
 from hsi_xr.coded_aperture.forward import INPUTS, STEP, measure
 from hsi_xr.coded_aperture.scores import COLUMNS, scores
 from hsi_xr.datasets._base import Array
-from hsi_xr.datasets._registry import checked
+from hsi_xr.datasets._registry import verify
 from hsi_xr.datasets.kaist import Kaist
 from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
 from hsi_xr.evaluation._tables import aligned, as_json, average, cells, plain
@@ -170,7 +170,7 @@ def evaluate(
     """
     key, device = _key(network), resolve_device(device)
     _check_size(data.sizes[SPLIT])
-    checked(data, SPLIT)
+    verify(data, SPLIT)
     path = Path(weights)
     model = _loaded(key, path, len(data.bands)).to(device)
     mask = _check_values(data.mask(), str(data.mask_path))

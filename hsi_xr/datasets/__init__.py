@@ -1,9 +1,9 @@
-"""Public data sets as they are distributed, and pairs of anybody's own: cubes with their pictures.
+"""Data sets of hyperspectral cubes with RGB images: public ones as distributed, and your own.
 
-A file of this folder is a data set, by its name: `load("ntire2022", folder)`.
+Every public module of this package is a data set; `load("ntire2022", folder)` opens one by name.
 """
 
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
-from hsi_xr.datasets._registry import checked, load, names
+from hsi_xr.datasets._registry import load, names, verify
 
-__all__ = ["COMMON", "Coding", "DataSet", "Pair", "Splits", "checked", "load", "names"]
+__all__ = ["COMMON", "Coding", "DataSet", "Pair", "Splits", "load", "names", "verify"]

@@ -1,4 +1,4 @@
-"""What training and evaluation ask of a data set."""
+"""The interface of a data set, as training and evaluation use it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from hsi_xr.band_grid import Bands
 Array = NDArray[np.float32]
 
 COMMON = Bands.regular(400, 700, 10)
-"""The grid of ARAD, CAVE and ICVL."""
+"""The band grid of ARAD, CAVE and ICVL."""
 
 Coding = Literal["linear", "srgb"]
+"""Tone curve of RGB values: proportional to light, or display-referred (IEC 61966-2-1)."""
 
 Splits = Mapping[str, Sequence[str]]
-"""`train`, `validation`, `test` -> names of scenes; a data set may lack some."""
+"""Scene names by split: `train`, `validation` and `test`; a data set may lack some of them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A scene seen twice, on one grid.
+    """The hyperspectral cube and the RGB image of a scene, pixel by pixel.
 
     Attributes:
-        name: As in the splits.
-        cube: (bands, rows, columns) reflectance or radiance as the data set scales it, about
-            [0, 1]; NaN where it is not known.
-        rgb: (3, rows, columns) in [0, 1], as the data set's `coding` says; NaN where the ground is
-            unknown.
+        name: Name of the scene in the splits.
+        cube: (bands, rows, columns) reflectance or radiance, scaled by the data set to about
+            [0, 1]; NaN where unknown.
+        rgb: (3, rows, columns) in [0, 1], coded as `DataSet.coding` states; NaN where unknown.
     """
 
     name: str
@@ -38,18 +38,28 @@ class Pair:
 
 
 class DataSet(Protocol):
-    """Scenes of one origin. Opening one reads no pixel."""
+    """Scenes from one source. Opening a data set reads no pixels."""
 
     bands: Bands
+    """Bands of all cubes."""
     coding: Coding
-    """What the numbers of pictures are."""
+    """Tone curve of all RGB images."""
     splits: Splits
+    """Names of the scenes by split."""
 
     def read(self, name: str) -> Pair:
-        """A scene by its name."""
+        """Read a scene into memory.
+
+        Raises:
+            UnknownName: No split contains the scene.
+            InvalidData: A file is damaged or does not match the other files of the scene.
+            UnreadableFile: A file is missing or cannot be opened.
+        """
 
     def problems(self, *splits: str) -> Sequence[str]:
-        """What is missing, truncated or mis-shaped, a line each; reads headers alone.
+        """List missing, truncated and mis-shaped files, one line each, from headers alone.
 
-        Of the files of these splits; where none is named of all, and what is extra as well.
+        Args:
+            splits: Check the files of these splits; by default check all splits and report extra
+                files as well.
         """

@@ -1,32 +1,40 @@
-"""Pictures of cubes that came without: a camera of known sensitivity takes them."""
+"""RGB images for data sets that have only cubes, rendered through a known spectral response."""
 
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.spectral_response import CameraLike, sensitivities
 from hsi_xr.datasets._base import Array
 from hsi_xr.errors import MissingFact
 
-__all__ = ["CameraLike", "photograph", "response"]
+__all__ = ["CameraLike", "render_rgb", "response"]
 
 
 def response(camera: CameraLike | None, bands: Bands) -> Array:
-    """(3, bands) of a camera; see `hsi_xr.camera.spectral_response.sensitivities`.
+    """Returns the (3, bands) response of a camera, which the data set requires.
+
+    See `hsi_xr.camera.spectral_response.sensitivities`.
 
     Raises:
         MissingFact: No camera is given.
     """
     if camera is None:
         raise MissingFact(
-            "these cubes come without pictures; say what camera takes them, by "
-            f"camera=(3, {len(bands)}) sensitivities, one of `hsi_xr.cameras()`, or the path of a "
-            "JSON file of rawtoaces-data"
+            "these cubes come without RGB images; give the camera that renders them: "
+            "camera='NAME' with a name from `hsi_xr.cameras()`, the path of a JSON file in the "
+            f"format of rawtoaces-data, or camera=(3, {len(bands)}) sensitivities"
         )
     return sensitivities(camera, bands)
 
 
-def photograph(cube: Array, response: Array) -> Array:
-    """Linear RGB of a cube, (3, rows, columns) in [0, 1]: without noise, saturating at white.
+def render_rgb(cube: Array, response: Array) -> Array:
+    """Renders the linear RGB image of a cube, without noise.
 
-    White, 1 in every band, is (1, 1, 1). An unknown (NaN) band makes its pixel unknown.
+    Args:
+        cube: (bands, rows, columns).
+        response: (3, bands) sensitivities; each row may have any positive scale.
+
+    Returns:
+        (3, rows, columns), clipped to [0, 1]. A spectrum of 1 in every band is (1, 1, 1); a pixel
+        with a NaN band is NaN.
     """
     import torch
 

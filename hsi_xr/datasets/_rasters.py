@@ -1,4 +1,4 @@
-"""Cubes of anybody's own, in whatever GDAL opens, brought to one band grid."""
+"""Your own cubes, in any format that GDAL opens, brought to one band grid."""
 
 import csv
 from pathlib import Path
@@ -14,137 +14,148 @@ from hsi_xr.io.open import open as open_raster
 from hsi_xr.io.raster_source import source_of, stated_radiometry, stored_dtype
 from hsi_xr.pipeline.radiometry import resolve_radiometry
 
-CUBES = (".tif", ".tiff", ".img", ".zarr")
-"""Endings of cubes; `.img` is ENVI's, whose header lies beside it."""
+CUBE_SUFFIXES = (".tif", ".tiff", ".img", ".zarr")
+"""Suffixes of cubes; `.img` is ENVI's, with a `.hdr` file next to it."""
 
-TABLE = "wavelengths.csv"
-"""One number a line, nm, first column; for cubes that do not tell."""
+WAVELENGTHS_FILE = "wavelengths.csv"
+"""Centre wavelengths in nm in the first column, one band per line, for cubes without metadata."""
 
-_ABSURD = 16
-"""Times the brightness of white; glints and clouds stay below."""
-_GLINTS = 0.01
-"""Share of numbers that may be above."""
+_MAX_LEVEL = 16
+"""Highest plausible value, where a white surface is 1; glints and clouds stay below."""
+_MAX_SHARE = 0.01
+"""Share of values that may be higher."""
 
 
-def cubes(folder: Path) -> dict[str, Path]:
-    """Cubes of a folder by their stem.
+def find_cubes(folder: Path) -> dict[str, Path]:
+    """Returns the cubes in a folder by their stem. Raises the errors of `find_files`."""
+    return find_files(folder, CUBE_SUFFIXES)
+
+
+def find_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Returns the files in a folder with one of these suffixes, by their stem.
 
     Raises:
-        UnreadableFile: There is no such folder.
-        InvalidData: Two have the same stem.
+        UnreadableFile: The folder does not exist.
+        InvalidData: Two files have the same stem.
     """
-    return by_stem(folder, CUBES)
-
-
-def by_stem(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
-    """Files of a folder with one of some endings, by their stem. Errors as of `cubes`."""
     if not folder.is_dir():
-        raise UnreadableFile(f"there is no folder {str(folder)!r}; put the files there")
-    found: dict[str, Path] = {}
+        raise UnreadableFile(f"the folder {str(folder)!r} does not exist; create it with the files")
+    paths: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in endings and not path.name.startswith("."):
-            if path.stem in found:
+        if path.suffix.lower() in suffixes and not path.name.startswith("."):
+            if path.stem in paths:
                 raise InvalidData(
-                    f"{str(path)!r} and {found[path.stem].name!r} have one stem; rename one"
+                    f"{str(path)!r} and {paths[path.stem].name!r} have the same stem; rename one"
                 )
-            found[path.stem] = path
-    return found
+            paths[path.stem] = path
+    return paths
 
 
-def opened(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
-    """A cube as `hsi_xr.open` gives it, lazily, with `wavelength` and the factor to reflectance.
+def open_cube(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
+    """Opens a cube lazily, with its wavelengths and its scale to reflectance.
 
-    It has those bands alone that tell of the wanted ones: what others lack, as in the absorption of
-    water, makes no pixel invalid.
+    Only source bands that contribute to the wanted bands are kept, so that nodata elsewhere, as in
+    the absorption bands of water, does not invalidate a pixel.
 
     Args:
-        path: Of the cube.
-        bands: Those that it will be brought to.
-        scale: What brings stored numbers to reflectance; None where the file tells or its
-            numbers are floats.
+        path: The cube.
+        bands: Band grid that the cube will be brought to.
+        scale: Factor from stored values to reflectance; None if the file states it or stores
+            floating-point reflectance.
 
     Returns:
-        (band, y, x); attribute `to_reflectance`.
+        (band, y, x) with the coordinate `wavelength` in nm and the attribute `to_reflectance`.
 
     Raises:
-        UnreadableFile: Missing, truncated, or no raster.
-        MissingFact: Nobody tells the wavelengths, or the scale of integers.
-        InvalidData: The table of wavelengths is of other bands.
+        UnreadableFile: The file is missing, truncated or not a raster.
+        MissingFact: The wavelengths, or the scale of integers, are not known.
+        InvalidData: The file of wavelengths does not match the bands of the cube.
     """
     array = open_raster(path)
-    _check_length(path, array)
+    _check_envi_length(path, array)
     if "wavelength" not in array.coords:
-        array = array.assign_coords(wavelength=("band", _told(path, array.sizes["band"])))
-    array = _needed(array, path, bands)
+        centres = _read_wavelengths(path, array.sizes["band"])
+        array = array.assign_coords(wavelength=("band", centres))
+    array = _keep_contributing(array, path, bands)
     dtype, stated = stored_dtype(array), stated_radiometry(array)
     try:
-        kind = resolve_radiometry(dtype, radiometry="reflectance", scale=scale, stated=stated)
+        radiometry = resolve_radiometry(dtype, radiometry="reflectance", scale=scale, stated=stated)
     except MissingFact as error:
         raise MissingFact(f"{str(path)!r}: {error}") from error
-    return array.assign_attrs(to_reflectance=kind.scale)
+    return array.assign_attrs(to_reflectance=radiometry.scale)
 
 
-def cube(array: xr.DataArray, bands: Bands) -> Array:
-    """Reflectance on these bands, NaN where invalid, (bands, rows, columns).
+def read_cube(array: xr.DataArray, bands: Bands) -> Array:
+    """Reads a cube that `open_cube` opened and brings it to a band grid.
 
-    Negative numbers, which atmospheric correction leaves in dark pixels, stay.
+    Negative values, which atmospheric correction leaves in dark pixels, are kept.
+
+    Returns:
+        (bands, rows, columns) reflectance; NaN where invalid.
 
     Raises:
-        InvalidData: The cube reaches none of the bands, or its numbers are no reflectance.
+        InvalidData: The cube covers none of the bands, or its values are not reflectance.
     """
     wavelengths = _wavelengths(array)
     reflectance = array.values * np.float32(array.attrs["to_reflectance"])
     check_level(reflectance, array.encoding["source"], "scale=1e-4")
-    found = band_grid.convolve(reflectance, wavelengths, bands)
-    if np.isnan(found).all():
+    cube = band_grid.convolve(reflectance, wavelengths, bands)
+    if np.isnan(cube).all():
         raise InvalidData(
-            f"{array.encoding['source']!r} holds no valid pixel in {bands.centres[0]:g} to "
-            f"{bands.centres[-1]:g} nm; it has {wavelengths.min():g} to {wavelengths.max():g} nm"
+            f"{array.encoding['source']!r} has no valid pixels from {bands.centres[0]:g} to "
+            f"{bands.centres[-1]:g} nm; it covers {wavelengths.min():g} to "
+            f"{wavelengths.max():g} nm"
         )
-    return found
+    return cube
 
 
 def check_level(values: Array, source: str, repair: str) -> None:
-    """Whether numbers that should be about [0, 1] are; a few may be glints.
+    """Checks that values are about [0, 1], apart from a few glints.
 
     Raises:
-        InvalidData: Many are far above.
+        InvalidData: Many values are far above 1.
     """
-    if (values > _ABSURD).mean() > _GLINTS:
+    if (values > _MAX_LEVEL).mean() > _MAX_SHARE:
         raise InvalidData(
-            f"many numbers of {source!r} are more than {_ABSURD} times that of white; give the "
-            f"scale that brings them to [0, 1], e.g. {repair}"
+            f"many values of {source!r} are above {_MAX_LEVEL}, where a white surface is 1; give "
+            f"the scale that brings them to [0, 1], e.g. {repair}"
         )
 
 
-def lacking(array: xr.DataArray, bands: Bands) -> list[float]:
-    """Centres of the bands that a cube does not reach."""
-    reached = band_grid.covered(_wavelengths(array), bands)
-    return [centre for centre, there in zip(bands.centres, reached) if not there]
+def uncovered(array: xr.DataArray, bands: Bands) -> list[float]:
+    """Returns the centres (nm) of the bands that a cube does not cover."""
+    covered = band_grid.covered(_wavelengths(array), bands)
+    return [centre for centre, is_covered in zip(bands.centres, covered) if not is_covered]
 
 
-def _needed(array: xr.DataArray, path: Path, bands: Bands) -> xr.DataArray:
-    """Opened anew, since a pixel is invalid where any band that is read is; all if none tells."""
-    source, needed = source_of(array), band_grid.contributing(_wavelengths(array), bands)
-    if source is None or not source.matches(array) or needed.all() or not needed.any():
+def _keep_contributing(array: xr.DataArray, path: Path, bands: Bands) -> xr.DataArray:
+    """Opens the cube again with the contributing bands only; keeps all if none contributes.
+
+    A pixel is nodata where any band that was opened is, so a selection would not be enough.
+    """
+    source = source_of(array)
+    contributes = band_grid.contributing(_wavelengths(array), bands)
+    if source is None or not source.matches(array):
         return array
-    told = array["wavelength"][needed]
-    few = open_raster(path, rgb=[source.bands[i] for i in np.flatnonzero(needed)])
-    return few.assign_coords(wavelength=("band", told.values, told.attrs))
+    if contributes.all() or not contributes.any():
+        return array
+    centres = array["wavelength"][contributes]
+    kept = open_raster(path, rgb=[source.bands[i] for i in np.flatnonzero(contributes)])
+    return kept.assign_coords(wavelength=("band", centres.values, centres.attrs))
 
 
-def _check_length(path: Path, array: xr.DataArray) -> None:
-    """GDAL opens an ENVI file without its end, and reads zeros there."""
+def _check_envi_length(path: Path, array: xr.DataArray) -> None:
+    """Refuses truncated ENVI files, in which GDAL would read zeros."""
     headers = (path.with_suffix(".hdr"), Path(f"{path}.hdr"))
     header = next((header for header in headers if header.is_file()), None)
     if path.suffix.lower() != ".img" or header is None:
         return
-    needed = array.size * np.dtype(stored_dtype(array)).itemsize
+    expected = array.size * np.dtype(stored_dtype(array)).itemsize
     size = path.stat().st_size
-    if size < needed and "compression" not in header.read_text(errors="replace"):
+    if size < expected and "compression" not in header.read_text(errors="replace"):
         raise UnreadableFile(
-            f"{str(path)!r} is truncated: it has {size} bytes, and its header tells of {needed}; "
-            "get the file anew"
+            f"{str(path)!r} is truncated: it has {size} bytes, but its header describes "
+            f"{expected}; download it again"
         )
 
 
@@ -152,20 +163,25 @@ def _wavelengths(array: xr.DataArray) -> Array:
     return np.asarray(array["wavelength"].values, dtype="float32")
 
 
-def _told(path: Path, count: int) -> Array:
-    tables = [folder / TABLE for folder in (path.parent, path.parent.parent)]
+def _read_wavelengths(path: Path, count: int) -> Array:
+    """Reads the centres (nm) of a cube's bands from the file next to it or one folder up."""
+    tables = [folder / WAVELENGTHS_FILE for folder in (path.parent, path.parent.parent)]
     table = next((table for table in tables if table.is_file()), None)
     if table is None:
         raise MissingFact(
-            f"{str(path)!r} tells no wavelengths; write them to {str(tables[0])!r}, nm, one a line"
+            f"{str(path)!r} has no wavelengths; write the centres of its bands in nm to "
+            f"{str(tables[0])!r}, one per line"
         )
     with table.open(newline="") as lines:
         rows = [row for row in csv.reader(lines) if row and not row[0].lstrip().startswith("#")]
     try:
-        found = np.array([float(row[0]) for row in rows], dtype="float32")
+        centres = np.array([float(row[0]) for row in rows], dtype="float32")
     except ValueError as error:
-        hint = "comments start with #"
-        raise InvalidData(f"{str(table)!r} is no list of nm ({error}); {hint}") from error
-    if len(found) != count:
-        raise InvalidData(f"{str(table)!r} tells {len(found)} bands, {str(path)!r} has {count}")
-    return found
+        raise InvalidData(
+            f"{str(table)!r} is not a list of wavelengths ({error}); start comments with #"
+        ) from error
+    if len(centres) != count:
+        raise InvalidData(
+            f"{str(table)!r} lists {len(centres)} bands, but {str(path)!r} has {count}"
+        )
+    return centres

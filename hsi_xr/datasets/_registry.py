@@ -1,66 +1,66 @@
-"""Data sets by name: this folder. Imports one only to open it."""
+"""Data sets by the name of their module. A module is imported only when it is opened."""
 
 import importlib
 import inspect
 import os
 import pkgutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.suggestions import unknown_name
 
-SHOWN = 20
-"""Problems that an error lists; of a truncated download there may be hundreds."""
+MAX_LISTED = 20
+"""Problems that an error lists; a truncated download may have hundreds."""
 
 
 def names() -> list[str]:
-    """What `load` knows."""
-    here = str(Path(__file__).parent)
-    found = (info.name for info in pkgutil.iter_modules([here]))
-    return sorted(name for name in found if not name.startswith("_"))
+    """Returns the names of all data sets that `load` opens."""
+    modules = (info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    return sorted(name for name in modules if not name.startswith("_"))
 
 
-def load(name: str, folder: str | os.PathLike[str], **options: Any) -> DataSet:
-    """Opens a data set; reads no pixel.
+def load(name: str, folder: str | os.PathLike[str], **options: object) -> DataSet:
+    """Opens a data set without reading pixels.
 
     Args:
         name: One of `names()`.
-        folder: Where it lies, as it was unpacked.
-        options: Of that data set; see `build` in its module.
+        folder: Folder that contains the data set as it was unpacked.
+        options: Options of the data set; see the class `build` in the module of that name.
 
     Raises:
-        UnknownName: No data set of that name.
-        UsageError: It has no such option, or needs one that is not given.
-        UnreadableFile: There is no such folder.
+        UnknownName: No data set has this name.
+        UsageError: The data set does not have an option, or an option has a wrong value.
+        MissingFact: The data set needs an option that is not given.
+        UnreadableFile: The folder does not exist.
     """
     if name not in names():
         raise unknown_name("data set", name, names())
-    build = importlib.import_module(f"{__package__}.{name}").build
-    known = inspect.signature(build).parameters
-    if odd := [option for option in options if option not in known or option == "folder"]:
+    build: Callable[..., DataSet] = importlib.import_module(f"{__package__}.{name}").build
+    known = [option for option in inspect.signature(build).parameters if option != "folder"]
+    if unknown := [option for option in options if option not in known]:
         raise UsageError(
-            f"{name!r} has no option {', '.join(odd)}; "
-            f"known: {', '.join(option for option in known if option != 'folder')}"
+            f"{name!r} has no option {', '.join(unknown)}; known options: {', '.join(known)}"
         )
     return build(Path(folder), **options)
 
 
-def checked(dataset: DataSet, *splits: str) -> DataSet:
-    """The same data set, if its files are all there and have the right shapes.
+def verify(dataset: DataSet, *splits: str) -> DataSet:
+    """Returns the data set if its files are complete and have the expected shapes.
 
     Args:
-        dataset: As `load` opens it.
-        splits: Whose files are looked at; see `DataSet.problems`.
+        dataset: An open data set.
+        splits: Check the files of these splits; by default check all, and report extra files.
 
     Raises:
-        InvalidData: Lists what is wrong.
+        InvalidData: Lists the problems; see `DataSet.problems`.
     """
     problems = dataset.problems(*splits)
     if not problems:
         return dataset
-    count, rest = len(problems), len(problems) - SHOWN
-    lines = [*problems[:SHOWN], *([f"and {rest} more"] if rest > 0 else [])]
-    head = f"the data set has {count} problem{'s' if count > 1 else ''}; get these files anew:"
+    count, more = len(problems), len(problems) - MAX_LISTED
+    lines = [*problems[:MAX_LISTED], *([f"and {more} more"] if more > 0 else [])]
+    plural = "s" if count > 1 else ""
+    head = f"the data set has {count} problem{plural}; correct or download these files again:"
     raise InvalidData("\n- ".join([head, *lines]))

@@ -1,150 +1,171 @@
-"""Scenes by name, and what is wrong with their files."""
+"""Names of scenes, their splits, and checks of their files."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
 from hsi_xr.datasets._base import Pair, Splits
-from hsi_xr.errors import InvalidData, UnreadableFile
+from hsi_xr.errors import HsiError, InvalidData, UnreadableFile
 from hsi_xr.suggestions import unknown_name
 
 Shape = tuple[int | None, ...]
-"""What a header must say; None where any length will do."""
+"""Expected shape of an array; None where any length is valid."""
 
 
-def known(name: str, splits: Splits) -> str:
-    """The name, if some split has it.
+def check_name(name: str, splits: Splits) -> str:
+    """Returns the name of a scene.
 
     Raises:
-        UnknownName: None has.
+        UnknownName: No split contains it.
     """
-    scenes = every(splits)
-    if name not in scenes:
-        raise unknown_name("scene", name, scenes)
+    names = names_in(splits)
+    if name not in names:
+        raise unknown_name("scene", name, names)
     return name
 
 
-def every(splits: Splits, *chosen: str) -> set[str]:
-    """Scenes of the chosen splits; of all where none is chosen."""
+def names_in(splits: Splits, *chosen: str) -> set[str]:
+    """Returns the scenes of the chosen splits, by default of all splits."""
     return {name for split in chosen or splits for name in splits[split]}
 
 
-def existing(folder: Path) -> Path:
-    """The folder.
+def check_folder(folder: Path) -> Path:
+    """Returns the folder of a data set.
 
     Raises:
-        UnreadableFile: There is none.
+        UnreadableFile: It does not exist.
     """
     if not folder.is_dir():
-        raise UnreadableFile(f"there is no folder {str(folder)!r}; unpack the data set there")
+        raise UnreadableFile(
+            f"the folder {str(folder)!r} does not exist; unpack the data set there"
+        )
     return folder
 
 
-def lists(folder: Path, files: dict[str, str]) -> dict[str, Sequence[str]]:
-    """Splits from lists of one name a line: split -> file; those that are there.
+def read_lists(folder: Path, files: dict[str, str]) -> dict[str, Sequence[str]]:
+    """Reads the lists of scene names, one per line, that exist.
+
+    Args:
+        folder: Folder of the lists.
+        files: Name of the file of each split.
 
     Raises:
-        InvalidData: A list has a name twice, or is no text.
+        InvalidData: A list contains a name twice, or is not a text file.
     """
     paths = {split: folder / file for split, file in files.items()}
-    return {split: _listed(path) for split, path in paths.items() if path.is_file()}
+    return {split: _read_list(path) for split, path in paths.items() if path.is_file()}
 
 
-def own_lists(folder: Path, names: Iterable[str]) -> Splits:
-    """Splits by `train.txt`, `validation.txt`, `test.txt` of a folder; without, all train.
+def read_splits(folder: Path, names: Iterable[str]) -> Splits:
+    """Reads the splits from `train.txt`, `validation.txt` and `test.txt` in a folder.
+
+    If there are none, all scenes are for training.
 
     Raises:
-        InvalidData: As of `lists` and `apart`.
+        InvalidData: A list is invalid, or two splits share a scene.
     """
     files = {split: f"{split}.txt" for split in ("train", "validation", "test")}
-    return apart(lists(folder, files)) or {"train": tuple(sorted(names))}
+    return check_disjoint(read_lists(folder, files)) or {"train": tuple(sorted(names))}
 
 
-def apart(splits: Splits) -> Splits:
-    """The splits.
+def check_disjoint(splits: Splits) -> Splits:
+    """Returns the splits.
 
     Raises:
-        InvalidData: Two share a scene.
+        InvalidData: Two splits share a scene.
     """
-    for (one, scenes), (other, more) in combinations(splits.items(), 2):
-        if both := sorted({*scenes} & {*more}):
+    for (first, names), (second, others) in combinations(splits.items(), 2):
+        if shared := sorted({*names} & {*others}):
+            more = f" ({len(shared)} scenes are in both)" if len(shared) > 1 else ""
             raise InvalidData(
-                f"{both[0]!r} is in the splits {one!r} and {other!r}; leave one"
-                + (f" ({len(both)} scenes are in both)" if len(both) > 1 else "")
+                f"{shared[0]!r} is in the splits {first!r} and {second!r}; remove it from one{more}"
             )
     return splits
 
 
-def _listed(path: Path) -> tuple[str, ...]:
+def _read_list(path: Path) -> tuple[str, ...]:
     try:
         lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
-        raise InvalidData(f"{str(path)!r} is no text ({error}); write a name a line") from error
+        raise InvalidData(
+            f"{str(path)!r} is not a text file ({error}); write one name per line"
+        ) from error
     names = tuple(line for line in lines if line)
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InvalidData(f"{str(path)!r} lists {twice[0]!r} twice; leave one")
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise InvalidData(f"{str(path)!r} lists {repeated[0]!r} twice; remove one line")
     return names
 
 
-def there(path: Path | None, name: str) -> Path:
-    """The path.
+def require_path(path: Path | None, name: str) -> Path:
+    """Returns the path of a scene's file.
 
     Raises:
-        UnreadableFile: There is no file of that scene.
+        UnreadableFile: The scene has no such file.
     """
     if path is None:
-        raise UnreadableFile(f"a file of {name!r} is missing; see `problems()`")
+        raise UnreadableFile(f"a file of {name!r} is missing; `problems()` lists what is missing")
     return path
 
 
-def unlisted(splits: Splits, folder: Path, found: Collection[str], *chosen: str) -> list[str]:
-    """A line for each scene without a file in a folder; where no split is chosen also for each
-    file without a scene.
-    """
-    missing = sorted(every(splits, *chosen) - {*found})
-    missing = [f"{str(folder)!r} lacks {name!r}" for name in missing]
-    odd = [] if chosen else sorted({*found} - every(splits))
-    return missing + [f"{name!r} in {str(folder)!r} is extra: no split has it" for name in odd]
-
-
-def on_one_grid(pair: Pair) -> Pair:
-    """The pair.
+def check_same_size(pair: Pair) -> Pair:
+    """Returns the pair.
 
     Raises:
-        InvalidData: Cube and picture are of different sizes.
+        InvalidData: Its cube and its image have different sizes.
     """
     if pair.cube.shape[1:] != pair.rgb.shape[1:]:
         raise InvalidData(
-            f"the cube of {pair.name!r} has {_text(pair.cube.shape[1:])} pixels, its picture "
-            f"{_text(pair.rgb.shape[1:])}; get both files anew"
+            f"the cube of {pair.name!r} has {_text(pair.cube.shape[1:])} pixels, its RGB image "
+            f"{_text(pair.rgb.shape[1:])}; download both files again"
         )
     return pair
 
 
-def wrong(path: Path, shape_of: Callable[[Path], tuple[int, ...]], expected: Shape) -> list[str]:
-    """A line if a file is missing, cannot be opened, or has another shape; else none.
+def name_problems(splits: Splits, folder: Path, stems: Collection[str], *chosen: str) -> list[str]:
+    """Reports scenes without a file and, if no split is chosen, files without a scene."""
+    missing = sorted(names_in(splits, *chosen) - {*stems})
+    extra = [] if chosen else sorted({*stems} - names_in(splits))
+    return [f"{str(folder)!r} lacks {name!r}" for name in missing] + [
+        f"{name!r} in {str(folder)!r} is extra: no split lists it" for name in extra
+    ]
+
+
+def open_problems(names: Iterable[str], open_scene: Callable[[str], object]) -> Iterator[str]:
+    """Reports scenes that cannot be opened."""
+    for name in sorted(names):
+        try:
+            open_scene(name)
+        except HsiError as error:
+            yield str(error)
+
+
+def shape_problems(
+    path: Path, read_shape: Callable[[Path], tuple[int, ...]], expected: Shape
+) -> list[str]:
+    """Reports a file that is missing, cannot be opened, or has another shape than expected.
 
     Args:
-        path: Of the file.
-        shape_of: Reads the shape from its header; raises InvalidData.
-        expected: That shape.
+        path: The file.
+        read_shape: Reads the shape from the header; raises InvalidData.
+        expected: Shape that the file should have.
     """
     if not path.exists():
         return [f"{str(path)!r} is missing"]
     try:
-        found = shape_of(path)
+        shape = read_shape(path)
     except InvalidData as error:
         return [str(error)]
-    fits = len(found) == len(expected) and all(e in (None, f) for f, e in zip(found, expected))
-    return [] if fits else [f"{str(path)!r} holds {_text(found)}, and not {_text(expected)}"]
+    if len(shape) == len(expected) and all(e in (None, s) for s, e in zip(shape, expected)):
+        return []
+    return [f"{str(path)!r} has shape {_text(shape)}; expected {_text(expected)}"]
 
 
-def extra(folder: Path, expected: Iterable[Path], *, pattern: str = "*") -> Iterator[str]:
-    """A line for each file of a folder that is none of the expected ones; hidden ones aside."""
-    wanted = set(expected)
+def extra_files(folder: Path, expected: Iterable[Path], *, pattern: str = "*") -> Iterator[str]:
+    """Reports files in a folder that are not expected, except hidden files."""
+    known = set(expected)
     for path in sorted(folder.glob(pattern)):
-        if path not in wanted and not path.name.startswith(".") and path.name != "Thumbs.db":
-            yield f"{str(path)!r} is extra: no split has a scene of that name"
+        if path not in known and not path.name.startswith(".") and path.name != "Thumbs.db":
+            yield f"{str(path)!r} is extra: no split lists a scene of that name"
 
 
 def _text(shape: Shape) -> str:

@@ -1,4 +1,4 @@
-"""Natural scenes of Ben-Gurion University (ICVL)."""
+"""ICVL: natural hyperspectral scenes of Ben-Gurion University."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from hsi_xr.datasets import _camera, _mat, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 
 FULL_SCALE = 4095
-"""12 bits."""
+"""Largest value of 12 bits."""
 
 _VALIDATION = """
 bguCAMP_0514-1718 eve_0331-1606 gavyam_0823-0950-1 lst_0408-1004 nachal_0823-1152 objects_0924-1617
@@ -58,25 +58,30 @@ TRAIN = tuple(_TRAIN.split())
 
 
 class Icvl:
-    """Scenes of about 1392 x 1300 pixels in 31 bands; radiance over 4095.
+    """Opens 202 scenes of about 1392 x 1300 pixels in 31 bands (400-700 nm); radiance.
 
-    Layout: `4cam_0411-1640-1.mat` and so on in one folder, MATLAB v7.3 with `rad`. It lies on its
-    side in the files and is turned by 90 degrees against the clock, as HSGAN and others do,
-    after which it stands like the `rgb` of the same file. Sizes differ by scene. There is no
-    official split; this is the one of HSGAN, whose 202 names are one more than the site counts.
+    Layout:
+        - `4cam_0411-1640-1.mat` ...: MATLAB v7.3, variable `rad`, divided by 4095
+
+    The cubes are stored sideways and rotated by 90 degrees counter-clockwise here, as HSGAN and
+    others do, which gives them the orientation of the `rgb` in the same file. Sizes differ by
+    scene. There is no official split; the splits are those of HSGAN, 191 scenes for training and
+    11 for validation, one more than the site counts.
 
     Args:
-        folder: With these files.
-        camera: Who takes the pictures: sensitivities (3, 31), or a JSON file of them, as of
-            rawtoaces-data. The pictures are linear. The `rgb` of the files, which is for display
-            and may be larger, is not read.
+        folder: Contains these files.
+        camera: Camera that renders the images, which are linear: a name from `hsi_xr.cameras()`,
+            the path of a JSON file in the format of rawtoaces-data, or (3, 31) sensitivities.
+            Required. The `rgb` of the files is not read: it is for display, and may be larger.
 
     Raises:
         MissingFact: No camera is given.
 
     Source: Arad, Ben-Shahar 2016, "Sparse Recovery of Hyperspectral Signal from Natural RGB
-        Images" (ECCV), https://icvl.cs.bgu.ac.il/hyperspectral; split of
+        Images" (ECCV), https://icvl.cs.bgu.ac.il/hyperspectral; splits of
         https://github.com/zhaoyuzhi/HSGAN.
+
+    Licence: the files state none; see the site for its terms.
     """
 
     bands: Bands = COMMON
@@ -84,28 +89,28 @@ class Icvl:
     splits: Splits = {"train": TRAIN, "validation": VALIDATION}  # noqa: RUF012 - a Mapping
 
     def __init__(self, folder: Path, *, camera: _camera.CameraLike | None = None) -> None:
-        self.folder = _scenes.existing(folder)
+        self.folder = _scenes.check_folder(folder)
         self.response = _camera.response(camera, self.bands)
 
     def read(self, name: str) -> Pair:
-        lying = _mat.read_cube(self._file(_scenes.known(name, self.splits)), "rad")
-        cube = np.ascontiguousarray(np.rot90(lying, axes=(1, 2))) / np.float32(FULL_SCALE)
-        return Pair(name, cube, _camera.photograph(cube, self.response))
+        sideways = _mat.read_cube(self._file(_scenes.check_name(name, self.splits)), "rad")
+        cube = np.ascontiguousarray(np.rot90(sideways, axes=(1, 2))) / np.float32(FULL_SCALE)
+        return Pair(name, cube, _camera.render_rgb(cube, self.response))
 
     def problems(self, *splits: str) -> Sequence[str]:
-        names = sorted(_scenes.every(self.splits, *splits))
-        wanted = [self._file(name) for name in names]
-        found: list[str] = []
-        for path in wanted:
-            found += _scenes.wrong(path, _rad_shape, (None, None, len(self.bands)))
-        extra = _scenes.extra(self.folder, wanted, pattern="*.mat")
-        return found if splits else [*found, *extra]
+        files = [self._file(name) for name in sorted(_scenes.names_in(self.splits, *splits))]
+        lines: list[str] = []
+        for path in files:
+            lines += _scenes.shape_problems(path, _cube_shape, (None, None, len(self.bands)))
+        if not splits:
+            lines += _scenes.extra_files(self.folder, files, pattern="*.mat")
+        return lines
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.mat"
 
 
-def _rad_shape(path: Path) -> tuple[int, ...]:
+def _cube_shape(path: Path) -> tuple[int, ...]:
     return _mat.shape(path, "rad")
 
 

@@ -1,4 +1,4 @@
-"""Cubes of the coded-aperture simulation of TSA-Net: CAVE to train, ten scenes of KAIST to test."""
+"""KAIST: the cubes of the TSA-Net coded-aperture simulation; CAVE to train, KAIST to test."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from hsi_xr.datasets._base import Array, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import InvalidData
 
 FULL_SCALE = 65536
-"""Of the cubes to train; those to test are in [0, 1]."""
+"""Divisor of the training cubes; the test cubes are stored in [0, 1]."""
 
 _FOLDERS = {"train": "cave_1024_28", "test": "TSA_simu_data/Truth"}
 _MASK = "TSA_simu_data/mask.mat"
@@ -19,24 +19,29 @@ _KEYS = {"train": ("img_expand", "img"), "test": ("img",)}
 
 
 class Kaist:
-    """205 cubes of 1024 x 1024 and 10 of 256 x 256 pixels, in 28 bands of 453.5 to 648 nm.
+    """Opens 205 cubes of 1024 x 1024 and 10 of 256 x 256 pixels, in 28 bands (453.5-648 nm).
 
-    Layout: `cave_1024_28/scene1.mat` to `scene205.mat` (`img_expand`, else `img`) and
-    `TSA_simu_data/Truth/scene01.mat` to `scene10.mat` (`img`); a scene is named by its path, as
-    `TSA_simu_data/Truth/scene01`. The mask is `TSA_simu_data/mask.mat`. What the instrument sees
-    of a cube is in `hsi_xr.coded_aperture.forward`.
+    Layout:
+        - `cave_1024_28/scene1.mat` to `scene205.mat`: MATLAB, variable `img_expand` or `img`
+        - `TSA_simu_data/Truth/scene01.mat` to `scene10.mat`: variable `img`
+        - `TSA_simu_data/mask.mat`: variable `mask`, the coded aperture
+
+    A scene is named by its path, e.g. `TSA_simu_data/Truth/scene01`. The snapshot of a cube is
+    simulated by `hsi_xr.coded_aperture.forward`.
 
     Args:
-        folder: With both folders.
-        camera: Who takes the pictures: sensitivities (3, 28), or a JSON file of them, as of
-            rawtoaces-data. The pictures are linear. The coded aperture needs none: without,
-            `cube` and `mask` can be read, and no pair.
-        train_size: (rows, columns) of a cube to train.
-        test_size: The same of those to test, and of the mask.
+        folder: Contains `cave_1024_28` and `TSA_simu_data`.
+        camera: Camera that renders RGB images, which are linear: a name from `hsi_xr.cameras()`,
+            the path of a JSON file in the format of rawtoaces-data, or (3, 28) sensitivities.
+            Required only by `read`; `cube` and `mask` do without.
+        train_size: (rows, columns) of a training cube; default (1024, 1024).
+        test_size: (rows, columns) of a test cube and of the mask; default (256, 256).
 
     Source: Meng, Ma, Yuan 2020, "End-to-End Low Cost Compressive Spectral Imaging with
         Spatial-Spectral Self-Attention" (ECCV); layout of
         https://github.com/caiyuanhao1998/MST, simulation/train_code.
+
+    Licence: the files state none; see the repository for its terms.
     """
 
     # fmt: off
@@ -59,7 +64,7 @@ class Kaist:
         train_size: tuple[int, int] = (1024, 1024),
         test_size: tuple[int, int] = (256, 256),
     ) -> None:
-        self.folder = _scenes.existing(folder)
+        self.folder = _scenes.check_folder(folder)
         self.mask_path = self.folder / _MASK
         self.response = None if camera is None else _camera.response(camera, self.bands)
         self.sizes = {
@@ -68,64 +73,68 @@ class Kaist:
         }
 
     def read(self, name: str) -> Pair:
-        """A cube and its picture.
+        """Reads a cube and renders its RGB image.
 
         Raises:
-            MissingFact: No camera is given.
+            MissingFact: The data set was opened without a camera.
         """
-        _scenes.known(name, self.splits)
+        _scenes.check_name(name, self.splits)
         response = _camera.response(self.response, self.bands)
         cube = self.cube(name)
-        return Pair(name, cube, _camera.photograph(cube, response))
+        return Pair(name, cube, _camera.render_rgb(cube, response))
 
     def cube(self, name: str) -> Array:
-        """(28, rows, columns) in [0, 1]."""
-        split = _split(_scenes.known(name, self.splits))
+        """Reads a cube as (28, rows, columns) in [0, 1]."""
+        split = _split(_scenes.check_name(name, self.splits))
         cube = _mat.read_cube(self.folder / f"{name}.mat", *_KEYS[split])
         return cube / np.float32(FULL_SCALE) if split == "train" else cube
 
     def mask(self) -> Array:
-        """(rows, columns) of the aperture as it was measured, near 0 and near 1.
+        """Reads the measured coded aperture as (rows, columns), with values near 0 and near 1.
 
         Raises:
-            InvalidData: It has another size than the scenes to test.
+            InvalidData: Its size differs from that of the test cubes.
         """
         mask = _mat.read(self.mask_path, "mask").astype("float32")
         if mask.shape != self.sizes["test"]:
             raise InvalidData(
-                f"{str(self.mask_path)!r}: the mask is {mask.shape}, and not "
-                f"{self.sizes['test']}; get it anew"
+                f"the mask in {str(self.mask_path)!r} has shape {mask.shape}; expected "
+                f"{self.sizes['test']}; download it again"
             )
         return mask
 
     def problems(self, *splits: str) -> Sequence[str]:
-        found: list[str] = []
+        lines: list[str] = []
         for split in splits or self.splits:
-            wanted = [self.folder / f"{name}.mat" for name in self.splits[split]]
-            if not wanted[0].parent.is_dir():
-                found.append(_no_folder(wanted[0].parent, split))
-                continue
-            for path in wanted:
-                found += _scenes.wrong(path, _SHAPES[split], (*self.sizes[split], len(self.bands)))
-            found += [] if splits else _scenes.extra(wanted[0].parent, wanted)
-        mask = _scenes.wrong(self.mask_path, _mask_shape, self.sizes["test"])
-        return found if splits else [*found, *mask]
+            lines += self._split_problems(split, report_extra=not splits)
+        if not splits:
+            lines += _scenes.shape_problems(self.mask_path, _mask_shape, self.sizes["test"])
+        return lines
+
+    def _split_problems(self, split: str, *, report_extra: bool) -> list[str]:
+        files = [self.folder / f"{name}.mat" for name in self.splits[split]]
+        folder = files[0].parent
+        if not folder.is_dir():
+            return [
+                f"the folder {str(folder)!r} of the split {split!r} does not exist; give the "
+                f"folder that contains {_FOLDERS[split]!r}"
+            ]
+        lines: list[str] = []
+        for path in files:
+            expected = (*self.sizes[split], len(self.bands))
+            lines += _scenes.shape_problems(path, _CUBE_SHAPES[split], expected)
+        return [*lines, *_scenes.extra_files(folder, files)] if report_extra else lines
 
 
 def _split(name: str) -> str:
     return "train" if name.startswith(_FOLDERS["train"]) else "test"
 
 
-def _no_folder(place: Path, split: str) -> str:
-    lies = f"the data set's folder is the one that {_FOLDERS[split]!r} lies in"
-    return f"there is no folder {str(place)!r} with the scenes of {split}; {lies}"
-
-
 def _mask_shape(path: Path) -> tuple[int, ...]:
     return _mat.shape(path, "mask")
 
 
-_SHAPES = {
+_CUBE_SHAPES = {
     "train": lambda path: _mat.shape(path, *_KEYS["train"]),
     "test": lambda path: _mat.shape(path, *_KEYS["test"]),
 }

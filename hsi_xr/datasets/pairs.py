@@ -1,6 +1,7 @@
-"""Pairs of anybody's own: georeferenced cubes, and pictures of the same ground."""
+"""Your own pairs: georeferenced hyperspectral cubes, and RGB images of the same ground."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 from hsi_xr.band_grid import Bands
 from hsi_xr.datasets import _options, _rasters, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
-from hsi_xr.errors import BandMismatch, HsiError, InvalidData, MissingFact, NotGeoreferenced
+from hsi_xr.errors import BandMismatch, InvalidData, MissingFact, NotGeoreferenced
 from hsi_xr.io.averaging import Grid, average
 from hsi_xr.io.georef import crs_of, transform_of
 from hsi_xr.io.open import open as open_raster
@@ -18,33 +19,51 @@ from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
 if TYPE_CHECKING:
     import xarray as xr
+    from rasterio.crs import CRS
 
-_PICTURES = (".tif", ".tiff")
-_COARSER = 1.01
-"""Ratio of areas from which the fine pixels are larger than the coarse ones."""
+_IMAGE_SUFFIXES = (".tif", ".tiff")
+_MAX_AREA_RATIO = 1.01
+"""Area of an image pixel over that of a cube pixel, above which the image is too coarse."""
+
+
+@dataclass(frozen=True)
+class _OpenPair:
+    """An open scene, of which no pixel has been read yet."""
+
+    cube: "xr.DataArray"
+    image: "xr.DataArray"
+    radiometry: Radiometry
+    """Meaning of the stored values of the image."""
+    cube_grid: Grid
+    image_grid: Grid
 
 
 class Pairs:
-    """`rgb/NAME.tif` and `hsi/NAME.tif`, ENVI `hsi/NAME.img` or `hsi/NAME.zarr` of one array.
+    """Opens cubes and RGB images of equal names, e.g. `hsi/plot1.tif` and `rgb/plot1.tif`.
 
-    The picture is brought to the grid of the cube: its light, decoded to linear, is averaged over
-    the area of each of the cube's pixels. So it is the cube that stays as it was measured, and
-    pictures are linear here. The extents may differ, the CRS may not. Where one of the two is not
-    known both are NaN.
+    Layout:
+        - `hsi/NAME.tif`, `.tiff`, `.img` (ENVI, with `.hdr`) or `.zarr` (a single array): the cubes
+        - `rgb/NAME.tif` or `.tiff`: images with red, green and blue; their pixels must not be
+          larger than those of the cube
+        - `wavelengths.csv`, in `hsi` or next to it: band centres in nm, one per line, for cubes
+          that do not state them
+        - `train.txt`, `validation.txt`, `test.txt`: names of the scenes, one per line (optional;
+          without them all scenes are for training)
 
-    Wavelengths are those of the cube's file (see `hsi_xr.open`), else of `wavelengths.csv` in
-    `hsi` or beside it. Splits are `train.txt`, `validation.txt` and `test.txt` in the folder, a
-    name a line; without, all train.
+    Images are brought to the grid of the cube: decoded to linear values, then averaged over the
+    area of each pixel of the cube, so that cubes stay as measured and images are linear. Extents
+    may differ, the CRS must be the same. Both are NaN where one of them is unknown.
 
     Args:
-        folder: With `rgb` and `hsi`.
-        bands: Cubes are brought to these by Gaussians of their widths: a `Bands`, or first and last
-            centre and step in nm, (400, 700, 10).
-        scale: What brings stored integers of cubes to reflectance, e.g. 1e-4.
-        radiometry: Of the pictures as they are stored, `srgb`, `linear` or `reflectance`; may be
-            left out for 8-bit files, which count as sRGB.
-        rgb_scale: What brings the stored numbers of pictures to [0, 1], e.g. 1/255.
-        crs: Of files that tell none, e.g. "EPSG:32618".
+        folder: Contains `hsi` and `rgb`.
+        bands: Bands to which the cubes are averaged with Gaussian responses: a `Bands`, or first
+            centre, last centre and step in nm; default (400, 700, 10).
+        scale: Factor from stored values of cubes to reflectance, e.g. 1e-4. Required for integers,
+            unless the file states it.
+        radiometry: Meaning of the stored values of images: `srgb`, `linear` or `reflectance`. By
+            default what the file states, or `srgb` for 8-bit files.
+        rgb_scale: Factor from stored values of images to [0, 1], e.g. 1/255.
+        crs: CRS of files that state none, e.g. "EPSG:32618".
     """
 
     coding: Coding = "linear"
@@ -60,89 +79,87 @@ class Pairs:
         crs: str | None = None,
     ) -> None:
         self.folder = folder
-        self.cubes = _rasters.cubes(folder / "hsi")
-        self.pictures = _rasters.by_stem(folder / "rgb", _PICTURES)
+        self.cubes = _rasters.find_cubes(folder / "hsi")
+        self.images = _rasters.find_files(folder / "rgb", _IMAGE_SUFFIXES)
         self.bands, self.scale = _options.bands(bands), _options.scale(scale)
         self.radiometry, self.crs = _options.radiometry(radiometry), _options.crs(crs)
         self.rgb_scale = _options.scale(rgb_scale, "rgb_scale")
-        self.splits: Splits = _scenes.own_lists(folder, {*self.cubes} & {*self.pictures})
+        self.splits: Splits = _scenes.read_splits(folder, {*self.cubes} & {*self.images})
 
     def read(self, name: str) -> Pair:
-        measured, seen, kind = self._opened(_scenes.known(name, self.splits))
-        cube = _rasters.cube(measured, self.bands)
-        light = kind.linear(seen.values)
-        _rasters.check_level(light, seen.encoding["source"], "rgb_scale=1/255")
-        rgb = average(light, _grid(seen, self.crs), _grid(measured, self.crs))
+        scene = self._open(_scenes.check_name(name, self.splits))
+        cube = _rasters.read_cube(scene.cube, self.bands)
+        linear = scene.radiometry.linear(scene.image.values)
+        _rasters.check_level(linear, scene.image.encoding["source"], "rgb_scale=1/255")
+        rgb = average(linear, scene.image_grid, scene.cube_grid)
         unknown = np.isnan(rgb).any(0) | np.isnan(cube).all(0)
         cube[:, unknown], rgb[:, unknown] = np.nan, np.nan
         return Pair(name, cube, np.minimum(rgb, 1))
 
     def problems(self, *splits: str) -> Sequence[str]:
-        found = [
-            *_scenes.unlisted(self.splits, self.folder / "hsi", self.cubes, *splits),
-            *_scenes.unlisted(self.splits, self.folder / "rgb", self.pictures, *splits),
+        present = {*self.cubes} & {*self.images} & _scenes.names_in(self.splits, *splits)
+        return [
+            *_scenes.name_problems(self.splits, self.folder / "hsi", self.cubes, *splits),
+            *_scenes.name_problems(self.splits, self.folder / "rgb", self.images, *splits),
+            *_scenes.open_problems(present, self._open),
         ]
-        names = _scenes.every(self.splits, *splits)
-        for name in sorted({*self.cubes} & {*self.pictures} & names):
-            try:
-                self._opened(name)
-            except HsiError as error:
-                found.append(str(error))
-        return found
 
-    def _opened(self, name: str) -> tuple["xr.DataArray", "xr.DataArray", Radiometry]:
-        """Cube and picture, lazily, and what the numbers of the picture mean."""
-        measured = _rasters.opened(
-            _scenes.there(self.cubes.get(name), name), self.bands, self.scale
-        )
-        path = _scenes.there(self.pictures.get(name), name)
-        seen = open_raster(path)
-        if seen.sizes["band"] != 3:
+    def _open(self, name: str) -> _OpenPair:
+        cube_path = _scenes.require_path(self.cubes.get(name), name)
+        cube = _rasters.open_cube(cube_path, self.bands, self.scale)
+        path = _scenes.require_path(self.images.get(name), name)
+        image = open_raster(path)
+        if image.sizes["band"] != 3:
             raise BandMismatch(
-                f"{str(path)!r} has {seen.sizes['band']} bands; a picture has red, green and blue"
+                f"{str(path)!r} has {image.sizes['band']} bands; an image has three: red, green "
+                "and blue"
             )
-        dtype, stated = stored_dtype(seen), stated_radiometry(seen)
+        radiometry = self._resolve_radiometry(image, path)
+        image_grid, cube_grid = _grid(image, self.crs), _grid(cube, self.crs)
+        _check_overlap(image_grid, cube_grid, repr(str(path)))
+        return _OpenPair(cube, image, radiometry, cube_grid, image_grid)
+
+    def _resolve_radiometry(self, image: "xr.DataArray", path: Path) -> Radiometry:
         try:
-            kind = resolve_radiometry(
-                dtype, radiometry=self.radiometry, scale=self.rgb_scale, stated=stated
+            return resolve_radiometry(
+                stored_dtype(image),
+                radiometry=self.radiometry,
+                scale=self.rgb_scale,
+                stated=stated_radiometry(image),
             )
         except MissingFact as error:
-            raise MissingFact(f"{str(path)!r}: {error}; that scale is rgb_scale here") from error
-        _check_ground(_grid(seen, self.crs), _grid(measured, self.crs), repr(str(path)))
-        return measured, seen, kind
+            raise MissingFact(f"{str(path)!r}: {error}; here, give it as rgb_scale=...") from error
 
 
-def _grid(array: "xr.DataArray", crs: str | None) -> Grid:
-    from rasterio.crs import CRS
-
-    transform, told = transform_of(array), crs_of(array)
-    if transform is None or (told is None and crs is None):
+def _grid(array: "xr.DataArray", crs: "CRS | None") -> Grid:
+    transform, crs = transform_of(array), crs_of(array) or crs
+    if transform is None or crs is None:
         raise NotGeoreferenced(
-            f"{array.encoding['source']!r} does not tell where it lies; "
-            "give crs=..., e.g. 'EPSG:32618', if it is its CRS alone that is missing"
+            f"{array.encoding['source']!r} has no georeference; if only its CRS is missing, give "
+            "crs=..., e.g. crs='EPSG:32618'"
         )
-    rows, columns = array.sizes["y"], array.sizes["x"]
-    return Grid(transform, told or CRS.from_user_input(crs), (rows, columns))
+    return Grid(transform, crs, (array.sizes["y"], array.sizes["x"]))
 
 
-def _check_ground(fine: Grid, coarse: Grid, name: str) -> None:
-    """Whether there is anything to average.
+def _check_overlap(image: Grid, cube: Grid, name: str) -> None:
+    """Checks that the pixels of an image can be averaged over those of a cube.
 
     Raises:
-        InvalidData: Another CRS, rotated axes, other ground, or larger pixels.
+        InvalidData: The CRS differ, axes are rotated, the extents do not overlap, or the pixels of
+            the image are larger.
     """
-    if fine.crs != coarse.crs or any(g.transform.b or g.transform.d for g in (fine, coarse)):
+    if image.crs != cube.crs or any(g.transform.b or g.transform.d for g in (image, cube)):
         raise InvalidData(
-            f"{name} and its cube have different CRS or rotated axes; bring the picture to the "
-            f"axes of the cube first, e.g. `rio warp --dst-crs {coarse.crs} ...`"
+            f"{name} and its cube have different CRS or rotated axes; warp the image to the grid "
+            f"of the cube first, e.g. with `rio warp --dst-crs {cube.crs} ...`"
         )
-    for edges, size in zip(coarse.edges_in(fine), fine.shape):
+    for edges, size in zip(cube.edges_in(image), image.shape):
         if edges.max() <= 0 or edges.min() >= size:
-            raise InvalidData(f"{name} shows other ground than the cube of its name")
-    if abs(fine.transform.determinant) > _COARSER * abs(coarse.transform.determinant):
+            raise InvalidData(f"{name} and the cube of the same name do not overlap")
+    if abs(image.transform.determinant) > _MAX_AREA_RATIO * abs(cube.transform.determinant):
         raise InvalidData(
-            f"{name} has larger pixels than the cube of its name; there is nothing to average: "
-            "bring the cube to the grid of the picture first"
+            f"{name} has larger pixels than the cube of the same name; resample the cube to the "
+            "grid of the image first"
         )
 
 

@@ -1,4 +1,4 @@
-"""A rendered scene with known spectra, for a first look at what the package does."""
+"""The demo: renders a scene with known spectra, reconstructs it and scores the result."""
 
 from hsi_xr.demo.demo import run
 from hsi_xr.demo.report import Report

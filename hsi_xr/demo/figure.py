@@ -1,4 +1,4 @@
-"""One wide picture of a reconstruction: the RGB, a false colour of the cube, three spectra."""
+"""The figure of the demo: the RGB image, a false-colour image of the cube, and three spectra."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,40 +14,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS: Final = ("#1b9e50", "#c8501e", "#2c6fbb")
-"""Of the three spectra and their markers; told apart by the colour-blind, too."""
+"""Colours of the three spectra and their markers; they differ for colour-blind readers, too."""
 
 RATIOS: Final = ((700, 670), (600, 550), (450, 500))
-"""Reflectance ratios (nm over nm) shown as red, green, blue by `false_colour`: the rise behind the
-red absorption of chlorophyll, the slope of iron oxides, the slope from green to blue."""
+"""Reflectance ratios (nm over nm) that `false_colour` shows as red, green and blue: the red edge of
+chlorophyll, the slope of iron oxides, and the slope from blue to blue-green."""
 
-_INK = "#222222"
-_NOTABLE = 0.03
-"""A gain that is further from 1 is drawn: an 8-bit picture does not tell its exposure."""
+_TEXT_COLOUR = "#222222"
+_NOTABLE_GAIN = 0.03
+"""Distance from 1 above which the gain is drawn; the exposure of an 8-bit image is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """All that the picture shows; cubes are (bands, rows, columns) of reflectance."""
+    """Contents of the figure; cubes are (bands, rows, columns) of reflectance."""
 
     rgb: NDArray[np.uint8]
     """(3, rows, columns)."""
     estimate: NDArray[np.floating[Any]]
     truth: NDArray[np.floating[Any]]
     spreads: Mapping[str, NDArray[np.floating[Any]]]
-    """Standard deviation over samples, (bands,), at some or all of the places, by name."""
+    """Standard deviation over samples, (bands,), by the name of the place; some may be missing."""
     wavelengths: Sequence[float]
-    """nm, one a band."""
+    """Band centres in nm."""
     places: Mapping[str, tuple[int, int]]
-    """Row and column of the spectra, by the name of what is there; three at most."""
+    """(row, column) of each spectrum, by the name of its material; three at most."""
     gain: float
-    """The one factor that brings the brightness of the whole estimate to that of the truth."""
+    """Factor that brings the level of the estimate to that of the truth."""
     model: str
     pixel: float
     """Ground size of a pixel in metres."""
 
 
 def draw(view: View, path: Path) -> None:
-    """Write the picture as PNG, 1600 pixels wide."""
+    """Writes the figure as a PNG of 1600 pixels width."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -66,8 +66,8 @@ def draw(view: View, path: Path) -> None:
     for number, name in enumerate(view.places):
         _spectrum(figure.add_subplot(grid[1, 2 * number : 2 * number + 2]), view, number, name)
     figure.suptitle(
-        f"Spectra from an RGB picture · reconstructed, model estimate ({view.model})",
-        fontsize=15, fontweight="bold", color=_INK,
+        f"Spectra from an RGB image · reconstructed, model estimate ({view.model})",
+        fontsize=15, fontweight="bold", color=_TEXT_COLOUR,
     )  # fmt: skip
     figure.savefig(path, format="png", dpi=100, metadata={"Software": "hsi-xr"})
 
@@ -75,19 +75,24 @@ def draw(view: View, path: Path) -> None:
 def false_colour(
     cube: NDArray[np.floating[Any]], wavelengths: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Image (rows, columns, 3) in [0, 1]: hue by `RATIOS`, lightness by mean reflectance.
+    """Returns a false-colour image, (rows, columns, 3) in [0, 1].
 
-    Ratios are stretched from their 2nd to their 98th percentile. Pixels with NaN become black.
+    Hue is given by `RATIOS`, stretched from their 2nd to their 98th percentile, and lightness by
+    mean reflectance. Pixels with NaN are black.
+
+    Args:
+        cube: (bands, rows, columns) reflectance.
+        wavelengths: Band centres in nm.
     """
     bands = {nm: np.clip(cube[nearest(wavelengths, nm)], 1e-3, None) for nm in np.unique(RATIOS)}
-    hue = np.stack([_stretched(np.log(bands[a] / bands[b])) for a, b in RATIOS], axis=-1)
+    hue = np.stack([_stretch(np.log(bands[a] / bands[b])) for a, b in RATIOS], axis=-1)
     mean = np.clip(np.mean(cube, axis=0), 0, None)
     light = np.clip(mean / np.nanpercentile(mean, 98), 0, 1) ** 0.28
     image: NDArray[np.float64] = np.nan_to_num((0.06 + 0.94 * hue) * light[..., None])
     return image
 
 
-def _stretched(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def _stretch(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     low, high = np.nanpercentile(values, (2, 98))
     share: NDArray[np.float64] = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
     return share
@@ -95,7 +100,7 @@ def _stretched(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 def _image(axes: "Axes", image: NDArray[Any], view: View, title: str) -> None:
     axes.imshow(image, interpolation="antialiased")
-    axes.set_title(title, fontsize=12, color=_INK)
+    axes.set_title(title, fontsize=12, color=_TEXT_COLOUR)
     axes.set_axis_off()
     for colour, (row, column) in zip(COLOURS, view.places.values(), strict=False):
         for width, edge in ((5.0, "white"), (2.5, colour)):
@@ -107,10 +112,10 @@ def _image(axes: "Axes", image: NDArray[Any], view: View, title: str) -> None:
 
 
 def _scale_bar(axes: "Axes", shape: tuple[int, ...], pixel: float) -> None:
-    """A bar of a round length near a tenth of the width, at the lower left."""
+    """Draws a scale bar at the lower left, of a round length near a tenth of the width."""
     rows, columns = shape[:2]
-    wanted = 0.12 * columns * pixel
-    length = max(m * 10.0**e for e in range(-2, 5) for m in (1, 2, 5) if m * 10.0**e <= wanted)
+    longest = 0.12 * columns * pixel
+    length = max(m * 10.0**e for e in range(-2, 5) for m in (1, 2, 5) if m * 10.0**e <= longest)
     left, bottom = 0.025 * columns, 0.965 * rows
     for width, colour in ((6, "black"), (3, "white")):
         axes.plot(
@@ -132,21 +137,21 @@ def _spectrum(axes: "Axes", view: View, number: int, name: str) -> None:
         spread = 2 * view.spreads[name]
         axes.fill_between(
             nm, estimate - spread, estimate + spread,
-            color=colour, alpha=0.22, linewidth=0, label="± 2 sd, as the model tells",
+            color=colour, alpha=0.22, linewidth=0, label="± 2 sd (model)",
         )  # fmt: skip
-    axes.plot(nm, truth, color=_INK, linewidth=1.8, linestyle=(0, (5, 2)), label="truth")
+    axes.plot(nm, truth, color=_TEXT_COLOUR, linewidth=1.8, linestyle=(0, (5, 2)), label="truth")
     axes.plot(nm, estimate, color=colour, linewidth=2.4, label="model estimate")
-    if abs(view.gain - 1) > _NOTABLE:
+    if abs(view.gain - 1) > _NOTABLE_GAIN:
         label = f"estimate × {view.gain:.2f} (one gain)"
         axes.plot(nm, view.gain * estimate, color=colour, linewidth=1.5, linestyle=":", label=label)
     axes.set_title(f"● {name}", fontsize=12, color=colour, fontweight="bold", loc="left")
     axes.set_xlim(nm[0], nm[-1])
     axes.set_ylim(0, 1.3 * max(float(np.nanmax(truth)), float(np.nanmax(estimate)), 0.05))
-    axes.set_xlabel("wavelength (nm)", color=_INK)
+    axes.set_xlabel("wavelength (nm)", color=_TEXT_COLOUR)
     axes.grid(color="#e3e3e3", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=_INK)
+    axes.tick_params(colors=_TEXT_COLOUR)
     if number == 0:
-        axes.set_ylabel("reflectance", color=_INK)
+        axes.set_ylabel("reflectance", color=_TEXT_COLOUR)
     if number == len(view.places) - 1:
-        axes.legend(frameon=False, fontsize=9.5, loc="upper left", labelcolor=_INK)
+        axes.legend(frameon=False, fontsize=9.5, loc="upper left", labelcolor=_TEXT_COLOUR)

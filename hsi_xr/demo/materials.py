@@ -1,9 +1,9 @@
-"""Reflectance spectra of things seen from a drone, from the physics of pigments, written by us.
+"""Reflectance spectra of common materials, modelled from the physics of their pigments.
 
-Every opaque surface is a Kubelka-Munk layer: absorption over scattering at each wavelength decides
-how much light comes back. Absorption is a sum of Gaussian bands and edges of the substances that
-colour the surface (chlorophyll, carotenoids, iron oxides, organic matter, dyes). Nothing is copied
-from a spectral library; levels and shapes were set to those of common field measurements.
+Every opaque surface is a Kubelka-Munk layer: the ratio of absorption to scattering at each
+wavelength determines its reflectance. Absorption is a sum of Gaussian bands and edges of the
+substances that colour the surface (chlorophyll, carotenoids, iron oxides, organic matter, dyes).
+Nothing is copied from a spectral library; levels and shapes resemble common field measurements.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 from hsi_xr.band_grid import Bands
 
 Spectrum = NDArray[np.float64]
-"""One number a band: reflectance in [0, 1], or absorption over scattering, at `WAVELENGTHS`."""
+"""One value per band, at `WAVELENGTHS`: reflectance in [0, 1], or absorption over scattering."""
 
 BANDS: Final = Bands.regular(400, 700, 10)
 WAVELENGTHS: Final[Spectrum] = np.array(BANDS.centres)
+"""Band centres in nm."""
 
 
 def opaque(absorption: Spectrum, *, gloss: float = 0.0) -> Spectrum:
-    """Reflectance of a thick scattering layer, from its absorption over its scattering.
+    """Returns the reflectance of a thick scattering layer.
 
-    `gloss` is the share that its surface mirrors before any pigment is met.
+    Args:
+        absorption: Ratio of absorption to scattering.
+        gloss: Share of light that the surface reflects before it reaches any pigment.
 
     Source: Kubelka and Munk 1931, the layer of infinite thickness.
     """
@@ -33,17 +36,17 @@ def opaque(absorption: Spectrum, *, gloss: float = 0.0) -> Spectrum:
 
 
 def peak(centre: float, width: float) -> Spectrum:
-    """A Gaussian band of height one; centre and standard deviation in nm."""
+    """Returns a Gaussian band of height 1; centre and standard deviation in nm."""
     return np.exp(-0.5 * ((WAVELENGTHS - centre) / width) ** 2)
 
 
 def edge(centre: float, width: float) -> Spectrum:
-    """Falls from one to zero towards red around `centre` nm, over some `width` nm."""
+    """Returns an edge that falls from 1 to 0 around `centre` nm, over about `width` nm."""
     return 1 / (1 + np.exp((WAVELENGTHS - centre) / width))
 
 
 def chlorophyll() -> Spectrum:
-    """Absorption of chlorophyll a and b in a leaf, one at its red maximum near 675 nm."""
+    """Returns the absorption of chlorophyll a and b in a leaf, 1 at the red maximum near 675 nm."""
     blue = 1.1 * edge(506, 9) + 0.12 * peak(436, 16)
     red = 0.88 * peak(677, 11.5) + 0.46 * peak(652, 17)
     yellow = 0.28 * peak(618, 24) + 0.12 * peak(585, 24)
@@ -51,26 +54,37 @@ def chlorophyll() -> Spectrum:
 
 
 def carotenoids() -> Spectrum:
-    """Absorption of the yellow pigments, one near 455 nm and nothing beyond 530 nm."""
+    """Returns the absorption of yellow pigments, 1 near 455 nm and 0 beyond 530 nm."""
     return 0.8 * peak(430, 22) + 0.95 * peak(456, 18) + 0.75 * peak(487, 15)
 
 
 def browning() -> Spectrum:
-    """Absorption of tannins, humus and char: falls smoothly from violet to red, one at 400 nm."""
+    """Returns the absorption of tannins, humus and char, 1 at 400 nm and falling towards red."""
     return np.exp(-(WAVELENGTHS - 400) / 130)
 
 
 def leaf(*, green: float, yellow: float = 0.4, brown: float = 0.2, dark: float = 0.6) -> Spectrum:
-    """A leaf canopy; amounts of chlorophyll, carotenoids and brown matter, and its inner shade."""
+    """Returns the reflectance of a leaf canopy.
+
+    Args:
+        green: Amount of chlorophyll.
+        yellow: Amount of carotenoids.
+        brown: Amount of brown matter.
+        dark: Absorption by shade within the canopy, equal in all bands.
+    """
     pigments = green * chlorophyll() + yellow * carotenoids() + brown * browning()
     return opaque(11.0 * pigments + dark, gloss=0.006)
 
 
 def soil(*, iron: float, humus: float, dark: float, red: float = 0.3) -> Spectrum:
-    """Bare soil or fired clay.
+    """Returns the reflectance of bare soil or fired clay.
 
-    `iron` oxides give the step between 450 and 600 nm, placed further to the red by the share `red`
-    of haematite among them (the rest is goethite); `humus` and `dark` lower the whole.
+    Args:
+        iron: Amount of iron oxides, which cause the step between 450 and 600 nm.
+        humus: Amount of organic matter.
+        dark: Absorption that is equal in all bands.
+        red: Share of haematite in the iron oxides, which moves the step towards red; the rest is
+            goethite.
     """
     goethite = edge(505, 22) + 0.35 * peak(480, 22) + 0.08 * peak(650, 45)
     haematite = 1.1 * edge(565, 14) + 0.3 * peak(535, 22) + 0.10 * peak(660, 40)
@@ -79,29 +93,31 @@ def soil(*, iron: float, humus: float, dark: float, red: float = 0.3) -> Spectru
 
 
 def flat(level: float, *, warm: float = 0.0) -> Spectrum:
-    """A grey of mean reflectance `level`, brighter in the red than in the violet by `warm`."""
+    """Returns a grey of mean reflectance `level`, brighter in red than in violet by `warm`."""
     return level * (1 + warm * (WAVELENGTHS - 550) / 300)
 
 
 def paint(dyes: Spectrum, *, dark: float = 0.05) -> Spectrum:
-    """Titanium-white paint or plastic with dyes in it: white closes towards 400 nm."""
+    """Returns the reflectance of dyes in titanium-white paint, which absorbs near 400 nm."""
     return opaque(dyes + dark + 1.5 * edge(403, 6), gloss=0.03)
 
 
 def water(*, depth_tint: float, algae: float, silt: float) -> Spectrum:
-    """Reflectance just above a water surface, with a little mirrored sky.
+    """Returns the reflectance just above a water surface, with a little reflected sky.
 
     Args:
         depth_tint: Absorption of dissolved organic matter at 440 nm, 1/m.
         algae: Chlorophyll absorption at 675 nm, 1/m.
         silt: Backscattering of suspended matter, 1/m.
 
-    Source: the ratio b / (a + b) of Gordon et al. 1975 with pure water absorption rounded from
-    Pope and Fry 1997, linear between a few wavelengths.
+    Source: the ratio b / (a + b) of Gordon et al. 1975, with the absorption of pure water rounded
+    from Pope and Fry 1997 and interpolated between a few wavelengths.
     """
-    known = (400, 440, 490, 520, 550, 580, 600, 620, 660, 680, 700)
+    wavelengths = (400, 440, 490, 520, 550, 580, 600, 620, 660, 680, 700)
     pure = np.interp(
-        WAVELENGTHS, known, (0.007, 0.006, 0.015, 0.041, 0.057, 0.09, 0.22, 0.28, 0.41, 0.47, 0.62)
+        WAVELENGTHS,
+        wavelengths,
+        (0.007, 0.006, 0.015, 0.041, 0.057, 0.09, 0.22, 0.28, 0.41, 0.47, 0.62),
     )
     organic = depth_tint * np.exp(-0.016 * (WAVELENGTHS - 440))
     scattering = 0.002 * (WAVELENGTHS / 550) ** -4 + silt * (WAVELENGTHS / 550) ** -0.7
@@ -151,5 +167,5 @@ _MATERIALS: Final[Mapping[str, Callable[[], Spectrum]]] = {
 
 
 def library() -> dict[str, Spectrum]:
-    """Reflectance of every material by name: 31 values, 400 to 700 nm every 10 nm."""
+    """Returns the reflectance of every material by name, at 31 wavelengths from 400 to 700 nm."""
     return {name: make() for name, make in _MATERIALS.items()}

@@ -1,4 +1,4 @@
-"""Images of chance and of shape from which a scene is painted; numpy only."""
+"""Noise, ramps and filters from which a scene is painted."""
 
 from typing import Any
 
@@ -6,17 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.floating[Any]]
-"""One number a pixel, (rows, columns)."""
+"""One value per pixel, (rows, columns)."""
 
 
-def fractal(
-    chance: np.random.Generator, shape: tuple[int, int], largest: float, *, slope: float = 1.0
+def fractal_noise(
+    rng: np.random.Generator, shape: tuple[int, int], largest: float, *, slope: float = 1.0
 ) -> Image:
-    """Noise of mean 0 and standard deviation 1 without features larger than `largest` pixels.
+    """Returns fractal noise with mean 0 and standard deviation 1.
 
-    Amplitude falls as wavelength ** slope towards the finest detail: 0 is white, 2 is clouds.
+    Args:
+        rng: Source of random values.
+        shape: (rows, columns).
+        largest: Size of the largest features in pixels.
+        slope: Exponent with which the amplitude falls towards fine detail: 0 is white noise, 2
+            looks like clouds.
     """
-    white = chance.standard_normal(shape, dtype=np.float32)
+    white = rng.standard_normal(shape, dtype=np.float32)
     rows = np.fft.fftfreq(shape[0])[:, None]
     columns = np.fft.rfftfreq(shape[1])[None, :]
     frequency = np.hypot(rows, columns)
@@ -28,29 +33,29 @@ def fractal(
 
 
 def ramp(values: Image, start: float, stop: float) -> Image:
-    """0 up to `start`, 1 from `stop`, smooth between; falls if `stop` is the smaller."""
+    """Returns a smooth step from 0 at `start` to 1 at `stop`; it falls if `stop` is smaller."""
     share: Image = np.clip((values - start) / (stop - start), 0, 1)
     return share * share * (3 - 2 * share)
 
 
 def blur(image: Image, sigma: float) -> Image:
-    """Gaussian blur by `sigma` pixels; edges are repeated."""
+    """Blurs an image with a Gaussian of `sigma` pixels; edges are repeated."""
     if sigma <= 0:
         return image
-    reach = max(1, round(3 * sigma))
-    steps = np.arange(-reach, reach + 1)
+    radius = max(1, round(3 * sigma))
+    steps = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (steps / sigma) ** 2)
     kernel = (kernel / kernel.sum()).astype(np.float32)
     for axis in (-2, -1):
-        image = _weighted(image, kernel, axis)
+        image = _convolve(image, kernel, axis)
     return image
 
 
-def _weighted(image: Image, kernel: Image, axis: int) -> Image:
-    """Convolution along one axis."""
-    reach, length = len(kernel) // 2, image.shape[axis]
+def _convolve(image: Image, kernel: Image, axis: int) -> Image:
+    """Convolves an image along one axis; edges are repeated."""
+    radius, length = len(kernel) // 2, image.shape[axis]
     margins = [(0, 0)] * image.ndim
-    margins[axis] = (reach, reach)
+    margins[axis] = (radius, radius)
     padded = np.moveaxis(np.pad(image, margins, mode="edge"), axis, 0)
     total = kernel[0] * padded[:length]
     for step in range(1, len(kernel)):
@@ -58,8 +63,8 @@ def _weighted(image: Image, kernel: Image, axis: int) -> Image:
     return np.moveaxis(total, 0, axis)
 
 
-def shifted(image: Image, down: int, right: int) -> Image:
-    """The image moved by whole pixels; its edges are repeated."""
+def shift(image: Image, down: int, right: int) -> Image:
+    """Shifts an image by whole pixels; edges are repeated."""
     rows, columns = image.shape
     from_row = np.clip(np.arange(rows) - down, 0, rows - 1)
     from_column = np.clip(np.arange(columns) - right, 0, columns - 1)

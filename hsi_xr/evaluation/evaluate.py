@@ -17,7 +17,7 @@ from hsi_xr.checkpoints.card import WEIGHTS, Card, checksum
 from hsi_xr.checkpoints.registry import find
 from hsi_xr.datasets import _camera
 from hsi_xr.datasets._base import Array, DataSet, Pair
-from hsi_xr.datasets._registry import checked
+from hsi_xr.datasets._registry import verify
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UsageError
 from hsi_xr.evaluation._pairing import valid_pixels
 from hsi_xr.evaluation.crops import crop_of
@@ -110,7 +110,7 @@ def evaluate(
         _Case.of(k, data, opened.get(k, {}), cards, split, camera) for k, data in datasets.items()
     ]
     for data in datasets.values():
-        checked(data, split)
+        verify(data, split)
     protocol = Protocol(
         settings=settings,
         models=tuple(_model(label, card) for label, (_, card) in cards.items()),
@@ -284,7 +284,7 @@ def _label(card: Card) -> str:
 
 
 def _model(label: str, card: Card) -> Model:
-    return Model(label=label, name=f"{card.name} {card.data['version']}", sha256=card.sha256)
+    return Model(label=label, name=f"{card.name} {card.version}", sha256=card.sha256)
 
 
 def _describe_camera(camera: CameraLike | None) -> Camera | None:

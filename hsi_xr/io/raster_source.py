@@ -41,7 +41,7 @@ class RasterSource:
 
     def matches(self, array: xr.DataArray) -> bool:
         """True if the array still has all these pixels, so that windows can be read directly."""
-        return getattr(array.data, "name", None) == self.array_name
+        return array.chunks is not None and array.data.name == self.array_name
 
 
 def attach(array: xr.DataArray, source: RasterSource) -> None:

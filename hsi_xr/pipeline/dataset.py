@@ -108,7 +108,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_version": __version__,
         "hsi_xr_reconstructed": "YES",
         "hsi_xr_model": card.name,
-        "hsi_xr_model_version": str(card.data["version"]),
+        "hsi_xr_model_version": card.version,
         "hsi_xr_model_sha256": _sha256(plan),
         "hsi_xr_weights": "trained" if card.trained else "random",
         "hsi_xr_seed": job.seed,
@@ -122,9 +122,10 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_survey": _survey(plan),
         "hsi_xr_device": job.device,
         "hsi_xr_precision": "float32",
-        "hsi_xr_source": scene.source,
         "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
     }
+    if scene.source:
+        attributes["hsi_xr_source"] = scene.source
     if plan.response is not None:
         attributes["hsi_xr_camera"] = plan.response.name
         attributes["hsi_xr_camera_sha256"] = plan.response.sha256

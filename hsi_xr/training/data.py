@@ -11,7 +11,7 @@ from msgspec import field
 from torch import Tensor
 
 from hsi_xr.camera.srgb import srgb_decode
-from hsi_xr.datasets import checked, load
+from hsi_xr.datasets import load, verify
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.reconstructors._base import SceneStatistics
@@ -60,8 +60,8 @@ class Data(Table, frozen=True, kw_only=True):
 
 
 def open_data(data: Data) -> DataSet:
-    """Open the data set of a run, after checking its files; see `hsi_xr.datasets.checked`."""
-    return checked(load(data.name, data.folder, **data.options))
+    """Open the data set of a run, after checking its files; see `hsi_xr.datasets.verify`."""
+    return verify(load(data.name, data.folder, **data.options))
 
 
 def scenes_of(dataset: DataSet, split: str) -> Sequence[str]:

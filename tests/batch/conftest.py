@@ -4,13 +4,13 @@ import pytest
 
 import hsi_xr
 from tests.batch.tiles import TAKEN, cut
-from tests.scenes import picture
+from tests.scenes import rgb_image
 
 
 @pytest.fixture
 def tiles(tmp_path):
     """Six tiles of uneven sizes in a folder, and nothing else in it."""
-    cut(tmp_path / "tiles", picture(150, 203), [0, 47], [0, 64, 131])
+    cut(tmp_path / "tiles", rgb_image(150, 203), [0, 47], [0, 64, 131])
     return tmp_path / "tiles"
 
 

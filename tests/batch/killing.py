@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hsi_xr.batch.manifest import NAME
 from tests.batch.tiles import TAKEN, cut
-from tests.scenes import picture
+from tests.scenes import rgb_image
 
 ENVIRONMENT = {**os.environ, "SOURCE_DATE_EPOCH": "1780000000"}
 _HELD_BACK = 0.15
@@ -22,7 +22,7 @@ _HELD_BACK = 0.15
 def tiles(folder: Path, rows: int, columns: int, side: int) -> Path:
     """So many small pictures of one ground, no two alike."""
     grid = [side * i for i in range(rows)], [side * j for j in range(columns)]
-    cut(folder, picture(rows * side, columns * side), *grid)
+    cut(folder, rgb_image(rows * side, columns * side), *grid)
     return folder
 
 

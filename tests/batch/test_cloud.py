@@ -13,7 +13,7 @@ import hsi_xr
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
 from tests.batch.tiles import digests
 from tests.object_storage import BUCKET, empty_bucket, serving
-from tests.scenes import picture, save
+from tests.scenes import rgb_image, save
 
 pytest.importorskip("s3fs", reason="object storage needs s3fs")
 pytest.importorskip("upath", reason="object storage needs universal-pathlib")
@@ -97,7 +97,7 @@ def test_a_conversion_that_stops_goes_on_from_here_and_from_elsewhere(
     assert outcome.done and outcome.before
     assert stored(bucket, tmp_path / "there") == whole
     bucket.rm_file(f"{BUCKET}/deep/cubes/tile_0_1/tile_0_1.tif")
-    save(tiles / "z.tif", picture(33, 21, seed=4))
+    save(tiles / "z.tif", rgb_image(33, 21, seed=4))
     outcome = hsi_xr.convert([tiles], URL, instant(), resume=True, tmp=tmp)
     assert {tile.picture.id for tile in outcome.done} == {"tile_0_1", "z"}
     assert whole.items() - stored(bucket, tmp_path / "there").items() == {

@@ -26,7 +26,7 @@ from hsi_xr.errors import (
 )
 from hsi_xr.io.disk import lock_folder
 from tests.batch.tiles import TAKEN, cut, digests, stored
-from tests.scenes import picture, save
+from tests.scenes import rgb_image, save
 from tests.stac_validation import SCHEMAS, validate
 
 
@@ -200,7 +200,7 @@ def test_a_picture_where_its_product_would_go_is_never_replaced(tiles, instant):
 
 def test_more_pictures_can_be_added(convert, tiles, out):
     convert()
-    save(tiles / "z.tif", picture(33, 21, seed=4))
+    save(tiles / "z.tif", rgb_image(33, 21, seed=4))
     outcome = convert(resume=True)
     assert (len(outcome.done), len(outcome.before)) == (1, 6)
     links = json.loads(outcome.collection.read_text())["links"]
@@ -300,7 +300,7 @@ def test_two_conversions_into_one_folder_are_refused(convert, out):
 def spoil(tiles: Path) -> None:
     """Three pictures more, none of which can be converted."""
     (tiles / "broken.tif").write_bytes((tiles / "tile_0_0.tif").read_bytes()[:3000])
-    save(tiles / "grey.tif", picture(20, 30)[:1])
+    save(tiles / "grey.tif", rgb_image(20, 30)[:1])
     save(tiles / "empty.tif", np.zeros((3, 20, 30), "uint8"), nodata=0)
 
 
@@ -319,7 +319,7 @@ def test_failures_are_listed_with_their_reasons_and_the_rest_goes_on(convert, ti
     assert (failed["id"], failed["reason"]) == ("empty", reasons["empty"])
     assert not list((out / "empty").glob("*"))
     assert hsi_xr.validate(out).findings == []
-    save(tiles / "empty.tif", picture(20, 30))
+    save(tiles / "empty.tif", rgb_image(20, 30))
     again = convert(resume=True)
     assert [tile.picture.id for tile in again.done] == ["empty"]
 
@@ -346,7 +346,7 @@ def test_nothing_that_is_left_tells_of_what_was_replaced(convert, out):
 
 def test_a_mosaic_is_over_all_products_or_not_there(convert, tiles, out):
     convert(vrt=True)
-    save(tiles / "far.tif", picture(33, 21, seed=4), crs="EPSG:32634")
+    save(tiles / "far.tif", rgb_image(33, 21, seed=4), crs="EPSG:32634")
     with pytest.warns(UserWarning, match=r"'mosaic.vrt' is not about all.*removed"):
         convert(resume=True)
     (tiles / "far.tif").unlink()
@@ -382,7 +382,7 @@ def swapped(path: Path, pixels: np.ndarray) -> None:
 
 
 def test_mixed_pictures_are_handled_one_by_one_and_the_collection_says_so(tmp_path, out, instant):
-    pixels = picture(40, 61)
+    pixels = rgb_image(40, 61)
     (tmp_path / "mixed").mkdir()
     save(tmp_path / "mixed/plain.tif", pixels)
     swapped(tmp_path / "mixed/swapped.tif", pixels)
@@ -408,8 +408,8 @@ def test_mixed_pictures_are_handled_one_by_one_and_the_collection_says_so(tmp_pa
 
 
 def test_one_factor_for_numbers_of_two_types_is_refused(tmp_path, out, instant):
-    save(tmp_path / "a.tif", picture(20, 30))
-    save(tmp_path / "b.tif", 257 * picture(20, 30).astype("uint16"))
+    save(tmp_path / "a.tif", rgb_image(20, 30))
+    save(tmp_path / "b.tif", 257 * rgb_image(20, 30).astype("uint16"))
     how = instant(radiometry="linear", input_scale=1 / 255)
     with pytest.raises(UsageError, match=r"uint8 \(1\), uint16 \(1\).*uint16="):
         hsi_xr.convert([tmp_path / "a.tif", tmp_path / "b.tif"], out, how)
@@ -417,7 +417,7 @@ def test_one_factor_for_numbers_of_two_types_is_refused(tmp_path, out, instant):
 
 def test_what_numbers_mean_is_told_by_their_type(tmp_path, out, instant):
     """Pictures of the others mean what they meant before."""
-    pixels = picture(20, 31)
+    pixels = rgb_image(20, 31)
     paths = [
         save(tmp_path / "bytes.tif", pixels),
         save(tmp_path / "deep.tif", 40 * pixels.astype("uint16")),
@@ -440,8 +440,8 @@ def test_what_numbers_mean_is_told_by_their_type(tmp_path, out, instant):
 @pytest.mark.parametrize("given", [{}, {"vrt": True}, {"as_mosaic": True}])
 def test_pictures_that_all_fail_for_reasons_of_their_own_are_listed(tmp_path, out, instant, given):
     paths = [
-        save(tmp_path / "a.tif", picture(20, 30), crs=None),
-        save(tmp_path / "b.tif", picture(20, 30)[:1]),
+        save(tmp_path / "a.tif", rgb_image(20, 30), crs=None),
+        save(tmp_path / "b.tif", rgb_image(20, 30)[:1]),
     ]
     outcome = hsi_xr.convert(paths, out, instant(**given))
     assert [failure.id for failure in outcome.failures] == ["a", "b"]
@@ -449,14 +449,14 @@ def test_pictures_that_all_fail_for_reasons_of_their_own_are_listed(tmp_path, ou
 
 
 def test_failures_of_one_reason_are_one_line(tmp_path, out, instant):
-    paths = [save(tmp_path / f"{name}.tif", picture(20, 30), crs=None) for name in "abc"]
-    paths.append(save(tmp_path / "d.tif", picture(20, 30)))
+    paths = [save(tmp_path / f"{name}.tif", rgb_image(20, 30), crs=None) for name in "abc"]
+    paths.append(save(tmp_path / "d.tif", rgb_image(20, 30)))
     table = hsi_xr.convert(paths, out, instant()).table()
     assert table.count("coordinate reference system") == 1 and "- a, b, c: the scene" in table
 
 
 def test_one_reason_of_a_single_picture_is_its_own_error(tmp_path, out, instant):
-    path = save(tmp_path / "a.tif", picture(20, 30), crs=None)
+    path = save(tmp_path / "a.tif", rgb_image(20, 30), crs=None)
     with pytest.raises(NotGeoreferenced):
         hsi_xr.convert([path], out, instant())
 
@@ -503,7 +503,7 @@ def test_untrained_systems_have_no_item_to_link(tmp_path, tiles, out):
     how = hsi_xr.Conversion(
         model="srcgan", datetime=TAKEN, options={"untrained": True}, storage={"format": "geotiff"}
     )
-    one = cut(tmp_path / "one", picture(64, 64), [0], [0])
+    one = cut(tmp_path / "one", rgb_image(64, 64), [0], [0])
     outcome = hsi_xr.convert(one, out, how)
     assert outcome.failures == []
     item = json.loads((out / "tile_0_0/tile_0_0.json").read_text())

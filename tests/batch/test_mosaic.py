@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp
 import hsi_xr
 from hsi_xr.errors import UsageError
 from tests.batch.tiles import TAKEN, cut, stored
-from tests.scenes import GRID, picture, save
+from tests.scenes import GRID, rgb_image, save
 
 CLOSE = 1.5e-4
 """Reflectance: the engine's tolerance between tilings is 1e-4, and half a stored step adds."""
@@ -33,7 +33,7 @@ def sewn(folder, shape, rows, columns):
 @pytest.mark.parametrize("tile", [None, 64])
 def test_tiles_are_the_uncut_scene(tmp_path, tile):
     """With the default model, whose attention is the scene's and whose noise is the ground's."""
-    pixels, rows, columns = picture(150, 203), [0, 47], [0, 64, 131]
+    pixels, rows, columns = rgb_image(150, 203), [0, 47], [0, 64, 131]
     cut(tmp_path / "tiles", pixels, rows, columns)
     how = hsi_xr.Conversion(
         datetime=TAKEN, as_mosaic=True, options={"tile": tile}, storage={"dtype": "float32"}
@@ -50,7 +50,7 @@ def test_tiles_are_the_uncut_scene(tmp_path, tile):
 
 @pytest.mark.parametrize("blended", [False, True])
 def test_so_they_are_where_answers_are_blended(tmp_path, slope, blended):
-    pixels, rows, columns = picture(150, 203), [0, 47], [0, 64, 131]
+    pixels, rows, columns = rgb_image(150, 203), [0, 47], [0, 64, 131]
     model = slope(pull=0.5 if blended else 0, context="tile" if blended else None)
     cut(tmp_path / "tiles", pixels, rows, columns)
     how = hsi_xr.Conversion(model=str(model), datetime=TAKEN, as_mosaic=True, options={"tile": 64})
@@ -83,7 +83,7 @@ def with_nodata(path, pixels, valid, transform):
 @pytest.mark.parametrize("written", [transparent, masked, with_nodata])
 def test_what_is_no_pixel_stays_none_and_gaps_are_none(tmp_path, written, instant):
     """Two tiles a gap apart, with holes that reach their edges; each way to tell a hole."""
-    pixels = picture(60, 140)
+    pixels = rgb_image(60, 140)
     valid = np.ones((60, 140), dtype=bool)
     valid[10:25, 30:64] = valid[40:, 90:100] = False
     (tmp_path / "tiles").mkdir()
@@ -102,7 +102,7 @@ def test_what_is_no_pixel_stays_none_and_gaps_are_none(tmp_path, written, instan
 
 
 def test_where_tiles_overlap_a_hole_of_one_shows_the_other(tmp_path, instant):
-    pixels, whole = picture(40, 90), np.ones((40, 60), dtype=bool)
+    pixels, whole = rgb_image(40, 90), np.ones((40, 60), dtype=bool)
     holed = whole.copy()
     holed[5:30, :20] = False
     (tmp_path / "tiles").mkdir()
@@ -116,23 +116,23 @@ def test_where_tiles_overlap_a_hole_of_one_shows_the_other(tmp_path, instant):
 
 
 def other_crs(path):
-    save(path, picture(20, 30), crs="EPSG:32634")
+    save(path, rgb_image(20, 30), crs="EPSG:32634")
 
 
 def other_size(path):
-    save(path, picture(20, 30), transform=GRID @ Affine.scale(2))
+    save(path, rgb_image(20, 30), transform=GRID @ Affine.scale(2))
 
 
 def other_type(path):
-    save(path, picture(20, 30).astype("float32") / 255)
+    save(path, rgb_image(20, 30).astype("float32") / 255)
 
 
 def other_nodata(path):
-    save(path, picture(20, 30), nodata=0)
+    save(path, rgb_image(20, 30), nodata=0)
 
 
 def off_grid(path):
-    save(path, picture(20, 30), transform=GRID @ Affine.translation(0.4, 0))
+    save(path, rgb_image(20, 30), transform=GRID @ Affine.translation(0.4, 0))
 
 
 @pytest.mark.parametrize(

@@ -112,10 +112,10 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("pairs", ("scale=abc",), "scale is a positive number"),
-        ("pairs", ("bands=COMMON",), "bands is [first, last, step] in nm"),
+        ("pairs", ("scale=abc",), "scale must be a positive number"),
+        ("pairs", ("bands=COMMON",), "bands must be [first, last, step] in nm"),
         ("cave", ("camera=[[1,2],[3]]",), "(3, 31) sensitivities"),
-        ("cave", ("rgb=display", "size=[1, 2, 3]"), "size is (rows, columns)"),
+        ("cave", ("rgb=display", "size=[1, 2, 3]"), "size must be (rows, columns)"),
     ],
 )
 def test_an_option_s_value_is_refused_in_a_line(slope, tmp_path, name, options, words):

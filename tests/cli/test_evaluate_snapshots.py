@@ -38,12 +38,12 @@ def test_without_a_folder_it_only_prints_and_says_the_same(arguments, out):
     assert run(*arguments).stdout == run(*arguments, "--out", out / "scores").stdout
 
 
-def test_every_scene_is_told_while_it_runs(arguments):
+def test_every_scene_is_logged_while_it_runs(arguments):
     told = run(*arguments, "-v").stderr.splitlines()
     assert len(told) == 10 and told[8].startswith("Info: scene09: PSNR ")
 
 
-def test_an_earlier_evaluation_stays_unless_told(arguments, out):
+def test_an_earlier_evaluation_is_kept_unless_overwritten(arguments, out):
     (out / "scores.json").write_text("mine")
     refused = run(*arguments, "--out", out)
     assert (refused.exit_code, refused.stdout) == (2, "") and "--overwrite" in refused.stderr
@@ -59,7 +59,7 @@ def test_an_earlier_evaluation_stays_unless_told(arguments, out):
         (("--network", "awan"), 2, "reads RGB"),
         (("--network", "mst-s"), 3, "these are the tensors of bisrnet"),
         (("--weights", "nowhere.pth"), 3, "check the path"),
-        (("--size", 256, 256), 3, "19 x 26 x 28, and not 256 x 256 x 28"),
+        (("--size", 256, 256), 3, "19 x 26 x 28; expected 256 x 256 x 28"),
         (("--size", 9, 26), 2, "SSIM window"),
         (("--device", "abacus"), 2, "device"),
     ],
@@ -71,11 +71,11 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
     assert not list(out.iterdir())
 
 
-def test_the_wrong_folder_is_told_with_the_right_one(arguments):
+def test_a_wrong_folder_is_refused_with_the_right_one(arguments):
     command, kaist, *rest = arguments
     inside = run(command, kaist / "TSA_simu_data", *rest)
     assert inside.exit_code == 3
-    assert "the one that 'TSA_simu_data/Truth' lies in" in inside.stderr
+    assert "that contains 'TSA_simu_data/Truth'" in inside.stderr
     assert run(command, kaist / "no", *rest).exit_code == 3
 
 

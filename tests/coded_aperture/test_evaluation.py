@@ -1,4 +1,4 @@
-"""Networks on simulated snapshots: scores of what each answers to its own inputs, told in full."""
+"""Networks on simulated snapshots: scores of their outputs, and the protocol in every report."""
 
 import csv
 import hashlib
@@ -35,18 +35,18 @@ NETWORKS = {
     "mst_plus_plus_cassi": (SnapshotMSTPlusPlus, "Mask"),
     "mst_s": (lambda bands=28: SnapshotMST(bands, SIZES["S"]), "Phi"),
 }
-"""What makes each, and how its authors show it the mask beside H."""
+"""Constructor of each network, and the input with which its authors give it the mask."""
 
 
-def saved(network: nn.Module, path: Path) -> Path:
-    """As a training run saves it."""
+def save_checkpoint(network: nn.Module, path: Path) -> Path:
+    """Save a network as the published training code does."""
     state = {f"module.{key}": tensor for key, tensor in network.state_dict().items()}
     torch.save({"epoch": 300, "state_dict": state}, path)
     return path
 
 
-def shaken(make, *sizes: int) -> nn.Module:
-    """Weights of every kind that are not special."""
+def perturbed(make, *sizes: int) -> nn.Module:
+    """Build a network and add noise to its initial weights, so that none is a special value."""
     torch.manual_seed(0)
     network = make(*sizes).eval()
     for parameter in network.parameters():
@@ -61,11 +61,13 @@ def kaist(tmp_path) -> Kaist:
 
 @pytest.fixture
 def weights(tmp_path) -> Path:
-    return saved(shaken(BiSRNet), tmp_path / "bisrnet.pth")
+    return save_checkpoint(perturbed(BiSRNet), tmp_path / "bisrnet.pth")
 
 
-def by_hand(network: nn.Module, mask_as: str, cube: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Formula by formula: y, H, and the mask as it is asked for."""
+def reconstruct_by_hand(
+    network: nn.Module, mask_as: str, cube: np.ndarray, mask: np.ndarray
+) -> np.ndarray:
+    """Compute y, H and the mask input from their formulas, and apply the network."""
     bands, rows, columns = cube.shape
     y, phi = (
         np.zeros(shape, "float32") for shape in ((rows, columns + 54), (28, rows, columns + 54))
@@ -74,76 +76,78 @@ def by_hand(network: nn.Module, mask_as: str, cube: np.ndarray, mask: np.ndarray
         y[:, 2 * i : 2 * i + columns] += mask * cube[i]
         phi[i, :, 2 * i : 2 * i + columns] = mask
     h = np.stack([y[:, 2 * i : 2 * i + columns] * 2 / 28 for i in range(bands)])
-    about = phi if mask_as == "Phi" else np.stack([mask] * bands)
+    mask_input = phi if mask_as == "Phi" else np.stack([mask] * bands)
     with torch.no_grad():
-        return network(torch.from_numpy(h)[None], torch.from_numpy(about)[None])[0].numpy()
+        return network(torch.from_numpy(h)[None], torch.from_numpy(mask_input)[None])[0].numpy()
 
 
-def test_every_network_that_reads_snapshots_is_tried_here():
+def test_every_network_for_snapshots_is_tested_here():
     assert set(NETWORKS) == {*published.SNAPSHOT_NETWORKS}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_scores_are_those_of_what_the_network_answers_to_its_own_inputs(kaist, tmp_path, name):
+def test_scores_are_those_of_the_outputs_for_the_published_inputs(kaist, tmp_path, name):
     make, mask_as = NETWORKS[name]
-    network = shaken(make)
-    result = evaluate(name.replace("_", "-"), saved(network, tmp_path / "weights.pth"), kaist)
-    assert [each.scene for each in result.scenes] == [f"scene{n:02d}" for n in range(1, 11)]
-    for number, found in list(enumerate(result.scenes, 1))[::3]:
+    network = perturbed(make)
+    result = evaluate(
+        name.replace("_", "-"), save_checkpoint(network, tmp_path / "weights.pth"), kaist
+    )
+    assert [scored.scene for scored in result.scenes] == [f"scene{n:02d}" for n in range(1, 11)]
+    for number, scored in list(enumerate(result.scenes, 1))[::3]:
         truth = scene(number, *SIZE).transpose(2, 0, 1)
-        estimate = by_hand(network, mask_as, truth, aperture(*SIZE))
-        assert found.scores["psnr"] == pytest.approx(scores.psnr(estimate, truth), abs=0.1)
-        assert found.scores["ssim"] == pytest.approx(scores.ssim(estimate, truth), abs=1e-3)
-        assert found.scores["sam"] == pytest.approx(scores.sam(estimate, truth), abs=0.05)
+        estimate = reconstruct_by_hand(network, mask_as, truth, aperture(*SIZE))
+        assert scored.scores["psnr"] == pytest.approx(scores.psnr(estimate, truth), abs=0.1)
+        assert scored.scores["ssim"] == pytest.approx(scores.ssim(estimate, truth), abs=1e-3)
+        assert scored.scores["sam"] == pytest.approx(scores.sam(estimate, truth), abs=0.05)
     assert result.protocol.inputs == ("H", mask_as)
 
 
 @pytest.fixture
-def of_authors(tmp_path) -> Path:
-    """BiSRNet's own weights."""
+def published_weights(tmp_path) -> Path:
+    """The published weights of BiSRNet."""
     if not RECORDED.is_file():
         pytest.skip(f"no published weights at {RECORDED}")
-    start, path = "weights/", tmp_path / "published.pth"
+    prefix, path = "weights/", tmp_path / "published.pth"
     tensors = load_file(RECORDED).items()
-    torch.save({key.removeprefix(start): t for key, t in tensors if key.startswith(start)}, path)
+    torch.save({key.removeprefix(prefix): t for key, t in tensors if key.startswith(prefix)}, path)
     return path
 
 
-def test_published_weights_are_scored_as_by_hand(kaist, of_authors):
+def test_published_weights_have_the_scores_computed_by_hand(kaist, published_weights):
     network = BiSRNet().eval()
-    network.load_state_dict(torch.load(of_authors, weights_only=True))
-    result = evaluate("bisrnet", of_authors, kaist)
-    for number, found in enumerate(result.scenes, 1):
+    network.load_state_dict(torch.load(published_weights, weights_only=True))
+    result = evaluate("bisrnet", published_weights, kaist)
+    for number, scored in enumerate(result.scenes, 1):
         truth = scene(number, *SIZE).transpose(2, 0, 1)
-        estimate = by_hand(network, "Mask", truth, aperture(*SIZE))
-        # rounding may turn a sign around
-        assert found.scores["psnr"] == pytest.approx(scores.psnr(estimate, truth), abs=0.1)
-        assert found.scores["sam"] == pytest.approx(scores.sam(estimate, truth), abs=0.05)
+        estimate = reconstruct_by_hand(network, "Mask", truth, aperture(*SIZE))
+        # rounding may flip the sign of a binary activation
+        assert scored.scores["psnr"] == pytest.approx(scores.psnr(estimate, truth), abs=0.1)
+        assert scored.scores["sam"] == pytest.approx(scores.sam(estimate, truth), abs=0.05)
 
 
-def test_published_weights_are_best_on_the_inputs_that_are_told(of_authors):
-    """Not on H times the mask, nor on both in the other order."""
+def test_published_weights_perform_best_on_the_registered_inputs(published_weights):
+    """They are worse on H times the mask, and on both inputs in reverse order."""
     truth, mask = scene(1, 66, 90, patch=40).transpose(2, 0, 1).copy(), aperture(66, 90)
-    network = published.load("bisrnet", torch.load(of_authors, weights_only=True))
-    told = published.NETWORKS["bisrnet"].inputs
-    psnr = scores.psnr(reconstruct(network, told, truth, mask), truth)
+    network = published.load("bisrnet", torch.load(published_weights, weights_only=True))
+    inputs = published.NETWORKS["bisrnet"].inputs
+    psnr = scores.psnr(reconstruct(network, inputs, truth, mask), truth)
     for others in (("HM", "Mask"), ("Mask", "H")):
         assert psnr > 2 + scores.psnr(reconstruct(network, others, truth, mask), truth)
 
 
-def test_a_network_that_answers_the_truth_has_no_error():
+def test_a_network_that_returns_the_truth_has_perfect_scores():
     class Oracle(nn.Module):
         def __init__(self, cube):
             super().__init__()
             self.cube = nn.Parameter(torch.from_numpy(cube)[None])
 
-        def forward(self, shown, phi):
-            assert shown.shape == self.cube.shape and phi.shape[-1] == COLUMNS + 54
+        def forward(self, estimate, phi):
+            assert estimate.shape == self.cube.shape and phi.shape[-1] == COLUMNS + 54
             return self.cube
 
     truth = scene(4, *SIZE).transpose(2, 0, 1).copy()
-    found = reconstruct(Oracle(truth), ("H", "Phi"), truth, aperture(*SIZE))
-    assert scores.scores(found, truth) == {"psnr": np.inf, "ssim": 1, "sam": 0}
+    estimate = reconstruct(Oracle(truth), ("H", "Phi"), truth, aperture(*SIZE))
+    assert scores.scores(estimate, truth) == {"psnr": np.inf, "ssim": 1, "sam": 0}
 
 
 @pytest.fixture
@@ -155,11 +159,11 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_the_table_has_every_scene_their_mean_and_the_protocol(result, kaist, weights):
+def test_the_table_has_every_scene_the_mean_and_the_protocol(result, kaist, weights):
     text = result.markdown()
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 2 + 10 + 1 and len({len(line) for line in table}) == 1
-    mean = np.mean([each.scores["psnr"] for each in result.scenes])
+    mean = np.mean([scored.scores["psnr"] for scored in result.scenes])
     assert table[-1].split() == [
         "|", "mean", "|", f"{mean:.2f}", "|", f"{result.mean['ssim']:.4f}", "|",
         f"{result.mean['sam']:.2f}", "|",
@@ -180,19 +184,19 @@ def test_csv_has_a_row_for_every_scene_with_its_protocol(result, weights):
     assert (rows[0]["inputs"], rows[0]["size"], rows[0]["step"]) == ("H Mask", "19 26", "2")
 
 
-def test_json_has_definitions_and_every_number(result):
-    told = json.loads(result.json())
-    assert [each["scene"] for each in told["scenes"]] == [each.scene for each in result.scenes]
-    assert told["mean"] == result.mean and set(told["scores"]) == set(result.mean)
-    assert told["protocol"]["size"] == [19, 26] and told["protocol"]["noise"] == "none"
+def test_json_has_definitions_and_every_score(result):
+    report = json.loads(result.json())
+    assert [row["scene"] for row in report["scenes"]] == [scored.scene for scored in result.scenes]
+    assert report["mean"] == result.mean and set(report["scores"]) == set(result.mean)
+    assert report["protocol"]["size"] == [19, 26] and report["protocol"]["noise"] == "none"
 
 
 TRUTH = "TSA_simu_data/Truth/scene07.mat"
 MASK = "TSA_simu_data/mask.mat"
 
 
-def holding(**variables: np.ndarray):
-    """Writes a file of these in place of another."""
+def overwrite_with(**variables: np.ndarray):
+    """Return a function that replaces a file by one with these variables."""
     return lambda path: write_v5(path, **variables)
 
 
@@ -201,42 +205,45 @@ def holding(**variables: np.ndarray):
     [
         (TRUTH, lambda p: p.unlink(), r"1 problem;(.|\n)*scene07\.mat' is missing"),
         (TRUTH, cut, r"scene07\.mat' is truncated"),
-        (TRUTH, holding(img=scene(7, COLUMNS, ROWS)), "26 x 19 x 28, and not 19 x 26"),
-        (TRUTH, holding(img=scene(7, *SIZE)[..., 1:]), "19 x 26 x 27"),
-        (TRUTH, holding(cube=scene(7, *SIZE)), "no 'img'; it has cube"),
-        (TRUTH, holding(img=65535 * scene(7, *SIZE)), r"scene07' has values .* in \[0, 1\]"),
-        (TRUTH, holding(img=scene(7, *SIZE) / np.float32(np.nan)), "to nan, but must"),
+        (TRUTH, overwrite_with(img=scene(7, COLUMNS, ROWS)), "26 x 19 x 28; expected 19 x 26"),
+        (TRUTH, overwrite_with(img=scene(7, *SIZE)[..., 1:]), "19 x 26 x 27"),
+        (TRUTH, overwrite_with(cube=scene(7, *SIZE)), "no variable 'img'; it has cube"),
+        (TRUTH, overwrite_with(img=65535 * scene(7, *SIZE)), r"scene07' has values .* in \[0, 1\]"),
+        (TRUTH, overwrite_with(img=scene(7, *SIZE) / np.float32(np.nan)), "to nan, but must"),
         (MASK, lambda p: p.unlink(), r"mask\.mat' cannot be read"),
-        (MASK, holding(mask=aperture(COLUMNS, ROWS)), r"mask is \(26, 19\)"),
-        (MASK, holding(mask=0 * aperture(*SIZE)), r"mask\.mat' has values from 0 to 0"),
+        (MASK, overwrite_with(mask=aperture(COLUMNS, ROWS)), r"has shape \(26, 19\)"),
+        (MASK, overwrite_with(mask=0 * aperture(*SIZE)), r"mask\.mat' has values from 0 to 0"),
     ],
 )
-def test_files_that_are_wrong_are_told_before_anything_is_scored(
-    kaist, weights, name, spoil, words
-):
+def test_invalid_files_are_refused_before_anything_is_scored(kaist, weights, name, spoil, words):
     spoil(kaist.folder / name)
-    seen = []
+    scored = []
     with pytest.raises(InvalidData, match=words):
-        evaluate("bisrnet", weights, kaist, on_scene=seen.append)
-    assert seen == []
+        evaluate("bisrnet", weights, kaist, on_scene=scored.append)
+    assert scored == []
 
 
 @pytest.mark.parametrize(
     ("network", "make", "error", "words"),
     [
         ("bisnet", BiSRNet, UnknownName, "did you mean 'bisrnet'"),
-        ("mst-plus-plus", BiSRNet, UsageError, "reads RGB and no snapshots.*mst_plus_plus_cassi"),
+        (
+            "mst-plus-plus",
+            BiSRNet,
+            UsageError,
+            "reads RGB images, not snapshots.*mst_plus_plus_cassi",
+        ),
         ("mst-s", NETWORKS["mst_m"][0], InvalidCheckpoint, r"x\.pth'.*not one of mst_s.*of mst_m$"),
         ("bisrnet", lambda: AWAN(31, 32, blocks=1), InvalidCheckpoint, "the tensors of awan$"),
-        ("bisrnet", lambda: BiSRNet(12), InvalidCheckpoint, "12 bands, and the scenes have 28"),
+        ("bisrnet", lambda: BiSRNet(12), InvalidCheckpoint, "12 bands, but the scenes have 28"),
     ],
 )
 def test_other_networks_and_weights_are_refused(tmp_path, kaist, network, make, error, words):
     with pytest.raises(error, match=words):
-        evaluate(network, saved(make(), tmp_path / "x.pth"), kaist)
+        evaluate(network, save_checkpoint(make(), tmp_path / "x.pth"), kaist)
 
 
-def test_weights_that_are_not_there_or_more_than_tensors_are_refused(tmp_path, kaist):
+def test_weights_that_are_missing_or_more_than_tensors_are_refused(tmp_path, kaist):
     with pytest.raises(InvalidCheckpoint, match="check the path"):
         evaluate("bisrnet", tmp_path / "no.pth", kaist)
     torch.save(BiSRNet(), tmp_path / "whole.pth")
@@ -244,14 +251,14 @@ def test_weights_that_are_not_there_or_more_than_tensors_are_refused(tmp_path, k
         evaluate("bisrnet", tmp_path / "whole.pth", kaist)
 
 
-def test_answers_that_are_not_finite_are_no_scores(tmp_path, kaist):
-    network = shaken(BiSRNet)
+def test_outputs_that_are_not_finite_are_not_scored(tmp_path, kaist):
+    network = perturbed(BiSRNet)
     network.conv_out.weight.data.fill_(3e38)
     with pytest.raises(InvalidData, match="not finite for 'TSA_simu_data/Truth/scene01'"):
-        evaluate("bisrnet", saved(network, tmp_path / "x.pth"), kaist)
+        evaluate("bisrnet", save_checkpoint(network, tmp_path / "x.pth"), kaist)
 
 
-def test_scenes_without_a_window_of_ssim_are_refused(tmp_path, weights):
+def test_scenes_smaller_than_an_ssim_window_are_refused(tmp_path, weights):
     data = Kaist(write_kaist(tmp_path / "small", (10, 26)), test_size=(10, 26))
     with pytest.raises(UsageError, match="10 x 26 px are smaller"):
         evaluate("bisrnet", weights, data)

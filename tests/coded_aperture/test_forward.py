@@ -1,4 +1,4 @@
-"""The instrument by hand formulas, on scenes that are not square."""
+"""The forward model against formulas written out by hand, on scenes that are not square."""
 
 import pytest
 import torch
@@ -24,19 +24,19 @@ def mask(rng):
     return torch.rand(ROWS, COLUMNS, generator=rng)
 
 
-def test_a_pixel_of_band_i_falls_two_i_pixels_to_the_right(cube, mask):
+def test_band_i_is_shifted_two_i_pixels_to_the_right(cube, mask):
     measured = cassi.measure(cube, mask)
     assert measured.shape == (2, ROWS, WIDE)
     for row, column in [(0, 0), (2, 6), (4, WIDE - 1)]:
-        by_hand = sum(
+        expected = sum(
             mask[row, column - 2 * band] * cube[1, band, row, column - 2 * band]
             for band in range(BANDS)
             if 0 <= column - 2 * band < COLUMNS
         )
-        torch.testing.assert_close(measured[1, row, column], torch.as_tensor(by_hand))
+        torch.testing.assert_close(measured[1, row, column], torch.as_tensor(expected))
 
 
-def test_the_simulation_of_tsa_net_is_256_by_310():
+def test_a_snapshot_of_the_tsa_net_simulation_has_256_by_310_pixels():
     snapshot = cassi.measure(torch.ones(1, 28, 256, 256), torch.ones(256, 256))
     assert snapshot.shape == (1, 256, 310)
     assert cassi.initial_estimate(snapshot, 28).shape == (1, 28, 256, 256)
@@ -51,16 +51,16 @@ def test_gathering_is_the_adjoint_of_dispersing(cube, step, rng):
     )
 
 
-def test_a_single_band_is_its_masked_picture(cube, mask):
+def test_the_snapshot_of_a_single_band_is_the_masked_band(cube, mask):
     torch.testing.assert_close(cassi.measure(cube[:, :1], mask), cube[:, 0] * mask)
 
 
-def test_inputs_are_those_of_their_formulas(cube, mask):
+def test_inputs_follow_their_formulas(cube, mask):
     measured = cassi.measure(cube, mask)
-    shown = cassi.initial_estimate(measured, BANDS)
+    estimate = cassi.initial_estimate(measured, BANDS)
     for band in range(BANDS):
         part = measured[:, :, 2 * band : 2 * band + COLUMNS] * 2 / BANDS
-        torch.testing.assert_close(shown[:, band], part)
+        torch.testing.assert_close(estimate[:, band], part)
         torch.testing.assert_close(
             cassi.masked_estimate(measured, mask, BANDS)[:, band], part * mask
         )
@@ -70,16 +70,16 @@ def test_inputs_are_those_of_their_formulas(cube, mask):
     assert torch.equal(phi[3, :, 6:], mask) and (phi[3, :, :6] == 0).all()
 
 
-def test_inputs_by_name_are_of_every_snapshot_of_a_batch(cube, mask):
+def test_inputs_by_name_cover_every_snapshot_of_a_batch(cube, mask):
     measured = cassi.measure(cube, mask)
-    h, hm, tiled, phi = (cassi.INPUTS[each](measured, mask, BANDS) for each in cassi.INPUTS)
-    torch.testing.assert_close(hm, h * tiled)
-    assert h.shape == tiled.shape == cube.shape and phi.shape == (2, BANDS, ROWS, WIDE)
-    torch.testing.assert_close(cassi.gather(phi[:, 2], BANDS)[:, 2], tiled[:, 2])
+    h, hm, repeated, phi = (cassi.INPUTS[name](measured, mask, BANDS) for name in cassi.INPUTS)
+    torch.testing.assert_close(hm, h * repeated)
+    assert h.shape == repeated.shape == cube.shape and phi.shape == (2, BANDS, ROWS, WIDE)
+    torch.testing.assert_close(cassi.gather(phi[:, 2], BANDS)[:, 2], repeated[:, 2])
     torch.testing.assert_close(h, cassi.initial_estimate(measured, BANDS))
 
 
-def test_phi_alone_tells_the_measurement(cube, mask):
+def test_phi_alone_determines_the_measurement(cube, mask):
     phi = cassi.phi(mask, BANDS)
     torch.testing.assert_close((phi * cassi.disperse(cube)).sum(1), cassi.measure(cube, mask))
 
@@ -92,6 +92,6 @@ def test_energy_is_never_zero(mask):
     torch.testing.assert_close(energy[2, 3], mask[2, 3] ** 2 + mask[2, 1] ** 2)
 
 
-def test_a_detector_too_narrow_is_refused():
+def test_a_snapshot_that_is_too_narrow_is_refused():
     with pytest.raises(ValueError, match="more than 6 columns"):
         cassi.gather(torch.ones(1, 5, 6), BANDS)

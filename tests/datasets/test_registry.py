@@ -11,7 +11,7 @@ from hsi_xr.datasets._camera import response
 from hsi_xr.errors import InvalidData, UnknownName, UnreadableFile, UsageError
 
 
-def test_every_file_of_the_folder_is_a_data_set():
+def test_every_public_module_is_a_data_set():
     known = ["cave", "cubes", "harvard", "icvl", "kaist", "ntire2020", "ntire2022", "pairs"]
     assert datasets.names() == known
 
@@ -21,21 +21,21 @@ def test_an_unknown_data_set_is_refused_with_a_hint(tmp_path):
         datasets.load("ntire-2022", tmp_path)
 
 
-def test_an_unknown_option_is_refused_with_those_there_are(tmp_path):
-    with pytest.raises(UsageError, match="no option colour; known: coding, size"):
+def test_an_unknown_option_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(UsageError, match="no option colour; known options: coding, size"):
         datasets.load("ntire2022", tmp_path, colour="linear")
 
 
 @pytest.mark.parametrize("name", datasets.names())
-def test_a_folder_that_is_not_there_is_refused(tmp_path, name):
+def test_a_folder_that_does_not_exist_is_refused(tmp_path, name):
     options = {} if name in ("ntire2020", "ntire2022", "pairs") else {"camera": np.ones((3, 31))}
     if name == "kaist":
         options = {}
-    with pytest.raises(UnreadableFile, match="there is no folder"):
+    with pytest.raises(UnreadableFile, match="does not exist"):
         datasets.load(name, tmp_path / "nowhere", **options)
 
 
-def test_names_are_told_without_torch_or_gdal():
+def test_names_are_listed_without_torch_or_gdal():
     code = "import sys; from hsi_xr import datasets; datasets.names(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "rasterio", "h5py", "scipy"} & {*done.stdout.split()}
@@ -50,15 +50,15 @@ def curves(tmp_path):
     return path
 
 
-def test_a_camera_file_is_read_between_its_wavelengths(curves):
-    found = response(curves, Bands((430.0, 580.0, 680.0)))
-    np.testing.assert_allclose(found, [[0.25, 1, 2], [1, 1, 1], [1.5, 0, 0]])
+def test_a_camera_file_is_interpolated_between_its_wavelengths(curves):
+    sensitivities = response(curves, Bands((430.0, 580.0, 680.0)))
+    np.testing.assert_allclose(sensitivities, [[0.25, 1, 2], [1, 1, 1], [1.5, 0, 0]])
     np.testing.assert_array_equal(
         response(str(curves), Bands((480.0, 580.0))), [[0.5, 1], [1, 1], [1, 0]]
     )
 
 
-def test_a_camera_that_does_not_tell_of_a_band_is_refused(curves, tmp_path):
+def test_a_camera_that_does_not_cover_the_bands_is_refused(curves, tmp_path):
     with pytest.raises(InvalidData, match="the bands need 370 to 580 nm"):
         response(curves, Bands((370.0, 580.0)))
     (tmp_path / "b.json").write_text('{"spectral_data": []}')
@@ -96,7 +96,7 @@ def test_curves_are_sorted_by_their_wavelength(curves):
         "{",
     ],
 )
-def test_a_table_that_is_none_is_refused(tmp_path, main):
+def test_an_invalid_camera_file_is_refused(tmp_path, main):
     path = tmp_path / "camera.json"
     path.write_text(f'{{"spectral_data": {{"data": {{"main": {main}}}}}}}')
     with pytest.raises(InvalidData, match=r"camera\.json'"):
@@ -106,7 +106,7 @@ def test_a_table_that_is_none_is_refused(tmp_path, main):
 @pytest.mark.parametrize(
     "camera", [((1, 2), (3,)), ((1, 2), (3, 4)), {"a": 1}, 7, [[10**400]], np.full((3, 31), np.nan)]
 )
-def test_a_camera_that_is_none_is_refused(camera):
+def test_an_invalid_camera_is_refused(camera):
     with pytest.raises(UsageError, match=r"\(3, 31\) sensitivities"):
         response(camera, Bands.regular(400, 700, 10))
 
@@ -145,7 +145,7 @@ def test_a_camera_that_is_none_is_refused(camera):
         ("cubes", {"camera": np.ones((3, 31)), "scale": True}),
     ],
 )
-def test_options_of_other_values_are_refused_where_the_data_set_is_opened(tmp_path, name, options):
+def test_invalid_options_are_refused_when_the_data_set_is_opened(tmp_path, name, options):
     for part in ("hsi", "rgb"):
         (tmp_path / part).mkdir()
     with pytest.raises(UsageError):
@@ -153,7 +153,7 @@ def test_options_of_other_values_are_refused_where_the_data_set_is_opened(tmp_pa
 
 
 @pytest.mark.parametrize("numbers", [(400, 700, 10), [400.0, 700.0, 10.0], (400, 400, 10)])
-def test_bands_may_be_said_in_numbers(tmp_path, numbers):
+def test_bands_may_be_given_as_numbers(tmp_path, numbers):
     for part in ("hsi", "rgb"):
         (tmp_path / part).mkdir()
     expected = Bands.regular(*numbers)
@@ -161,14 +161,16 @@ def test_bands_may_be_said_in_numbers(tmp_path, numbers):
     assert datasets.load("pairs", tmp_path, bands=expected).bands == expected
 
 
-def test_steps_that_are_no_binary_fractions_are_whole(tmp_path):
+def test_steps_that_are_not_binary_fractions_are_counted_correctly(tmp_path):
     for part in ("hsi", "rgb"):
         (tmp_path / part).mkdir()
     assert len(datasets.load("pairs", tmp_path, bands=(400.1, 402.2, 0.7)).bands) == 4
 
 
-def test_bands_of_other_numbers_are_told(tmp_path):
+def test_the_error_about_bands_shows_the_value(tmp_path):
     for part in ("hsi", "rgb"):
         (tmp_path / part).mkdir()
-    with pytest.raises(UsageError, match=r"bands is \[first, last, step\].*got \(400, 705, 10\)"):
+    with pytest.raises(
+        UsageError, match=r"bands must be \[first, last, step\].*got \(400, 705, 10\)"
+    ):
         datasets.load("pairs", tmp_path, bands=(400, 705, 10))

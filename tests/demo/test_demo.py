@@ -1,4 +1,4 @@
-"""The demo goes the whole way, says what it made, and refuses before it has done any work."""
+"""The demo end to end: files, scores, report, and errors before any work is done."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from hsi_xr.demo.render import INSTANT, Scene, render
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
 from hsi_xr.evaluation.metrics import Tally
 
-pytest.importorskip("matplotlib", reason="the demo draws pictures")
+pytest.importorskip("matplotlib", reason="the demo draws figures")
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,11 @@ def shown() -> Scene:
 
 @pytest.fixture(scope="module")
 def report(shown, tmp_path_factory) -> demo.Report:
-    """Of a demo that was run once for all tests of this file."""
+    """The report of a demo that is run once for all tests of this file."""
     return demo.run(tmp_path_factory.mktemp("demo") / "new", shown=shown, samples=2)
 
 
-def test_it_leaves_the_files_it_names_and_nothing_half_written(report):
+def test_all_reported_files_exist_and_none_is_partial(report):
     folder = report.files.rgb.parent
     assert all(path.stat().st_size > 0 for path in report.files)
     names = {path.name for path in folder.iterdir()}
@@ -40,7 +40,7 @@ def test_it_leaves_the_files_it_names_and_nothing_half_written(report):
     assert not [name for name in names if ".part" in name]
 
 
-def test_the_rgb_is_the_picture_of_the_scene_on_its_grid(report, shown):
+def test_the_rgb_file_is_the_image_of_the_scene_on_its_grid(report, shown):
     with rasterio.open(report.files.rgb) as src:
         np.testing.assert_array_equal(src.read(), shown.rgb)
         assert src.crs.to_epsg() == 32632
@@ -49,7 +49,7 @@ def test_the_rgb_is_the_picture_of_the_scene_on_its_grid(report, shown):
         assert "rendering, not an acquisition" in src.tags()["TIFFTAG_IMAGEDESCRIPTION"]
 
 
-def test_scores_are_those_of_the_file_against_the_truth(report, shown):
+def test_scores_compare_the_written_cube_with_the_truth(report, shown):
     with rasterio.open(report.files.cube) as src:
         estimate = np.where(src.read_masks() > 0, src.read() * 1e-4, np.nan)
     expected = Tally.of(estimate, shown.truth, floor=FLOOR)
@@ -59,7 +59,7 @@ def test_scores_are_those_of_the_file_against_the_truth(report, shown):
     assert report.scores_after_gain.sam == pytest.approx(report.scores.sam, rel=1e-6)
 
 
-def test_the_item_says_that_nothing_was_acquired(report):
+def test_the_item_states_that_nothing_was_acquired(report):
     properties = json.loads(report.files.item.read_text("utf-8"))["properties"]
     assert properties["datetime"] == INSTANT.isoformat().replace("+00:00", "Z")
     assert "not an acquisition" in properties["description"]
@@ -74,7 +74,7 @@ def test_the_item_links_the_thumbnail_and_the_rgb(report):
     assert [Path(href).name for href in derived] == [report.files.rgb.name]
 
 
-def test_its_text_tells_sizes_speed_scores_and_files(report):
+def test_the_text_reports_sizes_speed_scores_and_files(report):
     text = report.text()
     for expected in (
         "61 x 78 px",
@@ -92,14 +92,14 @@ def test_its_text_tells_sizes_speed_scores_and_files(report):
     assert max(len(line) for line in text.splitlines()) < 200
 
 
-def test_its_lines_of_python_do_the_same(report, monkeypatch, tmp_path):
+def test_the_lines_of_python_give_the_same_cube(report, monkeypatch, tmp_path):
     again = tmp_path / "again.tif"
     exec(report.python().replace(str(report.files.cube), str(again)), {})
     with rasterio.open(again) as src, rasterio.open(report.files.cube) as before:
         np.testing.assert_allclose(src.read(), before.read(), atol=1)
 
 
-def test_it_refuses_to_replace_files_unless_asked(report, shown):
+def test_existing_files_are_not_replaced_by_default(report, shown):
     folder = report.files.rgb.parent
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     with pytest.raises(DestinationExists, match="overwrite"):
@@ -107,46 +107,46 @@ def test_it_refuses_to_replace_files_unless_asked(report, shown):
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_it_replaces_files_when_asked_and_tells_its_progress(shown, tmp_path):
-    told = []
+def test_files_are_replaced_with_overwrite_and_progress_is_reported(shown, tmp_path):
+    calls = []
     (tmp_path / "demo_rgb.tif").write_text("an earlier demo")
     (tmp_path / "demo_hsi.tif").write_text("an earlier demo")
-    made = demo.run(
-        tmp_path, overwrite=True, shown=shown, samples=1, progress=lambda *now: told.append(now)
+    report = demo.run(
+        tmp_path, overwrite=True, shown=shown, samples=1, progress=lambda *now: calls.append(now)
     )
-    assert told[-1] == (61 * 78, 61 * 78)
-    with rasterio.open(made.files.cube) as src:
+    assert calls[-1] == (61 * 78, 61 * 78)
+    with rasterio.open(report.files.cube) as src:
         assert src.count == 31
 
 
-def test_without_matplotlib_it_names_the_extra_before_any_work(monkeypatch, tmp_path):
+def test_without_matplotlib_the_error_names_the_extra_before_any_work(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError, match=r"hsi-xr\[viz\]"):
         demo.run(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, shown):
-    (tmp_path / "taken").write_text("here first")
+def test_a_file_instead_of_a_folder_is_refused(tmp_path, shown):
+    (tmp_path / "taken").write_text("not a folder")
     with pytest.raises(DestinationUnwritable, match="taken"):
         demo.run(tmp_path / "taken", shown=shown)
-    assert (tmp_path / "taken").read_text() == "here first"
+    assert (tmp_path / "taken").read_text() == "not a folder"
 
 
-def test_the_spread_at_a_place_is_that_of_the_whole_cube(report, shown):
-    """Only the tiles around the places are computed, and nothing depends on that."""
+def test_the_spread_at_a_place_equals_that_of_the_complete_cube(report, shown):
+    """Only the tiles around the places are computed, which must not change the result."""
     places = {"corner": (2, 3), "middle": (30, 41)}
-    found = spreads(report.files.rgb, places, samples=2)
+    spread_at = spreads(report.files.rgb, places, samples=2)
     rgb = hsi_xr.open(report.files.rgb)
     survey = hsi_xr.survey(rgb[:, ::3, ::3])
     whole = hsi_xr.reconstruct(rgb, samples=2, survey=survey, tile=64)
     for name, (row, column) in places.items():
-        assert (found[name] > 0).all()
+        assert (spread_at[name] > 0).all()
         expected = whole["reflectance_std"][:, row, column].values
-        np.testing.assert_allclose(found[name], expected, atol=1e-4)
+        np.testing.assert_allclose(spread_at[name], expected, atol=1e-4)
 
 
-def test_strips_score_like_the_whole(shown):
+def test_scores_of_strips_equal_those_of_the_whole_cube(shown):
     estimate = shown.truth + np.float32(0.01) * shown.truth[::-1]
     tall = np.concatenate([shown.truth, shown.truth[:, ::-1]], axis=1)  # more than one strip
     guess = np.concatenate([estimate, estimate[:, ::-1]], axis=1)
@@ -155,7 +155,7 @@ def test_strips_score_like_the_whole(shown):
     assert score(guess, tall).psnr == pytest.approx(whole.psnr, rel=1e-12)
 
 
-def test_false_colour_shows_shapes_and_not_exposure(shown):
+def test_false_colour_depends_on_spectral_shape_and_not_on_exposure(shown):
     nm = list(range(400, 701, 10))
     image = figure.false_colour(shown.truth, nm)
     assert image.shape == (61, 78, 3)
@@ -163,12 +163,12 @@ def test_false_colour_shows_shapes_and_not_exposure(shown):
     assert image.max() <= 1
     brighter = figure.false_colour(shown.truth.astype(float) * 1.3, nm)
     assert np.abs(image - brighter).mean() < 0.01  # the floor of the ratios is absolute
-    holed = shown.truth.copy()
-    holed[:, 4:7, 9] = np.nan
-    assert (figure.false_colour(holed, nm)[4:7, 9] == 0).all()
+    with_gap = shown.truth.copy()
+    with_gap[:, 4:7, 9] = np.nan
+    assert (figure.false_colour(with_gap, nm)[4:7, 9] == 0).all()
 
 
-def test_the_demo_loads_nothing_heavy_before_it_runs():
+def test_importing_the_demo_loads_no_heavy_packages():
     import subprocess
 
     code = (

@@ -1,4 +1,4 @@
-"""The demo scene is physical, reproducible and on Earth; its picture follows from its truth."""
+"""The demo scene: plausible spectra, georeference, reproducibility, and an RGB image of them."""
 
 import itertools
 
@@ -16,7 +16,7 @@ from hsi_xr.demo.canvas import (
 )
 from hsi_xr.demo.materials import BANDS, WAVELENGTHS, library
 from hsi_xr.demo.render import INSTANT, Scene, render
-from hsi_xr.demo.texture import blur, fractal, ramp, shifted
+from hsi_xr.demo.texture import blur, fractal_noise, ramp, shift
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +39,17 @@ def test_the_same_arguments_give_the_same_scene_to_the_bit(small):
     assert (other.rgb != small.rgb).mean() > 0.5
 
 
-def test_truth_is_reflectance_and_nowhere_black(small):
+def test_truth_is_reflectance_and_never_zero(small):
     assert small.truth.shape == (31, 97, 130)
     assert small.truth.dtype == np.float32
     assert small.truth.min() > 0
     assert small.truth.max() <= 1
-    assert 0.05 < small.truth.mean() < 0.2  # of land without snow
+    assert 0.05 < small.truth.mean() < 0.2  # typical of land without snow
     assert small.rgb.shape == (3, 97, 130)
     assert small.rgb.dtype == np.uint8
 
 
-def test_the_picture_is_what_the_camera_sees_of_the_truth(small):
+def test_the_image_is_rendered_from_the_true_spectra(small):
     without_noise = drone_camera.develop(drone_camera.expose(small.truth, small.exposure))
     error = without_noise.astype(float) - small.rgb
     assert abs(error.mean()) < 0.2
@@ -57,21 +57,21 @@ def test_the_picture_is_what_the_camera_sees_of_the_truth(small):
     assert np.abs(error).max() < 40  # the sRGB curve is steep in the dark, where noise is large
 
 
-def test_the_picture_is_well_exposed_and_hardly_clipped(small):
+def test_the_image_is_well_exposed_and_hardly_clipped(small):
     assert (small.rgb == 255).any(axis=0).mean() < 0.002
     assert 60 < small.rgb.mean() < 140
     assert np.percentile(small.rgb, 99.9) > 170
 
 
-def test_spectra_vary_within_a_material_and_from_place_to_place(small):
+def test_spectra_vary_within_materials_and_across_the_scene(small):
     spectra = small.truth.reshape(31, -1)
     shape = spectra / spectra.mean(axis=0)
     share = np.linalg.svd(shape - shape.mean(axis=1, keepdims=True), compute_uv=False) ** 2
-    needed = np.searchsorted(np.cumsum(share) / share.sum(), 0.999) + 1
-    assert needed >= 5  # three numbers a pixel do not tell them apart
+    components = np.searchsorted(np.cumsum(share) / share.sum(), 0.999) + 1
+    assert components >= 5  # three values per pixel do not determine them
 
 
-def test_the_grid_lies_on_earth_with_its_corner_up_left(small):
+def test_the_grid_is_georeferenced_by_its_upper_left_corner(small):
     a, b, c, d, e, f = small.geotransform
     assert (a, b, d, e) == (0.8, 0.0, 0.0, -0.8)
     assert (c, f) == (500_000.0, 5_400_000.0)
@@ -81,8 +81,8 @@ def test_the_grid_lies_on_earth_with_its_corner_up_left(small):
     assert len(small.places()) >= 3
 
 
-def test_the_sun_stands_where_it_stands_at_the_stated_instant():
-    """Position by the mean orbit, good to half a degree; the scene lies at 9.0 E, 48.75 N."""
+def test_the_sun_is_where_it_is_at_the_stated_instant():
+    """Position from the mean orbit, to half a degree; the scene is at 9.0 E, 48.75 N."""
     day = INSTANT.timetuple().tm_yday - 1 + (INSTANT.hour - 12) / 24
     season = 2 * np.pi * day / 365.25
     declination = np.radians(
@@ -108,13 +108,13 @@ def test_the_sun_stands_where_it_stands_at_the_stated_instant():
 
 
 @pytest.mark.parametrize("material", ["oak", "brown soil", "turbid water", "white"])
-def test_a_level_place_in_the_open_has_the_spectrum_of_its_material(material):
+def test_level_ground_in_the_open_has_the_spectrum_of_its_material(material):
     cube = reflectance(level_ground(material))
     expected = np.broadcast_to(library()[material][:, None, None], cube.shape)
     np.testing.assert_allclose(cube, expected, rtol=1e-5)
 
 
-def test_a_wall_casts_its_shadow_away_from_the_sun_and_the_sky_lights_it_blue():
+def test_shadows_point_away_from_the_sun_and_are_lit_blue_by_the_sky():
     canvas = level_ground("concrete")
     canvas.height[28:32, 38:42] = 4.0
     sun, _ = illumination(canvas)
@@ -126,14 +126,14 @@ def test_a_wall_casts_its_shadow_away_from_the_sun_and_the_sky_lights_it_blue():
     assert shade[0] / light[0] > 1.5 * shade[-1] / light[-1]
 
 
-def test_slopes_towards_the_sun_are_brighter_than_those_away_from_it():
+def test_slopes_that_face_the_sun_are_brighter():
     canvas = level_ground("clay tiles")
     canvas.height[:] = np.abs(canvas.y - 15) * 0.3  # a valley: its north side faces south
     sun, _ = illumination(canvas)
     assert sun[10, 40] > 1.1 > 0.9 > sun[50, 40]
 
 
-def test_edges_mix_the_materials_on_either_side():
+def test_edges_mix_the_materials_on_both_sides():
     canvas = level_ground("white")
     canvas.paint((canvas.x > 20).astype(np.float32), {"fresh asphalt": 1.0})
     row = reflectance(canvas)[15, 30]
@@ -144,7 +144,7 @@ def test_edges_mix_the_materials_on_either_side():
 
 def test_painting_a_window_paints_the_canvas():
     canvas = level_ground("grass")
-    part = canvas.part(canvas.near(10, 8, 2))
+    part = canvas.crop(canvas.window_around(10, 8, 2))
     part.paint(np.ones_like(part.height), {"red paint": 1.0}, 1.0)
     painted = canvas.weights[MATERIALS.index("red paint")]
     assert painted.sum() == part.height.size
@@ -152,7 +152,7 @@ def test_painting_a_window_paints_the_canvas():
     assert canvas.height.sum() == part.height.size
 
 
-def test_materials_are_reflectances_no_two_alike():
+def test_materials_are_distinct_reflectances():
     spectra = library()
     for name, spectrum in spectra.items():
         assert spectrum.shape == (len(BANDS),), name
@@ -162,17 +162,17 @@ def test_materials_are_reflectances_no_two_alike():
 
 
 @pytest.mark.parametrize("plant", ["maize", "oak", "birch", "grass", "lawn"])
-def test_leaves_are_green_and_rise_at_the_red_edge(plant):
+def test_leaves_are_green_and_have_a_red_edge(plant):
     spectrum = library()[plant]
     visible = spectrum[WAVELENGTHS < 680]
     assert 530 <= WAVELENGTHS[visible.argmax()] <= 570
-    at = dict(zip(WAVELENGTHS.tolist(), spectrum, strict=True))
-    assert at[700] > 2 * at[670]
-    assert at[550] > 2 * at[670] > at[450]
+    reflectance_at = dict(zip(WAVELENGTHS.tolist(), spectrum, strict=True))
+    assert reflectance_at[700] > 2 * reflectance_at[670]
+    assert reflectance_at[550] > 2 * reflectance_at[670] > reflectance_at[450]
 
 
 @pytest.mark.parametrize("ground", ["brown soil", "wet soil", "loess", "sand", "clay tiles"])
-def test_soils_and_tiles_grow_brighter_to_the_red(ground):
+def test_soils_and_tiles_become_brighter_towards_red(ground):
     spectrum = library()[ground]
     assert spectrum[-1] > 1.3 * spectrum[0]
     assert spectrum.argmax() >= 20
@@ -185,23 +185,23 @@ def test_a_white_reflector_stays_white_through_camera_matrix_and_curve():
     assert (grey == round(255 * (1.055 * 0.4 ** (1 / 2.4) - 0.055))).all()
 
 
-def test_the_colour_matrix_brings_the_camera_nearer_to_the_eye():
+def test_the_colour_matrix_brings_the_camera_closer_to_the_observer():
     spectra = np.stack(list(library().values()))
-    raw, wanted = spectra @ drone_camera.response().T, spectra @ drone_camera.observer().T
+    raw, target = spectra @ drone_camera.response().T, spectra @ drone_camera.observer().T
     corrected = raw @ drone_camera.colour_matrix().T
-    assert np.std(corrected - wanted) < 0.35 * np.std(raw - wanted)
+    assert np.std(corrected - target) < 0.35 * np.std(raw - target)
 
 
-def test_chance_is_standard_and_reproducible():
-    noise = fractal(np.random.default_rng(2), (60, 90), 12.0)
+def test_noise_is_standardised_and_reproducible():
+    noise = fractal_noise(np.random.default_rng(2), (60, 90), 12.0)
     assert noise.mean() == pytest.approx(0, abs=1e-4)
     assert noise.std() == pytest.approx(1, abs=1e-4)
-    np.testing.assert_array_equal(noise, fractal(np.random.default_rng(2), (60, 90), 12.0))
-    rough = fractal(np.random.default_rng(2), (60, 90), 12.0, slope=0.0)
+    np.testing.assert_array_equal(noise, fractal_noise(np.random.default_rng(2), (60, 90), 12.0))
+    rough = fractal_noise(np.random.default_rng(2), (60, 90), 12.0, slope=0.0)
     assert np.diff(noise, axis=1).std() < np.diff(rough, axis=1).std()
 
 
-def test_blur_keeps_constants_and_ramps_stay_between_zero_and_one():
+def test_blur_preserves_constants_and_ramps_are_between_zero_and_one():
     np.testing.assert_allclose(blur(np.full((9, 14), 0.3), 2.0), 0.3)
     values = np.linspace(-2, 3, 41)
     rising, falling = ramp(values, 0, 1), ramp(values, 1, 0)
@@ -210,8 +210,8 @@ def test_blur_keeps_constants_and_ramps_stay_between_zero_and_one():
     assert (rising[0], rising[-1]) == (0, 1)
 
 
-def test_shifting_there_and_back_returns_the_inside():
+def test_shifting_forth_and_back_preserves_the_interior():
     image = np.random.default_rng(4).uniform(size=(20, 31))
-    back = shifted(shifted(image, 3, -5), -3, 5)
+    back = shift(shift(image, 3, -5), -3, 5)
     np.testing.assert_array_equal(back[:17, 5:], image[:17, 5:])
-    assert shifted(image, 3, -5)[10, 12] == image[7, 17]
+    assert shift(image, 3, -5)[10, 12] == image[7, 17]

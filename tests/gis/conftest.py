@@ -1,4 +1,4 @@
-"""Products of every format that a GIS opens, and what QGIS sees of them."""
+"""Products in every format that a GIS opens, and what QGIS reads from them."""
 
 import json
 import os
@@ -20,22 +20,22 @@ from tests.scenes import GRID, UTM, ground
 
 FORMATS = {"cog": "cog.tif", "geotiff": "geotiff.tif", "envi": "envi.img"}
 STEP = 7
-"""Of the pixels on the diagonal that are identified."""
-_PYTHON = "/usr/bin/python3"  # QGIS of a system is a module of that system's Python
+"""Distance between the pixels on the diagonal that are identified."""
+_PYTHON = "/usr/bin/python3"  # PyQGIS is installed for the Python of the system
 _LOOK = Path(__file__).with_name("look.py")
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was given, and what QGIS made of it."""
+class InQgis:
+    """A cube, and what QGIS reads from its products."""
 
     cube: xr.Dataset
     folder: Path
     rasters: dict[str, Any]
-    """Name of the file -> what `look` tells."""
+    """File name -> the result of `look.inspect`."""
 
     def drawn(self, name: str) -> np.ndarray:
-        """(4, rows, columns): red, green, blue, opacity."""
+        """Returns a raster as QGIS draws it, (4, rows, columns): red, green, blue, opacity."""
         image = pytest.importorskip("PIL.Image")
         return np.moveaxis(
             np.asarray(image.open(self.folder / f"{name}.png").convert("RGBA")), 2, 0
@@ -44,7 +44,7 @@ class Seen:
 
 @pytest.fixture(scope="session")
 def cube() -> xr.Dataset:
-    """301 x 523 px with holes, brighter to the south-east, at centres that are no integers."""
+    """301 x 523 px with holes, brighter to the south-east; wavelengths are not integers."""
     values = ground(301, 523) * np.linspace(0.2, 0.5, 301, dtype="float32")[:, None]
     values[:, np.random.default_rng(0).uniform(size=(301, 523)) < 0.03] = np.nan
     values[:, 200:, :100] = np.nan
@@ -60,14 +60,14 @@ def cube() -> xr.Dataset:
         attrs={"units": "1", "comment": "model estimate, not a measurement"},
     )
     attrs = {"hsi_xr_reconstructed": "YES", "hsi_xr_version": hsi_xr.__version__}
-    made = {"hsi_xr_model": "none", "hsi_xr_seed": 0, "hsi_xr_radiometry": "reflectance"}
+    provenance = {"hsi_xr_model": "none", "hsi_xr_seed": 0, "hsi_xr_radiometry": "reflectance"}
     cubes = {"reflectance": array, "reflectance_std": array / 10}
-    return xr.Dataset(cubes, attrs={**attrs, **made, "datetime": "2026-01-02T03:04:05Z"})
+    return xr.Dataset(cubes, attrs={**attrs, **provenance, "datetime": "2026-01-02T03:04:05Z"})
 
 
 @pytest.fixture(scope="session")
 def products(cube, tmp_path_factory) -> Path:
-    """A folder with each format, its item and its preview; one of them with deviations."""
+    """A folder with a product in each format, its item and preview; one has uncertainty."""
     folder = tmp_path_factory.mktemp("products")
     for format, name in FORMATS.items():
         written = cube if format == "cog" else cube.drop_vars("reflectance_std")
@@ -79,14 +79,14 @@ def products(cube, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def seen(cube, products, tmp_path_factory) -> Seen:
-    """All products opened, identified and drawn by one QGIS without a screen."""
+def in_qgis(cube, products, tmp_path_factory) -> InQgis:
+    """All products, opened, identified and drawn by one headless QGIS."""
     if not _has_qgis():
         pytest.skip(f"{_PYTHON} has no PyQGIS: `make system-packages` installs it")
-    folder, home = tmp_path_factory.mktemp("seen"), tmp_path_factory.mktemp("home")
-    home.chmod(0o700)  # Qt wants its runtime folder to itself
+    folder, home = tmp_path_factory.mktemp("in_qgis"), tmp_path_factory.mktemp("home")
+    home.chmod(0o700)  # Qt requires a private runtime folder
     rasters = [products / name for name in [*FORMATS.values(), "cog_std.tif"]]
-    told = subprocess.run(
+    printed = subprocess.run(
         [_PYTHON, _LOOK, folder, str(STEP), *rasters],
         env={
             "PATH": os.defpath,
@@ -98,7 +98,8 @@ def seen(cube, products, tmp_path_factory) -> Seen:
         check=True,
         timeout=300,
     ).stdout
-    return Seen(cube, folder, {Path(path).name: about for path, about in json.loads(told).items()})
+    rasters_by_name = {Path(path).name: each for path, each in json.loads(printed).items()}
+    return InQgis(cube, folder, rasters_by_name)
 
 
 @cache

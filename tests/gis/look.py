@@ -1,9 +1,9 @@
-"""What QGIS sees of rasters, as JSON; run by a Python that has PyQGIS, not by that of the tests.
+"""Opens rasters in QGIS and prints what it reads, as JSON; needs a Python with PyQGIS.
 
     python3 look.py FOLDER STEP RASTER...
 
-FOLDER takes `<name>.png`, each raster as QGIS draws it, pixel for pixel; every STEPth pixel of the
-diagonal is identified.
+Each raster is drawn to `<name>.png` in FOLDER, pixel for pixel. Every STEPth pixel of the diagonal
+is identified.
 """
 
 import json
@@ -22,28 +22,28 @@ from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor, QImage
 
 
-def look(path: Path, folder: Path, step: int) -> dict:
+def inspect(path: Path, folder: Path, step: int) -> dict:
     layer = QgsRasterLayer(str(path), path.stem)
     draw(layer, folder / f"{path.name}.png")
     source, renderer = layer.dataProvider(), layer.renderer()
     channels = ("red", "green", "blue")
     stretches = [getattr(renderer, f"{name}ContrastEnhancement")() for name in channels]
     bands = range(1, layer.bandCount() + 1)
-    source.cumulativeCut(1, 0.02, 0.98)  # as somebody does who stretches a band anew
+    source.cumulativeCut(1, 0.02, 0.98)  # as QGIS does when a user stretches a band
     return {
         "crs": layer.crs().authid(),
         "names": [layer.bandName(band) for band in bands],
         "information": layer.htmlMetadata(),
-        "shown": [getattr(renderer, f"{name}Band")() for name in channels],
+        "displayed": [getattr(renderer, f"{name}Band")() for name in channels],
         "black": [stretch.minimumValue() for stretch in stretches],
         "white": [stretch.maximumValue() for stretch in stretches],
         "levels": sum(level.exists for level in source.buildPyramidList()),
-        "identified": [identify(layer, at) for at in range(0, min(size(layer)), step)],
+        "identified": [identify(layer, position) for position in range(0, min(size(layer)), step)],
     }
 
 
 def size(layer: QgsRasterLayer) -> tuple:
-    """Columns, rows."""
+    """(columns, rows)"""
     return layer.width(), layer.height()
 
 
@@ -61,13 +61,13 @@ def draw(layer: QgsRasterLayer, path: Path) -> None:
     job.renderedImage().save(str(path))
 
 
-def identify(layer: QgsRasterLayer, at: int) -> list:
-    """Values of all bands, None where there is none, of the pixel in this row and column."""
+def identify(layer: QgsRasterLayer, position: int) -> list:
+    """Returns the values of all bands, None for nodata, at this row and column."""
     extent = layer.extent()
-    x = extent.xMinimum() + (at + 0.5) * layer.rasterUnitsPerPixelX()
-    y = extent.yMaximum() - (at + 0.5) * layer.rasterUnitsPerPixelY()
-    found = layer.dataProvider().identify(QgsPointXY(x, y), QgsRaster.IdentifyFormatValue)
-    return [found.results()[band] for band in range(1, layer.bandCount() + 1)]
+    x = extent.xMinimum() + (position + 0.5) * layer.rasterUnitsPerPixelX()
+    y = extent.yMaximum() - (position + 0.5) * layer.rasterUnitsPerPixelY()
+    result = layer.dataProvider().identify(QgsPointXY(x, y), QgsRaster.IdentifyFormatValue)
+    return [result.results()[band] for band in range(1, layer.bandCount() + 1)]
 
 
 if __name__ == "__main__":
@@ -75,7 +75,7 @@ if __name__ == "__main__":
     application.initQgis()
     target, every, *rasters = sys.argv[1:]
     sys.stdout.write(
-        json.dumps({path: look(Path(path), Path(target), int(every)) for path in rasters})
+        json.dumps({path: inspect(Path(path), Path(target), int(every)) for path in rasters})
     )
     sys.stdout.flush()
     application.exitQgis()

@@ -1,4 +1,4 @@
-"""Files and cubes, uneven in every direction, to read and to write."""
+"""Files and cubes to read and write, different in every direction."""
 
 import warnings
 from collections.abc import Callable
@@ -34,7 +34,7 @@ ATTRS = {
 
 @pytest.fixture
 def save(tmp_path: Path) -> Callable[..., Path]:
-    """Writes (bands, rows, columns) as a GeoTIFF and gives its path."""
+    """Writes (bands, rows, columns) as a GeoTIFF and returns its path."""
 
     def save_(pixels: np.ndarray, name: str = "scene.tif", **profile: object) -> Path:
         count, height, width = pixels.shape
@@ -51,19 +51,19 @@ def save(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def picture() -> Callable[..., np.ndarray]:
+def rgb_image() -> Callable[..., np.ndarray]:
     """(bands, rows, columns) of uint8 in 1..255, brighter to the east."""
 
-    def picture_(rows: int = 300, columns: int = 517, bands: int = 3) -> np.ndarray:
+    def rgb_image_(rows: int = 300, columns: int = 517, bands: int = 3) -> np.ndarray:
         texture = np.random.default_rng(0).uniform(0.2, 1, (bands, rows, columns))
         return (texture * np.linspace(40, 255, columns)).astype("uint8").clip(1)
 
-    return picture_
+    return rgb_image_
 
 
 @pytest.fixture
 def cube() -> Callable[..., xr.Dataset]:
-    """A labelled cube as reconstruct gives it, in memory or in dask chunks, with NaN in it."""
+    """A cube as `reconstruct` returns it, in memory or in dask chunks, with NaN in it."""
 
     def cube_(
         rows: int = 300,
@@ -79,7 +79,7 @@ def cube() -> Callable[..., xr.Dataset]:
         values *= np.linspace(0.3, 1.4, columns, dtype="float32")
         values[:, rng.uniform(size=(rows, columns)) < 0.03] = np.nan
         values[:, rows // 2 :, : columns // 4] = np.nan
-        places = coordinates(transform, crs, (rows, columns))
+        georeference = coordinates(transform, crs, (rows, columns))
         centres = np.linspace(400, 700, bands) + 0.123456 * np.arange(bands)
         array = xr.DataArray(
             values,
@@ -88,7 +88,7 @@ def cube() -> Callable[..., xr.Dataset]:
                 "band": np.arange(1, bands + 1),
                 "wavelength": ("band", centres, {"units": "nm"}),
                 "fwhm": ("band", np.linspace(9.5, 11, bands), {"units": "nm"}),
-                **places,
+                **georeference,
             },
             attrs={
                 "units": "1",

@@ -1,4 +1,4 @@
-"""Bounds in the plane of the CRS to rows and columns, on grids of uneven shape."""
+"""Bounds in a CRS become rows and columns, on grids that are not square."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def scene(transform: Affine) -> xr.Dataset:
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_the_part_covers_the_bounds_with_the_pixels_of_the_whole(transform):
+def test_a_window_covers_its_bounds_with_the_pixels_of_the_scene(transform):
     whole = scene(transform)
     bounds = grid.bounds(transform @ Affine.translation(20, 11), (13, 17))
     part = window(whole, bounds)
@@ -44,38 +44,38 @@ def test_the_part_covers_the_bounds_with_the_pixels_of_the_whole(transform):
 
 
 @pytest.mark.parametrize("transform", [TRANSFORMS[0], TRANSFORMS[2]])
-def test_bounds_on_pixel_edges_take_exactly_these_pixels(transform):
+def test_bounds_on_pixel_edges_select_exactly_those_pixels(transform):
     bounds = grid.bounds(transform @ Affine.translation(20, 11), (13, 17))
     part = window(scene(transform), bounds)
     assert (part.rows, part.columns) == (slice(11, 24), slice(20, 37))
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_the_bounds_of_a_scene_are_all_of_it(transform):
+def test_the_bounds_of_a_scene_select_all_of_it(transform):
     part = window(scene(transform), grid.bounds(transform, SHAPE))
     assert (part.rows, part.columns) == (slice(0, SHAPE[0]), slice(0, SHAPE[1]))
 
 
-def test_bounds_that_reach_over_the_edge_take_what_is_there():
+def test_bounds_beyond_the_edge_are_cut_to_the_scene():
     part = window(scene(NORTH_UP), (499_000, 5_199_990, 500_005, 5_201_000))
     assert (part.rows, part.columns) == (slice(0, 20), slice(0, 10))
 
 
-def test_less_than_a_pixel_is_that_pixel():
+def test_bounds_within_a_pixel_select_that_pixel():
     part = window(scene(NORTH_UP), (500_001.1, 5_199_998.1, 500_001.2, 5_199_998.2))
     assert (part.rows, part.columns) == (slice(3, 4), slice(2, 3))
 
 
-def test_bounds_elsewhere_are_refused_with_the_bounds_of_the_scene():
+def test_bounds_outside_the_scene_are_refused_with_those_of_the_scene():
     with pytest.raises(UsageError, match=r"outside.*500000 5199969\.5 500041\.5 5200000"):
         window(scene(NORTH_UP), (15.0, 46.9, 15.1, 47.0))
 
 
-def test_bounds_the_wrong_way_round_are_refused():
+def test_reversed_bounds_are_refused():
     with pytest.raises(UsageError, match="least x, least y, greatest x, greatest y"):
         window(scene(NORTH_UP), (500_005, 5_199_990, 500_000, 5_200_000))
 
 
-def test_a_scene_that_lies_nowhere_has_no_bounds():
+def test_a_scene_without_a_transform_is_refused():
     with pytest.raises(NotGeoreferenced):
         window(scene(NORTH_UP).drop_vars(["y", "x", "spatial_ref"]), (0, 0, 1, 1))

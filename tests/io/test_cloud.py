@@ -126,8 +126,8 @@ def test_the_item_of_an_object_is_the_same_as_that_of_a_file(bucket, cube, tmp_p
     assert {finding.path for finding in findings} == {url, f"s3://{BUCKET}/a/cube.json"}
 
 
-def test_images_are_read_by_any_of_their_names(bucket, save, picture, monkeypatch):
-    pixels = picture(700, 317)
+def test_images_are_read_by_any_of_their_names(bucket, save, rgb_image, monkeypatch):
+    pixels = rgb_image(700, 317)
     path = save(pixels, tiled=True, blockxsize=128, blockysize=128)
     bucket.put_file(str(path), f"{BUCKET}/a/scene.tif", ACL="public-read")
     expected = hsi_xr.open(path)
@@ -179,8 +179,8 @@ def test_writing_uses_the_configuration_of_gdal(bucket, cube, monkeypatch):
     assert {*contents(bucket)} == {"cube.tif", "cube.qml"}
 
 
-def test_a_signature_is_not_recorded_as_source(bucket, save, picture):
-    bucket.put_file(str(save(picture(40, 61))), f"{BUCKET}/a/scene.tif")
+def test_a_signature_is_not_recorded_as_source(bucket, save, rgb_image):
+    bucket.put_file(str(save(rgb_image(40, 61))), f"{BUCKET}/a/scene.tif")
     signed = bucket.sign(f"{BUCKET}/a/scene.tif")
     cube = hsi_xr.reconstruct(signed, "root-polynomial")
     assert cube.attrs["hsi_xr_source"] == "scene.tif"

@@ -17,12 +17,12 @@ from hsi_xr.io.georef import coordinates, crs_of, transform_of
 from hsi_xr.io.raster_source import source_of, stated_radiometry, stored_dtype
 from hsi_xr.io.reader import read_window
 
-TURNED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
+ROTATED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
 
 
 @pytest.fixture(autouse=True)
 def no_warnings():
-    """What a file lacks is told by attributes and errors, never by a warning."""
+    """What a file lacks is reported by attributes and errors, never by a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
@@ -55,9 +55,9 @@ def test_real_scenes_keep_grid_and_mask(real_scenes):
         assert not np.isnan(scene.values[:, ~invalid]).any()
 
 
-def test_planning_reads_no_pixel(save, picture):
+def test_opening_reads_no_pixel(save, rgb_image):
     """The pixels are beyond reading, and only computing them finds that out."""
-    path = save(picture(), compress="deflate", tiled=True, blockxsize=128, blockysize=128)
+    path = save(rgb_image(), compress="deflate", tiled=True, blockxsize=128, blockysize=128)
     damaged(path, 0.05, 0.95)
     scene = hsi_xr.open(path, chunks=200)
     assert scene.shape == (3, 300, 517)
@@ -67,8 +67,8 @@ def test_planning_reads_no_pixel(save, picture):
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.999])
 @pytest.mark.parametrize("interleave", ["pixel", "band"])
-def test_truncated_files_are_refused(save, picture, kept, interleave):
-    path = save(picture(), interleave=interleave)
+def test_truncated_files_are_refused(save, rgb_image, kept, interleave):
+    path = save(rgb_image(), interleave=interleave)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(UnreadableFile, match=r"scene\.tif") as refused:
@@ -76,9 +76,9 @@ def test_truncated_files_are_refused(save, picture, kept, interleave):
     assert "\n" not in str(refused.value)
 
 
-def test_a_file_that_changed_since_is_refused_at_reading(save, picture):
-    scene = hsi_xr.open(save(picture()))
-    save(picture(301, 517))
+def test_a_file_that_changed_since_is_refused_at_reading(save, rgb_image):
+    scene = hsi_xr.open(save(rgb_image()))
+    save(rgb_image(301, 517))
     with pytest.raises(UnreadableFile, match="changed since"):
         scene.compute()
 
@@ -86,7 +86,7 @@ def test_a_file_that_changed_since_is_refused_at_reading(save, picture):
 def test_what_is_no_raster_is_refused(tmp_path):
     with pytest.raises(UnreadableFile, match="does not exist"):
         hsi_xr.open(tmp_path / "none.tif")
-    for content in (b"", b"not a picture"):
+    for content in (b"", b"not an image"):
         (tmp_path / "text.tif").write_bytes(content)
         with pytest.raises(UnreadableFile, match=r"text\.tif"):
             hsi_xr.open(tmp_path / "text.tif")
@@ -97,9 +97,9 @@ def test_complex_numbers_are_refused(save):
         hsi_xr.open(save(np.ones((3, 5, 7), dtype="complex64")))
 
 
-def test_bands_are_chosen_by_number_in_order(save, picture):
-    path = save(picture(bands=5))
-    np.testing.assert_array_equal(hsi_xr.open(path, rgb=(4, 2, 1)), picture(bands=5)[[3, 1, 0]])
+def test_bands_are_chosen_by_number_in_order(save, rgb_image):
+    path = save(rgb_image(bands=5))
+    np.testing.assert_array_equal(hsi_xr.open(path, rgb=(4, 2, 1)), rgb_image(bands=5)[[3, 1, 0]])
     assert hsi_xr.open(path).name == "image"
     for wrong in ((0, 1, 2), (1, 2, 6), ()):
         with pytest.raises(BandMismatch, match="1, 2, 3, 4, 5"):
@@ -107,12 +107,12 @@ def test_bands_are_chosen_by_number_in_order(save, picture):
 
 
 @pytest.mark.parametrize("chunks", [None, 512, 97, (64, 200), 10_000])
-def test_chunks_do_not_change_pixels(save, picture, chunks):
-    path = save(picture(), nodata=255)
+def test_chunks_do_not_change_pixels(save, rgb_image, chunks):
+    path = save(rgb_image(), nodata=255)
     scene = hsi_xr.open(path, chunks=chunks)
     assert scene.dtype == "float32"
     assert (scene.chunks is None) == (chunks is None)
-    np.testing.assert_array_equal(scene.values, picture())
+    np.testing.assert_array_equal(scene.values, rgb_image())
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_chunks_do_not_change_pixels(save, picture, chunks):
         ("100 KiB", None),
     ],
 )
-def test_chunks_are_what_xarray_and_dask_accept(save, picture, chunks, sizes):
-    path = save(picture())
+def test_chunks_are_what_xarray_and_dask_accept(save, rgb_image, chunks, sizes):
+    path = save(rgb_image())
     scene = hsi_xr.open(path, chunks=chunks)
     if sizes is None:
         assert max(scene.data.blocks[0, i, 0].nbytes for i in range(2)) <= 100 * 1024
@@ -155,14 +155,14 @@ def test_chunks_are_what_xarray_and_dask_accept(save, picture, chunks, sizes):
         (object(), "object"),
     ],
 )
-def test_impossible_chunks_are_refused_with_a_repair(save, picture, chunks, words):
+def test_impossible_chunks_are_refused_with_a_repair(save, rgb_image, chunks, words):
     with pytest.raises(UsageError, match=words) as refused:
-        hsi_xr.open(save(picture()), chunks=chunks)
+        hsi_xr.open(save(rgb_image()), chunks=chunks)
     assert "chunks={'y': 400, 'x': 400}" in str(refused.value)
 
 
-def test_a_nodata_value_that_can_be_a_colour_must_be_in_all_bands(save, picture):
-    pixels = picture()
+def test_a_nodata_value_that_can_be_a_colour_must_be_in_all_bands(save, rgb_image):
+    pixels = rgb_image()
     pixels[:, 10:20, 30:50] = 0
     pixels[2, 100:120, 200:260] = 0  # a shadow without blue
     values = hsi_xr.open(save(pixels, nodata=0)).values
@@ -170,37 +170,37 @@ def test_a_nodata_value_that_can_be_a_colour_must_be_in_all_bands(save, picture)
     assert np.isnan(values).sum() == 3 * 10 * 20
 
 
-def test_a_nodata_value_that_is_no_colour_rules_out_the_pixel(save, picture):
-    pixels = picture().astype("int16")
+def test_a_nodata_value_that_cannot_be_a_colour_counts_in_any_band(save, rgb_image):
+    pixels = rgb_image().astype("int16")
     pixels[1, 10:20, 30:50] = -9999
     values = hsi_xr.open(save(pixels, nodata=-9999)).values
     assert np.isnan(values[:, 10:20, 30:50]).all()
     assert np.isnan(values).sum() == 3 * 10 * 20
 
 
-def test_a_nodata_value_that_is_told_means_stored_numbers(save, picture):
-    """And is ruled by what rules the file's own, in whose place it stands."""
-    pixels = picture().astype("uint16")
+def test_a_given_nodata_value_is_a_stored_value(save, rgb_image):
+    """It replaces that of the file, and the same rule applies."""
+    pixels = rgb_image().astype("uint16")
     pixels[:, 10:20, 30:50] = 7
     pixels[2, 100:120, 200:260] = 7  # a shade of one colour
     path = save(pixels, nodata=300)
     with rasterio.open(path, "r+") as file:
         file.scales, file.offsets = (1e-4,) * 3, (-0.1,) * 3
-    told, own = hsi_xr.open(path, nodata=7), hsi_xr.open(path)
-    assert np.argwhere(np.isnan(told.values).all(0)).tolist() == [
+    given, own = hsi_xr.open(path, nodata=7), hsi_xr.open(path)
+    assert np.argwhere(np.isnan(given.values).all(0)).tolist() == [
         [row, column] for row in range(10, 20) for column in range(30, 50)
     ]
     assert not np.isnan(own.values).any()
-    assert told.name == own.name and told.data.name != own.data.name
-    source = source_of(told)
+    assert given.name == own.name and given.data.name != own.data.name
+    source = source_of(given)
     np.testing.assert_array_equal(
-        read_window(source, slice(5, 60), slice(7, 90)), told[:, 5:60, 7:90]
+        read_window(source, slice(5, 60), slice(7, 90)), given[:, 5:60, 7:90]
     )
-    np.testing.assert_array_equal(hsi_xr.open(path, nodata=7, chunks=None), told)
+    np.testing.assert_array_equal(hsi_xr.open(path, nodata=7, chunks=None), given)
 
 
-def test_a_told_nodata_value_that_is_no_colour_rules_out_the_pixel(save, picture):
-    pixels = picture().astype("float32")
+def test_a_given_nodata_value_that_cannot_be_a_colour_counts_in_any_band(save, rgb_image):
+    pixels = rgb_image().astype("float32")
     pixels[1, 10:20, 30:50] = -9999
     values = hsi_xr.open(save(pixels), nodata=-9999).values
     assert np.isnan(values[:, 10:20, 30:50]).all()
@@ -208,16 +208,16 @@ def test_a_told_nodata_value_that_is_no_colour_rules_out_the_pixel(save, picture
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -3.4028234663852886e38])
-def test_float_speckle_is_invalid_in_every_band(save, picture, bad):
-    pixels = picture().astype("float32")
+def test_float_speckle_is_invalid_in_every_band(save, rgb_image, bad):
+    pixels = rgb_image().astype("float32")
     pixels[0, 7, 9] = pixels[2, 299, 516] = bad
     values = hsi_xr.open(save(pixels, nodata=-3.4028234663852886e38)).values
     assert np.argwhere(np.isnan(values[1])).tolist() == [[7, 9], [299, 516]]
     np.testing.assert_array_equal(np.isnan(values[0]), np.isnan(values[1]))
 
 
-def test_transparent_pixels_are_invalid_and_alpha_is_no_band(save, picture):
-    pixels = picture(bands=4)
+def test_transparent_pixels_are_invalid_and_alpha_is_not_a_band(save, rgb_image):
+    pixels = rgb_image(bands=4)
     pixels[3, 50:60] = 0
     path = save(pixels, photometric="rgb", alpha="yes")
     scene = hsi_xr.open(path, chunks=128)
@@ -228,16 +228,16 @@ def test_transparent_pixels_are_invalid_and_alpha_is_no_band(save, picture):
         hsi_xr.open(path, rgb=(1, 2, 4))
 
 
-def test_an_alpha_band_is_known_by_its_colour_interpretation_only(save, picture):
-    path = save(picture(bands=4))
+def test_an_alpha_band_is_known_by_its_colour_interpretation_only(save, rgb_image):
+    path = save(rgb_image(bands=4))
     with rasterio.open(path, "r+") as file:
         kinds = [ColorInterp.red, ColorInterp.alpha, ColorInterp.green, ColorInterp.blue]
         file.colorinterp = kinds
-    np.testing.assert_array_equal(hsi_xr.open(path).values, picture(bands=4)[[0, 2, 3]])
+    np.testing.assert_array_equal(hsi_xr.open(path).values, rgb_image(bands=4)[[0, 2, 3]])
 
 
-def test_masked_pixels_are_invalid(save, picture):
-    path = save(picture())
+def test_masked_pixels_are_invalid(save, rgb_image):
+    path = save(rgb_image())
     mask = np.full((300, 517), 255, "uint8")
     mask[:, :33] = 0
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
@@ -246,13 +246,13 @@ def test_masked_pixels_are_invalid(save, picture):
     np.testing.assert_array_equal(np.isnan(values), np.broadcast_to(mask == 0, values.shape))
 
 
-def test_scale_and_offset_are_applied_and_mean_reflectance(save, picture):
-    path = save(picture().astype("uint16") * 40, nodata=0)
+def test_scale_and_offset_are_applied_and_mean_reflectance(save, rgb_image):
+    path = save(rgb_image().astype("uint16") * 40, nodata=0)
     assert stated_radiometry(hsi_xr.open(path)) is None
     with rasterio.open(path, "r+") as file:
         file.scales, file.offsets = [1e-4, 2e-4, 1e-4], [0, 0, -0.01]
     scene = hsi_xr.open(path)
-    expected = picture() * 40.0 * np.array([1e-4, 2e-4, 1e-4])[:, None, None]
+    expected = rgb_image() * 40.0 * np.array([1e-4, 2e-4, 1e-4])[:, None, None]
     expected[2] -= 0.01
     np.testing.assert_allclose(scene, expected, rtol=1e-6, atol=1e-7)
     assert stated_radiometry(scene) == "reflectance"
@@ -260,8 +260,8 @@ def test_scale_and_offset_are_applied_and_mean_reflectance(save, picture):
     assert stated_radiometry(scene * 2) is None  # changed values must be declared again
 
 
-def test_any_number_of_threads_reads_the_same(save, picture):
-    pixels = picture(700, 900)
+def test_any_number_of_threads_reads_the_same(save, rgb_image):
+    pixels = rgb_image(700, 900)
     path = save(pixels, compress="deflate", tiled=True, blockxsize=64, blockysize=64)
     source = source_of(hsi_xr.open(path))
     corners = np.random.default_rng(1).integers(0, 600, (200, 2))
@@ -274,14 +274,14 @@ def test_any_number_of_threads_reads_the_same(save, picture):
         assert all(pool.map(agrees, corners))
 
 
-def test_a_window_is_cut_to_the_file(save, picture):
-    source = source_of(hsi_xr.open(save(picture())))
+def test_a_window_is_cut_to_the_file(save, rgb_image):
+    source = source_of(hsi_xr.open(save(rgb_image())))
     window = read_window(source, slice(290, 400), slice(500, 9999))
-    np.testing.assert_array_equal(window, picture()[:, 290:, 500:])
+    np.testing.assert_array_equal(window, rgb_image()[:, 290:, 500:])
 
 
-def test_only_an_untouched_array_is_its_files(save, picture):
-    scene = hsi_xr.open(save(picture()))
+def test_an_array_matches_its_file_until_it_is_changed(save, rgb_image):
+    scene = hsi_xr.open(save(rgb_image()))
     assert source_of(scene).bands == (1, 2, 3)
     assert source_of(scene).matches(scene.assign_attrs(place="here"))
     for part in (scene.isel(y=slice(9)), scene.isel(band=[2, 1, 0]), scene.copy().load()):
@@ -292,8 +292,8 @@ def test_only_an_untouched_array_is_its_files(save, picture):
     assert set(scene.encoding) == {"source", "grid_mapping", "hsi_xr"}
 
 
-def test_graphs_are_reproducible_and_hold_no_file(save, picture):
-    path = save(picture())
+def test_graphs_are_reproducible_and_hold_no_file(save, rgb_image):
+    path = save(rgb_image())
     first, second = hsi_xr.open(path, chunks=100), hsi_xr.open(path, chunks=100)
     assert first.data.name == second.data.name != hsi_xr.open(path, chunks=99).data.name
     graph = first.__dask_graph__()
@@ -302,18 +302,18 @@ def test_graphs_are_reproducible_and_hold_no_file(save, picture):
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 517), (300, 1), (1, 1), (33, 31)])
-@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), TURNED])
-def test_thin_scenes_keep_their_transform(save, picture, rows, columns, transform):
-    scene = hsi_xr.open(save(picture(rows, columns), transform=transform))
+@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), ROTATED])
+def test_thin_scenes_keep_their_transform(save, rgb_image, rows, columns, transform):
+    scene = hsi_xr.open(save(rgb_image(rows, columns), transform=transform))
     assert transform_of(scene) == transform
     assert scene.shape == (3, rows, columns)
 
 
 @pytest.mark.parametrize("window", [(0, 300, 0, 517), (13, 14, 400, 517), (299, 300, 516, 517)])
-@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), TURNED])
-def test_a_slice_lies_where_its_pixels_lay(save, picture, window, transform):
+@pytest.mark.parametrize("transform", [Affine(0.1, 0, 5e5 + 1 / 3, 0, -0.1, 4.65e6), ROTATED])
+def test_a_slice_keeps_the_location_of_its_pixels(save, rgb_image, window, transform):
     top, bottom, left, right = window
-    scene = hsi_xr.open(save(picture(), transform=transform))
+    scene = hsi_xr.open(save(rgb_image(), transform=transform))
     part = scene.isel(y=slice(top, bottom), x=slice(left, right))
     assert transform_of(part) == moved(transform, left, top)
     again = part.isel(y=slice(0, 1), x=slice(0, None))
@@ -321,17 +321,17 @@ def test_a_slice_lies_where_its_pixels_lay(save, picture, window, transform):
     assert transform_of(part.to_dataset(name="rgb")) == transform_of(part)
 
 
-def test_a_turned_slice_that_was_given_its_own_transform_lies_there(save, picture):
-    scene = hsi_xr.open(save(picture(), transform=TURNED))
+def test_the_own_transform_of_a_rotated_slice_is_used(save, rgb_image):
+    scene = hsi_xr.open(save(rgb_image(), transform=ROTATED))
     part = scene.isel(y=slice(40, 90), x=slice(7, 99))
-    stated = part.rio.write_transform(moved(TURNED, 7, 40))
-    assert transform_of(stated) == moved(TURNED, 7, 40)
+    stated = part.rio.write_transform(moved(ROTATED, 7, 40))
+    assert transform_of(stated) == moved(ROTATED, 7, 40)
     elsewhere = Affine(2, 1, 0, 1, -2, 0)
     assert transform_of(part.rio.write_transform(elsewhere)) == elsewhere
 
 
-def test_thinned_flipped_and_coarsened_pixels_tell_their_own_size(save, picture):
-    scene = hsi_xr.open(save(picture(300, 516), transform=Affine(0.5, 0, 100, 0, -0.5, 900)))
+def test_thinned_flipped_and_coarsened_pixels_have_their_own_size(save, rgb_image):
+    scene = hsi_xr.open(save(rgb_image(300, 516), transform=Affine(0.5, 0, 100, 0, -0.5, 900)))
     expected = {
         Affine(1.5, 0, 99.5, 0, -1, 900.25): scene[:, ::2, ::3],
         Affine(0.5, 0, 100, 0, 0.5, 750): scene[:, ::-1],
@@ -341,30 +341,30 @@ def test_thinned_flipped_and_coarsened_pixels_tell_their_own_size(save, picture)
         assert transform_of(array).almost_equals(transform, 1e-9)
 
 
-def test_uneven_coordinates_have_no_transform(save, picture):
-    scene = hsi_xr.open(save(picture()))
+def test_uneven_coordinates_have_no_transform(save, rgb_image):
+    scene = hsi_xr.open(save(rgb_image()))
     with pytest.raises(InvalidData, match="'y' is not evenly spaced"):
         transform_of(scene.isel(y=[0, 1, 2, 7]))
 
 
-def test_coordinates_alone_tell_a_transform_of_more_than_one_pixel():
-    places = coordinates(Affine(2, 0, 10, 0, -3, 50), None, (4, 5))
-    array = xr.DataArray(np.zeros((4, 5)), dims=("y", "x"), coords={**places})
+def test_coordinates_imply_a_transform_if_there_are_two_of_them():
+    coords = coordinates(Affine(2, 0, 10, 0, -3, 50), None, (4, 5))
+    array = xr.DataArray(np.zeros((4, 5)), dims=("y", "x"), coords={**coords})
     bare = array.drop_vars("spatial_ref")
     assert transform_of(bare) == Affine(2, 0, 10, 0, -3, 50)
     assert transform_of(bare[:1]) is None
     assert crs_of(bare) is None
 
 
-def test_a_scene_that_lies_nowhere_opens(save, picture):
-    scene = hsi_xr.open(save(picture(), crs=None, transform=None))
+def test_a_scene_without_a_georeference_opens(save, rgb_image):
+    scene = hsi_xr.open(save(rgb_image(), crs=None, transform=None))
     assert crs_of(scene) is None
     assert transform_of(scene) == Affine.identity()
     assert transform_of(scene[:, 5:, 7:]) == Affine.translation(7, 5)
 
 
-def test_what_points_alone_place_must_be_warped_first(save, picture):
-    path = save(picture(40, 50), crs=None, transform=None)
+def test_a_scene_with_control_points_alone_must_be_warped_first(save, rgb_image):
+    path = save(rgb_image(40, 50), crs=None, transform=None)
     corners = [(0, 0, 5e5, 5e6), (0, 50, 5.1e5, 5e6), (40, 0, 5e5, 4.99e6), (40, 50, 5.1e5, 4.99e6)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -375,6 +375,6 @@ def test_what_points_alone_place_must_be_warped_first(save, picture):
 
 
 @pytest.mark.parametrize("bands", [1, 2])
-def test_a_scene_of_fewer_bands_is_not_told_to_choose_three(save, picture, bands):
-    with pytest.raises(BandMismatch, match="in colour"):
-        hsi_xr.reconstruct(save(picture(40, 50, bands)), "root-polynomial")
+def test_a_scene_with_fewer_bands_gets_a_repair_that_fits(save, rgb_image, bands):
+    with pytest.raises(BandMismatch, match="colour image"):
+        hsi_xr.reconstruct(save(rgb_image(40, 50, bands)), "root-polynomial")

@@ -13,7 +13,7 @@ WIDTHS = [5.5, 10.0, math.nan, 9.123456, 12.0]
 WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def told(*bands, descriptions=None, envi=()):
+def wavelengths_from(*bands, descriptions=None, envi=()):
     return wavelengths.choose(bands, descriptions or [None] * len(bands), envi)
 
 
@@ -23,20 +23,20 @@ def made(attrs, **variable_attrs):
     )
 
 
-def test_bands_tell_the_wavelengths_they_were_given():
+def test_the_tags_of_bands_give_their_wavelengths_back():
     bands = [wavelengths.band_domains(*band) for band in zip(CENTRES, WIDTHS)]
-    centres, widths = told(*bands)
+    centres, widths = wavelengths_from(*bands)
     assert centres == CENTRES
     np.testing.assert_array_equal(widths, WIDTHS)
 
 
 @pytest.mark.parametrize("kept", ["", "IMAGERY"])
-def test_each_band_domain_alone_tells_it_all(kept):
+def test_each_domain_of_a_band_is_sufficient(kept):
     bands = [{kept: wavelengths.band_domains(*band)[kept]} for band in zip(CENTRES, WIDTHS)]
-    assert told(*bands)[0] == CENTRES
+    assert wavelengths_from(*bands)[0] == CENTRES
 
 
-def test_the_tags_of_a_band_are_those_that_others_read():
+def test_the_tags_of_a_band_are_those_that_other_tools_read():
     assert wavelengths.band_domains(410.0, 10.0) == {
         "": {"wavelength": "410", "wavelength_units": "Nanometers", "fwhm": "10"},
         "IMAGERY": {"CENTRAL_WAVELENGTH_UM": "0.41", "FWHM_UM": "0.01"},
@@ -44,20 +44,20 @@ def test_the_tags_of_a_band_are_those_that_others_read():
     assert wavelengths.band_description(410.0) == "410 nm"
 
 
-def test_envi_tags_tell_the_wavelengths_they_were_given():
+def test_envi_tags_give_the_wavelengths_back():
     envi_tags = wavelengths.envi_tags([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
     assert envi_tags["wavelength"] == "{450.5, 550, 650.25}"
     assert envi_tags["default_bands"] == "{3, 2, 1}"
     envi = wavelengths.envi_wavelengths(envi_tags, 3)
-    assert told({}, {}, {}, envi=envi) == ([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
+    assert wavelengths_from({}, {}, {}, envi=envi) == ([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
     assert wavelengths.envi_wavelengths(envi_tags, 4) == []
 
 
-def test_the_better_place_is_believed():
+def test_the_more_reliable_statement_takes_precedence():
     band = {"IMAGERY": {"CENTRAL_WAVELENGTH_UM": "0.5"}, "": {"wavelength": "600"}}
     unit = {"": {"Wavelength": "0.6", "Wavelength_Units": "Micrometers", "FWHM": "0.02"}}
-    assert told(band, descriptions=["700 nm"]) == ([500.0], None)
-    assert told(unit, descriptions=["700 nm"]) == ([600.0], [20.0])
+    assert wavelengths_from(band, descriptions=["700 nm"]) == ([500.0], None)
+    assert wavelengths_from(unit, descriptions=["700 nm"]) == ([600.0], [20.0])
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,16 @@ def test_the_better_place_is_believed():
         ("0.65um", 650.0),
         ("550.5 Nanometers", 550.5),
         ("Band_503", 503.0),
-        ("Band_1", None),  # a number, no wavelength
+        ("Band_1", None),  # a band number, not a wavelength
         ("Band 503", None),
         ("red", None),
         (None, None),
     ],
 )
-def test_descriptions_tell_a_wavelength_only_with_its_unit(description, centre):
-    assert told({}, descriptions=[description])[0] == (None if centre is None else [centre])
+def test_a_number_in_a_description_is_a_wavelength_only_with_a_unit(description, centre):
+    assert wavelengths_from({}, descriptions=[description])[0] == (
+        None if centre is None else [centre]
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,23 +91,23 @@ def test_descriptions_tell_a_wavelength_only_with_its_unit(description, centre):
     ],
 )
 def test_a_wavelength_is_never_guessed(default):
-    assert told({"": default}) == (None, None)
+    assert wavelengths_from({"": default}) == (None, None)
 
 
-def test_a_place_that_knows_some_bands_only_is_passed_over():
+def test_a_statement_about_some_of_the_bands_is_ignored():
     some = [{"IMAGERY": {"CENTRAL_WAVELENGTH_UM": "0.5"}}, {}]
-    assert told(*some) == (None, None)
-    assert told(*some, descriptions=["510 nm", "520 nm"])[0] == [510.0, 520.0]
+    assert wavelengths_from(*some) == (None, None)
+    assert wavelengths_from(*some, descriptions=["510 nm", "520 nm"])[0] == [510.0, 520.0]
 
 
-def test_bands_are_shown_in_colours_that_they_have():
+def test_bands_are_displayed_in_colours_that_they_have():
     assert wavelengths.default_bands(np.arange(400.0, 701.0, 10.0).tolist()) == (26, 16, 6)
     assert wavelengths.default_bands([450.0, 550.0]) is None
     assert wavelengths.default_bands([800.0, 900.0, 1000.0]) is None
     assert wavelengths.default_bands([]) is None
 
 
-def test_provenance_returns_with_its_types():
+def test_provenance_keeps_its_types():
     attrs = {
         "hsi_xr_seed": np.int64(7),
         "hsi_xr_scale": 1.25,
@@ -139,7 +141,7 @@ def test_provenance_is_readable_without_hsi_xr():
     }
 
 
-def test_times_are_never_invented():
+def test_an_acquisition_time_is_never_guessed():
     assert "IMAGERY" not in made({})
     assert tags.acquisition_time({}) is None
     assert tags.acquisition_time({"IMAGERY": {"ACQUISITIONDATETIME": "last summer"}}) is None
@@ -148,7 +150,7 @@ def test_times_are_never_invented():
 
 
 @pytest.mark.parametrize("day", ["2026-01-02", "20260102", "2026-W01-5", " 2026-01-02 "])
-def test_a_day_is_not_taken_for_its_midnight(day):
+def test_a_day_does_not_mean_its_midnight(day):
     assert tags.acquisition_time({"IMAGERY": {"ACQUISITIONDATETIME": day}}) is None
     with pytest.raises(MissingFact, match="2026-01-02T10:30:00Z"):
         made({"datetime": day})
@@ -156,6 +158,6 @@ def test_a_day_is_not_taken_for_its_midnight(day):
     assert midnight == {"ACQUISITIONDATETIME": "2026-01-02 00:00:00.000000"}
 
 
-def test_tags_that_another_tool_has_broken_are_left_out():
+def test_tags_that_another_tool_has_broken_are_ignored():
     assert tags.attributes({"HSI_XR": {"CONFIG": "{cut of", "SEED": "7"}}) == {}
     assert tags.attributes({"HSI_XR": {"CONFIG": "[1, 2]"}}) == {}

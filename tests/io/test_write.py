@@ -616,9 +616,9 @@ def test_companions_of_a_replaced_cube_are_removed(cube, tmp_path):
     assert {each.name for each in tmp_path.iterdir()} == {"cube.tif", "cube.qml"}
 
 
-def test_foreign_files_with_the_name_of_a_companion_stay(cube, tmp_path, save, picture):
+def test_foreign_files_with_the_name_of_a_companion_stay(cube, tmp_path, save, rgb_image):
     path = hsi_xr.write(cube(), tmp_path / "cube.tif")
-    save(picture(), "cube_std.tif")
+    save(rgb_image(), "cube_std.tif")
     (tmp_path / "cube_residual.tif").write_text("notes")
     other = hsi_xr.write(cube(90, 70), tmp_path / "other.tif")
     hsi_xr.write(cube(), path, overwrite=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import hsi_xr
 from tests.batch.tiles import TAKEN, cut
-from tests.scenes import picture
+from tests.scenes import rgb_image
 
 anything = st.recursive(
     st.none()
@@ -29,7 +29,7 @@ anything = st.recursive(
 @pytest.fixture(scope="module")
 def cubes(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("cubes")
-    cut(folder / "tiles", picture(24, 31), [0], [0])
+    cut(folder / "tiles", rgb_image(24, 31), [0], [0])
     how = hsi_xr.Conversion(model="root-polynomial", datetime=TAKEN)
     assert hsi_xr.convert([folder / "tiles"], folder / "cubes", how).failures == []
     return folder / "cubes"

@@ -10,7 +10,7 @@ import hsi_xr
 from hsi_xr.batch.inputs import find_images
 from hsi_xr.errors import HsiError, UnreadableFile
 from tests.batch.tiles import TAKEN, cut, stored
-from tests.scenes import picture
+from tests.scenes import rgb_image
 from tests.stac.serving import serving
 
 for package in ("upath", "aiohttp"):
@@ -23,7 +23,7 @@ START, END = "2026-05-04T10:00:00Z", "2026-05-04T12:30:00Z"
 def root(tmp_path_factory) -> Path:
     """A collection of two products, and one of the images from which they were computed."""
     folder = tmp_path_factory.mktemp("root")
-    cut(folder / "tiles", picture(30, 75), [0], [0, 40])
+    cut(folder / "tiles", rgb_image(30, 75), [0], [0, 40])
     how = hsi_xr.Conversion(model="root-polynomial", datetime=TAKEN)
     assert hsi_xr.convert([folder / "tiles"], folder / "cubes", how).failures == []
     _write_image_collection(folder / "tiles")

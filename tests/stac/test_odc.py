@@ -7,7 +7,7 @@ import hsi_xr
 from hsi_xr.errors import BandMismatch
 from hsi_xr.stac.odc import odc_config
 from tests.batch.tiles import TAKEN, cut, stored
-from tests.scenes import picture
+from tests.scenes import rgb_image
 
 odc = pytest.importorskip("odc.stac")
 pystac = pytest.importorskip("pystac")
@@ -16,7 +16,7 @@ pystac = pytest.importorskip("pystac")
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
     folder = tmp_path_factory.mktemp("converted")
-    cut(folder / "tiles", picture(30, 75), [0], [0, 40])
+    cut(folder / "tiles", rgb_image(30, 75), [0], [0, 40])
     how = hsi_xr.Conversion(
         model="root-polynomial",
         datetime=TAKEN,

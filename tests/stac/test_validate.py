@@ -12,7 +12,7 @@ import hsi_xr
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.stac.validate.band_checks import implausible
 from tests.batch.tiles import TAKEN, cut
-from tests.scenes import picture, scene
+from tests.scenes import rgb_image, scene
 
 NAME = "tile_0_1"
 
@@ -21,7 +21,7 @@ NAME = "tile_0_1"
 def originals(tmp_path_factory) -> Path:
     """A collection of two products, one of which has samples and a residual."""
     folder = tmp_path_factory.mktemp("originals")
-    cut(folder / "tiles", picture(60, 150), [0], [0, 70])
+    cut(folder / "tiles", rgb_image(60, 150), [0], [0, 70])
     how = hsi_xr.Conversion(
         model="root-polynomial",
         datetime=TAKEN,
