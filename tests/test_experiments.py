@@ -1,4 +1,4 @@
-"""The experiment's two commands, on the data at hand and a budget of two steps."""
+"""The two commands of the experiments, with a budget of two steps."""
 
 import json
 import os
@@ -62,14 +62,14 @@ def test_no_plot_is_both_trained_on_and_tested(prepared, what, options):
 
 
 def test_a_budget_of_two_steps_gives_a_table_once(prepared, tmp_path):
-    asked = (prepared, tmp_path, "--trials", "simulated", "--steps", "2", "--systems")
+    arguments = (prepared, tmp_path, "--trials", "simulated", "--steps", "2", "--systems")
     systems = ("root-polynomial", "mst-plus-plus")
-    told = _run("run.py", *asked, *systems)
+    output = _run("run.py", *arguments, *systems)
     table = (tmp_path / "results.md").read_text()
-    assert all(f"| `{system}` | 1 |" in table for system in systems) and table in told
+    assert all(f"| `{system}` | 1 |" in table for system in systems) and table in output
     (path,) = tmp_path.glob("simulated/mst*/results.json")
-    found = json.loads(path.read_text())
-    assert (found["steps"], found["patches"]) == (2, 8)
+    results = json.loads(path.read_text())
+    assert (results["steps"], results["patches"]) == (2, 8)
     before = path.stat().st_mtime_ns
-    assert "core minutes," not in _run("run.py", *asked, *systems)
+    assert "core minutes," not in _run("run.py", *arguments, *systems)
     assert path.stat().st_mtime_ns == before

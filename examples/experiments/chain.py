@@ -1,10 +1,10 @@
-"""Where a chain of noise predictions goes wrong: errors of one answer, by step.
+"""Shows where a chain of noise predictions fails: errors of one prediction, by step.
 
     python examples/experiments/chain.py RUNS/simulated/ddpm-seed0/model.safetensors PREPARED
 
-noises a true cube up to a step, asks the network once, and tells the error of the noise, that of
-the clean chain that it implies, and how much brighter the latter is after it was cut to the chain's
-range, where the sampler goes on from it.
+adds noise to a true cube up to a step, runs the network once, and prints the error of the noise,
+that of the clean chain that it implies, and how much brighter the latter is after it was clipped to
+the range of the chain, from where the sampler continues.
 """
 
 import sys
@@ -28,25 +28,23 @@ def main(model: Path, prepared: Path) -> None:
     pair = data.read(data.splits["validation"][0])
     rgb, cube = (torch.from_numpy(each)[None] for each in (pair.rgb, pair.cube))
     statistics = ddpm.adapter.survey(SceneWindows.entire(rgb))
-    denoising_target = ddpm.denoising_target(rgb, cube, statistics)
-    print(
-        f"truth in the chain: mean {denoising_target.clean.mean():.2f}, "
-        f"deviation {denoising_target.clean.std():.2f}"
-    )
+    denoising = ddpm.denoising_target(rgb, cube, statistics)
+    clean = denoising.clean
+    print(f"the true chain has mean {clean.mean():.2f} and standard deviation {clean.std():.2f}")
     print("| step | RMS error of noise | of the clean chain | excess after the cut to [-1, 1] |")
     print("|---|---|---|---|")
     rng = torch.Generator().manual_seed(0)
     for step in STEPS:
         keep = ddpm.keep[step].float()
-        noise = torch.randn(denoising_target.clean.shape, generator=rng)
-        noisy = keep.sqrt() * denoising_target.clean + (1 - keep).sqrt() * noise
-        found = denoising_target.predict(noisy, torch.tensor([step]))
-        clean = (noisy - (1 - keep).sqrt() * found) / keep.sqrt()
-        errors = [
-            each.square().mean().sqrt() for each in (found - noise, clean - denoising_target.clean)
-        ]
-        excess = (clean.clamp(-1, 1) - denoising_target.clean).mean()
-        print(f"| {step} | {errors[0]:.2f} | {errors[1]:.2f} | {excess:+.2f} |")
+        noise = torch.randn(clean.shape, generator=rng)
+        noisy = keep.sqrt() * clean + (1 - keep).sqrt() * noise
+        predicted = denoising.predict(noisy, torch.tensor([step]))
+        implied = (noisy - (1 - keep).sqrt() * predicted) / keep.sqrt()
+        of_noise, of_chain = (
+            error.square().mean().sqrt() for error in (predicted - noise, implied - clean)
+        )
+        excess = (implied.clamp(-1, 1) - clean).mean()
+        print(f"| {step} | {of_noise:.2f} | {of_chain:.2f} | {excess:+.2f} |")
 
 
 if __name__ == "__main__":

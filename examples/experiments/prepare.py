@@ -1,13 +1,13 @@
-"""Lays out the plots and the scene at hand as data sets that `hsi-xr train` and `evaluate` read.
+"""Writes plots and a scene as data sets that `hsi-xr train` and `hsi-xr evaluate` read.
 
-Plots are 20 x 20 pixels, too small for the critic of SRCGAN and for the deeper levels of the
-others. Four plots of one site lie side by side in a scene of 40 x 40, in training and in scoring.
+Plots are 20 x 20 pixels, too small for the critic of SRCGAN and for the deeper levels of other
+networks. Four plots of one site make a scene of 40 x 40, for training and for scoring.
 
     python examples/experiments/prepare.py DATA OUT
 
-leaves OUT/simulated and OUT/sensor (cubes alone; OUT/camera.json takes the pictures), OUT/site-osbs
-and OUT/site-mlbs (real pictures: trained on one site, tested on the other) and OUT/harv (those of a
-third site).
+writes OUT/simulated and OUT/sensor (cubes alone, of which OUT/camera.json takes the images),
+OUT/site-osbs and OUT/site-mlbs (real images: trained on one site, tested on the other) and OUT/harv
+(real images of a third site).
 """
 
 import shutil
@@ -27,9 +27,9 @@ Array = NDArray[np.float32]
 SIDE = 2
 """Plots in a row and in a column of a scene."""
 CRS, CORNER = "EPSG:32617", (400_000.0, 4_000_000.0)
-"""Where all scenes are said to lie: a picture and its cube are matched by it."""
+"""The georeference of all scenes, by which an image and its cube are matched."""
 CAMERA = "Hasselblad_L2D-20c_380_780_5.json"
-"""Of a drone; in DATA/cameras."""
+"""The camera of a drone, in DATA/cameras."""
 
 
 def main(data: Path, out: Path) -> None:
@@ -39,9 +39,11 @@ def main(data: Path, out: Path) -> None:
     }
     # every fifth plot tests, the next one validates
     fold: dict[str, list[Plot]] = {"train": [], "validation": [], "test": []}
-    for each in sites.values():
-        for split, places in {"test": {0}, "validation": {1}, "train": {2, 3, 4}}.items():
-            fold[split] += scenes([plot for i, plot in enumerate(each) if i % 5 in places])
+    for plots_of_site in sites.values():
+        for split, remainders in {"test": {0}, "validation": {1}, "train": {2, 3, 4}}.items():
+            fold[split] += scenes(
+                [plot for i, plot in enumerate(plots_of_site) if i % 5 in remainders]
+            )
     write(out / "simulated", fold)
     for trained, tested in (("OSBS", "MLBS"), ("MLBS", "OSBS")):
         own = list(enumerate(sites[trained]))
@@ -60,46 +62,46 @@ def main(data: Path, out: Path) -> None:
 
 
 def scenes(plots: Sequence[Plot]) -> list[Plot]:
-    """Squares of plots; what is left over fills the last square with plots already used."""
+    """Returns scenes of four plots each; the last one is filled up with plots already used."""
     count = SIDE * SIDE
-    found = []
+    squares = []
     for first in range(0, len(plots), count):
         four = [plots[(first + i) % len(plots)] for i in range(count)]
         name = "-".join([four[0].name.split("_")[0], *(plot.name.split("_")[1] for plot in four)])
-        cube, rgb = (tiled([getattr(plot, key) for plot in four]) for key in ("cube", "rgb"))
-        found.append(Plot(name, cube, rgb))
-    return found
+        cube, rgb = (tile([getattr(plot, key) for plot in four]) for key in ("cube", "rgb"))
+        squares.append(Plot(name, cube, rgb))
+    return squares
 
 
-def tiled(parts: Sequence[Array]) -> Array:
+def tile(parts: Sequence[Array]) -> Array:
     rows = [np.concatenate(parts[i : i + SIDE], axis=2) for i in range(0, len(parts), SIDE)]
     return np.concatenate(rows, axis=1)
 
 
 def write(folder: Path, splits: Mapping[str, Iterable[Plot]]) -> None:
-    """Cubes as `hsi_xr.datasets.cubes` reads them."""
+    """Write cubes as `hsi_xr.datasets.cubes` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
     table = "".join(f"{centre:g}\n" for centre in COMMON.centres)
     (folder / "wavelengths.csv").write_text(table)
-    for split, found in splits.items():
-        (folder / f"{split}.txt").write_text("".join(f"{scene.name}\n" for scene in found))
-        for scene in found:
-            raster(folder / f"{scene.name}.tif", scene.cube, metres=1.0)
+    for split, members in splits.items():
+        (folder / f"{split}.txt").write_text("".join(f"{scene.name}\n" for scene in members))
+        for scene in members:
+            write_raster(folder / f"{scene.name}.tif", scene.cube, metres=1.0)
 
 
 def write_pairs(folder: Path, splits: Mapping[str, Sequence[Plot]]) -> None:
-    """Cubes and pictures as `hsi_xr.datasets.pairs` reads them."""
+    """Write cubes and images as `hsi_xr.datasets.pairs` reads them."""
     write(folder / "hsi", splits)
     (folder / "rgb").mkdir(exist_ok=True)
-    for split, found in splits.items():
+    for split, members in splits.items():
         (folder / "hsi" / f"{split}.txt").rename(folder / f"{split}.txt")
-        for scene in found:
+        for scene in members:
             metres = scene.cube.shape[1] / scene.rgb.shape[1]
-            picture = np.round(255 * scene.rgb).astype("uint8")
-            raster(folder / "rgb" / f"{scene.name}.tif", picture, metres=metres)
+            rgb = np.round(255 * scene.rgb).astype("uint8")
+            write_raster(folder / "rgb" / f"{scene.name}.tif", rgb, metres=metres)
 
 
-def raster(path: Path, values: NDArray[np.generic], *, metres: float) -> None:
+def write_raster(path: Path, values: NDArray[np.generic], *, metres: float) -> None:
     count, rows, columns = values.shape
     profile = {
         "driver": "GTiff",

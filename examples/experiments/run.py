@@ -1,11 +1,12 @@
-"""Trains the systems on one budget and scores them on scenes that they were not trained on.
+"""Trains the systems on one budget, and scores them on scenes that they were not trained on.
 
     python examples/experiments/prepare.py DATA PREPARED
     python examples/experiments/run.py PREPARED RUNS
 
-Every system learns by its recipe `examples/recipes/NAME-small.toml`: of one seed all see the very
-same patches. What is finished is not done again. RUNS gets a folder for each system and seed of a
-trial, and `results.md`. On a GPU, `--device cuda --minutes 25` gives all the same time instead.
+Every system is trained by its recipe `examples/recipes/NAME-small.toml`; with the same seed, all of
+them get the same patches. Finished runs are not repeated. RUNS gets a folder for each system and
+seed of a trial, and `results.md`. `--device cuda --minutes 25` gives all systems the same time on a
+GPU instead.
 """
 
 import argparse
@@ -32,14 +33,14 @@ SYSTEMS = (
     "r2h-diff",
     "root-polynomial",
 )
-"""The slowest first, so that no process waits for a last one."""
+"""The slowest first, so that no process waits for the last one."""
 
 TRIALS = {
     "simulated": ("simulated", ("simulated", "sensor")),
     "osbs-to-mlbs": ("site-osbs", ("site-osbs", "harv")),
     "mlbs-to-osbs": ("site-mlbs", ("site-mlbs", "harv")),
 }
-"""What is trained on, and what is scored, in the words of `prepare.py`."""
+"""The data set of the training, and those of the scores, as `prepare.py` names them."""
 
 TITLES = {
     ("simulated", "simulated"): "held-out plots",
@@ -50,11 +51,11 @@ TITLES = {
     ("mlbs-to-osbs", "harv"): "HARV, real RGB",
 }
 FLOOR = 0.02
-"""Mean reflectance of the darkest pixels that count in MRAE."""
+"""Least mean reflectance of pixels that count in MRAE."""
 VALIDATIONS = 4
-"""In a run."""
+"""Validations in a run."""
 TIMED = 12
-"""Steps that tell how long one takes."""
+"""Steps that are timed to find how many fit into a budget."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,15 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", default=[*SYSTEMS], choices=SYSTEMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--minutes", type=float, help="for all together; steps as time allows")
     parser.add_argument(
-        "--rates", nargs="+", type=float, help="validate these learning rates; nothing is scored"
+        "--minutes", type=float, help="for all systems together, in place of --steps"
+    )
+    parser.add_argument(
+        "--rates", nargs="+", type=float, help="validate these learning rates instead of scoring"
     )
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
-    parser.add_argument("--threads", type=int, default=1, help="of a process")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at the same time")
+    parser.add_argument("--threads", type=int, default=1, help="threads of a process")
     given = parser.parse_args()
     kinds = [
         (trial, system, seed, rate)
@@ -125,7 +128,7 @@ def main() -> None:
 
 
 def work(job: Job) -> str:
-    """Trains and scores one system; results appear when all is done."""
+    """Train and score a system; its results are written at the end."""
     import torch
 
     from hsi_xr.errors import Diverged
@@ -144,7 +147,7 @@ def work(job: Job) -> str:
         training.finish()
     except Diverged as error:
         return f"{job.trial} {job.label}: {error}"
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "steps": training.done,
         "patches": training.done * run.data.batch,
         "minutes": (perf_counter() - wall) / 60,
@@ -154,16 +157,16 @@ def work(job: Job) -> str:
     }
     if job.rate is None:
         weights = release(task, training, measure=False)
-        found["scores"] = dict(scored(job, weights.parent))
-    for name in ("last.pt", "best.pt"):  # with optimisers, three times as large as the model
+        results["scores"] = dict(scores_of(job, weights.parent))
+    for name in ("last.pt", "best.pt"):  # three times as large as the model
         (job.folder / name).unlink(missing_ok=True)
     about = {key: str(value) for key, value in asdict(job).items()}
-    (job.folder / "results.json").write_text(json.dumps({**about, **found}, indent=1))
-    return f"{job.trial} {job.label}: {found['core_minutes']:.1f} core minutes, {training.best}"
+    (job.folder / "results.json").write_text(json.dumps({**about, **results}, indent=1))
+    return f"{job.trial} {job.label}: {results['core_minutes']:.1f} core minutes, {training.best}"
 
 
 def steps_of(job: Job) -> int:
-    """As told, or as many as fit into the time."""
+    """Returns the steps of a job: those stated, or as many as fit into its time."""
     from hsi_xr.training.data import open_data
     from hsi_xr.training.loop import Training
     from hsi_xr.training.setup import prepare
@@ -175,30 +178,30 @@ def steps_of(job: Job) -> int:
     run = run_of(job, 1000)
     task = prepare(run, open_data(run.data))
     training = Training(task, run)
-    training.done = run.schedule.steps - TIMED  # of stages the last, which trains all, is dearest
+    training.done = run.schedule.steps - TIMED  # the last stage trains everything and takes longest
     batches = map(task.draw, range(TIMED))
     for batch in islice(batches, 3):
         training.step([batch])
-    began = perf_counter()
+    start = perf_counter()
     for batch in batches:
-        training.step([batch])  # the losses that it reports wait for the device
-    each = (perf_counter() - began) / (TIMED - 3)
-    began = perf_counter()
+        training.step([batch])  # reading the losses waits for the device
+    seconds = (perf_counter() - start) / (TIMED - 3)
+    start = perf_counter()
     if task.validation:
         task.validation(training.averaged, training.device)
-    scoring = VALIDATIONS * (perf_counter() - began)
-    return max(20, int((0.9 * job.seconds - scoring) / each))
+    scoring = VALIDATIONS * (perf_counter() - start)
+    return max(20, int((0.9 * job.seconds - scoring) / seconds))
 
 
 def run_of(job: Job, steps: int) -> Any:
-    """The recipe on the data of a trial."""
+    """Returns the recipe of a system, on the data of a trial."""
     from hsi_xr.training.toml import read
 
     name, folder, options = data_of(job.prepared, TRIALS[job.trial][0])
-    # all are shown the same: 8-bit-like values with their level, not spread by picture
-    shown = [] if job.system == "r2h-diff" else ['config.level="as-is"']
+    # all get the same input: sRGB values with their level, not stretched for each image
+    encoding = [] if job.system == "r2h-diff" else ['config.level="as-is"']
     if job.system not in ("r2h-diff", "root-polynomial"):
-        shown += ['config.coding="srgb"']
+        encoding += ['config.coding="srgb"']
     stages = [f"objective.first={steps // 2}", f"objective.latent={steps * 3 // 20}"]
     changes = [
         f"seed={job.seed}",
@@ -210,38 +213,38 @@ def run_of(job: Job, steps: int) -> Any:
         f"schedule.steps={steps}",
         f"schedule.validate={max(1, steps // VALIDATIONS)}",
         f"schedule.save={steps}",
-        *shown,
+        *encoding,
         *(stages if job.system.startswith("sdp") else []),
         *([f"optimiser.rate={job.rate}"] if job.rate else []),
     ]
     return read(RECIPES / f"{job.system}-small.toml", changes)
 
 
-def data_of(prepared: Path, what: str) -> tuple[str, Path, dict[str, Any]]:
-    """Name, folder and options of a data set."""
-    if what in ("simulated", "sensor"):
+def data_of(prepared: Path, name: str) -> tuple[str, Path, dict[str, Any]]:
+    """Returns the name, folder and options of a data set."""
+    if name in ("simulated", "sensor"):
         camera = str(prepared / "camera.json")
-        return "cubes", prepared / what, {"camera": camera, "scale": 1.0}
-    return "pairs", prepared / what, {"scale": 1.0}
+        return "cubes", prepared / name, {"camera": camera, "scale": 1.0}
+    return "pairs", prepared / name, {"scale": 1.0}
 
 
 def toml(options: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in options.items()) + "}"
 
 
-def scored(job: Job, model: Path) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
-    """Means over the images of each test set, as they are and with each image's best gain."""
+def scores_of(job: Job, model: Path) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
+    """Yields mean scores of each test set, as they are and with the best gain of each image."""
     from hsi_xr.datasets import load
     from hsi_xr.evaluation.evaluate import evaluate
 
-    for what in TRIALS[job.trial][1]:
-        name, folder, options = data_of(job.prepared, what)
+    for test in TRIALS[job.trial][1]:
+        name, folder, options = data_of(job.prepared, test)
         data = load(name, folder, **options)
         yield (
-            what,
+            test,
             {
                 scale: dict(
-                    evaluate([model], {what: data}, floor=FLOOR, scale=scale, device=job.device)
+                    evaluate([model], {test: data}, floor=FLOOR, scale=scale, device=job.device)
                     .means[0]
                     .scores
                 )
@@ -251,7 +254,7 @@ def scored(job: Job, model: Path) -> Iterator[tuple[str, dict[str, dict[str, flo
 
 
 def tables(out: Path) -> Iterator[str]:
-    """Markdown, one table a trial; a system of several seeds has mean and deviation."""
+    """Yields Markdown, a table for each trial; several seeds have a mean and a deviation."""
     for trial, (_, tests) in TRIALS.items():
         rows = by_system(out / trial)
         if not rows:
@@ -264,9 +267,9 @@ def tables(out: Path) -> Iterator[str]:
         yield f"\n### {trial}\n"
         yield f"| system | seeds | steps | core minutes | {' | '.join(columns)} |"
         yield "|---" * (4 + len(columns)) + "|"
-        for system, found in rows.items():
+        for system, runs in rows.items():
             cells = [
-                of_all([each["scores"][test][scale][score] for each in found], digits)
+                mean_of([run["scores"][test][scale][score] for run in runs], digits)
                 for test in tests
                 for scale, score, digits in (
                     ("none", "mrae", 3),
@@ -275,27 +278,27 @@ def tables(out: Path) -> Iterator[str]:
                     ("gain", "mrae", 3),
                 )
             ]
-            minutes = of_all([each["core_minutes"] for each in found], 1)
+            minutes = mean_of([run["core_minutes"] for run in runs], 1)
             yield (
-                f"| `{system}` | {len(found)} | {found[0]['steps']} | {minutes} "
+                f"| `{system}` | {len(runs)} | {runs[0]['steps']} | {minutes} "
                 f"| {' | '.join(cells)} |"
             )
 
 
 def by_system(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
+    results: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(folder.glob("*/results.json")):
         result = json.loads(path.read_text())
         if "scores" in result:
-            found.setdefault(result["system"], []).append(result)
-    return {system: found[system] for system in SYSTEMS if system in found}
+            results.setdefault(result["system"], []).append(result)
+    return {system: results[system] for system in SYSTEMS if system in results}
 
 
-def of_all(values: Sequence[float], digits: int) -> str:
+def mean_of(values: Sequence[float], digits: int) -> str:
     mean = sum(values) / len(values)
     if len(values) == 1:
         return f"{mean:.{digits}f}"
-    spread = (sum((each - mean) ** 2 for each in values) / (len(values) - 1)) ** 0.5
+    spread = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
     return f"{mean:.{digits}f} ± {spread:.{digits}f}"
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from hsi_xr.errors import InvalidData, UnknownName
+from hsi_xr.errors import InvalidData
+from hsi_xr.suggestions import unknown_name
 
 Crop = Callable[[int, int], tuple[slice, slice]]
 """(rows, columns) of an image -> rows and columns to score."""
@@ -42,5 +43,5 @@ def crop_of(name: str) -> Crop:
         UnknownName: There is no crop of that name.
     """
     if name not in CROPS:
-        raise UnknownName(f"no crop is called {name!r}; known: {', '.join(CROPS)}")
+        raise unknown_name("crop", name, CROPS)
     return CROPS[name]

@@ -7,8 +7,9 @@ from numbers import Integral
 from typing import Any, Final
 
 from hsi_xr._version import __version__
-from hsi_xr.errors import UnknownName, UsageError
+from hsi_xr.errors import UsageError
 from hsi_xr.evaluation.crops import crop_of
+from hsi_xr.suggestions import unknown_name
 
 SCALES: Final[Mapping[str, str]] = {
     "none": "estimates unchanged",
@@ -42,7 +43,7 @@ class Settings:
     def __post_init__(self) -> None:
         crop_of(self.crop)
         if self.scale not in SCALES:
-            raise UnknownName(f"no scale is called {self.scale!r}; known: {', '.join(SCALES)}")
+            raise unknown_name("scale", self.scale, SCALES)
         if not 0 <= self.floor < math.inf:
             raise UsageError(f"floor must be a reflectance of 0 or more; got {self.floor}")
         if not _is_integer(self.samples, 1, MOST_SAMPLES):

@@ -1,9 +1,9 @@
-"""Any accepted object as one thing: lazy red, green, blue with georeference and radiometry."""
+"""Turns every accepted input into a scene: lazy RGB with georeference and radiometry."""
 
 import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -24,12 +24,16 @@ COLOURS = ("red", "green", "blue")
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A scene as the pipeline sees it; nothing of it has been read.
+    """An RGB scene, of which no pixel has been read.
 
     Attributes:
-        rgb: (band, y, x) with exactly red, green, blue.
-        file: Where windows can be read directly, when the array is a file's, untouched.
-        lazy: Whether the caller expects a lazy answer.
+        rgb: (band, y, x) with the bands red, green and blue.
+        file: The file to read windows from, if the array is an unchanged file.
+        radiometry: What the stored values mean.
+        transform: Affine transform from pixels to the CRS, if there is one.
+        georeferenced: True if the scene has both a CRS and a transform.
+        lazy: True if the caller expects a lazy result.
+        source: Name of the file, or "".
     """
 
     rgb: xr.DataArray
@@ -42,53 +46,54 @@ class Scene:
 
 
 def as_scene(
-    obj: "xr.Dataset | xr.DataArray | str | os.PathLike[str]",
+    obj: xr.Dataset | xr.DataArray | str | os.PathLike[str],
     *,
     rgb: Selection | None,
     radiometry: str | None,
     scale: float | None,
     allow_ungeoreferenced: bool,
 ) -> Scene:
-    """Checks everything that can be known without reading a pixel.
+    """Returns an object as a scene, after all checks that need no pixels.
+
+    Arguments are those of `hsi_xr.reconstruct`.
 
     Raises:
-        BandMismatch: Not three bands, and no choice of three.
-        NotGeoreferenced: No CRS or no transform, and that was not allowed.
-        MissingFact: The radiometry cannot be told.
-        InvalidData: No pixels, no such axes, complex or boolean numbers.
+        BandMismatch: The object does not have three bands, and no three are selected.
+        NotGeoreferenced: It has no CRS or no transform, and that is not allowed.
+        MissingFact: Its radiometry is unknown.
+        InvalidData: It has no pixels, other dimensions, or complex or boolean values.
     """
-    is_path = isinstance(obj, (str, os.PathLike))
-    array = open(obj) if is_path else obj
-    chosen, file = _three(array, rgb)
-    chosen = _without_nodata(chosen)
-    _check_numbers(chosen)
-    crs, transform = crs_of(chosen), transform_of(chosen)
+    opened = open(obj) if isinstance(obj, (str, os.PathLike)) else obj
+    array, file = _select_rgb(opened, rgb)
+    array = _mask_nodata(array)
+    _check_values(array)
+    crs, transform = crs_of(array), transform_of(array)
     georeferenced = crs is not None and transform is not None
     if not (georeferenced or allow_ungeoreferenced):
-        raise NotGeoreferenced(_what_is_missing(chosen))
+        raise NotGeoreferenced(_missing_georeference(array))
     return Scene(
-        rgb=chosen,
+        rgb=array,
         file=file,
         radiometry=resolve_radiometry(
-            stored_dtype(chosen),
+            stored_dtype(array),
             radiometry=radiometry,
             scale=scale,
-            stated=stated_radiometry(chosen),
+            stated=stated_radiometry(array),
         ),
         transform=transform,
         georeferenced=georeferenced,
-        lazy=chosen.chunks is not None,
-        source=os.path.basename(without_query(str(chosen.encoding.get("source", "")))),
+        lazy=array.chunks is not None,
+        source=os.path.basename(without_query(str(array.encoding.get("source", "")))),
     )
 
 
-def _what_is_missing(array: xr.DataArray) -> str:
+def _missing_georeference(array: xr.DataArray) -> str:
     source = source_of(array)
     if source is not None and (points := source.ground_control_points):
         return (
-            f"the scene is placed by {points} ground control points, not by a grid; warp it first, "
-            "e.g. `gdalwarp scene.tif warped.tif`, or pass allow_ungeoreferenced=True "
-            "(--allow-ungeoreferenced) to leave them away"
+            f"the scene is georeferenced by {points} ground control points, not by a grid; warp it "
+            "first, e.g. `gdalwarp scene.tif warped.tif`, or pass allow_ungeoreferenced=True "
+            "(--allow-ungeoreferenced) to ignore them"
         )
     missing = "coordinate reference system" if crs_of(array) is None else "transform"
     return (
@@ -97,75 +102,81 @@ def _what_is_missing(array: xr.DataArray) -> str:
     )
 
 
-def _three(obj: Any, choice: Selection | None) -> tuple[xr.DataArray, RasterSource | None]:
-    if choice is not None and len(choice) != 3:
-        raise BandMismatch(f"red, green and blue are three bands; the choice has {len(choice)}")
+def _select_rgb(
+    obj: xr.Dataset | xr.DataArray, selection: Selection | None
+) -> tuple[xr.DataArray, RasterSource | None]:
+    if selection is not None and len(selection) != 3:
+        raise BandMismatch(f"rgb must select three bands; got {len(selection)}")
     if isinstance(obj, xr.Dataset):
-        return _three_of_dataset(obj, choice)
+        return _select_rgb_of_dataset(obj, selection)
     if not isinstance(obj, xr.DataArray):
         raise InvalidData(f"a scene is a path, Dataset or DataArray; got {type(obj).__name__}")
-    array = _ordered(obj)
-    if choice is not None:
-        at = [_position(array, each) for each in choice]
-        file = _file_of(array)
-        return array.isel(band=at), file and replace(file, bands=tuple(file.bands[i] for i in at))
+    array = _transpose(obj)
+    file = _file_of(array)
+    if selection is not None:
+        indices = [_index(array, band) for band in selection]
+        if file is not None:
+            file = replace(file, bands=tuple(file.bands[i] for i in indices))
+        return array.isel(band=indices), file
     if (count := array.sizes["band"]) != 3:
         raise BandMismatch(
-            f"reconstruction reads exactly red, green, blue; this scene has {count} "
+            f"a reconstruction needs exactly red, green and blue; this scene has {count} "
             f"band{'s' if count != 1 else ''}. "
             + (
-                "Choose three, e.g. rgb=(1, 2, 3) (--bands 1,2,3)"
+                "Select three, e.g. rgb=(1, 2, 3) (--bands 1,2,3)"
                 if count > 3
-                else "Give one in colour"
+                else "Use a colour image"
             )
         )
-    return array, _file_of(array)
+    return array, file
 
 
 def _file_of(array: xr.DataArray) -> RasterSource | None:
-    """The file from which windows can be read directly, if the array is still all of its pixels."""
+    """The file that windows can be read from directly, if the array is unchanged."""
     source = source_of(array)
     return source if source is not None and source.matches(array) else None
 
 
-def _three_of_dataset(
-    dataset: xr.Dataset, choice: Selection | None
+def _select_rgb_of_dataset(
+    dataset: xr.Dataset, selection: Selection | None
 ) -> tuple[xr.DataArray, RasterSource | None]:
-    named = {str(name).lower(): name for name in dataset.data_vars}
-    if choice is not None and all(each in dataset.data_vars for each in choice):
-        return _stacked(dataset, list(choice)), None
-    if choice is None and all(colour in named for colour in COLOURS):
-        return _stacked(dataset, [named[colour] for colour in COLOURS]), None
+    by_lower_case = {str(name).lower(): name for name in dataset.data_vars}
+    if selection is not None and all(name in dataset.data_vars for name in selection):
+        return _stack(dataset, list(selection)), None
+    if selection is None and all(colour in by_lower_case for colour in COLOURS):
+        return _stack(dataset, [by_lower_case[colour] for colour in COLOURS]), None
     images = [name for name, v in dataset.data_vars.items() if {"band", "y", "x"} == set(v.dims)]
     if len(images) == 1:
-        return _three(dataset[images[0]], choice)
+        return _select_rgb(dataset[images[0]], selection)
     raise BandMismatch(
         f"the dataset has no red, green, blue and no single (band, y, x) variable; it has "
-        f"{', '.join(map(str, dataset.data_vars)) or 'nothing'}. Choose: rgb=('B4', 'B3', 'B2')"
+        f"{', '.join(map(str, dataset.data_vars)) or 'no variables'}. Select three, e.g. "
+        "rgb=('B4', 'B3', 'B2')"
     )
 
 
-def _stacked(dataset: xr.Dataset, names: list[Any]) -> xr.DataArray:
+def _stack(dataset: xr.Dataset, names: list[Hashable]) -> xr.DataArray:
     stacked = dataset[names].to_dataarray("band").assign_coords(band=[1, 2, 3])
     dtypes = {stored_dtype(dataset[name]) for name in names}
     if len(dtypes) > 1:
         raise BandMismatch(f"red, green and blue differ in type: {', '.join(sorted(dtypes))}")
     stacked.encoding = {"dtype": dtypes.pop()}
-    return _ordered(stacked)
+    return _transpose(stacked)
 
 
-def _ordered(array: xr.DataArray) -> xr.DataArray:
-    wanted: tuple[Hashable, ...] = ("band", "y", "x")
-    if set(array.dims) != set(wanted):
+def _transpose(array: xr.DataArray) -> xr.DataArray:
+    dims: tuple[Hashable, ...] = ("band", "y", "x")
+    if set(array.dims) != set(dims):
         raise InvalidData(
-            f"a scene has the axes band, y, x; this one has {', '.join(map(str, array.dims))}. "
+            f"a scene has the dimensions band, y, x; this one has "
+            f"{', '.join(map(str, array.dims))}. "
             "Rename them, e.g. `scene.rename(latitude='y', longitude='x')`"
         )
-    return array.transpose(*wanted)
+    return array.transpose(*dims)
 
 
-def _position(array: xr.DataArray, band: int | str | float) -> int:
-    """Index of a band given by its number, or by its name in `long_name`."""
+def _index(array: xr.DataArray, band: int | str | float) -> int:
+    """Returns the index of a band, given by its number or by its name in `long_name`."""
     numbers = [int(n) for n in array["band"].values] if "band" in array.coords else []
     if not numbers:
         numbers = list(range(1, array.sizes["band"] + 1))
@@ -175,30 +186,30 @@ def _position(array: xr.DataArray, band: int | str | float) -> int:
         return numbers.index(int(band))
     if band in names:
         return names.index(str(band))
-    raise UnknownName(f"no band {band!r}; the scene has bands {numbers}")
+    raise UnknownName(f"no band is called {band!r}; the scene has the bands {numbers}")
 
 
-def _without_nodata(array: xr.DataArray) -> xr.DataArray:
-    """NaN where all bands hold the nodata value that readers leave in `_FillValue`.
+def _mask_nodata(array: xr.DataArray) -> xr.DataArray:
+    """Returns the array with NaN where all bands have the nodata value in `_FillValue`.
 
-    A value below every colour (-9999) rules a pixel out in one band already.
+    A negative nodata value cannot be a colour, so that a single band with it is enough.
     """
     nodata = array.attrs.get("_FillValue")
     if nodata is None or not np.isfinite(nodata):
         return array
-    holds = array == nodata
-    hole = holds.any("band") if nodata < 0 else holds.all("band")
-    masked = array.where(~hole)
+    is_nodata = array == nodata
+    invalid = is_nodata.any("band") if nodata < 0 else is_nodata.all("band")
+    masked = array.where(~invalid)
     masked.encoding = {"dtype": str(array.dtype), **array.encoding}
     masked.attrs = {name: value for name, value in array.attrs.items() if name != "_FillValue"}
     return masked
 
 
-def _check_numbers(array: xr.DataArray) -> None:
+def _check_values(array: xr.DataArray) -> None:
     if 0 in array.shape:
         raise InvalidData(f"the scene is empty: its shape is {array.shape}")
     if not (np.issubdtype(array.dtype, np.number)) or np.iscomplexobj(array.dtype.type(0)):
         raise InvalidData(
-            f"pixels must be real numbers; these are {array.dtype}. Convert them first, "
+            f"values must be real numbers; these are {array.dtype}. Convert them first, "
             "e.g. `abs(scene)` or `scene.astype('float32')`"
         )

@@ -106,7 +106,7 @@ class Survey:
         """
         if model_sha256 != self.model_sha256:
             raise UsageError(
-                f"the survey was made with weights {self.model_sha256[:12]}, this run uses "
+                f"the survey used the weights {self.model_sha256[:12]}, this run uses "
                 f"{model_sha256[:12]}; survey the scene again"
             )
         if radiometry != self.radiometry:
@@ -116,5 +116,5 @@ class Survey:
             )
         if run != self.run:
             raise UsageError(
-                f"the survey was made with {self.run}, this run uses {run}; survey the scene again"
+                f"the survey used {self.run}, this run uses {run}; survey the scene again"
             )

@@ -1,6 +1,6 @@
-"""Speed as ratios measured in one run: `make bench`. No test here asserts a time.
+"""Speed as ratios that are measured in one run: `make bench`. No test here asserts a time.
 
-Each prints its figures, so that a run is its own record.
+Each test prints its figures.
 """
 
 import time
@@ -24,18 +24,18 @@ SCENE = 4096
 
 
 def seconds(run: Callable[[], object], *, repeats: int = 3) -> float:
-    """The shortest of several runs, after one that warms up."""
+    """The time of the fastest of several runs, after a warm-up."""
     run()
-    found = []
+    times = []
     for _ in range(repeats):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         run()
-        found.append(time.perf_counter() - begun)
-    return min(found)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 STEPS = 5
-"""Of the default model's network, which it runs in only where it is asked to."""
+"""Steps of the default model with its network, which it runs without by default."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def model():
 
 @torch.inference_mode()
 def _pass(network, side: int, *, last: bool, surveyed: bool) -> Callable[[], object]:
-    """One denoiser pass over side x side px, as the engine runs it or plainly."""
+    """One denoiser pass over side x side px, as the pipeline runs it or in the plain way."""
     layout = torch.channels_last if last else torch.contiguous_format
     network = network.to(memory_format=layout)
     channels = (network.head.out_channels, 3)
@@ -61,7 +61,7 @@ def _pass(network, side: int, *, last: bool, surveyed: bool) -> Callable[[], obj
 
 
 def test_the_network_beats_its_plain_forward(model, capsys):
-    """float32 eager contiguous against what tiles of a surveyed scene run."""
+    """Compares contiguous float32 with the way in which tiles of a surveyed scene run."""
     with torch.inference_mode():
         plain = seconds(_pass(model.network, 256, last=False, surveyed=False))
         whole = seconds(_pass(model.network, 256, last=True, surveyed=False))
@@ -74,8 +74,8 @@ def test_the_network_beats_its_plain_forward(model, capsys):
     assert plain / tiles >= 1.5
 
 
-def test_a_scene_end_to_end_keeps_up_with_the_bare_network(model, tmp_path, capsys):
-    """Reading, survey, halos, writing a COG; over the network's own chain at its best size."""
+def test_a_scene_end_to_end_is_nearly_as_fast_as_the_network(model, tmp_path, capsys):
+    """Reading, survey, halos, and writing a COG, relative to the network at its best size."""
     path = save(
         tmp_path / "scene.tif", rgb_image(SCENE, SCENE), tiled=True, blockxsize=512, blockysize=512
     )
@@ -94,13 +94,13 @@ def test_a_scene_end_to_end_keeps_up_with_the_bare_network(model, tmp_path, caps
 
 
 def _seconds_of_a_product(path, out, steps) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     hsi_xr.write(hsi_xr.reconstruct(path, steps=steps), out)
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def _bare_rate(model, side: int) -> float:
-    """Pixels per second of whole(), the five-step chain with the image's own statistics."""
+    """Pixels per second of `whole`, the five-step chain with the statistics of the image."""
     model = model.to(memory_format=torch.channels_last)
     rgb = torch.rand(1, 3, side, side).contiguous(memory_format=torch.channels_last)
     weights, lines = torch.ones(1, 1, side, side), torch.arange(side)[None]
@@ -116,17 +116,17 @@ def _bare_rate(model, side: int) -> float:
 @pytest.mark.parametrize("side", [1300, 2000])
 def test_the_survey_costs_a_small_scene_at_most_a_quarter(tmp_path, capsys, side):
     path = save(tmp_path / "scene.tif", rgb_image(side, side), tiled=True)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     survey = hsi_xr.survey(path)
-    surveyed = time.perf_counter() - begun
+    surveyed = time.perf_counter() - start
     hsi_xr.reconstruct(path, survey=survey)["reflectance"].sum().compute()
-    whole = time.perf_counter() - begun
+    whole = time.perf_counter() - start
     with capsys.disabled():
         print(f"\nsurvey of {side} x {side} px: {surveyed / whole:.1%} of the whole")
     assert surveyed / whole <= 0.25
 
 
-def test_noise_costs_little_beside_the_network(model, capsys):
+def test_noise_costs_little_compared_with_the_network(model, capsys):
     lines = torch.arange(512)[None]
     noise = seconds(lambda: NoiseField(0).read(lines, lines, channels=31, step=5))
     chain = 512**2 / _bare_rate(model, 512)
@@ -135,8 +135,8 @@ def test_noise_costs_little_beside_the_network(model, capsys):
     assert noise / chain < 0.1
 
 
-def test_a_block_is_written_faster_than_it_is_made(tmp_path, capsys, model):
-    """The writer alone, on numbers that are there already, against the bare network."""
+def test_a_block_is_written_faster_than_it_is_computed(tmp_path, capsys, model):
+    """Compares the writer, with values in memory, with the network alone."""
     from tests.scenes import scene
 
     side = 1024
@@ -145,9 +145,9 @@ def test_a_block_is_written_faster_than_it_is_made(tmp_path, capsys, model):
     big = scene(side, side).isel(band=[0] * 31).copy(data=values)
     big = big.assign_coords(band=range(1, 32), wavelength=("band", cube["wavelength"].values))
     dataset = big.to_dataset(name="reflectance").assign_attrs(cube.attrs)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     hsi_xr.write(dataset, tmp_path / "cube.tif")
-    rate = side**2 / (time.perf_counter() - begun)
+    rate = side**2 / (time.perf_counter() - start)
     with capsys.disabled():
         print(f"\nwriter {rate / 1e6:.2f} Mpx/s, {rate / _bare_rate(model, 512):.1f}x the network")
     assert rate > _bare_rate(model, 512)

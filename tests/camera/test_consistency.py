@@ -1,4 +1,4 @@
-"""What a camera saw is seen in the estimate, by a smooth change; what it cannot see stays."""
+"""An estimate is moved smoothly until the camera projects it to the image."""
 
 import numpy as np
 import pytest
@@ -42,50 +42,50 @@ ESTIMATES = {
 }
 
 
-def _held(cube, rgb, camera, **noise) -> torch.Tensor:
+def _consistent(cube, rgb, camera, **noise) -> torch.Tensor:
     return consistent(cube, rgb, camera, BANDS.centres, **noise)
 
 
-def _missed(cube, rgb, camera) -> torch.Tensor:
+def _residual(cube, rgb, camera) -> torch.Tensor:
     """Root mean square over the channels, (batch, rows, columns)."""
     return (camera.project(cube) - rgb).square().mean(1).sqrt()
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.parametrize("estimate", ESTIMATES)
-def test_the_image_is_seen_in_spectra_that_are_not_negative(camera, estimate, truth):
+def test_non_negative_spectra_project_to_the_image(camera, estimate, truth):
     rgb = camera.project(TRUTHS[truth])
-    found = _held(ESTIMATES[estimate], rgb, camera)
+    found = _consistent(ESTIMATES[estimate], rgb, camera)
     assert found.shape == SIZE and found.min() >= 0
     assert (camera.project(found) - rgb).abs().max() <= HALF_STEP
 
 
 @pytest.mark.parametrize("truth", ["smooth", "saturated", "rough"])
 @pytest.mark.parametrize("estimate", ["near", "far", "black"])
-def test_once_is_as_good_as_twice(camera, estimate, truth):
-    """But for what is left within `TOLERANCE`, which is more in bands that are hardly seen."""
+def test_applying_it_twice_changes_nothing(camera, estimate, truth):
+    """Up to what is left within `TOLERANCE`, which is more in bands of low sensitivity."""
     rgb = camera.project(TRUTHS[truth])
-    once = _held(ESTIMATES[estimate], rgb, camera)
-    twice = _held(once, rgb, camera)
+    once = _consistent(ESTIMATES[estimate], rgb, camera)
+    twice = _consistent(once, rgb, camera)
     torch.testing.assert_close(twice, once, atol=20 * TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("noise", [0.0, HALF_STEP])
 @pytest.mark.parametrize("truth", TRUTHS)
-def test_an_estimate_that_is_seen_as_the_image_stays(camera, truth, noise):
+def test_a_consistent_estimate_does_not_change(camera, truth, noise):
     cube = TRUTHS[truth]
-    found = _held(cube, camera.project(cube), camera, noise=noise)
+    found = _consistent(cube, camera.project(cube), camera, noise=noise)
     torch.testing.assert_close(found, cube, atol=2e-5, rtol=0)
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.parametrize("estimate", ESTIMATES)
-def test_soft_lies_between(camera, estimate, truth):
-    """In every pixel; and where there is something to move, it stops before the image."""
+def test_soft_consistency_is_between_the_estimate_and_the_exact_one(camera, estimate, truth):
+    """In every pixel; and if there is something to move, it stops before the image."""
     cube, rgb = ESTIMATES[estimate].clamp(min=0), camera.project(TRUTHS[truth])
-    before = _missed(cube, rgb, camera)
-    soft = _missed(_held(cube, rgb, camera, noise=HALF_STEP), rgb, camera)
-    exact = _missed(_held(cube, rgb, camera), rgb, camera)
+    before = _residual(cube, rgb, camera)
+    soft = _residual(_consistent(cube, rgb, camera, noise=HALF_STEP), rgb, camera)
+    exact = _residual(_consistent(cube, rgb, camera), rgb, camera)
     assert (soft <= before + 1e-6).all() and (exact <= soft + HALF_STEP).all()
     assert before.mean() < 1e-3 or exact.mean() < soft.mean() < before.mean()
 
@@ -93,36 +93,36 @@ def test_soft_lies_between(camera, estimate, truth):
 def test_more_noise_moves_less(camera):
     cube, rgb = ESTIMATES["far"], camera.project(TRUTHS["smooth"])
     noises = (0.001, 0.01, 0.1, 1.0)
-    left = [_missed(_held(cube, rgb, camera, noise=s), rgb, camera).mean() for s in noises]
+    left = [_residual(_consistent(cube, rgb, camera, noise=s), rgb, camera).mean() for s in noises]
     assert left == sorted(left) and left[-1] > 5 * left[0]
 
 
-def test_a_change_is_relative_to_the_spectrum_and_smooth(camera):
-    """Twice the light, twice the change; a red edge that the estimate has stays one."""
+def test_changes_are_relative_to_the_spectrum_and_smooth(camera):
+    """Twice the light, twice the change; a red edge in the estimate stays a red edge."""
     edge = torch.where(torch.arange(31) < 28, 0.05, 0.4)[None, :, None, None]
     rgb = 1.1 * camera.project(edge)
-    found = _held(edge, rgb, camera)
-    torch.testing.assert_close(_held(2 * edge, 2 * rgb, camera), 2 * found)
+    found = _consistent(edge, rgb, camera)
+    torch.testing.assert_close(_consistent(2 * edge, 2 * rgb, camera), 2 * found)
     ratio = (found / edge)[0, :, 0, 0]
     assert (ratio > 1).all() and ratio.diff().abs().max() < 0.02
     least = edge + camera.pseudo_invert(rgb - camera.project(edge))
     assert (least / edge)[0, :, 0, 0].diff().abs().max() > 0.02
 
 
-def test_a_pixel_depends_on_itself_alone(camera, monkeypatch):
+def test_a_pixel_depends_on_itself_only(camera, monkeypatch):
     cube, rgb = ESTIMATES["far"], camera.project(TRUTHS["rough"])
-    whole = _held(cube, rgb, camera)
-    part = _held(cube[1:, :, 3:11, 5:9], rgb[1:, :, 3:11, 5:9], camera)
+    whole = _consistent(cube, rgb, camera)
+    part = _consistent(cube[1:, :, 3:11, 5:9], rgb[1:, :, 3:11, 5:9], camera)
     torch.testing.assert_close(part, whole[1:, :, 3:11, 5:9], atol=1e-5, rtol=0)
     monkeypatch.setattr("hsi_xr.camera.consistency.CHUNK", 13)
-    torch.testing.assert_close(_held(cube, rgb, camera), whole, atol=1e-5, rtol=0)
+    torch.testing.assert_close(_consistent(cube, rgb, camera), whole, atol=1e-5, rtol=0)
 
 
-def test_a_colour_that_no_spectrum_has_is_met_nearly_as_nearly_as_can_be(camera):
-    """Magenta without green; compared with least squares over spectra that are not negative."""
+def test_an_impossible_colour_is_approximated_almost_optimally(camera):
+    """Magenta without green, compared with non-negative least squares."""
     magenta = torch.rand(1, 3, 9, 11, generator=torch.Generator().manual_seed(0))
     magenta[:, 1] *= 0.1
-    found = camera.project(_held(ESTIMATES["far"][:1, :, :9, :11], magenta, camera))
+    found = camera.project(_consistent(ESTIMATES["far"][:1, :, :9, :11], magenta, camera))
     off = (found - magenta).norm(dim=1).flatten()
     columns, pixels = camera.response.double().numpy(), magenta[0].flatten(1).T.double().numpy()
     least = torch.tensor([nnls(columns, pixel)[1] for pixel in pixels])
@@ -130,14 +130,11 @@ def test_a_colour_that_no_spectrum_has_is_met_nearly_as_nearly_as_can_be(camera)
     assert (off - least).max() < 0.01
 
 
-def test_channels_that_see_alike_are_no_trouble():
+def test_equal_channels_cause_no_error():
     grey = Camera(torch.ones(3, 31))
     rgb = torch.full((1, 3, 2, 5), 0.4)
-    found = _held(torch.full((1, 31, 2, 5), 0.1), rgb, grey)
+    found = _consistent(torch.full((1, 31, 2, 5), 0.1), rgb, grey)
     assert (grey.project(found) - rgb).abs().max() <= HALF_STEP
-
-
-# of scenes
 
 
 REFLECTANCE = {"radiometry": "reflectance", "camera": CAMERA}
@@ -149,7 +146,7 @@ def _exact(image, model, **options):
     )
 
 
-def test_the_camera_sees_the_scene_in_the_cube_and_the_residual_says_so(slope):
+def test_the_cube_projects_to_the_scene_as_the_residual_states(slope):
     image = photographed(ground(97, 131))
     plain = hsi_xr.reconstruct(image, slope(), residual=True, **REFLECTANCE).compute()
     cube = _exact(image, slope()).compute()
@@ -167,7 +164,7 @@ def test_the_camera_sees_the_scene_in_the_cube_and_the_residual_says_so(slope):
 
 @pytest.mark.parametrize("chunks", [(97, 131), (64, 64), (1, 131), (37, 41)])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_tiles_chunks_and_batches_do_not_change_it(slope, chunks, batch):
+def test_tiles_chunks_and_batches_do_not_change_the_cube(slope, chunks, batch):
     pixels, model = ground(97, 131), slope()
     survey = hsi_xr.survey(photographed(pixels), model, exact=True, **REFLECTANCE)
     whole = _exact(photographed(pixels), model).compute()
@@ -177,8 +174,8 @@ def test_tiles_chunks_and_batches_do_not_change_it(slope, chunks, batch):
         np.testing.assert_allclose(tiled[name], whole[name], atol=1e-4)
 
 
-def test_tiles_that_are_blended_are_as_consistent_as_each_of_them(slope):
-    """The residual is that of the blend."""
+def test_blended_tiles_are_consistent(slope):
+    """Also, the residual is that of the blend."""
     model = slope(pull=0.5, context="tile")
     cube = _exact(photographed(ground(97, 131)), model, tile=64).compute()
     assert cube.attrs["hsi_xr_blend"] and cube["rgb_residual"].max() <= HALF_STEP
@@ -191,7 +188,7 @@ def test_tiles_that_are_blended_are_as_consistent_as_each_of_them(slope):
     np.testing.assert_allclose(plain["rgb_residual"], off, atol=1e-6)
 
 
-def test_it_holds_of_the_mean_of_samples_and_leaves_them_a_spread():
+def test_the_mean_of_samples_is_consistent_and_they_still_differ():
     image = photographed(ground(40, 52))
     cube = _exact(image, "default", samples=3).compute()
     assert cube["rgb_residual"].max() <= HALF_STEP
@@ -199,7 +196,7 @@ def test_it_holds_of_the_mean_of_samples_and_leaves_them_a_spread():
     assert cube["reflectance"].attrs["ancillary_variables"] == "reflectance_std rgb_residual"
 
 
-def test_holes_stay_holes_and_reach_no_other(slope):
+def test_invalid_pixels_stay_invalid_and_do_not_spread(slope):
     pixels = ground(60, 71)
     holes = np.random.default_rng(0).random((60, 71)) < 0.1
     holed = photographed(np.where(holes, np.nan, pixels), chunks=None)
@@ -210,20 +207,20 @@ def test_holes_stay_holes_and_reach_no_other(slope):
     assert cube["rgb_residual"].max() <= HALF_STEP
 
 
-def test_the_product_tells_the_camera_and_its_curves(slope):
+def test_the_product_records_the_camera_and_its_checksum(slope):
     image, model = photographed(ground(40, 52)), slope()
     attrs = _exact(image, model).attrs
     named = SpectralResponse.of(CAMERA, BANDS)
     assert attrs["hsi_xr_camera"] == CAMERA and attrs["hsi_xr_camera_sha256"] == named.sha256
     assert attrs["hsi_xr_consistency"] == "exact"
-    told = hsi_xr.reconstruct(scene(40, 52), model, camera=CAMERA).attrs
-    assert told["hsi_xr_camera"] == CAMERA and "hsi_xr_consistency" not in told
+    srgb = hsi_xr.reconstruct(scene(40, 52), model, camera=CAMERA).attrs
+    assert srgb["hsi_xr_camera"] == CAMERA and "hsi_xr_consistency" not in srgb
     assert CAMERA in str(hsi_xr.plan(image, model, consistency="soft", **REFLECTANCE))
-    numbers = hsi_xr.reconstruct(image, model, radiometry="reflectance", camera=np.ones((3, 31)))
-    assert numbers.attrs["hsi_xr_camera"] == "as numbers"
+    of_array = hsi_xr.reconstruct(image, model, radiometry="reflectance", camera=np.ones((3, 31)))
+    assert of_array.attrs["hsi_xr_camera"] == "as numbers"
 
 
-def test_without_a_camera_or_with_an_unknown_one_all_is_as_before(slope):
+def test_an_unknown_camera_changes_nothing(slope):
     image, model = scene(40, 52), slope()
     plain = hsi_xr.reconstruct(image, model)
     for camera in ("unknown", CAMERA, None):
@@ -232,11 +229,11 @@ def test_without_a_camera_or_with_an_unknown_one_all_is_as_before(slope):
     assert "hsi_xr_camera" not in plain.attrs | image.hsi.reconstruct(model, camera="unknown").attrs
 
 
-def test_work_with_another_camera_has_another_name(slope):
+def test_work_with_another_camera_has_another_token(slope):
     image, model = photographed(ground(40, 52)), slope()
-    asked = {"radiometry": "reflectance", "consistency": "exact"}
+    options = {"radiometry": "reflectance", "consistency": "exact"}
     names = {
-        hsi_xr.reconstruct(image, model, **{**asked, **other})["reflectance"].data.name
+        hsi_xr.reconstruct(image, model, **{**options, **other})["reflectance"].data.name
         for camera in (CAMERA, "nikon-d850")
         for other in ({"camera": camera}, {"camera": camera, "consistency": "soft"})
     }
@@ -244,7 +241,7 @@ def test_work_with_another_camera_has_another_name(slope):
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "says"),
+    ("options", "error", "message"),
     [
         ({"consistency": "exact", "radiometry": "reflectance"}, MissingFact, "camera='hassel"),
         ({"residual": True, "camera": "unknown"}, MissingFact, "hsi_xr.cameras"),
@@ -263,14 +260,14 @@ def test_work_with_another_camera_has_another_name(slope):
         ({"camera": np.ones((3, 30))}, UsageError, r"got \(3, 30\)"),
     ],
 )
-def test_what_has_no_meaning_is_refused_while_planning(options, error, says):
+def test_meaningless_options_are_refused_while_planning(options, error, message):
     if options.get("radiometry") == "reflectance":
         options = {**options, "scale": 1 / 255}
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         hsi_xr.plan(scene(40, 52), **options)
 
 
-def test_the_residual_is_written_and_read_back_as_it_is(slope, tmp_path):
+def test_the_residual_is_written_and_read_without_loss(slope, tmp_path):
     holed = photographed(np.where(np.arange(71) < 9, np.nan, ground(60, 71)))
     cube = hsi_xr.reconstruct(holed, slope(), residual=True, **REFLECTANCE)
     hsi_xr.write(cube, tmp_path / "cube.tif", scale=1e-3)

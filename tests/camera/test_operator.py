@@ -1,4 +1,4 @@
-"""A camera is a linear map, and its inverses obey the laws of linear maps."""
+"""A camera is a linear operator; its adjoint and pseudo-inverse obey their laws."""
 
 import pytest
 import torch
@@ -28,17 +28,17 @@ def test_back_projection_is_the_adjoint(camera):
     torch.testing.assert_close(left, right)
 
 
-def test_the_pseudo_inverse_projects_back_to_the_picture(camera):
+def test_the_pseudo_inverse_projects_to_the_image(camera):
     rgb = torch.rand(2, 3, 5, 7, dtype=torch.float64)
     torch.testing.assert_close(camera.project(camera.pseudo_invert(rgb)), rgb)
 
 
-def test_no_cube_with_that_picture_is_smaller_than_the_pseudo_inverse(camera):
+def test_the_pseudo_inverse_has_the_least_norm(camera):
     cube = _cube()
     assert camera.pseudo_invert(camera.project(cube)).norm() <= cube.norm()
 
 
 @pytest.mark.parametrize("response", [torch.ones(4, 11), torch.zeros(3, 11), torch.ones(3)])
-def test_what_is_no_camera_is_refused(response):
+def test_an_invalid_response_is_refused(response):
     with pytest.raises(ValueError, match="response"):
         Camera(response)

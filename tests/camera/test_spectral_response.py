@@ -1,4 +1,4 @@
-"""Cameras by name, by file and as numbers are one thing; what is none is refused."""
+"""Spectral responses of cameras by name, file and array; invalid ones are refused."""
 
 import json
 
@@ -17,7 +17,7 @@ BANDS = Bands.regular(400, 700, 10)
 DRONE = "hasselblad-l2d-20c"
 
 
-def test_there_are_cameras_of_drones_by_names_without_capitals():
+def test_cameras_of_drones_are_known_by_lower_case_names():
     names = hsi_xr.cameras()
     assert {DRONE, "hasselblad-l1d-20c", "sony-ilce-7rm4"} <= set(names)
     assert len(names) == 52 == len({*names}) and all(name == name.lower() for name in names)
@@ -25,33 +25,33 @@ def test_there_are_cameras_of_drones_by_names_without_capitals():
 
 
 @pytest.mark.parametrize("name", hsi_xr.cameras())
-def test_every_camera_sees_red_green_and_blue_in_this_order(name):
-    """By where the middle of each curve lies; and white is white."""
+def test_every_camera_has_red_green_and_blue_in_this_order(name):
+    """As shown by the mean wavelength of each curve; and white is white."""
     curves = np.array(SpectralResponse.of(name, BANDS).curves)
     np.testing.assert_allclose(curves.sum(1), 1, rtol=1e-6)
     red, green, blue = curves @ BANDS.centres
     assert 560 < red < 640 and 510 < green < 570 and 440 < blue < 490
 
 
-def test_names_files_and_numbers_of_one_camera_are_the_same_but_for_rounding(tmp_path):
+def test_name_file_and_array_of_one_camera_give_equal_responses(tmp_path):
     named = SpectralResponse.of(DRONE, BANDS)
     fine = Bands.regular(380, 780, 5)
     table = zip(fine.centres, np.array(SpectralResponse.of(DRONE, fine).curves).T.tolist())
     path = tmp_path / "mine.json"
     main = {f"{nm:g}": row for nm, row in table}
     path.write_text(json.dumps({"spectral_data": {"data": {"main": main}}}))
-    of_file, of_text = SpectralResponse.of(path, BANDS), SpectralResponse.of(str(path), BANDS)
-    assert of_file == of_text and of_file.name == "mine.json"
-    np.testing.assert_allclose(of_file.curves, named.curves, atol=1e-6)
-    of_numbers = SpectralResponse.of(7 * np.array(named.curves), BANDS)
-    np.testing.assert_allclose(of_numbers.curves, named.curves, rtol=1e-6)
-    assert of_numbers.name == "as numbers"
+    of_path, of_text = SpectralResponse.of(path, BANDS), SpectralResponse.of(str(path), BANDS)
+    assert of_path == of_text and of_path.name == "mine.json"
+    np.testing.assert_allclose(of_path.curves, named.curves, atol=1e-6)
+    of_array = SpectralResponse.of(7 * np.array(named.curves), BANDS)
+    np.testing.assert_allclose(of_array.curves, named.curves, rtol=1e-6)
+    assert of_array.name == "as numbers"
 
 
-def test_what_is_named_by_a_hash_is_the_curves_over_the_bands():
-    numbers = np.array(SpectralResponse.of(DRONE, BANDS).curves)
+def test_the_checksum_is_that_of_the_curves_over_the_bands():
+    curves = np.array(SpectralResponse.of(DRONE, BANDS).curves)
     assert SpectralResponse.of(DRONE, BANDS).sha256 == SpectralResponse.of(DRONE, BANDS).sha256
-    assert SpectralResponse.of(numbers, BANDS).sha256 == SpectralResponse.of(numbers, BANDS).sha256
+    assert SpectralResponse.of(curves, BANDS).sha256 == SpectralResponse.of(curves, BANDS).sha256
     others = {
         SpectralResponse.of(DRONE, Bands.regular(400, 700, 5)),
         SpectralResponse.of("nikon-d850", BANDS),
@@ -60,7 +60,7 @@ def test_what_is_named_by_a_hash_is_the_curves_over_the_bands():
 
 
 @pytest.mark.parametrize(
-    ("camera", "error", "says"),
+    ("camera", "error", "message"),
     [
         ("hasselblad-l2d", UnknownName, "did you mean 'hasselblad-l2d-20c'"),
         ("Hasselblad_L2D-20c", UnknownName, "did you mean 'hasselblad-l2d-20c'"),
@@ -72,17 +72,17 @@ def test_what_is_named_by_a_hash_is_the_curves_over_the_bands():
         (3, UsageError, "sensitivities"),
     ],
 )
-def test_what_is_no_camera_is_refused_with_the_repair(camera, error, says):
-    with pytest.raises(error, match=says):
+def test_invalid_cameras_are_refused_with_a_repair(camera, error, message):
+    with pytest.raises(error, match=message):
         SpectralResponse.of(camera, BANDS)
 
 
-def test_bands_that_a_camera_was_not_measured_at_are_refused():
+def test_bands_outside_the_measured_range_are_refused():
     with pytest.raises(InvalidData, match="380 to 780 nm; the bands need 350 to 700 nm"):
         SpectralResponse.of(DRONE, Bands.regular(350, 700, 10))
 
 
-def test_a_camera_is_blind_beyond_where_its_curves_have_faded(tmp_path):
+def test_curves_that_have_faded_are_continued_by_zero(tmp_path):
     wide, narrow = (
         np.array(SpectralResponse.of(DRONE, Bands.regular(400, n, 10)).curves) for n in (1000, 780)
     )
@@ -95,7 +95,7 @@ def test_a_camera_is_blind_beyond_where_its_curves_have_faded(tmp_path):
         SpectralResponse.of(path, Bands.regular(400, 1000, 10))
 
 
-def test_the_table_is_what_its_script_makes_and_comes_with_its_licence(tmp_path):
+def test_the_table_is_reproducible_and_has_its_licence(tmp_path):
     assert "Apache-2.0" in TABLE.read_text()[:300]
     assert "Apache License" in TABLE.with_name(cameras.LICENCE).read_text()[:200]
     if not (DATA / "cameras").is_dir():

@@ -57,7 +57,7 @@ def test_failures_make_it_fail_after_the_rest_is_done(pictures, out):
     write_scene(pictures / "grey.tif", count=1)
     result = run("convert", pictures, out / "cubes", *INSTANT, *TAKEN)
     assert result.exit_code == 1
-    assert "- grey: reconstruction reads exactly red, green, blue" in result.stderr
+    assert "- grey: a reconstruction needs exactly red, green and blue" in result.stderr
     assert result.stderr.splitlines()[-1] == "Error: 1 of 3 failed"
     assert {"a/a.tif", "b/b.json", "collection.json"} <= names(out / "cubes")
     stopped = run("convert", pictures, out / "none", *INSTANT, *TAKEN, "--fail-fast")

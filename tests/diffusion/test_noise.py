@@ -7,7 +7,7 @@ from hsi_xr.diffusion.noise import NoiseField, philox
 
 
 @pytest.mark.parametrize(
-    ("counter", "key", "wanted"),
+    ("counter", "key", "expected"),
     [
         ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
         (
@@ -22,10 +22,10 @@ from hsi_xr.diffusion.noise import NoiseField, philox
         ),
     ],
 )
-def test_philox_gives_the_published_answers(counter, key, wanted):
+def test_philox_matches_the_published_vectors(counter, key, expected):
     """The known-answer vectors of the Random123 library for philox4x32-10."""
     found = philox(tuple(torch.tensor(word) for word in counter), key)
-    assert tuple(int(word) for word in found) == wanted
+    assert tuple(int(word) for word in found) == expected
 
 
 def _read(field, rows, columns, *, channels=7, step=3):
@@ -34,20 +34,20 @@ def _read(field, rows, columns, *, channels=7, step=3):
     )
 
 
-def test_overlapping_rectangles_read_the_same_numbers():
+def test_overlapping_rectangles_read_the_same_values():
     field = NoiseField(5)
     whole = _read(field, (-9, 40), (100, 161))
     part = _read(field, (3, 17), (120, 150))
     assert torch.equal(whole[..., 12:26, 20:50], part)
 
 
-def test_the_number_of_channels_does_not_change_the_first_ones():
+def test_more_channels_do_not_change_the_first_ones():
     few = _read(NoiseField(5), (0, 11), (0, 13), channels=3)
     many = _read(NoiseField(5), (0, 11), (0, 13), channels=31)
     assert torch.equal(many[:, :3], few)
 
 
-def test_a_batch_reads_each_image_at_its_own_place():
+def test_a_batch_reads_each_image_at_its_own_position():
     field = NoiseField(1)
     rows, columns = torch.tensor([[0, 1, 2], [50, 51, 52]]), torch.tensor([[7, 8], [9, 10]])
     both = field.read(rows, columns, channels=4, step=1)
@@ -61,7 +61,7 @@ def test_seeds_and_samples_differ(other):
 
 
 def test_noise_is_standard_normal_and_white():
-    """280,000 numbers: four standard errors of mean, variance and kurtosis."""
+    """280,000 values; mean, variance and kurtosis are within four standard errors."""
     x = _read(NoiseField(2), (0, 200), (0, 200)).double()
     assert abs(x.mean()) < 4 / 280_000**0.5
     assert abs(x.var() - 1) < 4 * (2 / 280_000) ** 0.5

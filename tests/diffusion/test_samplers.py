@@ -1,4 +1,4 @@
-"""Chains obey the laws of the process that they reverse."""
+"""Samplers obey the laws of the process that they reverse."""
 
 import pytest
 import torch
@@ -8,8 +8,8 @@ from hsi_xr.diffusion import samplers, schedules
 
 def test_the_linear_schedule_is_the_published_one():
     keep = schedules.linear(5, 0.1, 0.99)
-    wanted = torch.tensor([1, 0.9, 0.609750, 0.277436, 0.064504, 0.000645], dtype=torch.float64)
-    torch.testing.assert_close(keep, wanted, atol=1e-6, rtol=0)
+    expected = torch.tensor([1, 0.9, 0.609750, 0.277436, 0.064504, 0.000645], dtype=torch.float64)
+    torch.testing.assert_close(keep, expected, atol=1e-6, rtol=0)
 
 
 def _noise(seed, shape):
@@ -17,16 +17,16 @@ def _noise(seed, shape):
     return lambda t: torch.randn(shape, generator=rng)
 
 
-def test_a_denoiser_that_knows_the_answer_is_believed():
-    answer = torch.linspace(-1.5, 1.5, 5 * 7).reshape(1, 5, 7, 1)
+def test_the_chain_ends_at_the_estimate_of_an_oracle():
+    clean = torch.linspace(-1.5, 1.5, 5 * 7).reshape(1, 5, 7, 1)
     found = samplers.ancestral(
-        lambda x, t: answer,
-        _noise(0, answer.shape),
+        lambda x, t: clean,
+        _noise(0, clean.shape),
         schedules.linear(5, 0.1, 0.99),
         stochastic=False,
         limit=2.0,
     )
-    torch.testing.assert_close(found, answer, atol=1e-6, rtol=0)
+    torch.testing.assert_close(found, clean, atol=1e-6, rtol=0)
 
 
 def test_clean_estimates_stay_within_the_limit():
@@ -43,8 +43,8 @@ def test_clean_estimates_stay_within_the_limit():
 @pytest.mark.parametrize(
     "keep", [schedules.linear(5, 0.1, 0.99), schedules.linear(1000, 1e-4, 0.02)]
 )
-def test_with_the_exact_denoiser_of_a_gaussian_samples_are_gaussian(keep):
-    """Data N(0, 1/4): the clean estimate is linear in x, so the chain's law can be worked out.
+def test_the_exact_denoiser_of_a_gaussian_samples_that_gaussian(keep):
+    """For data N(0, 1/4), the clean estimate is linear in x, so that the result is known exactly.
 
     A few large steps lose spread, because the posterior of a step is wider than the one that
     knows x_0; many small ones give the data's own back.
@@ -63,7 +63,7 @@ def test_with_the_exact_denoiser_of_a_gaussian_samples_are_gaussian(keep):
 
 
 def _law(keep, s2):
-    """Variance of the chain's end by propagating it through the linear steps."""
+    """Returns the variance of the result by propagating it through the linear steps."""
     variance = 1.0
     for t in range(len(keep) - 1, 0, -1):
         now, before = keep[t].item(), keep[t - 1].item()
@@ -87,7 +87,7 @@ def test_the_long_schedule_ends_in_almost_pure_noise():
 
 
 @pytest.mark.parametrize(("steps", "of"), [(50, 1000), (7, 1000), (5, 5), (1, 9)])
-def test_a_spaced_chain_starts_at_the_last_step_and_never_repeats_one(steps, of):
+def test_a_spaced_chain_starts_at_the_last_step_and_repeats_none(steps, of):
     visited = schedules.spaced(steps, of)
     assert len(visited) == steps and visited[0] == of and visited[-1] >= 1
     gaps = {a - b for a, b in zip(visited, [*visited[1:], 0])}
@@ -95,46 +95,46 @@ def test_a_spaced_chain_starts_at_the_last_step_and_never_repeats_one(steps, of)
 
 
 @pytest.mark.parametrize("steps", [0, 6])
-def test_more_steps_than_there_are_cannot_be_visited(steps):
+def test_more_steps_than_trained_ones_are_refused(steps):
     with pytest.raises(ValueError, match="1 to 5"):
         schedules.spaced(steps, 5)
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
-def test_ddim_believes_a_denoiser_that_knows_the_answer(eta):
-    answer = torch.linspace(-1, 1, 35).reshape(1, 5, 7, 1)
+def test_ddim_ends_at_the_estimate_of_an_oracle(eta):
+    clean = torch.linspace(-1, 1, 35).reshape(1, 5, 7, 1)
     found = samplers.ddim(
-        lambda x, t: answer, _noise(0, answer.shape), PUBLISHED, steps=10, limit=1.0, eta=eta
+        lambda x, t: clean, _noise(0, clean.shape), PUBLISHED, steps=10, limit=1.0, eta=eta
     )
-    torch.testing.assert_close(found, answer)
+    torch.testing.assert_close(found, clean)
 
 
-def _known(answer):
-    """Tells the noise in x_t of an answer that it knows."""
+def _noise_predictor(clean):
+    """Returns an oracle that predicts the noise in x_t."""
 
     def predict(x, t):
         share = PUBLISHED[t].item()
-        return (x - share**0.5 * answer) / (1 - share) ** 0.5
+        return (x - share**0.5 * clean) / (1 - share) ** 0.5
 
     return predict
 
 
-def test_a_network_that_knows_the_noise_is_a_denoiser_that_knows_the_answer():
-    """In float64: a step divides by the square root of the share, which is 1/157 at the start."""
-    answer = torch.linspace(-0.9, 0.9, 35, dtype=torch.float64).reshape(5, 7)
+def test_a_predictor_of_the_noise_is_a_denoiser():
+    """In float64, since the first step divides by the square root of the share, 1/157."""
+    clean = torch.linspace(-0.9, 0.9, 35, dtype=torch.float64).reshape(5, 7)
     rng = torch.Generator().manual_seed(4)
 
     def noise(t):
-        return torch.randn(answer.shape, generator=rng, dtype=torch.float64)
+        return torch.randn(clean.shape, generator=rng, dtype=torch.float64)
 
-    denoise = samplers.from_noise_prediction(_known(answer), PUBLISHED)
+    denoise = samplers.from_noise_prediction(_noise_predictor(clean), PUBLISHED)
     for t in (1, 500, 1000):
-        torch.testing.assert_close(denoise(noise(t), t), answer)
+        torch.testing.assert_close(denoise(noise(t), t), clean)
     for found in (
         samplers.ancestral(denoise, noise, PUBLISHED, stochastic=True, limit=1.0),
         samplers.ddim(denoise, noise, PUBLISHED, steps=50, limit=1.0),
     ):
-        torch.testing.assert_close(found, answer)
+        torch.testing.assert_close(found, clean)
 
 
 def _gaussian(keep, s2):
@@ -149,15 +149,15 @@ def _gaussian(keep, s2):
 
 @pytest.mark.parametrize("keep", [schedules.linear(5, 0.1, 0.99), PUBLISHED])
 def test_ddim_with_every_step_and_posterior_noise_is_the_ancestral_chain(keep):
-    """Not in distribution alone: number by number, from the same noise."""
+    """Not only in distribution: the values are equal for equal noise."""
     exact = _gaussian(keep, 0.25)
     chain = samplers.ancestral(exact, _noise(2, (2000,)), keep, stochastic=True, limit=9.0)
     ddim = samplers.ddim(exact, _noise(2, (2000,)), keep, steps=len(keep) - 1, limit=9.0, eta=1.0)
     torch.testing.assert_close(ddim, chain, atol=1e-4, rtol=1e-4)
 
 
-def test_the_more_steps_ddim_visits_the_nearer_it_comes_to_the_data():
-    """Data N(0, 1/4): the chain is linear, so that its end for a start of 1 is its whole law.
+def test_ddim_approaches_the_data_with_more_steps():
+    """For data N(0, 1/4), the chain is linear: its result for a start of 1 describes it fully.
 
     Few steps lose spread. Between 200 and 1000 the rest falls by five, as a first-order method's.
     """
@@ -175,8 +175,8 @@ def test_the_more_steps_ddim_visits_the_nearer_it_comes_to_the_data():
     assert missing[-2] / missing[-1] == pytest.approx(5, rel=0.1)
 
 
-def test_ddim_with_fresh_noise_samples_the_data_too():
-    """Data N(0, 1/4) in 500 steps, 40,000 numbers: the variance's own error is one per cent."""
+def test_ddim_with_fresh_noise_samples_the_data():
+    """Data N(0, 1/4), 500 steps, 40,000 values: the standard error of the variance is 1 %."""
     exact = _gaussian(PUBLISHED, 0.25)
     found = samplers.ddim(exact, _noise(3, (40_000,)), PUBLISHED, steps=500, limit=9.0, eta=1.0)
     assert abs(found.mean()) < 0.01
@@ -184,23 +184,23 @@ def test_ddim_with_fresh_noise_samples_the_data_too():
 
 
 def test_without_eta_a_sample_is_a_function_of_its_start():
-    asked = []
+    requested = []
 
     def noise(t):
-        asked.append(t)
+        requested.append(t)
         return torch.ones(3)
 
     samplers.ddim(_gaussian(PUBLISHED, 0.25), noise, PUBLISHED, steps=20, limit=9.0)
-    assert asked == [1000]
+    assert requested == [1000]
 
 
-def test_noise_is_asked_for_by_the_step_that_it_leads_to():
-    """So that a chain with fewer steps reads no number twice, and none that others also read."""
-    asked = []
+def test_noise_is_requested_by_the_step_that_it_leads_to():
+    """So that a chain with fewer steps uses no noise twice."""
+    requested = []
 
     def noise(t):
-        asked.append(t)
+        requested.append(t)
         return torch.ones(3)
 
     samplers.ddim(_gaussian(PUBLISHED, 0.25), noise, PUBLISHED, steps=4, limit=9.0, eta=1.0)
-    assert asked == [1000, 750, 500, 250]
+    assert requested == [1000, 750, 500, 250]

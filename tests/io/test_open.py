@@ -376,5 +376,5 @@ def test_a_scene_with_control_points_alone_must_be_warped_first(save, rgb_image)
 
 @pytest.mark.parametrize("bands", [1, 2])
 def test_a_scene_with_fewer_bands_gets_a_repair_that_fits(save, rgb_image, bands):
-    with pytest.raises(BandMismatch, match="in colour"):
+    with pytest.raises(BandMismatch, match="colour image"):
         hsi_xr.reconstruct(save(rgb_image(40, 50, bands)), "root-polynomial")

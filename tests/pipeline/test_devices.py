@@ -1,4 +1,4 @@
-"""One owner per device: full batches, smaller ones when memory runs out, errors handed on."""
+"""The worker of a device: full batches, smaller ones when memory runs out, errors passed on."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +13,14 @@ import hsi_xr
 from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.pipeline.devices import Request, reconstruct
 from hsi_xr.pipeline.graph import pixels_of
-from hsi_xr.pipeline.inference import single_precision
 from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.pipeline.plan import survey_conditions
+from hsi_xr.pipeline.precision import single_precision
 from hsi_xr.pipeline.tasks import reconstruct_scene
 from tests.scenes import scene
 
 
-def test_an_installed_strangers_model_runs_by_the_path_of_its_weights(slope):
+def test_a_third_party_model_runs_by_the_path_of_its_weights(slope):
     image = scene(130, 201)
     cube = hsi_xr.reconstruct(image, slope(), tile=64)["reflectance"].compute()
     assert cube.shape == (31, 130, 201)
@@ -29,7 +29,7 @@ def test_an_installed_strangers_model_runs_by_the_path_of_its_weights(slope):
 
 
 def _requests(model, count: int, batch: int) -> list[Request]:
-    """Images of one shape and one scene, uneven."""
+    """Requests for random images of one shape and one scene."""
     job = replace(hsi_xr.plan(scene(64, 64), model).job, device="cpu", batch=batch)
     statistics = {"mean": np.full(1, 0.4, dtype="float32")}
     rng = np.random.default_rng(0)
@@ -51,24 +51,24 @@ def _batches():
     return stranger_slope.BATCHES
 
 
-def test_what_waits_leaves_in_full_batches(slope):
-    """The first may leave alone, since nothing else had come yet."""
+def test_waiting_requests_run_in_full_batches(slope):
+    """The first one may run alone, if nothing else was waiting yet."""
     reconstruct(_requests(slope(), 9, 4))
     sizes = _batches()
     assert sum(sizes) == 9 and len(sizes) <= 4 and max(sizes) == 4
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
-def test_out_of_memory_halves_the_batch_and_goes_on(slope, limit):
+def test_the_batch_is_halved_when_memory_runs_out(slope, limit):
     model = slope(limit=limit)
-    answers = reconstruct(_requests(model, 9, 8))
-    assert any(size > limit for size in _batches()), "no batch was ever too large"
-    for answer, request in zip(answers, _requests(model, 9, 8), strict=True):
-        wanted = request.rgb.mean(0) / 0.4 * np.linspace(0.5, 1.5, 31)[:, None, None]
-        np.testing.assert_allclose(answer, wanted, rtol=1e-4)
+    results = reconstruct(_requests(model, 9, 8))
+    assert any(size > limit for size in _batches()), "no batch was too large"
+    for result, request in zip(results, _requests(model, 9, 8), strict=True):
+        expected = request.rgb.mean(0) / 0.4 * np.linspace(0.5, 1.5, 31)[:, None, None]
+        np.testing.assert_allclose(result, expected, rtol=1e-4)
 
 
-def test_a_tile_that_never_fits_is_an_error_and_the_owner_serves_on(slope):
+def test_a_tile_that_never_fits_is_an_error_and_the_worker_continues(slope):
     model, image = slope(limit=0), scene(130, 201)
     plan = hsi_xr.plan(image, model)
     known = {
@@ -92,26 +92,26 @@ def test_weights_that_change_after_planning_are_refused(slope):
         cube.compute()
 
 
-def test_the_processes_scheduler_gives_what_threads_give(slope):
+def test_processes_compute_the_same_cube_as_threads(slope):
     cube = hsi_xr.reconstruct(scene(130, 201), slope(), tile=64)["reflectance"]
     threads = cube.compute(scheduler="threads")
     np.testing.assert_allclose(cube.compute(scheduler="processes", num_workers=2), threads)
 
 
 @pytest.mark.parametrize("rows", [20, 130])
-def test_networks_run_in_single_precision_and_other_code_as_it_wishes(slope, rows):
-    """Or a GPU rounds the factors of convolutions to 10 bits."""
+def test_networks_run_without_tf32_and_other_code_is_not_affected(slope, rows):
+    """With TF32, a GPU rounds the factors of convolutions to 10 bits."""
     model = slope()
-    wished = torch.backends.cudnn.allow_tf32
+    before = torch.backends.cudnn.allow_tf32
     hsi_xr.reconstruct(scene(rows, 201), model, tile=64, device="cpu").compute()
     import stranger_slope
 
     assert stranger_slope.ROUNDED and not any(stranger_slope.ROUNDED)
-    assert torch.backends.cudnn.allow_tf32 == wished
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
-def test_devices_that_overlap_bring_back_what_was_chosen(monkeypatch):
-    """The first that came goes before the other; each has a thread, as in the engine."""
+def test_overlapping_devices_restore_the_setting(monkeypatch):
+    """The first one to enter leaves first; each has its own thread, as workers do."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     first, second = ExitStack(), ExitStack()
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
@@ -125,32 +125,32 @@ def test_devices_that_overlap_bring_back_what_was_chosen(monkeypatch):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_gpu_gives_the_answer_of_the_cpu():
+def test_a_gpu_computes_the_same_cube_as_a_cpu():
     image = scene(150, 230)
     cpu, gpu = (hsi_xr.reconstruct(image, tile=64, device=name) for name in ("cpu", "cuda"))
     np.testing.assert_allclose(gpu.reflectance.compute(), cpu.reflectance.compute(), atol=1e-3)
 
 
-def test_an_answer_of_another_shape_is_refused_and_the_owner_serves_on(slope):
+def test_an_output_of_another_shape_is_an_error_and_the_worker_continues(slope):
     model = slope()
     odd = [
-        replace(each, job=replace(each.job, outputs=Outputs(30))) for each in _requests(model, 3, 2)
+        replace(request, job=replace(request.job, outputs=Outputs(30)))
+        for request in _requests(model, 3, 2)
     ]
     with pytest.raises(InvalidCheckpoint, match=r"shape \(., 31, 12, 20\); expected \(., 30"):
         reconstruct(odd)
     assert len(reconstruct(_requests(model, 2, 2))) == 2
 
 
-def test_the_same_holds_of_a_scene_in_one_piece(slope):
-    """Without tiles, the survey gives the answer."""
+def test_an_output_of_another_shape_is_an_error_for_a_scene_in_one_piece(slope):
     planned = hsi_xr.plan(scene(40, 52), slope())
     work = replace(planned.work, job=replace(planned.job, outputs=Outputs(30)))
     with pytest.raises(InvalidCheckpoint, match=r"31, \d+, \d+\); expected \(1, 30"):
         reconstruct_scene(work, pixels_of(planned))
 
 
-def test_numbers_that_are_not_finite_are_no_answer(slope):
+def test_values_that_are_not_finite_are_an_error(slope):
     requests = _requests(slope(), 1, 1)
-    bad = [replace(each, statistics={"mean": np.zeros(1, "float32")}) for each in requests]
+    bad = [replace(request, statistics={"mean": np.zeros(1, "float32")}) for request in requests]
     with pytest.raises(InvalidCheckpoint, match="not finite"):
         reconstruct(bad)

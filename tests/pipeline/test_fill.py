@@ -1,4 +1,4 @@
-"""Holes are filled from around them, the same for every tile."""
+"""Invalid pixels are filled from their surroundings, in the same way for every tile."""
 
 import numpy as np
 
@@ -15,15 +15,15 @@ def _image(seed=0):
     return np.where(valid, image, np.nan).astype("float32"), valid
 
 
-def test_valid_pixels_are_kept_and_no_hole_is_left():
+def test_valid_pixels_keep_their_values_and_all_others_are_filled():
     image, valid = _image()
     found = fill(image, valid, corner=(5, -3), default=DEFAULT)
     assert np.isfinite(found).all()
     assert (found[:, valid] == image[:, valid]).all()
 
 
-def test_what_fills_a_hole_does_not_depend_on_the_view():
-    """Wherever the view reaches a square of 32 px around, as a halo does."""
+def test_the_fill_does_not_depend_on_the_view():
+    """If the view contains a square of 32 px around the pixel, as a halo does."""
     image, valid = _image()
     whole = fill(image, valid, corner=(1005, -7), default=DEFAULT)
     part = (slice(20, 130), slice(11, 140))
@@ -42,7 +42,7 @@ def test_a_single_hole_takes_the_mean_of_its_square_on_the_ground():
     np.testing.assert_allclose(found[:, 1, 3], square.mean(1))
 
 
-def test_far_from_everything_there_is_the_scenes_colour():
+def test_without_valid_neighbours_the_default_is_used():
     empty = np.full((3, 5, 4), np.nan, dtype="float32")
     found = fill(empty, np.zeros((5, 4), dtype=bool), corner=(0, 0), default=DEFAULT)
     np.testing.assert_array_equal(found, np.broadcast_to(DEFAULT[:, None, None], (3, 5, 4)))

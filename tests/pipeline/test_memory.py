@@ -1,4 +1,4 @@
-"""Memory is bounded by blocks on their way, not by the scene."""
+"""Memory depends on the blocks that wait to be written, not on the size of the scene."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ hsi_xr.write(hsi_xr.reconstruct(scene, model, tile=512), cube, overwrite=True)
 
 
 def _peak(folder: Path, model: Path, rows: int, columns: int) -> int:
-    """Bytes of resident memory at its peak: reading, reconstructing and writing a scene."""
+    """Peak resident bytes of reading, reconstructing and writing a scene."""
     strip = rgb_image(256, columns)
     pixels = np.concatenate([strip] * -(-rows // 256), axis=1)[:, :rows]
     path = save(folder / "scene.tif", pixels, tiled=True, blockxsize=256, blockysize=256)
@@ -27,14 +27,14 @@ def _peak(folder: Path, model: Path, rows: int, columns: int) -> int:
 
 @pytest.mark.slow
 @needs_proc
-@pytest.mark.parametrize("turned", [False, True], ids=["wide", "tall"])
-def test_a_scene_three_times_as_long_needs_no_more_memory(tmp_path, turned):
-    """The scene's own part, without a network: that one's memory is a tile's."""
+@pytest.mark.parametrize("tall", [False, True], ids=["wide", "tall"])
+def test_a_scene_three_times_as_long_needs_no_more_memory(tmp_path, tall):
+    """Without a network, whose memory depends on the tile."""
     model = install(tmp_path)
 
-    def needed(length: int) -> int:
-        return _peak(tmp_path, model, *((length, 2048) if turned else (2048, length)))
+    def peak_of(length: int) -> int:
+        return _peak(tmp_path, model, *((length, 2048) if tall else (2048, length)))
 
-    # how many blocks wait for the writer at once is chance; a long scene gives it more occasions
-    short, long = max(needed(4096) for _ in range(2)), needed(12288)
+    # the number of blocks that wait for the writer is random; a long scene has more chances
+    short, long = max(peak_of(4096) for _ in range(2)), peak_of(12288)
     assert long <= 1.2 * short, f"{short / 1e6:.0f} MB, {long / 1e6:.0f} MB for the long one"

@@ -1,4 +1,4 @@
-"""The result belongs to the scene: not to chunks, batches, threads, tiles or areas of interest."""
+"""The result depends on the scene, not on chunks, batches, threads, tiles or areas of interest."""
 
 import pickle
 import subprocess
@@ -24,99 +24,97 @@ from tests.scenes import GRID, UTM, rgb_image, save, scene
 HALO = hsi_xr.models()[0].halo
 
 
-def _numbers(dataset: xr.Dataset, **compute) -> np.ndarray:
+def _values(dataset: xr.Dataset, **compute) -> np.ndarray:
     return dataset["reflectance"].compute(**compute).values
 
 
 @pytest.fixture(scope="module")
 def tiled() -> np.ndarray:
-    """150 x 203 px in tiles of 64, from one chunking, one at a time."""
-    return _numbers(hsi_xr.reconstruct(scene(150, 203), tile=64), scheduler="synchronous")
+    """150 x 203 px in tiles of 64, computed one at a time."""
+    return _values(hsi_xr.reconstruct(scene(150, 203), tile=64), scheduler="synchronous")
 
 
 @pytest.mark.parametrize("chunks", [(150, 203), (64, 64), (1, 203), (37, 41), (149, 100)])
 def test_dask_chunks_do_not_change_the_cube(tiled, chunks):
-    found = _numbers(hsi_xr.reconstruct(scene(150, 203, chunks=chunks), tile=64))
+    found = _values(hsi_xr.reconstruct(scene(150, 203, chunks=chunks), tile=64))
     np.testing.assert_allclose(found, tiled, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("batch", "threads"), [(1, 1), (2, 3), (5, 4)])
 def test_batches_and_threads_do_not_change_the_cube(tiled, batch, threads):
     dataset = hsi_xr.reconstruct(scene(150, 203), tile=64, batch=batch)
-    found = _numbers(dataset, scheduler="threads", num_workers=threads)
+    found = _values(dataset, scheduler="threads", num_workers=threads)
     np.testing.assert_allclose(found, tiled, atol=1e-5, rtol=0)
 
 
-def test_a_file_gives_what_its_array_gives(tiled, tmp_path):
+def test_a_file_gives_the_same_cube_as_its_array(tiled, tmp_path):
     path = save(
         tmp_path / "scene.tif", rgb_image(150, 203), tiled=True, blockxsize=32, blockysize=16
     )
-    np.testing.assert_allclose(
-        _numbers(hsi_xr.reconstruct(path, tile=64)), tiled, atol=1e-5, rtol=0
-    )
+    np.testing.assert_allclose(_values(hsi_xr.reconstruct(path, tile=64)), tiled, atol=1e-5, rtol=0)
 
 
-def test_an_area_of_interest_of_the_answer_is_that_part_of_it(tiled):
+def test_an_area_of_interest_equals_that_part_of_the_cube(tiled):
     part = hsi_xr.reconstruct(scene(150, 203), tile=64).isel(y=slice(33, 120), x=slice(70, 171))
-    np.testing.assert_allclose(_numbers(part), tiled[:, 33:120, 70:171], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(_values(part), tiled[:, 33:120, 70:171], atol=1e-5, rtol=0)
 
 
 def test_a_slice_of_the_scene_with_its_survey_gives_the_same_pixels():
-    """Where the slice ends inside the scene its surroundings are unknown: a halo is left out."""
+    """Except for a halo at the edges inside the scene, where the surroundings are unknown."""
     whole = scene(150, 203)
     survey = hsi_xr.survey(whole, exact=True)
-    wanted = _numbers(hsi_xr.reconstruct(whole, tile=64, survey=survey))
+    expected = _values(hsi_xr.reconstruct(whole, tile=64, survey=survey))
     part = whole.isel(y=slice(13, 150), x=slice(21, 203))
-    found = _numbers(hsi_xr.reconstruct(part, tile=64, survey=survey))
+    found = _values(hsi_xr.reconstruct(part, tile=64, survey=survey))
     inner = (slice(None), slice(HALO, None), slice(HALO, None))
-    np.testing.assert_allclose(found[inner], wanted[:, 13:, 21:][inner], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found[inner], expected[:, 13:, 21:][inner], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(160, 131), (64, 300), (100, 100), (33, 31)])
-def test_tiled_is_whole_with_an_exact_survey(size):
+def test_tiles_equal_the_whole_with_an_exact_survey(size):
     image = scene(*size)
-    whole = _numbers(hsi_xr.reconstruct(image))
+    whole = _values(hsi_xr.reconstruct(image))
     survey = hsi_xr.survey(image, exact=True)
-    found = _numbers(hsi_xr.reconstruct(image, tile=64, survey=survey))
+    found = _values(hsi_xr.reconstruct(image, tile=64, survey=survey))
     np.testing.assert_allclose(found, whole, atol=1e-4, rtol=0)
 
 
-def test_tiled_is_nearly_whole_and_seamless_with_an_estimated_survey():
-    """Mean deviation, and steps across tile edges over the same steps in the whole answer."""
+def test_tiles_nearly_equal_the_whole_with_a_sampled_survey():
+    """The mean difference is small, and steps across tile edges are as large as in the whole."""
     image = scene(260, 331)
-    whole = _numbers(hsi_xr.reconstruct(image))
-    found = _numbers(hsi_xr.reconstruct(image, tile=128))
+    whole = _values(hsi_xr.reconstruct(image))
+    found = _values(hsi_xr.reconstruct(image, tile=128))
     assert np.abs(found - whole).mean() <= 5e-4
     step = [np.abs(np.diff(cube[:, :, 127:129], axis=2)).mean() for cube in (found, whole)]
     assert step[0] / step[1] <= 1.002
 
 
-def test_seeds_change_the_cube_and_repeat_it():
+def test_equal_seeds_repeat_the_cube_and_others_change_it():
     image = scene(40, 52)
-    first, again, other = (_numbers(hsi_xr.reconstruct(image, steps=1, seed=s)) for s in (1, 1, 2))
+    first, again, other = (_values(hsi_xr.reconstruct(image, steps=1, seed=s)) for s in (1, 1, 2))
     assert (first == again).all()
     assert np.abs(first - other).max() > 0
 
 
-def test_samples_have_a_mean_and_a_spread():
+def test_samples_have_a_mean_and_a_standard_deviation():
     cube = hsi_xr.reconstruct(scene(40, 52), samples=3).compute()
     assert cube["reflectance_std"].shape == cube["reflectance"].shape
     assert float(cube["reflectance_std"].min()) >= 0 and float(cube["reflectance_std"].max()) > 0
     assert "calibrated" in cube["reflectance_std"].attrs["comment"]
 
 
-def test_invalid_pixels_stay_invalid_and_reach_no_other():
-    """Speckle, and a corner without data; the valid rest changes little and stays finite."""
+def test_invalid_pixels_stay_invalid_and_do_not_spread():
+    """Random pixels and a corner are invalid; all others stay finite and change little."""
     image = scene(90, 120, chunks=None)
     rng = np.random.default_rng(0)
     holes = rng.random((90, 120)) < 0.02
     holes[:30, :40] = True
     holed = image.where(~xr.DataArray(holes, dims=("y", "x")))
     holed.encoding = image.encoding
-    found = _numbers(hsi_xr.reconstruct(holed))
+    found = _values(hsi_xr.reconstruct(holed))
     assert (np.isnan(found) == holes).all()
-    clean = _numbers(hsi_xr.reconstruct(image))
-    assert np.nanmedian(np.abs(found - clean)) < 0.02  # the scene's brightness is another
+    clean = _values(hsi_xr.reconstruct(image))
+    assert np.nanmedian(np.abs(found - clean)) < 0.02  # the brightness of the scene differs
 
 
 def test_a_scene_without_any_valid_pixel_is_refused():
@@ -127,26 +125,26 @@ def test_a_scene_without_any_valid_pixel_is_refused():
             hsi_xr.reconstruct(empty, tile=tile).compute()
 
 
-def test_data_in_one_small_corner_is_found():
+def test_the_survey_finds_data_in_one_small_corner():
     image = scene(200, 330, chunks=None)
     mask = np.zeros((200, 330), dtype=bool)
     mask[180:, 300:] = True
-    lonely = image.where(xr.DataArray(mask, dims=("y", "x"))).chunk(y=64, x=64)
-    lonely.encoding = image.encoding
-    found = _numbers(hsi_xr.reconstruct(lonely, tile=64))
+    corner = image.where(xr.DataArray(mask, dims=("y", "x"))).chunk(y=64, x=64)
+    corner.encoding = image.encoding
+    found = _values(hsi_xr.reconstruct(corner, tile=64))
     assert (np.isfinite(found[0]) == mask).all()
 
 
 def test_tiles_agree_with_the_whole_around_holes():
-    """A hole as large as a halo: what fills it is the same from every side."""
+    """A hole as large as a halo is filled in the same way from every side."""
     image = scene(140, 203, chunks=None)
     hole = np.zeros((140, 203), dtype=bool)
     hole[40:100, 90:150] = True
     holed = image.where(~xr.DataArray(hole, dims=("y", "x"))).chunk(y=50, x=64)
     holed.encoding = image.encoding
     survey = hsi_xr.survey(holed, exact=True)
-    found = _numbers(hsi_xr.reconstruct(holed, tile=64, survey=survey))
-    np.testing.assert_allclose(found, _numbers(hsi_xr.reconstruct(holed)), atol=1e-4, rtol=0)
+    found = _values(hsi_xr.reconstruct(holed, tile=64, survey=survey))
+    np.testing.assert_allclose(found, _values(hsi_xr.reconstruct(holed)), atol=1e-4, rtol=0)
 
 
 def test_samples_do_not_depend_on_tiles():
@@ -160,19 +158,19 @@ def test_samples_do_not_depend_on_tiles():
         np.testing.assert_allclose(tiled[name], whole[name], atol=1e-4, rtol=0)
 
 
-def test_nodata_that_a_reader_left_as_numbers_is_not_used(tmp_path):
+def test_nodata_values_that_a_reader_did_not_mask_are_masked(tmp_path):
     import rioxarray
 
     pixels = rgb_image(60, 70)
     pixels[:, :20, :30] = 0
     path = save(tmp_path / "scene.tif", pixels, nodata=0)
     array = rioxarray.open_rasterio(path, chunks={"x": 32, "y": 32})
-    found = _numbers(hsi_xr.reconstruct(array))
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(_numbers(hsi_xr.reconstruct(path))))
-    np.testing.assert_allclose(found, _numbers(hsi_xr.reconstruct(path)), atol=1e-6)
+    found = _values(hsi_xr.reconstruct(array))
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(_values(hsi_xr.reconstruct(path))))
+    np.testing.assert_allclose(found, _values(hsi_xr.reconstruct(path)), atol=1e-6)
 
 
-def test_a_scene_made_from_a_reconstruction_can_be_reconstructed():
+def test_a_reconstruction_can_be_the_scene_of_another_one():
     """Its survey reads pixels that need the other scene's survey."""
     first = hsi_xr.reconstruct(scene(130, 140), tile=64)
     again = first.hsi.rgb().drop_vars(["wavelength", "fwhm"])
@@ -180,23 +178,23 @@ def test_a_scene_made_from_a_reconstruction_can_be_reconstructed():
     assert np.isfinite(cube["reflectance"].isel(y=slice(0, 9), x=slice(0, 9)).compute()).all()
 
 
-def test_a_grid_mapping_of_another_name_keeps_its_crs():
+def test_a_grid_mapping_with_another_name_keeps_its_crs():
     named = scene(40, 52).rename(spatial_ref="crs")
     named.encoding = {"dtype": "uint8", "grid_mapping": "crs"}
     assert hsi_xr.reconstruct(named).rio.crs == UTM
 
 
-def test_a_few_absurd_pixels_are_invalid_and_stop_nothing():
+def test_a_few_implausibly_bright_pixels_are_invalid():
     hot = scene(60, 70, chunks=None)
     hot[:, 5, 6] = 1e20
     hot.encoding = {"dtype": "uint8"}
-    found = _numbers(hsi_xr.reconstruct(hot))
+    found = _values(hsi_xr.reconstruct(hot))
     assert np.isnan(found[:, 5, 6]).all() and np.isfinite(found).sum() == found.size - 31
 
 
 @pytest.mark.parametrize("size", [(1, 60), (60, 1), (1, 1), (2, 3)])
 def test_thin_scenes_work(size):
-    assert np.isfinite(_numbers(hsi_xr.reconstruct(scene(*size)))).all()
+    assert np.isfinite(_values(hsi_xr.reconstruct(scene(*size)))).all()
 
 
 def test_a_dataset_of_colours_is_an_array_of_bands():
@@ -207,15 +205,15 @@ def test_a_dataset_of_colours_is_an_array_of_bands():
     dataset = xr.Dataset(colours)
     for name in colours:
         dataset[name].encoding = {"dtype": "uint8"}
-    wanted = _numbers(array.hsi.reconstruct())
-    np.testing.assert_array_equal(_numbers(dataset.hsi.reconstruct()), wanted)
-    np.testing.assert_array_equal(_numbers(array.to_dataset(name="rgb").hsi.reconstruct()), wanted)
+    expected = _values(array.hsi.reconstruct())
+    np.testing.assert_array_equal(_values(dataset.hsi.reconstruct()), expected)
+    np.testing.assert_array_equal(_values(array.to_dataset(name="rgb").hsi.reconstruct()), expected)
     swapped = array.isel(band=[2, 0, 1]).assign_coords(band=[1, 2, 3])
     swapped.encoding = array.encoding
-    np.testing.assert_array_equal(_numbers(swapped.hsi.reconstruct(rgb=(2, 3, 1))), wanted)
+    np.testing.assert_array_equal(_values(swapped.hsi.reconstruct(rgb=(2, 3, 1))), expected)
 
 
-def test_an_array_in_memory_gives_an_array_in_memory():
+def test_the_result_is_lazy_if_the_scene_is():
     assert hsi_xr.reconstruct(scene(40, 52, chunks=None))["reflectance"].chunks is None
     assert hsi_xr.reconstruct(scene(40, 52))["reflectance"].chunks is not None
 
@@ -226,24 +224,24 @@ def test_the_spectrum_is_labelled():
     assert cube["wavelength"].attrs["units"] == cube["fwhm"].attrs["units"] == "nm"
     assert "not a measurement" in cube["reflectance"].attrs["comment"]
     assert cube.attrs["hsi_xr_radiometry"] == "srgb" and cube.attrs["hsi_xr_level"] == "estimated"
-    assert "standard_name" not in cube["reflectance"].attrs  # its brightness is a guess
+    assert "standard_name" not in cube["reflectance"].attrs  # its level is estimated
     known = hsi_xr.reconstruct(scene(40, 52), radiometry="reflectance", scale=1 / 255)
     assert known["reflectance"].attrs["standard_name"] == "surface_bidirectional_reflectance"
     assert cube.rio.crs == UTM and cube.rio.transform() == GRID
 
 
 def test_a_rotated_scene_keeps_its_transform(tmp_path):
-    turned = Affine.translation(500_000.3, 4e6) @ Affine.rotation(31) @ Affine.scale(0.25, -0.25)
-    path = save(tmp_path / "turned.tif", rgb_image(40, 52), transform=turned)
+    rotated = Affine.translation(500_000.3, 4e6) @ Affine.rotation(31) @ Affine.scale(0.25, -0.25)
+    path = save(tmp_path / "rotated.tif", rgb_image(40, 52), transform=rotated)
     from hsi_xr.io.georef import transform_of
 
     cube = hsi_xr.reconstruct(path)
-    assert transform_of(cube).almost_equals(turned, 1e-9)
-    assert np.isfinite(_numbers(cube)).all()
+    assert transform_of(cube).almost_equals(rotated, 1e-9)
+    assert np.isfinite(_values(cube)).all()
 
 
 def test_planning_reads_no_pixel_and_loads_no_weights(tmp_path):
-    """The file is cut short after it was opened: whoever read it now would fail."""
+    """The file is truncated after it was opened, so that reading it would fail."""
     path = save(tmp_path / "scene.tif", rgb_image(700, 2000))
     code = f"""
 import sys, hsi_xr
@@ -271,14 +269,14 @@ def test_an_array_is_not_computed_while_planning():
     assert ran == []
 
 
-def test_the_graph_has_a_task_per_tile_and_holds_no_model():
-    """Weights are a megabyte; a hundred tasks with all that they share are a fraction of it."""
+def test_the_graph_has_a_task_per_tile_and_contains_no_model():
+    """A hundred tasks with all that they share are smaller than the weights of one megabyte."""
     cube = hsi_xr.reconstruct(scene(640, 640, chunks=(64, 64)), tile=64)["reflectance"]
     layers = cube.data.dask.layers
-    (ours,) = (dict(layer) for name, layer in layers.items() if name.startswith("hsi-xr-recon"))
-    tiles = [key for key in ours if isinstance(key, tuple)]
+    (graph,) = (dict(layer) for name, layer in layers.items() if name.startswith("hsi-xr-recon"))
+    tiles = [key for key in graph if isinstance(key, tuple)]
     assert len(tiles) == 100
-    assert len(pickle.dumps({key: ours[key] for key in tiles})) < 100_000
+    assert len(pickle.dumps({key: graph[key] for key in tiles})) < 100_000
 
 
 def test_equal_work_has_equal_names():
@@ -287,14 +285,14 @@ def test_equal_work_has_equal_names():
     assert names[0] == names[1] != other
 
 
-def test_a_survey_can_be_saved_and_serves_only_its_own(tmp_path):
+def test_a_saved_survey_serves_its_own_scene_only(tmp_path):
     image = scene(100, 130)
     survey = hsi_xr.survey(image)
     loaded = hsi_xr.Survey.load(survey.save(tmp_path / "scene.survey"))
     assert loaded.sha256 == survey.sha256
     np.testing.assert_array_equal(
-        _numbers(hsi_xr.reconstruct(image, tile=64, survey=loaded)),
-        _numbers(hsi_xr.reconstruct(image, tile=64, survey=survey)),
+        _values(hsi_xr.reconstruct(image, tile=64, survey=loaded)),
+        _values(hsi_xr.reconstruct(image, tile=64, survey=survey)),
     )
     with pytest.raises(UsageError, match="survey"):
         hsi_xr.reconstruct(image, radiometry="linear", survey=loaded)
@@ -304,7 +302,7 @@ def test_a_survey_can_be_saved_and_serves_only_its_own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "says"),
+    ("change", "error", "message"),
     [
         (lambda s: s.isel(band=[0]), BandMismatch, "1 band"),
         (lambda s: s.isel(band=[0, 1]), BandMismatch, "2 bands"),
@@ -318,13 +316,13 @@ def test_a_survey_can_be_saved_and_serves_only_its_own(tmp_path):
         (lambda s: s * 1.0, MissingFact, "radiometry"),
     ],
 )
-def test_what_cannot_be_a_scene_is_refused_while_planning(change, error, says):
-    with pytest.raises(error, match=says):
+def test_invalid_scenes_are_refused_while_planning(change, error, message):
+    with pytest.raises(error, match=message):
         hsi_xr.plan(change(scene(40, 52)))
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "says"),
+    ("options", "error", "message"),
     [
         ({"model": "defualt"}, UnknownName, "did you mean 'default'"),
         ({"device": "gpu7"}, UnknownName, "gpu7"),
@@ -339,8 +337,8 @@ def test_what_cannot_be_a_scene_is_refused_while_planning(change, error, says):
         ({"rgb": (1, 2, 9)}, UnknownName, "9"),
     ],
 )
-def test_wrong_requests_are_refused_while_planning(options, error, says):
-    with pytest.raises(error, match=says):
+def test_invalid_arguments_are_refused_while_planning(options, error, message):
+    with pytest.raises(error, match=message):
         hsi_xr.plan(scene(40, 52), **options)
 
 
@@ -350,9 +348,9 @@ def test_a_scale_that_cannot_be_right_is_refused():
         hsi_xr.reconstruct(bright, radiometry="linear", scale=1.0).compute()
 
 
-def test_the_ungeoreferenced_pass_when_allowed_and_say_so():
+def test_an_ungeoreferenced_scene_is_accepted_if_allowed_and_marked():
     bare = scene(40, 52).drop_vars(["spatial_ref", "x", "y"])
     bare.encoding = {"dtype": "uint8"}
     cube = hsi_xr.reconstruct(bare, allow_ungeoreferenced=True)
     assert cube.attrs["hsi_xr_georeferenced"] == "no"
-    assert np.isfinite(_numbers(cube)).all()
+    assert np.isfinite(_values(cube)).all()

@@ -29,7 +29,7 @@ def test_cores_cover_every_pixel_once(tiling):
 
 
 @pytest.mark.parametrize("tiling", list(_tilings()), ids=str)
-def test_views_hold_the_halo_and_start_on_the_stride_of_the_ground(tiling):
+def test_views_contain_the_halo_and_start_on_the_stride_of_the_ground(tiling):
     for tile in _tiles(tiling):
         for core, view, anchor in zip(
             (tile.rows, tile.columns), (tile.view_rows, tile.view_columns), tiling.anchor
@@ -46,14 +46,14 @@ def test_full_tiles_have_one_shape_so_that_they_batch():
     assert len({(len(t.view_rows), len(t.view_columns)) for t in full}) == 1
 
 
-def test_the_core_lies_where_it_says_within_the_view():
+def test_the_core_is_at_its_position_within_the_view():
     tile = Tiling(rows=300, columns=517, tile=64, halo=9, stride=4, anchor=(1, 2)).at(2, 3)
     ground = np.add.outer(
         1000 * np.arange(tile.view_rows.start, tile.view_rows.stop),
         np.arange(tile.view_columns.start, tile.view_columns.stop),
     )
-    wanted = np.add.outer(1000 * np.arange(128, 192), np.arange(192, 256))
-    assert (ground[tile.core] == wanted).all()
+    expected = np.add.outer(1000 * np.arange(128, 192), np.arange(192, 256))
+    assert (ground[tile.core] == expected).all()
 
 
 def _blended():
@@ -64,7 +64,7 @@ def _blended():
 
 
 def _weights(tiling, k, axis):
-    """Of a tile along its answer: in its own core, and in the next one."""
+    """The weights of a tile along its output: in its own core, and in the next one."""
     own = tiling.blend_weights(k, axis)[0]
     if k + 1 == tiling.shape[axis]:
         return own
@@ -74,7 +74,7 @@ def _weights(tiling, k, axis):
 
 
 @pytest.mark.parametrize("tiling", list(_blended()), ids=str)
-def test_weights_of_blended_tiles_sum_to_one_also_where_the_last_is_thin(tiling):
+def test_weights_of_blended_tiles_sum_to_one_even_if_the_last_is_thin(tiling):
     total = np.zeros((tiling.rows, tiling.columns))
     for i, j in np.ndindex(*tiling.shape):
         tile = tiling.overlapping(i, j)
@@ -85,21 +85,21 @@ def test_weights_of_blended_tiles_sum_to_one_also_where_the_last_is_thin(tiling)
 
 
 @pytest.mark.parametrize("tiling", list(_blended()), ids=str)
-def test_views_of_blended_tiles_hold_the_halo_around_their_answers(tiling):
+def test_views_of_blended_tiles_contain_the_halo_around_their_outputs(tiling):
     for i, j in np.ndindex(*tiling.shape):
         tile, core = tiling.overlapping(i, j), tiling.at(i, j)
-        for answer, own, view, anchor in zip(
+        for output, own, view, anchor in zip(
             (tile.rows, tile.columns),
             (core.rows, core.columns),
             (tile.view_rows, tile.view_columns),
             tiling.anchor,
         ):
-            assert answer.start == own.start and len(answer) <= len(own) + tiling.blend
-            assert view.start <= answer.start - 8 and view.stop >= answer.stop + 8
+            assert output.start == own.start and len(output) <= len(own) + tiling.blend
+            assert view.start <= output.start - 8 and view.stop >= output.stop + 8
             assert (view.start + anchor) % 4 == 0 == len(view) % 4
 
 
-def test_overlaps_count_among_the_pixels_that_are_seen():
+def test_overlaps_count_among_the_pixels_that_are_read():
     """Views of 8 + 64 + 16 + 8 px, and of 8 + 64 + 8 px at the end."""
     sizes = {"rows": 128, "columns": 128, "tile": 64, "halo": 8, "stride": 4}
     assert Tiling(**sizes, blend=16).pixels_read() == (96 + 80) ** 2
@@ -107,9 +107,9 @@ def test_overlaps_count_among_the_pixels_that_are_seen():
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 40])
-def test_mirroring_is_numpys_reflection(size):
-    wanted = np.pad(np.arange(size), 23, mode="reflect")
-    assert (mirror(Span(-23, size + 23), size) == wanted).all()
+def test_mirror_is_the_reflection_of_numpy(size):
+    expected = np.pad(np.arange(size), 23, mode="reflect")
+    assert (mirror(Span(-23, size + 23), size) == expected).all()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_scenes_cut_from_one_grid_agree_on_the_ground(transform):
         assert anchor_of(part) == (row + down, column + right)
 
 
-def test_survey_windows_lie_in_the_scene_and_share_one_shape():
+def test_survey_windows_are_inside_the_scene_and_have_one_shape():
     for rows, columns in [(1000, 3000), (700, 650), (64, 600), (33, 31)]:
         tiling = Tiling(rows=rows, columns=columns, tile=64, halo=8, stride=4, anchor=(3, 2))
         tiles = spread_windows(tiling, side=64, count=64)

@@ -1,4 +1,4 @@
-"""What the default model tells beside its estimate: deviation, novelty, steps, cameras."""
+"""The uncertainty of the default model, its steps, and the cameras it knows."""
 
 import numpy as np
 import pytest
@@ -17,13 +17,13 @@ def _scene(rows=70, columns=90):
 
 
 def _linear(rows=41, columns=57):
-    """Muted colours, as ground has them."""
+    """Muted colours, as on natural ground."""
     image = scene(rows, columns)
     grey = image.mean("band")
     return (grey + 0.2 * (image - grey)).transpose("band", "y", "x").astype("float32") / 600
 
 
-def test_the_estimate_is_the_same_with_and_without_its_deviation():
+def test_the_estimate_does_not_depend_on_its_uncertainty():
     alone = hsi_xr.reconstruct(_scene())
     both = hsi_xr.reconstruct(_scene(), samples=8, out_of_domain=True)
     np.testing.assert_allclose(both["reflectance"], alone["reflectance"], rtol=1e-5, atol=1e-7)
@@ -32,7 +32,7 @@ def test_the_estimate_is_the_same_with_and_without_its_deviation():
     assert "calibrated" in both["reflectance_std"].attrs["comment"]
 
 
-def test_tiles_tell_the_doubt_of_the_whole():
+def test_tiles_have_the_uncertainty_of_the_whole():
     image = _scene(130, 150)
     options = {"samples": 2, "out_of_domain": True}
     survey = hsi_xr.survey(image, exact=True)
@@ -51,7 +51,7 @@ def test_a_known_camera_changes_the_estimate():
     assert known.attrs["hsi_xr_camera"] == "nikon-d810"
 
 
-def test_colours_that_no_ground_has_are_out_of_domain():
+def test_unnatural_colours_are_out_of_domain():
     image = _linear().compute()
     image[:, :20, :20] = np.array([0.01, 0.01, 0.8], dtype="float32")[:, None, None]
     image[:, 20:, :] = 0.15
@@ -60,13 +60,13 @@ def test_colours_that_no_ground_has_are_out_of_domain():
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-def test_the_network_runs_where_it_is_asked_to(steps):
+def test_steps_run_the_network(steps):
     alone, refined = (hsi_xr.reconstruct(_scene(), steps=n) for n in (None, steps))
     assert alone.attrs["hsi_xr_steps"] == 0 and refined.attrs["hsi_xr_steps"] == steps
     assert abs(alone["reflectance"] - refined["reflectance"]).max() > 1e-4
 
 
-def test_tiles_of_refined_scenes_equal_the_whole():
+def test_tiles_with_steps_equal_the_whole():
     image = _scene(130, 150)
     survey = hsi_xr.survey(image, exact=True, steps=1)
     whole = hsi_xr.reconstruct(image, survey=survey, tile=0, steps=1)
@@ -74,14 +74,14 @@ def test_tiles_of_refined_scenes_equal_the_whole():
     np.testing.assert_allclose(tiles["reflectance"], whole["reflectance"], rtol=1e-3, atol=2e-5)
 
 
-def test_what_a_model_cannot_is_refused_with_what_it_can():
+def test_options_that_a_model_lacks_are_refused_with_those_it_has():
     with pytest.raises(UsageError, match="runs in 0, 1, 2, 5 steps; got 3"):
         hsi_xr.plan(_scene(), steps=3)
     with pytest.raises(UsageError, match="does not estimate what is out of its domain"):
         hsi_xr.plan(_scene(), "root-polynomial", out_of_domain=True)
 
 
-def test_a_survey_holds_for_its_camera_and_steps():
+def test_a_survey_serves_its_camera_and_steps_only():
     image = _linear()
     survey = hsi_xr.survey(image, camera="nikon-d810", **REFLECTANCE)
     hsi_xr.plan(image, survey=survey, camera="nikon-d810", **REFLECTANCE)
@@ -91,7 +91,7 @@ def test_a_survey_holds_for_its_camera_and_steps():
         hsi_xr.plan(image, survey=survey, camera="nikon-d810", steps=1, **REFLECTANCE)
 
 
-def test_a_product_has_all_of_it(tmp_path):
+def test_a_product_contains_the_uncertainty(tmp_path):
     cube = hsi_xr.reconstruct(_scene(), samples=2, out_of_domain=True)
     path = hsi_xr.write(cube, tmp_path / "cube.tif")
     product = CubeFile.read(path)
@@ -103,8 +103,8 @@ def test_a_product_has_all_of_it(tmp_path):
     assert {"reflectance", "uncertainty", "quality"} <= item.assets.keys()
 
 
-def test_consistency_holds_of_the_estimate_and_residuals_tell():
-    held = hsi_xr.reconstruct(
+def test_consistency_with_uncertainty():
+    cube = hsi_xr.reconstruct(
         _linear(),
         samples=2,
         out_of_domain=True,
@@ -113,10 +113,10 @@ def test_consistency_holds_of_the_estimate_and_residuals_tell():
         residual=True,
         **REFLECTANCE,
     )
-    assert float(held["rgb_residual"].max()) <= 0.5 / 255
-    assert torch.tensor(held["reflectance_std"].values).isfinite().all()
+    assert float(cube["rgb_residual"].max()) <= 0.5 / 255
+    assert torch.tensor(cube["reflectance_std"].values).isfinite().all()
 
 
-def test_the_number_of_samples_does_not_matter_to_it():
+def test_the_uncertainty_does_not_depend_on_the_number_of_samples():
     few, many = (hsi_xr.reconstruct(_scene(), samples=n).compute() for n in (2, 9))
     np.testing.assert_array_equal(few["reflectance_std"], many["reflectance_std"])

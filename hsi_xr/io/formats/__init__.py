@@ -11,8 +11,9 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from hsi_xr.errors import UnknownName, UsageError
+from hsi_xr.errors import UsageError
 from hsi_xr.io.formats._base import Format
+from hsi_xr.suggestions import unknown_name
 
 __all__ = ["Format", "by_driver", "by_name", "names", "resolve", "same_stem_paths"]
 
@@ -31,7 +32,7 @@ def by_name(name: str) -> type[Format]:
         UnknownName: No format has that name.
     """
     if name not in names():
-        raise UnknownName(f"no format is called {name!r}; known: {', '.join(names())}")
+        raise unknown_name("format", name, names())
     module = import_module(f"{__name__}.{name}")
     (found,) = (
         value
