@@ -283,7 +283,7 @@ def _label(card: Card) -> str:
 
 
 def _model(label: str, card: Card) -> Model:
-    return Model(label=label, name=f"{card.name} {card.data['version']}", sha256=card.sha256)
+    return Model(label=label, name=f"{card.name} {card.version}", sha256=card.sha256)
 
 
 def _describe_camera(camera: CameraLike | None) -> Camera | None:
