@@ -4,7 +4,6 @@ from pathlib import Path
 
 from examples.default_model.measure_systems import perturb
 from hsi_xr.checkpoints import measure, registry
-from hsi_xr.checkpoints.card import read_untrained
 from hsi_xr.checkpoints.weights import parameters, save_model
 
 SMALL = {
@@ -20,7 +19,7 @@ SMALL = {
 
 def model_of(name: str, folder: Path, **changes: object) -> Path:
     """A model of a system, its card measured as of any other; the path of its weights."""
-    system = read_untrained(registry.card_of(name))
+    system = registry.find(name, untrained=True)
     config = {**system.config, **SMALL.get(name, {}), **changes}
     model = perturb(registry.load(name).build(config).eval())
     card = {**system.data, "name": f"small {name}", "version": "0", "config": config}

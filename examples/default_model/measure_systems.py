@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from hsi_xr.checkpoints import measure, registry
-from hsi_xr.checkpoints.card import Card, as_json, read_untrained
+from hsi_xr.checkpoints.card import Card, as_json
 from hsi_xr.checkpoints.weights import load_model, parameters
 from hsi_xr.reconstructors._base import Reconstructor
 
@@ -29,7 +29,7 @@ def measured_card(card: Card) -> dict[str, Any]:
         {"random patches": measure.random_patches()},
     )
     reach = (
-        measure.reaches(lambda steps: perturb(load_model(card, steps=steps)), data, images)
+        measure.reach_by_steps(lambda steps: perturb(load_model(card, steps=steps)), data, images)
         if "step_choices" in data
         else probe.reach(images)
     )
@@ -39,8 +39,8 @@ def measured_card(card: Card) -> dict[str, Any]:
         **data,
         "reach": reach,
         "parameters": parameters(model),
-        "gmac_per_pixel": round(probe.cost(), 9),
-        "memory_bytes_per_pixel": measure.memory(data),
+        "gmac_per_pixel": round(probe.gmac_per_pixel(), 9),
+        "memory_bytes_per_pixel": measure.memory_bytes_per_pixel(data),
     }
 
 
@@ -58,10 +58,10 @@ def perturb(model: Reconstructor) -> Reconstructor:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=registry.ours())
+    parser.add_argument("names", nargs="*", default=registry.built_in())
     for name in parser.parse_args().names:
         start = time.perf_counter()
-        card = read_untrained(registry.card_of(name))
+        card = registry.find(name, untrained=True)
         card.path.write_text(as_json(measured_card(card)), encoding="utf-8")
         _log.info("%s: %.0f s", name, time.perf_counter() - start)
 

@@ -31,7 +31,13 @@ from examples.default_model.simulate_images import RGBImage
 from examples.default_model.training_data import as_tensor, load_training_data
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.srgb import srgb_decode
-from hsi_xr.checkpoints.measure import TOLERANCE, Probe, memory, random_patches, reaches
+from hsi_xr.checkpoints.measure import (
+    TOLERANCE,
+    Probe,
+    memory_bytes_per_pixel,
+    random_patches,
+    reach_by_steps,
+)
 from hsi_xr.checkpoints.weights import parameters, save_model
 from hsi_xr.networks import root_polynomial
 from hsi_xr.reconstructors._base import Estimate
@@ -81,15 +87,15 @@ def card_of(
     if bands.centres[-1] > 780:
         card["limits"] = [*STATEMENTS["limits"], INFRARED]
     images = {"a NEON plot": _plot_image(folder, bands), "random patches": random_patches()}
-    reach = reaches(partial(in_steps, model), card, images)
+    reach = reach_by_steps(partial(in_steps, model), card, images)
     if reach["tolerance"] > TOLERANCE:
         raise ValueError(f"no halo keeps a tile within {TOLERANCE} of the whole scene: {reach}")
     return {
         **card,
         "reach": reach,
         "parameters": parameters(model),
-        "gmac_per_pixel": Probe(model, card).cost(),
-        "memory_bytes_per_pixel": memory(card),
+        "gmac_per_pixel": Probe(model, card).gmac_per_pixel(),
+        "memory_bytes_per_pixel": memory_bytes_per_pixel(card),
         "scores": all_scores(model, cases(folder, bands), data, trained=trained),
     }
 

@@ -16,7 +16,6 @@ from examples.default_model.simulate_ground import sample_spectra
 from examples.default_model.simulate_images import RGBImage
 from examples.default_model.training_data import BANDS, load_training_data
 from hsi_xr.checkpoints import measure, registry
-from hsi_xr.checkpoints.card import read_untrained
 from hsi_xr.checkpoints.weights import parameters, save_model
 from hsi_xr.networks import root_polynomial
 from hsi_xr.networks.chromaticity import chromaticity_histogram
@@ -79,7 +78,7 @@ def card_of(model: RootPolynomial, folder: Path) -> dict[str, Any]:
     """Returns the card of the model, with measured scores."""
     scores = mean_scores(cases(folder), lambda image: reconstruct(model, image))
     card = {
-        **read_untrained(registry.card_of(SYSTEM)).data,
+        **registry.find(SYSTEM, untrained=True).data,
         **{key: STATEMENTS[key] for key in ("version", "limits")},
         "bands": {"centres_nm": list(BANDS.centres), "widths_nm": list(BANDS.widths or ())},
         "name": "root-polynomial-visible",

@@ -20,10 +20,9 @@ from examples.default_model.training_data import (
 )
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.srgb import srgb_decode, srgb_encode
-from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.evaluation.metrics import Tally, mrae
-from hsi_xr.networks.chromaticity import chromaticity_histogram
-from hsi_xr.reconstructors._base import Estimate, SceneWindows
+from hsi_xr.reconstructors._base import Estimate
+from hsi_xr.reconstructors._whole_image import ground_noise, single_window
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 
 DARK = 0.02
@@ -134,18 +133,15 @@ def _eight_bit(rgb: Tensor) -> Tensor:
 def reconstruct(model: GuidedPosterior, image: RGBImage) -> Estimate:
     """Reconstructs an image in one piece, as a scene of its own."""
     rows, columns = image.rgb.shape[-2:]
-    histogram = None if image.level_known else chromaticity_histogram(image.rgb[None])
-    padding = (0, -columns % model.stride, 0, -rows % model.stride)
-    rgb = F.pad(image.rgb[None], padding, mode="reflect")
-    r, c = (torch.arange(length)[None] for length in rgb.shape[-2:])
-    field, bands = NoiseField(0), model.config.bands
-
-    def noise(step: int) -> Tensor:
-        return field.read(r, c, channels=bands, step=step)
-
-    scene = SceneWindows.entire(rgb, histogram, response=image.response)
-    _, statistics = model.whole(scene, noise)
-    estimate = model.estimate(rgb, noise, statistics)
+    window = single_window(
+        image.rgb[None],
+        stride=model.stride,
+        level_known=image.level_known,
+        response=image.response,
+    )
+    noise = ground_noise(window.rgb, bands=model.config.bands)
+    _, statistics = model.whole(window, noise)
+    estimate = model.estimate(window.rgb, noise, statistics)
     return Estimate(*(each[..., :rows, :columns] for each in vars(estimate).values()))
 
 

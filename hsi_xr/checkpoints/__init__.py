@@ -1,4 +1,4 @@
-"""Models: cards, weights, the registry of names, and import and export of checkpoints."""
+"""Models: cards, weights, the registry of names, and import and export."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -7,12 +7,12 @@ from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import models
 
 if TYPE_CHECKING:
-    from hsi_xr.checkpoints.export_model import export
     from hsi_xr.checkpoints.import_checkpoint import import_published
+    from hsi_xr.checkpoints.model_folder import export
     from hsi_xr.checkpoints.weights import save_model
 
-_HOMES = {
-    "export": "export_model",
+_MODULES = {
+    "export": "model_folder",
     "import_published": "import_checkpoint",
     "save_model": "weights",
 }
@@ -20,10 +20,10 @@ __all__ = ["Card", "export", "import_published", "models", "save_model"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name, and torch where it needs it, on first use (PEP 562)."""
-    if name not in _HOMES:
+    """Imports a public function, and torch if it needs it, on first use (PEP 562)."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

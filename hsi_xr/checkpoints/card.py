@@ -1,4 +1,4 @@
-"""The card of a model: all that can be said about it without loading it. Knows no torch."""
+"""The card of a model: everything that is known of it without loading it. Does not import torch."""
 
 import hashlib
 import json
@@ -15,16 +15,19 @@ from hsi_xr.errors import InvalidCheckpoint
 SCHEMA = 1
 
 WHOLE_TILE = "tile"
-"""Value of reach.context of a model whose output depends on the whole tile."""
+"""Value of `reach.context` for a model whose output depends on the whole tile."""
+
+WEIGHTS, CARD, ITEM = "model.safetensors", "card.json", "mlm-item.json"
+"""File names in the folder of a model. Elsewhere a card has the name of its weights file."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """A model: where its weights are, and what it was made from, needs and is worth.
+    """A model: where its weights are, how it was made, what it needs and how accurate it is.
 
     Attributes:
-        path: The json file.
-        weights: The safetensors file beside it; None is a system as it is built, untrained.
+        path: The JSON file.
+        weights: The safetensors file next to it; None for a system without weights.
         data: Everything in the card, as written.
     """
 
@@ -34,38 +37,61 @@ class Card:
 
     @property
     def trained(self) -> bool:
+        """True if the model has weights."""
         return self.weights is not None
 
     @property
     def call(self) -> str:
-        """What `reconstruct` takes as `model`, for models that it finds by name."""
+        """The `model` argument of `reconstruct` that selects this model by name."""
         return self.reconstructor if self.weights is None else self.weights.stem
 
     @property
     def name(self) -> str:
+        """Name of the model, which its products record."""
         return str(self.data["name"])
 
     @property
+    def version(self) -> str:
+        """Version of the model, which its products record."""
+        return str(self.data["version"])
+
+    @property
+    def licence(self) -> str:
+        """Licence of the weights, as an SPDX expression; "unknown: ..." if it is not known."""
+        return str(self.data["licence"])
+
+    @property
     def reconstructor(self) -> str:
-        """Name of the system that runs these weights."""
+        """Name of the system that runs the weights."""
         return str(self.data["reconstructor"])
+
+    @property
+    def published(self) -> str | None:
+        """Name of the system's published weights in `hsi_xr.checkpoints.published`, if any."""
+        return self.data.get("published")
+
+    @property
+    def saved(self) -> str | None:
+        """Time at which the weights were saved, ISO 8601 in UTC; None if it was not recorded."""
+        return self.data.get("saved")
 
     @cached_property
     def sha256(self) -> str:
-        """Of the weights file, checked when it is loaded; of the card where there are none."""
+        """Checksum of the weights, verified when they are loaded; of the card without weights."""
         return str(self.data["sha256"]) if self.trained else checksum(self.path)
 
     @cached_property
     def bands(self) -> Bands:
-        """Wavelengths of the answer, nm."""
-        found = self.data["bands"]
-        widths = found.get("widths_nm")
+        """Wavelengths of the output, nm."""
+        bands = self.data["bands"]
+        widths = bands.get("widths_nm")
         return Bands(
-            tuple(map(float, found["centres_nm"])), tuple(map(float, widths)) if widths else None
+            tuple(map(float, bands["centres_nm"])), tuple(map(float, widths)) if widths else None
         )
 
     @property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> dict[str, Any]:
+        """Arguments of the system's `Config`."""
         return dict(self.data["config"])
 
     @property
@@ -75,43 +101,48 @@ class Card:
 
     @property
     def halo(self) -> int:
-        """Pixels around a tile that its answer needs, measured; see `reach` in `data`."""
+        """Margin in pixels that a tile needs for an exact result; see `reach` in `data`."""
         return int(self.data["reach"]["halo"])
 
     @property
     def steps(self) -> int:
-        """Of its chain, unless others are asked for."""
+        """Number of steps of the model's chain by default."""
         return int(self.data["steps"])
 
     @property
     def step_choices(self) -> tuple[int, ...]:
-        """Steps that these weights can run in."""
+        """Numbers of steps that the weights can run."""
         return tuple(self.data.get("step_choices", [self.steps]))
 
     @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return int(self.data["parameters"])
+
+    @property
     def has_uncertainty(self) -> bool:
-        """Whether the model tells its own deviation, and what colours are strange to it."""
+        """True if the model computes its own standard deviation and out-of-distribution score."""
         return bool(self.data.get("has_uncertainty", False))
 
     @property
     def camera_aware(self) -> bool:
-        """Whether it matters to the estimate which camera took the scene."""
+        """True if the estimate depends on the spectral response of the camera."""
         return bool(self.data.get("camera_aware", False))
-
-    def halo_in(self, steps: int | None) -> int:
-        """The halo of a run in other steps than the card's; None is those."""
-        by_steps = self.data["reach"].get("halo_by_steps", {})
-        return self.halo if steps is None else int(by_steps.get(str(steps), self.halo))
 
     @property
     def needs_blending(self) -> bool:
         """True if the output depends on the whole tile, so that no halo makes tiles agree."""
         return self.data["reach"].get("context") == WHOLE_TILE
 
+    def halo_in(self, steps: int | None) -> int:
+        """Returns the halo of a run with another number of steps; None is the default number."""
+        by_steps = self.data["reach"].get("halo_by_steps", {})
+        return self.halo if steps is None else int(by_steps.get(str(steps), self.halo))
+
     def __str__(self) -> str:
         if not self.trained:
             return f"{self.name} on random weights"
-        return f"{self.name} {self.data['version']} (sha256 {self.sha256[:12]})"
+        return f"{self.name} {self.version} (sha256 {self.sha256[:12]})"
 
 
 _REQUIRED = {
@@ -120,84 +151,91 @@ _REQUIRED = {
     **{"parameters": int, "memory_bytes_per_pixel": int, "licence": str},
 }
 
-WEIGHTS, CARD, ITEM = "model.safetensors", "card.json", "mlm-item.json"
-"""Names in the folder of a model; elsewhere a card has the name of its weights."""
-
 
 def read(model: Path) -> Card:
-    """The card of a weights file, or of a model's folder.
+    """Reads the card of a weights file or of a model's folder.
 
     Raises:
-        InvalidCheckpoint: No weights, no card, no json, or a required entry is absent or of
-            another type.
+        InvalidCheckpoint: There are no weights or no card, the card is not valid JSON, or a
+            required entry is missing or has another type.
     """
     weights = model / WEIGHTS if model.is_dir() else model
     if not weights.is_file():
         raise InvalidCheckpoint(f"no weights file {str(weights)!r}; check the path")
-    beside = weights.with_suffix(".json")
-    if weights.name == WEIGHTS and not beside.is_file():
-        beside = weights.with_name(CARD)
-    if not beside.is_file():
+    path = weights.with_suffix(".json")
+    if weights.name == WEIGHTS and not path.is_file():
+        path = weights.with_name(CARD)
+    if not path.is_file():
         raise InvalidCheckpoint(
-            f"{weights.name!r} has no card; put its {beside.name!r} into the same folder"
+            f"{weights.name!r} has no card; put its {path.name!r} into the same folder"
         )
-    return Card(beside, weights, _checked(beside, {**_REQUIRED, "sha256": str}))
+    return Card(path, weights, _read_json(path, {**_REQUIRED, "sha256": str}))
 
 
 def read_untrained(path: Path) -> Card:
-    """The card of a system: what holds of it with any weights.
+    """Reads the card of a system, which is valid for any weights.
 
     Raises:
-        InvalidCheckpoint: As `read`.
+        InvalidCheckpoint: See `read`.
     """
-    return Card(path, None, _checked(path, _REQUIRED))
+    return Card(path, None, _read_json(path, _REQUIRED))
 
 
 def as_json(data: Mapping[str, Any]) -> str:
-    """A card's text: lists of numbers on a line each, for those who read it."""
+    """Formats a card as JSON, with each list of numbers on one line."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+    return _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 
 
 _NUMBERS = re.compile(r"\[([-+.\deE,\s]+)\]")
 
 
 def checksum(path: Path) -> str:
-    """sha256 of a file's bytes, in hexadecimal."""
+    """Returns the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _checked(path: Path, required: Mapping[str, type]) -> Mapping[str, Any]:
+def _read_json(path: Path, required: Mapping[str, type]) -> Mapping[str, Any]:
     name = path.name
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidCheckpoint(f"the card {name!r} is not json ({error})") from error
+        raise InvalidCheckpoint(f"the card {name!r} is not valid JSON ({error})") from error
     if not isinstance(data, dict):
-        raise InvalidCheckpoint(f"the card {name!r} must be a json object")
+        raise InvalidCheckpoint(f"the card {name!r} must be a JSON object")
     wrong = [key for key, kind in required.items() if not isinstance(data.get(key), kind)]
     if wrong:
-        raise InvalidCheckpoint(f"the card {name!r} lacks or mistypes: {', '.join(wrong)}")
+        raise InvalidCheckpoint(
+            f"the card {name!r} has missing entries or entries of another type: {', '.join(wrong)}"
+        )
     if data["schema"] != SCHEMA:
         raise InvalidCheckpoint(
-            f"the card {name!r} has schema {data['schema']}; this version reads {SCHEMA}"
+            f"the card {name!r} has schema {data['schema']}; this version of hsi_xr reads {SCHEMA}"
         )
+    _check_reach(name, data)
+    _check_bands(name, data)
+    return data
+
+
+def _check_reach(name: str, data: Mapping[str, Any]) -> None:
     halo = data["reach"].get("halo")
     if data["stride"] < 1 or not isinstance(halo, int) or halo < 0:
         raise InvalidCheckpoint(
             f"the card {name!r} needs a stride of at least 1 and a reach with a halo in pixels; "
             f"it has {data['stride']} and {halo!r}"
         )
-    if data["reach"].get("context") not in (None, WHOLE_TILE):
+    context = data["reach"].get("context")
+    if context not in (None, WHOLE_TILE):
         raise InvalidCheckpoint(
-            f"the card {name!r} has a reach with context {data['reach']['context']!r}; this "
-            'version knows "tile" and null'
+            f"the card {name!r} has a reach with context {context!r}; this version of hsi_xr "
+            'supports "tile" and null'
         )
-    bands = data["bands"]
-    if len(bands.get("centres_nm", ())) != data["config"].get("bands"):
+
+
+def _check_bands(name: str, data: Mapping[str, Any]) -> None:
+    centres, bands = len(data["bands"].get("centres_nm", ())), data["config"].get("bands")
+    if centres != bands:
         raise InvalidCheckpoint(
-            f"the card {name!r} contradicts itself: {len(bands.get('centres_nm', ()))} wavelengths "
-            f"for {data['config'].get('bands')} bands"
+            f"the card {name!r} is inconsistent: {centres} wavelengths for {bands} bands"
         )
-    return data

@@ -1,27 +1,25 @@
-"""Published checkpoints as models of ours: weights, card and MLM item in a folder.
-
-A checkpoint is read by torch's loader of plain tensors; whatever else a pickle holds is refused
-before any of it runs.
-"""
+"""Imports published checkpoints as models: weights, card and STAC item in a folder."""
 
 import os
-import pickle
-import struct
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from typing import Any, Protocol, cast
 
 from hsi_xr.checkpoints import measure, published, registry
-from hsi_xr.checkpoints.card import CARD, ITEM, WEIGHTS, Card, as_json, read
-from hsi_xr.checkpoints.item import mlm_item
-from hsi_xr.checkpoints.weights import parameters, save_model
+from hsi_xr.checkpoints.card import CARD, ITEM, WEIGHTS, Card, read
+from hsi_xr.checkpoints.tensors import read_checkpoint
+from hsi_xr.checkpoints.weights import parameters, save_folder
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, InvalidCheckpoint, UsageError
 from hsi_xr.io import atomic
+from hsi_xr.reconstructors._base import Reconstructor
+from hsi_xr.reconstructors._feedforward import Benchmark
+
+
+class PublishedSystem(registry.System, Protocol):
+    """The module of a system whose weights were published."""
+
+    Config: type[Benchmark]
 
 
 def import_published(
@@ -33,29 +31,32 @@ def import_published(
     licence: str | None = None,
     overwrite: bool = False,
 ) -> Card:
-    """Makes a model's folder of a checkpoint as its authors saved it.
+    """Imports a checkpoint, as its authors saved it, as a model.
 
     Args:
-        name: Of a system with published weights, e.g. `mst-plus-plus`; see `hsi_xr.models`. Or
-            that of the weights in `hsi_xr.checkpoints.published`, e.g. `mst_l_rgb`.
-        checkpoint: What `torch.save` wrote (.pth), or a safetensors file.
-        folder: For `model.safetensors` (float32), `card.json` and `mlm-item.json`; appears when
-            all three are complete.
-        title: Name of the model; the system's by default.
-        licence: Of the weights, as SPDX text; not in a checkpoint, so unknown unless told.
-        overwrite: Replace a folder of such a model.
+        name: Name of a system with published weights, e.g. `mst-plus-plus` (see `hsi_xr.models`),
+            or of the weights in `hsi_xr.checkpoints.published`, e.g. `mst_l_rgb`.
+        checkpoint: A file written by `torch.save` (.pth), or a safetensors file.
+        folder: Receives `model.safetensors` (float32), `card.json` and `mlm-item.json`; it appears
+            when all three are complete.
+        title: Name of the model; by default that of the system and the file.
+        licence: Licence of the weights as an SPDX expression; a checkpoint does not contain it.
+        overwrite: Replace an existing model folder.
+
+    Returns:
+        The card of the model.
 
     Raises:
-        UnknownName: No system of that name.
-        UsageError: The system has no published weights, or the weights read no RGB.
-        DestinationExists: The folder is there, or is to be replaced and holds anything else.
-        DestinationUnwritable: It cannot be made.
-        InvalidCheckpoint: No plain tensors, or those of another network.
+        UnknownName: No system has that name.
+        UsageError: The system has no published weights, or the weights do not read RGB.
+        DestinationExists: The folder exists, or `overwrite` is true and it contains other files.
+        DestinationUnwritable: The folder cannot be created.
+        InvalidCheckpoint: The file does not contain plain tensors, or those of another network.
     """
     checkpoint, folder = Path(checkpoint), Path(folder).resolve()
-    system = _system(name)
+    system, weights = _system(name)
     _check_folder(folder, overwrite=overwrite)
-    built, config = _built(system, read_checkpoint(checkpoint))
+    model, config = _build(system, weights, read_checkpoint(checkpoint))
     card = {
         **system.data,
         "name": title or f"{system.name}-{checkpoint.stem}",
@@ -63,104 +64,73 @@ def import_published(
         "licence": licence or "unknown: ask the authors of the weights",
         "config": config,
         "training": {"imported_from": checkpoint.name},
-        "parameters": parameters(built),
+        "parameters": parameters(model),
     }
-    return _saved(built, {**card, **measure.measured(built, card)}, folder)
+    measured = measure.measure_model(model, card)
+    with atomic.replacing_folder(folder) as new:
+        save_folder(model, new, {**card, **measured})
+    return read(folder)
 
 
-def _built(system: Card, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The system around a published network, and its configuration."""
-    layout, module = system.data["published"], registry.load(system.reconstructor)
-    network = published.load(layout, state)
-    config = asdict(module.Config.from_published(**published.sizes(layout, state)))
-    if config["bands"] != len(system.bands):
-        raise InvalidCheckpoint(
-            f"the weights answer {config['bands']} bands, and which is not in them; "
-            f"{system.name} is described for {len(system.bands)}"
+def _system(name: str) -> tuple[Card, str]:
+    """Returns the card of the system that runs published weights, and the name of the weights.
+
+    Raises:
+        UnknownName: No system has that name.
+        UsageError: There are no published weights for it, or they do not read RGB.
+    """
+    by_weights = {card.published: card for card in registry.untrained()}
+    key = name.replace("-", "_")
+    if system := by_weights.get(key):
+        return system, key
+    if key in published.NETWORKS and name not in registry.systems():
+        raise UsageError(
+            f"{name!r} reads coded-aperture snapshots, and models read RGB; evaluate it with "
+            f"`hsi-xr evaluate-snapshots`, or load its network with "
+            f"`hsi_xr.checkpoints.published.load({key!r}, state)`"
         )
-    built = module.build(config)
-    built.network.load_state_dict(network.state_dict())
-    return built, config
+    system = registry.find(name.replace("_", "-"), untrained=True)
+    if system.published is None:
+        raise UsageError(
+            f"no weights of {name!r} were published in a known layout; train it with `hsi-xr train`"
+        )
+    return system, system.published
 
 
 def _check_folder(folder: Path, *, overwrite: bool) -> None:
-    """All that can be said against the destination, before any work."""
+    """Raises if the folder cannot be created or replaced, before any work is done."""
     if folder.exists():
         if not overwrite:
-            raise DestinationExists(f"{str(folder)!r} exists; give another folder, or --overwrite")
-        others = [folder] if not folder.is_dir() else _others(folder)
-        if others:
             raise DestinationExists(
-                f"{str(others[0])!r} is not of a model; give another folder, which is made anew"
+                f"{str(folder)!r} exists; give another folder, or replace it with --overwrite"
             )
-    above = next(each for each in folder.parents if each.exists())
-    if not os.access(above, os.W_OK):
-        raise DestinationUnwritable(f"{str(above)!r} cannot be written; give another folder")
+        other = [folder] if not folder.is_dir() else _other_files(folder)
+        if other:
+            raise DestinationExists(
+                f"{str(other[0])!r} is not part of a model, so --overwrite does not replace its "
+                "folder; give another folder"
+            )
+    parent = next(each for each in folder.parents if each.exists())
+    if not os.access(parent, os.W_OK):
+        raise DestinationUnwritable(f"{str(parent)!r} cannot be written; give another folder")
 
 
-def _others(folder: Path) -> list[Path]:
+def _other_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if path.name not in (WEIGHTS, CARD, ITEM)]
 
 
-def _system(name: str) -> Card:
-    """The card of a system that some published weights are of."""
-    layouts = {card.data.get("published"): card for card in registry.systems_as_built()}
-    key = name.replace("-", "_")
-    if system := layouts.get(key):
-        return system
-    if key in published.NETWORKS and name not in registry.systems():
-        raise UsageError(
-            f"{name!r} reads coded-aperture snapshots, and a model here reads RGB; "
-            f"`hsi-xr evaluate-snapshots` scores it, and its network is what "
-            f"`hsi_xr.checkpoints.published.load({key!r}, state)` makes"
-        )
-    system = registry.find(name.replace("_", "-"), untrained=True)
-    if system.data.get("published") is None:
-        raise UsageError(f"no weights of {name!r} were published in a layout that is known")
-    return system
-
-
-def read_checkpoint(path: Path) -> Mapping[str, Any]:
-    """The tensors of a checkpoint, by name, as they lie in it.
-
-    Raises:
-        InvalidCheckpoint: Missing, corrupt, or a pickle of more than tensors.
-    """
-    if not path.is_file():
-        raise InvalidCheckpoint(f"no checkpoint {str(path)!r}; check the path")
-    with path.open("rb") as file:
-        begins = file.read(4)
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        if begins[:2] not in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-            raise InvalidCheckpoint(
-                f"{path.name!r} is no checkpoint of torch (it begins with {begins!r}); get it again"
-            )
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+def _build(
+    system: Card, weights: str, state: Mapping[str, object]
+) -> tuple[Reconstructor, dict[str, Any]]:
+    """Builds the system around a published network, and returns it with its configuration."""
+    module = cast(PublishedSystem, registry.load(system.reconstructor))
+    network = published.load(weights, state)
+    config = asdict(module.Config.from_published(**published.sizes(weights, state)))
+    if config["bands"] != len(system.bands):
         raise InvalidCheckpoint(
-            f"{path.name!r} is a pickle of more than tensors, and unpickling can run any code: "
-            "refused. Where you trust its origin, save its `state_dict()` by itself with "
-            "`torch.save`, and give that"
-        ) from error
-    except _DAMAGED as error:
-        raise InvalidCheckpoint(f"{path.name!r} is damaged ({error}); fetch it again") from error
-    if not isinstance(found, Mapping):
-        raise InvalidCheckpoint(f"{path.name!r} holds a {type(found).__name__}, and no tensors")
-    return found
-
-
-_DAMAGED = (
-    *(OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError),
-    *(struct.error, SafetensorError),
-)
-"""What torch and safetensors are known to raise over files that are cut or altered."""
-
-
-def _saved(model: Any, card: Mapping[str, Any], folder: Path) -> Card:
-    """Write the folder of a model, complete or not at all."""
-    with atomic.replacing_folder(folder) as new:
-        save_model(model, new / WEIGHTS, card).rename(new / CARD)
-        (new / ITEM).write_text(as_json(mlm_item(read(new))), encoding="utf-8")
-    return read(folder)
+            f"the weights have {config['bands']} bands of unknown wavelengths; the card of "
+            f"{system.name} gives wavelengths for {len(system.bands)}"
+        )
+    model = module.build(config)
+    model.get_submodule("network").load_state_dict(network.state_dict())
+    return model, config

@@ -1,15 +1,13 @@
-"""A model as a STAC item of the machine-learning-model extension (MLM 1.5.2).
+"""The STAC item of a model, with the machine-learning-model extension (MLM 1.5.2).
 
-Written by hand: what the extension's package writes is of an older version.
+The item is composed here because the extension's own package writes an older version.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.stac.files import as_multihash, multihash
-from hsi_xr.times import utc_text
 
 SCHEMAS = tuple(
     f"https://stac-extensions.github.io/{extension}/schema.json"
@@ -18,28 +16,34 @@ SCHEMAS = tuple(
 _SIZES = {"dim_order": ["batch", "bands", "height", "width"], "data_type": "float32"}
 _RGB = ("red", "green", "blue")
 
+_UNLIMITED = {
+    "datetime": None,
+    "start_datetime": "1900-01-01T00:00:00Z",
+    "end_datetime": "9999-12-31T23:59:59Z",
+}
+"""Times of a model whose date of saving is not recorded: unlimited, as in the examples of MLM."""
+
 
 def mlm_item(card: Card) -> dict[str, Any]:
-    """The item of a model with weights, to lie beside them.
+    """Returns the STAC item of a model with weights; its links are relative to the weights.
 
-    A model lies nowhere on Earth, so that the item has no geometry; its `datetime` is when the
-    weights were saved, since an item must have one: as its card tells, or their file.
+    A model has no location, so the item has no geometry. Its `datetime` is the time at which the
+    weights were saved.
 
     Raises:
         ValueError: The card is of a system without weights.
     """
     if card.weights is None:
-        raise ValueError(f"an item describes weights, and {card.name!r} has none")
-    file = card.weights.stat()
+        raise ValueError(f"an item describes weights, but {card.name!r} has none")
     bands = [{"name": name, "eo:common_name": name} for name in _RGB] + _spectral(card)
-    saved = card.data.get("saved") or utc_text(datetime.fromtimestamp(int(file.st_mtime), UTC))
+    times = {"datetime": card.saved} if card.saved else _UNLIMITED
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": list(SCHEMAS),
         "id": card.name,
         "geometry": None,
-        "properties": {"datetime": saved, "bands": bands, **_properties(card)},
+        "properties": {**times, "bands": bands, **_properties(card)},
         "assets": {
             "weights": {
                 "href": f"./{card.weights.name}",
@@ -47,7 +51,7 @@ def mlm_item(card: Card) -> dict[str, Any]:
                 "title": "Weights",
                 "roles": ["mlm:model", "mlm:weights", "model", "weights", "data"],
                 "mlm:artifact_type": "safetensors.torch.save_file",
-                "file:size": file.st_size,
+                "file:size": card.weights.stat().st_size,
                 "file:checksum": as_multihash(card.sha256),
                 "bands": bands,
             },
@@ -69,12 +73,12 @@ def _properties(card: Card) -> Mapping[str, Any]:
     return {
         "description": f"Reflectance in {len(names)} bands estimated from RGB. "
         f"{card.data.get('citation', '')}".strip(),
-        "license": "other" if card.data["licence"].startswith("unknown") else card.data["licence"],
+        "license": "other" if card.licence.startswith("unknown") else card.licence,
         "mlm:name": card.name,
         "mlm:architecture": card.data.get("title", card.reconstructor),
         "mlm:tasks": ["regression"],
         "mlm:framework": "PyTorch",
-        "mlm:total_parameters": card.data["parameters"],
+        "mlm:total_parameters": card.parameters,
         "mlm:pretrained": True,
         "mlm:accelerator": None,
         "mlm:input": [
@@ -82,8 +86,8 @@ def _properties(card: Card) -> Mapping[str, Any]:
                 "name": "rgb",
                 "bands": list(_RGB),
                 "input": {"shape": [-1, 3, -1, -1], **_SIZES},
-                "description": "Linear RGB in [0, 1]; see `config` of the card for what the "
-                "network itself is shown.",
+                "description": "Linear RGB in [0, 1]; `config` in the card gives the encoding that "
+                "the network itself reads.",
                 "resize_type": None,
                 "pre_processing_function": None,
             }
@@ -101,7 +105,7 @@ def _properties(card: Card) -> Mapping[str, Any]:
             **card.config,
             "stride": card.stride,
             "halo": card.halo,
-            "steps": card.data["steps"],
+            "steps": card.steps,
         },
     }
 
@@ -111,7 +115,7 @@ def _names(card: Card) -> list[str]:
 
 
 def _spectral(card: Card) -> list[dict[str, Any]]:
-    """Bands of the answer; wavelengths in um."""
+    """Returns the bands of the output, with wavelengths in µm."""
     names = _names(card)
     widths = card.bands.widths or (None,) * len(names)
     return [

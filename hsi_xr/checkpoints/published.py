@@ -1,18 +1,17 @@
-"""Networks with the weights of published checkpoints, and nothing of ours around them.
+"""Networks with the weights of published checkpoints, as their authors ran them.
 
-They take what the authors' code takes, coded and scaled as there, and answer what it answers; a
-reconstructor is the same network with statistics, levels and guides that suit whole scenes.
+They take and return what the authors' code does, in its encoding and scale. A reconstructor
+contains the same network with statistics, levels and guides for whole scenes.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hsi_xr.checkpoints.layout import differences
+from hsi_xr.checkpoints.tensors import differences
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.networks._prior import Prior
 from hsi_xr.networks._unet import UNet
@@ -25,7 +24,7 @@ from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
 from hsi_xr.suggestions import unknown_name
 
 CONTAINERS = ("state_dict", "params_ema", "params")
-"""Entries under which training code keeps the weights; the first that is there is taken."""
+"""Entries in which training code keeps the weights; the first one present is read."""
 
 State = Mapping[str, Tensor]
 
@@ -34,93 +33,99 @@ RGB = ("RGB",)
 
 @dataclass(frozen=True)
 class Published:
-    """A network of which weights were published, and what it is shown."""
+    """A network with published weights.
+
+    Attributes:
+        network: Builds the network.
+        sizes: Infers the arguments of `network` from the tensors.
+        inputs: Arguments of `forward` in order: an RGB image, or inputs that are derived from a
+            coded-aperture snapshot, by their names in `hsi_xr.coded_aperture.forward.INPUTS`.
+    """
 
     network: Callable[..., nn.Module]
     sizes: Callable[[State], dict[str, int]]
-    """What a state tells of the network's arguments."""
     inputs: tuple[str, ...] = RGB
-    """What `forward` takes, in order: a picture, or what is made of a coded-aperture snapshot, by
-    the names of `hsi_xr.coded_aperture.forward.INPUTS`."""
 
 
-def load(name: str, state: Mapping[str, Any]) -> nn.Module:
-    """The network of a published checkpoint, in evaluation mode, in float32 on the CPU.
+def load(name: str, state: Mapping[str, object]) -> nn.Module:
+    """Loads the network of a published checkpoint, in float32 on the CPU, in evaluation mode.
 
-    Its `forward` takes the tensors that the authors' takes, in their order. A mask is always asked
-    for: where none is given, their code makes one up, of zeros or of random numbers.
+    Its `forward` takes the tensors that the authors' `forward` takes, in their order. A mask is
+    always required; if none is given, the authors' code uses zeros or random values.
 
     Args:
-        name: One of `NETWORKS`; hyphens count as underscores.
-        state: What `torch.load(path, weights_only=True)` answers: tensors by key, bare or under
-            one of `CONTAINERS`, with or without the prefix `module.`. It tells the bands, and
-            width, stages and blocks where `name` does not.
+        name: One of `NETWORKS`, with hyphens or underscores.
+        state: Contents of a checkpoint as read by `torch.load(path, weights_only=True)`: tensors by
+            key, or under one of `CONTAINERS`, with or without the prefix `module.`. The number of
+            bands, and width, stages and blocks if `name` does not determine them, are inferred.
 
     Raises:
-        UnknownName: No published network of that name is known here.
-        InvalidCheckpoint: The state holds no tensors, or those of another network.
+        UnknownName: No published network has this name.
+        InvalidCheckpoint: The state contains no tensors, or those of another network.
     """
-    known = key_of(name)
-    found = _tensors(state)
-    network = _empty(known, found)
-    if wrong := differences(network.state_dict(), found):
+    key = key_of(name)
+    tensors = _tensors(state)
+    network = _empty(key, tensors)
+    if wrong := differences(network.state_dict(), tensors):
         raise InvalidCheckpoint(
-            f"the state is not one of {known}: it {wrong}{_whose(found, known)}"
+            f"the state is not one of {key}: it {wrong}{_other_network(tensors, key)}"
         )
     copies = {
-        key: tensor.detach().to("cpu", torch.float32, copy=True) for key, tensor in found.items()
+        key: tensor.detach().to("cpu", torch.float32, copy=True) for key, tensor in tensors.items()
     }
     network.load_state_dict(copies, assign=True)
     return network.eval()
 
 
 def key_of(name: str) -> str:
-    """The name as `NETWORKS` has it; hyphens count as underscores.
+    """Returns the key in `NETWORKS` of a name with hyphens or underscores.
 
     Raises:
-        UnknownName: No published network of that name is known here.
+        UnknownName: No published network has this name.
     """
     key = name.replace("-", "_")
-    if key in NETWORKS:
-        return key
-    raise unknown_name("published network", name, NETWORKS)
+    if key not in NETWORKS:
+        raise unknown_name("published network", name, NETWORKS)
+    return key
 
 
-def sizes(name: str, state: Mapping[str, Any]) -> dict[str, int]:
-    """What a state tells of the sizes of its network, as the network's arguments; see `load`."""
+def sizes(name: str, state: Mapping[str, object]) -> dict[str, int]:
+    """Infers the arguments of a network from the contents of a checkpoint; see `load`."""
     return NETWORKS[name].sizes(_tensors(state))
 
 
 def _tensors(state: object) -> State:
-    """What a file holds, without what training code wraps around it."""
+    """Returns the tensors of a checkpoint, without containers and prefixes of training code."""
     if isinstance(state, Mapping):
         state = next((state[key] for key in CONTAINERS if key in state), state)
     if not isinstance(state, Mapping):
         raise InvalidCheckpoint(
-            f"the state is no mapping but of type {type(state).__name__}; weights are tensors by "
-            "key: of a whole module, hand over its `state_dict()`"
+            f"the state is a {type(state).__name__}, not a mapping of tensors by key; of a whole "
+            "module, pass its `state_dict()`"
         )
     for key, value in state.items():
         if not isinstance(value, Tensor):
             raise InvalidCheckpoint(
-                f"{key!r} is no tensor but of type {type(value).__name__}; weights are tensors by "
-                f"key, bare or under {', '.join(CONTAINERS)}, and pickled modules are not read"
+                f"{key!r} is a {type(value).__name__}, not a tensor; weights are tensors by key, "
+                f"or under {', '.join(CONTAINERS)}, and pickled modules are not read"
             )
-    if odd := [key for key, tensor in state.items() if not tensor.isfinite().all()]:
-        raise InvalidCheckpoint(f"{odd[0]!r} holds numbers that are not finite; fetch it again")
+    if invalid := [key for key, tensor in state.items() if not tensor.isfinite().all()]:
+        raise InvalidCheckpoint(
+            f"{invalid[0]!r} contains values that are not finite; download the file again"
+        )
     prefix = "module." if all(str(key).startswith("module.") for key in state) else ""
     return {str(key).removeprefix(prefix): value for key, value in state.items()}
 
 
 def _empty(name: str, state: State) -> nn.Module:
-    """The network that a state asks for; of shapes alone, so that odd ones cost nothing."""
+    """Builds the network that fits a state, without memory for its weights."""
     with torch.device("meta"):
         published = NETWORKS[name]
         return published.network(**published.sizes(state))
 
 
-def _whose(state: State, name: str) -> str:
-    """Tells another network, if its keys are these."""
+def _other_network(state: State, name: str) -> str:
+    """Returns a hint at another network with these keys, if there is one."""
     others = [
         other
         for other in NETWORKS
@@ -130,7 +135,7 @@ def _whose(state: State, name: str) -> str:
 
 
 class GuidedByFirst(UNet):
-    """The mask of the first image guides a whole batch, as in published code."""
+    """Guides a whole batch by the mask of its first image, as published code does."""
 
     def features(
         self,
@@ -143,21 +148,21 @@ class GuidedByFirst(UNet):
 
 
 class PublishedMST(GuidedByFirst, MST):
-    """See `GuidedByFirst`."""
+    """MST for RGB; see `GuidedByFirst`."""
 
 
 class PublishedSnapshotMST(GuidedByFirst, SnapshotMST):
-    """See `GuidedByFirst`."""
+    """MST for coded-aperture snapshots; see `GuidedByFirst`."""
 
 
 def _size(state: State, layer: str, published: int) -> int:
-    """Channels that a convolution answers; as published where it is missing."""
+    """Returns the output channels of a convolution; the published number if it is missing."""
     weight = state.get(f"{layer}.weight")
     return len(weight) if weight is not None and weight.ndim and len(weight) else published
 
 
 def _count(state: State, modules: str, published: int) -> int:
-    """Members of a list of modules; as published where it is missing."""
+    """Returns the length of a list of modules; the published length if it is missing."""
     inside = f"{modules}."
     members = {key.split(inside)[1].split(".")[0] for key in state if key.startswith(inside)}
     return len(members) or published
@@ -195,7 +200,7 @@ NETWORKS: Mapping[str, Published] = {
     "mst_plus_plus_cassi": Published(SnapshotMSTPlusPlus, _mst_plus_plus, ("H", "Mask")),
     "mst_s": Published(partial(PublishedSnapshotMST, counts=SIZES["S"]), _mst, ("H", "Phi")),
 }
-"""By name."""
+"""Networks with published weights, by name."""
 
 SNAPSHOT_NETWORKS = tuple(name for name, each in NETWORKS.items() if each.inputs != RGB)
-"""Names of those that read snapshots of a coded aperture."""
+"""Names of the networks that read coded-aperture snapshots."""

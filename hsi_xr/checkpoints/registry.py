@@ -1,4 +1,8 @@
-"""Names of systems and models: this folder, then entry points. Imports a system only to run it."""
+"""The registry of systems and models, by name.
+
+Systems are the modules of `hsi_xr.reconstructors`, then the entry points of installed packages.
+They are imported only when they run.
+"""
 
 import importlib.util
 import os
@@ -7,115 +11,132 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hsi_xr.checkpoints.card import WEIGHTS, Card, read, read_untrained
 from hsi_xr.errors import InvalidCheckpoint, MissingWeights, UnknownName
 from hsi_xr.suggestions import did_you_mean, unknown_name
 
+if TYPE_CHECKING:
+    from hsi_xr.reconstructors import Reconstructor
+
 GROUP = "hsi_xr.reconstructors"
+"""Package of the built-in systems, and group of the entry points of installed ones."""
+
 SHIPPED = Path(__file__).parents[1] / "weights"
+"""Folder of the models that are part of this package."""
+
 DEFAULT = "default"
-CHECKPOINTS = (".pth", ".pt", ".ckpt")
+
+_TORCH_CHECKPOINTS = (".pth", ".pt", ".ckpt")
 
 
 class System(Protocol):
-    """A module that makes a reconstructor of a card's config."""
+    """A module that builds a reconstructor."""
 
-    Config: Any
-    """Of our own systems: the dataclass of their configuration."""
+    def build(self, config: Mapping[str, Any]) -> "Reconstructor":
+        """Builds the reconstructor from the `config` of a card.
 
-    def build(self, config: Mapping[str, Any]) -> Any: ...
+        Raises:
+            TypeError, ValueError: The configuration is not one of the system's.
+        """
 
 
 def systems() -> list[str]:
-    """Names of all reconstructors, ours and installed ones."""
-    return sorted({*_ours(), *_theirs()})
+    """Returns the names of all systems, built-in and installed."""
+    return sorted({*_built_in(), *_installed()})
 
 
-def ours() -> list[str]:
-    """Names of the reconstructors of this package."""
-    return sorted(_ours())
+def built_in() -> list[str]:
+    """Returns the names of the systems of this package."""
+    return sorted(_built_in())
 
 
 def load(name: str) -> System:
-    """Imports a system by name."""
-    if module := _ours().get(name):
-        return importlib.import_module(module)
-    if found := _theirs().get(name):
-        return found.load()
+    """Imports a system by name.
+
+    Raises:
+        UnknownName: No system has this name.
+    """
+    if module := _built_in().get(name):
+        return cast(System, importlib.import_module(module))
+    if entry_point := _installed().get(name):
+        return cast(System, entry_point.load())
     raise unknown_name("reconstructor", name, systems())
 
 
 def shipped() -> dict[str, Card]:
-    """Models that come with the package: name -> card."""
+    """Returns the cards of the models that come with the package, by name."""
     return {path.stem: read(path) for path in sorted(SHIPPED.glob("*.safetensors"))}
 
 
-def card_of(system: str) -> Path:
-    """Where the card of a system lies: the json beside its module, which is not imported.
-
-    Raises:
-        UnknownName: No system of that name, or none that has a card.
-    """
-    known = _bare()
-    if system not in known:
-        raise unknown_name("system", system, known)
-    return known[system]
-
-
 def models() -> list[Card]:
-    """The models that come with the package, then the systems that have none of their own."""
+    """Lists the available models.
+
+    Returns:
+        The cards of the models that come with the package, then those of systems without weights.
+    """
     ready = list(shipped().values())
-    done = {card.reconstructor for card in ready}
-    return ready + [card for card in systems_as_built() if card.reconstructor not in done]
+    with_weights = {card.reconstructor for card in ready}
+    return ready + [card for card in untrained() if card.reconstructor not in with_weights]
 
 
-def systems_as_built() -> list[Card]:
-    """The systems that have a card, without weights; a card of others that is broken is told of."""
-    cards = [read_untrained(path) for name, path in sorted(_bare().items()) if name in _ours()]
-    for name in sorted(_bare().keys() - _ours().keys()):
+def untrained() -> list[Card]:
+    """Returns the cards of all systems, without weights.
+
+    Installed systems with an invalid card are left out with a warning.
+    """
+    cards, ours, installed = _cards(), _built_in(), []
+    for name in sorted(cards.keys() - ours.keys()):
         try:
-            cards.append(read_untrained(_bare()[name]))
+            installed.append(read_untrained(cards[name]))
         except InvalidCheckpoint as error:
             warnings.warn(f"the installed system {name!r} is left out: {error}", stacklevel=2)
-    return cards
+    return [read_untrained(cards[name]) for name in sorted(cards.keys() & ours.keys())] + installed
 
 
 def find(model: str | os.PathLike[str], *, untrained: bool = False) -> Card:
-    """The card of a shipped model, of a system's shipped weights, or of a weights file.
+    """Returns the card of a model.
 
     Args:
-        model: Name of a model or system; or the path of a weights file or of a model's folder,
-            which as text ends in .safetensors or has a separator in it.
-        untrained: Take the system of that name as it is built, whatever weights there are.
+        model: Name of a model, or of a system whose weights come with the package; or the path of
+            a weights file or of a model's folder. Text is taken as a path if it ends in
+            .safetensors or contains a separator.
+        untrained: Return the card of the system of this name, without weights.
 
     Raises:
-        UnknownName: Neither a name nor a file.
-        MissingWeights: The system has none, and is not to run untrained.
-        InvalidCheckpoint: A file without a fitting card.
+        UnknownName: There is no such name or file.
+        MissingWeights: The system has no weights, and `untrained` is false.
+        InvalidCheckpoint: The file has no valid card.
     """
     name = os.fspath(model)
     if untrained:
-        return read_untrained(card_of(name))
+        return read_untrained(_card_of(name))
     if not isinstance(model, str) or _is_path(name):
         return read(Path(name))
-    known = shipped()
-    by_system = {card.reconstructor: card for card in known.values()}
-    if card := known.get(name) or by_system.get(name):
+    by_name = shipped()
+    by_system = {card.reconstructor: card for card in by_name.values()}
+    if card := by_name.get(name) or by_system.get(name):
         return card
-    if name in (bare := _bare()):
-        raise MissingWeights(_no_weights(read_untrained(bare[name])))
-    if Path(name).suffix in CHECKPOINTS:
+    cards = _cards()
+    if name in cards:
+        raise MissingWeights(_no_weights(read_untrained(cards[name])))
+    if Path(name).suffix in _TORCH_CHECKPOINTS:
         raise UnknownName(
-            f"{name!r} is a checkpoint of torch; make a model of it with `hsi-xr models import`"
+            f"{name!r} is a torch checkpoint; convert it to a model with `hsi-xr models import`"
         )
-    names = [*known, *by_system, *bare]
+    known = sorted({*by_name, *by_system, *cards})
     raise UnknownName(
-        f"no model is called {name!r}; {did_you_mean(name, names)}known: "
-        f"{', '.join(sorted({*names}))}; the path of a .safetensors file or of its folder is "
-        "accepted, too"
+        f"no model is called {name!r}; {did_you_mean(name, known)}known: {', '.join(known)}; the "
+        "path of a .safetensors file or of its folder is accepted, too"
     )
+
+
+def _card_of(system: str) -> Path:
+    cards = _cards()
+    if system not in cards:
+        raise unknown_name("system", system, cards)
+    return cards[system]
 
 
 def _is_path(name: str) -> bool:
@@ -127,30 +148,38 @@ def _is_path(name: str) -> bool:
 
 def _no_weights(card: Card) -> str:
     name = card.reconstructor
-    found = f"there are no weights of {name!r}; {card.data['weights_from']}"
-    if card.data.get("published"):
-        found += f", and import them with `hsi-xr models import {name} FILE.pth FOLDER`"
-    return f"{found}. `--untrained` (untrained=True) runs it on random ones, to try its cost"
+    message = f"there are no weights for {name!r}"
+    if source := card.data.get("weights_from"):
+        message += f"; {source}"
+    if card.published:
+        message += f", and import them with `hsi-xr models import {name} FILE.pth FOLDER`"
+    return f"{message}. `--untrained` (untrained=True) runs it with random weights, to try its cost"
 
 
-def _ours() -> dict[str, str]:
-    here = Path(__file__).parents[1] / "reconstructors"
+def _built_in() -> dict[str, str]:
+    """Returns the modules of the systems of this package, by name."""
+    folder = Path(__file__).parents[1] / "reconstructors"
     return {
         info.name.replace("_", "-"): f"{GROUP}.{info.name}"
-        for info in pkgutil.iter_modules([str(here)])
+        for info in pkgutil.iter_modules([str(folder)])
         if not info.name.startswith("_")
     }
 
 
-def _bare() -> dict[str, Path]:
-    """Systems by name -> their cards, of those that have one."""
-    modules = {name: point.module for name, point in _theirs().items()} | _ours()
-    beside = {name: _card_beside(module) for name, module in modules.items()}
-    return {name: path for name, path in beside.items() if path and path.is_file()}
+def _installed() -> dict[str, EntryPoint]:
+    """Returns the entry points of systems in other packages, by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def _card_beside(module: str) -> Path | None:
-    """Where a module's json would lie. Nothing of a package is imported to find it."""
+def _cards() -> dict[str, Path]:
+    """Returns the cards of the systems that have one, by name."""
+    modules = {name: point.module for name, point in _installed().items()} | _built_in()
+    paths = {name: _json_of(module) for name, module in modules.items()}
+    return {name: path for name, path in paths.items() if path and path.is_file()}
+
+
+def _json_of(module: str) -> Path | None:
+    """Returns the JSON file that a module has next to it, without importing the module."""
     top, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(top)
@@ -159,10 +188,6 @@ def _card_beside(module: str) -> Path | None:
     if spec is None:
         return None
     if spec.submodule_search_locations:
-        home = Path(next(iter(spec.submodule_search_locations)))
-        return home.joinpath(*rest or [top]).with_suffix(".json")
+        folder = Path(next(iter(spec.submodule_search_locations)))
+        return folder.joinpath(*rest or [top]).with_suffix(".json")
     return Path(spec.origin).with_suffix(".json") if spec.origin else None
-
-
-def _theirs() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}

@@ -1,4 +1,4 @@
-"""Weights files: safetensors, never pickles; checked against their card before use."""
+"""Weights of models: safetensors files, never pickles, which are verified against their card."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
-from torch import Tensor
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.checkpoints.card import Card, as_json, checksum
-from hsi_xr.checkpoints.layout import differences
+from hsi_xr.checkpoints.card import CARD, ITEM, WEIGHTS, Card, as_json, checksum, read
+from hsi_xr.checkpoints.item import mlm_item
+from hsi_xr.checkpoints.tensors import differences
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.io import atomic
 from hsi_xr.reconstructors._base import Reconstructor
@@ -19,85 +19,93 @@ from hsi_xr.times import now, utc_text
 
 
 def load_model(card: Card, *, steps: int | None = None) -> Reconstructor:
-    """The reconstructor of a card, in float32 on the CPU, ready to run.
+    """Loads the reconstructor of a card, in float32 on the CPU, in evaluation mode.
 
     Args:
-        card: Of weights, or of a system without.
-        steps: Of its chain, in place of those in the card's config.
+        card: The card of a model; without weights, random ones that are always the same are used.
+        steps: Number of steps of its chain, instead of that in the card's `config`.
 
     Raises:
-        InvalidCheckpoint: The file is not what the card says, or not weights of its system.
+        InvalidCheckpoint: The file does not match its card, or its weights are of another system.
     """
     if card.weights is None:
-        return _untrained(card, steps)
-    if (found := checksum(card.weights)) != card.sha256:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            return _build(card, steps).eval()
+    model = _build_with_weights(card, card.weights, steps)
+    if (count := parameters(model)) != card.parameters:
         raise InvalidCheckpoint(
-            f"{card.weights.name!r} has sha256 {found[:12]}..., its card says "
-            f"{card.sha256[:12]}...; fetch the pair again"
-        )
-    try:
-        state = load(card.weights.read_bytes())
-    except (SafetensorError, ValueError) as error:
-        raise InvalidCheckpoint(f"{card.weights.name!r} is no safetensors file") from error
-    model = _build(card, steps)
-    _fit(model, state, card.weights.name)
-    if (count := parameters(model)) != card.data["parameters"]:
-        raise InvalidCheckpoint(
-            f"the card of {card.weights.name!r} says {card.data['parameters']:,} parameters, its "
-            f"config makes {count:,}; fetch the pair again"
+            f"the card of {card.weights.name!r} states {card.parameters:,} parameters, but its "
+            f"config has {count:,}; download both files again"
         )
     return model.eval()
 
 
 def parameters(model: Reconstructor) -> int:
-    """How many numbers all parameters of a model are."""
+    """Returns the number of parameters of a model."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _untrained(card: Card, steps: int | None) -> Reconstructor:
-    """As its system builds it, always with the same numbers."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        return _build(card, steps).eval()
-
-
-def _build(card: Card, steps: int | None) -> Reconstructor:
-    system = registry.load(card.reconstructor)
-    running = {} if steps is None else {"steps": steps}
-    try:
-        built = system.build({**card.config, **running})
-    except (TypeError, ValueError) as error:
-        raise InvalidCheckpoint(f"the config of {card.name!r} does not fit: {error}") from error
-    if not isinstance(built, Reconstructor):
-        raise InvalidCheckpoint(f"{card.reconstructor!r} builds no Reconstructor")
-    return built
-
-
-def _fit(model: Reconstructor, state: dict[str, Tensor], name: str) -> None:
-    if wrong := differences(model.state_dict(), state):
-        raise InvalidCheckpoint(f"{name!r} holds weights of another network: it {wrong}")
-    model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
-
-
 def save_model(model: Reconstructor, weights: Path, card: Mapping[str, Any]) -> Path:
-    """Writes weights and their card, each whole or not at all.
+    """Writes the weights of a model and their card; each file is complete or absent.
 
-    Numbers stay as they are, in single precision: coefficients of a regression nearly cancel, and
-    do not survive rounding to half of it.
+    Weights are written in single precision: the coefficients of a regression nearly cancel, and
+    would be useless in half precision.
 
     Args:
-        model: Whose `state_dict` is written.
-        weights: Where to; ends in .safetensors.
-        card: What is said of the model; the checksum and the time (see `times.now`) are added.
+        model: The model; its `state_dict` is written.
+        weights: Path of the weights file, which ends in .safetensors.
+        card: Contents of the card; the checksum and the time of saving (see `times.now`) are added.
 
     Returns:
-        The card's path: beside the weights, of their name.
+        The path of the card, next to the weights and of the same name.
     """
     path = weights.with_suffix(".json")
     state = {key: tensor.float().contiguous() for key, tensor in model.state_dict().items()}
     with atomic.replacing(weights) as part:
         save_file(state, part, metadata={"model": f"{card['name']} {card['version']}"})
         part.chmod(0o644)
-    saved = {"saved": utc_text(now())}
-    atomic.write_text(path, as_json({**card, **saved, "sha256": checksum(weights)}))
+    added = {"saved": utc_text(now()), "sha256": checksum(weights)}
+    atomic.write_text(path, as_json({**card, **added}))
     return path
+
+
+def save_folder(model: Reconstructor, folder: Path, card: Mapping[str, Any]) -> Path:
+    """Writes a model into an existing folder: weights, card and STAC item.
+
+    Returns:
+        The path of the weights.
+    """
+    weights = folder / WEIGHTS
+    save_model(model, weights, card).rename(folder / CARD)
+    atomic.write_text(folder / ITEM, as_json(mlm_item(read(folder))))
+    return weights
+
+
+def _build(card: Card, steps: int | None) -> Reconstructor:
+    system = registry.load(card.reconstructor)
+    changes = {} if steps is None else {"steps": steps}
+    try:
+        model = system.build({**card.config, **changes})
+    except (TypeError, ValueError) as error:
+        raise InvalidCheckpoint(f"the config of {card.name!r} is not valid: {error}") from error
+    if not isinstance(model, Reconstructor):
+        raise InvalidCheckpoint(f"{card.reconstructor!r} does not build a Reconstructor")
+    return model
+
+
+def _build_with_weights(card: Card, weights: Path, steps: int | None) -> Reconstructor:
+    if (found := checksum(weights)) != card.sha256:
+        raise InvalidCheckpoint(
+            f"{weights.name!r} has sha256 {found[:12]}..., but its card states "
+            f"{card.sha256[:12]}...; download both files again"
+        )
+    try:
+        state = load(weights.read_bytes())
+    except (SafetensorError, ValueError) as error:
+        raise InvalidCheckpoint(f"{weights.name!r} is not a safetensors file") from error
+    model = _build(card, steps)
+    if wrong := differences(model.state_dict(), state):
+        raise InvalidCheckpoint(f"{weights.name!r} contains weights of another network: it {wrong}")
+    model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+    return model

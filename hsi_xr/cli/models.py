@@ -81,7 +81,7 @@ def import_(
     from hsi_xr.checkpoints.import_checkpoint import import_published
 
     card = import_published(name, file, folder, title=title, licence=licence, overwrite=overwrite)
-    click.echo(f"{folder}: {card}, {card.data['parameters']:,} parameters, halo {card.halo} px")
+    click.echo(f"{folder}: {card}, {card.parameters:,} parameters, halo {card.halo} px")
 
 
 @command.command("export")
@@ -93,7 +93,7 @@ def export_(name: str, folder: Path) -> None:
 
     Run it with `--model FOLDER`; the STAC items of its products link its item.
     """
-    from hsi_xr.checkpoints.export_model import export
+    from hsi_xr.checkpoints.model_folder import export
     from hsi_xr.checkpoints.registry import find
 
     click.echo(export(find(name), folder))
@@ -119,12 +119,12 @@ def _row(card: "Card") -> tuple[str, ...]:
         card.call,
         card.reconstructor,
         "yes" if card.trained else "no",
-        f"{card.data['parameters']:,}",
+        f"{card.parameters:,}",
         f"{card.data['gmac_per_pixel']:.2g}" if "gmac_per_pixel" in card.data else "",
-        str(card.data["steps"]),
+        str(card.steps),
         str(card.halo),
         f"{tiles} (survey)" if reach.get("survey") else tiles,
-        str(card.data["licence"]),
+        card.licence,
         str(card.data.get("paper") or card.data.get("citation", "")),
     )
 

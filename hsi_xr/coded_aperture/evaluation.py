@@ -23,7 +23,7 @@ from torch import nn
 from hsi_xr._version import __version__
 from hsi_xr.checkpoints import published
 from hsi_xr.checkpoints.card import checksum
-from hsi_xr.checkpoints.import_checkpoint import read_checkpoint
+from hsi_xr.checkpoints.tensors import read_checkpoint
 from hsi_xr.coded_aperture.forward import INPUTS, STEP, measure
 from hsi_xr.coded_aperture.scores import COLUMNS, scores
 from hsi_xr.datasets._base import Array

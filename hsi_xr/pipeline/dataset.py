@@ -108,7 +108,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_version": __version__,
         "hsi_xr_reconstructed": "YES",
         "hsi_xr_model": card.name,
-        "hsi_xr_model_version": str(card.data["version"]),
+        "hsi_xr_model_version": card.version,
         "hsi_xr_model_sha256": _sha256(plan),
         "hsi_xr_weights": "trained" if card.trained else "random",
         "hsi_xr_seed": job.seed,

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hsi_xr.reconstructors._base import SceneStatistics
+from hsi_xr.reconstructors._whole_image import reflect
 from hsi_xr.training.data import Data, Scene, Scenes
 from hsi_xr.training.seeds import Use, numpy_generator
 
@@ -91,15 +92,8 @@ def extend(cube: Tensor, rgb: Tensor, size: tuple[int, int]) -> tuple[Tensor, Te
     below, right = (max(0, wanted - has) for wanted, has in zip(size, cube.shape[1:]))
     if not (below or right):
         return cube, rgb
-    rows, columns = (_mirror(*each) for each in zip(rgb.shape[1:], size))
+    rows, columns = (reflect(*each) for each in zip(rgb.shape[1:], size))
     return F.pad(cube, (0, right, 0, below), value=torch.nan), rgb[:, rows][:, :, columns]
-
-
-def _mirror(size: int, count: int) -> Tensor:
-    """Indices of `count` pixels along an axis of `size` pixels that is reflected at both ends."""
-    period = max(1, 2 * size - 2)
-    index = torch.arange(count) % period
-    return torch.minimum(index, period - index)
 
 
 def read_ahead(draw: Callable[[int], T], numbers: Sequence[int], *, workers: int) -> Iterator[T]:

@@ -6,10 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hsi_xr.checkpoints import measure as _measure
-from hsi_xr.checkpoints.card import CARD, ITEM, WEIGHTS, as_json, read
-from hsi_xr.checkpoints.item import mlm_item
-from hsi_xr.checkpoints.weights import parameters, save_model
+from hsi_xr.checkpoints.measure import measure_model
+from hsi_xr.checkpoints.weights import parameters, save_folder
 from hsi_xr.training import checkpoints
 from hsi_xr.training.checkpoints import BEST, LAST
 from hsi_xr.training.data import scenes_of
@@ -37,11 +35,8 @@ def release(task: SystemTask, training: Training[PatchBatch], *, measure: bool =
     model: Any = copy.deepcopy(training.averaged).cpu()
     model.load_state_dict(state["average"])
     card = _card(task, training, state, config=asdict(model.config), parameters=parameters(model))
-    weights = out / WEIGHTS
-    measured = _measure.measured(model, card) if measure else {}
-    save_model(model, weights, {**card, **measured}).rename(out / CARD)
-    (out / ITEM).write_text(as_json(mlm_item(read(weights))), encoding="utf-8")
-    return weights
+    measured = measure_model(model, card) if measure else {}
+    return save_folder(model, out, {**card, **measured})
 
 
 def _card(

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.checkpoints.card import Card, read_untrained
-from hsi_xr.checkpoints.layout import differences
+from hsi_xr.checkpoints.card import Card
+from hsi_xr.checkpoints.tensors import differences
 from hsi_xr.datasets._base import DataSet
 from hsi_xr.errors import InvalidCheckpoint, InvalidData, UsageError
 from hsi_xr.networks.chromaticity import chromaticity_histogram
@@ -98,7 +98,7 @@ def new_model(run: Run, dataset: DataSet) -> tuple[Reconstructor, Card]:
         UsageError: The system has no such configuration.
         InvalidCheckpoint: The weights to start from do not fit the system.
     """
-    card, bands = read_untrained(registry.card_of(run.system)), len(dataset.bands)
+    card, bands = registry.find(run.system, untrained=True), len(dataset.bands)
     if (given := run.config.get("bands", bands)) != bands:
         raise UsageError(
             f"config.bands = {given}, but the data set has {bands} bands; omit config.bands"

@@ -8,13 +8,11 @@ from torch import Tensor
 
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.srgb import srgb_encode
-from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidData
 from hsi_xr.evaluation.metrics import Tally
-from hsi_xr.networks.chromaticity import chromaticity_histogram
-from hsi_xr.reconstructors._base import Reconstructor, SceneWindows
+from hsi_xr.reconstructors._base import Reconstructor
+from hsi_xr.reconstructors._whole_image import ground_noise, single_window
 from hsi_xr.training.data import Scene, Scenes, scene_weights
-from hsi_xr.training.patches import extend
 
 SCORES = ("mrae", "rmse", "psnr", "sam")
 
@@ -77,17 +75,11 @@ class SceneValidation:
     @torch.inference_mode()
     def reconstruct(self, model: Reconstructor, scene: Scene, device: str) -> Tensor:
         """Returns (1, bands, rows, columns), as `hsi_xr.reconstruct` does in a single tile."""
+        cube, rgb = scene.cube.to(device), scene.rgb[None].to(device)
+        window = single_window(rgb, stride=self.stride, weights=scene_weights(cube))
+        noise = ground_noise(window.rgb, bands=len(self.bands), seed=self.seed)
+        estimate, _ = model.whole(window, noise)
         rows, columns = scene.rgb.shape[1:]
-        size = (rows + -rows % self.stride, columns + -columns % self.stride)
-        cube, padded = (tensor.to(device) for tensor in extend(scene.cube, scene.rgb, size))
-        rgb, weights = padded[None], scene_weights(cube)
-        histogram = chromaticity_histogram(rgb[..., :rows, :columns], weights[..., :rows, :columns])
-        r, c = (torch.arange(length, device=rgb.device)[None] for length in size)
-        field, bands = NoiseField(self.seed), len(self.bands)
-        estimate, _ = model.whole(
-            SceneWindows(rgb, weights, histogram),
-            lambda step: field.read(r, c, channels=bands, step=step),
-        )
         return estimate[..., :rows, :columns].float()
 
     def compare(self, estimate: Tensor, truth: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Cubes as they should not matter."""
+"""Variants of cubes that must not change a result."""
 
 import numpy as np
 import xarray as xr
 
 
 def shuffled(dataset: xr.Dataset) -> xr.Dataset:
-    """The same bands in another order."""
+    """Return the dataset with its bands in random order."""
     return dataset.isel(band=np.random.default_rng(3).permutation(dataset.sizes["band"]))

@@ -10,26 +10,26 @@ from tests.calibration.ground import CENTRES, cube
 
 
 @pytest.mark.parametrize("chunks", [None, {"band": 5, "y": 20}])
-def test_hypercoast_gets_rows_columns_wavelengths_and_the_crs(chunks):
+def test_hypercoast_receives_rows_columns_wavelengths_and_the_crs(chunks):
     dataset = cube(chunks=chunks)
-    found = shuffled(dataset).hsi.to_hypercoast()
-    assert found["reflectance"].dims == ("y", "x", "wavelength")
-    assert found.attrs["crs"] == "EPSG:32633" == found.rio.crs.to_string()
-    assert (found["reflectance"].chunks is None) == (chunks is None)
+    exported = shuffled(dataset).hsi.to_hypercoast()
+    assert exported["reflectance"].dims == ("y", "x", "wavelength")
+    assert exported.attrs["crs"] == "EPSG:32633" == exported.rio.crs.to_string()
+    assert (exported["reflectance"].chunks is None) == (chunks is None)
     place = {"x": 500_030, "y": 4_649_990, "method": "nearest"}
     expected = dataset["reflectance"].sel(**place)
-    np.testing.assert_array_equal(found["reflectance"].sel(**place), expected)
-    near = found.sel(wavelength=[650, 550, 450], method="nearest")["wavelength"]
+    np.testing.assert_array_equal(exported["reflectance"].sel(**place), expected)
+    near = exported.sel(wavelength=[650, 550, 450], method="nearest")["wavelength"]
     np.testing.assert_array_equal(near, [650, 550, 450])
 
 
-def test_hypercoast_has_no_rotated_grids():
+def test_rotated_grids_are_refused_for_hypercoast():
     with pytest.raises(NotGeoreferenced, match="reproject"):
         cube(transform=Affine.rotation(20)).hsi.to_hypercoast()
 
 
-def test_spectral_python_gets_an_image_that_it_writes_and_reads(tmp_path):
-    spectral = pytest.importorskip("spectral", reason="hands over to Spectral Python")
+def test_spectral_python_can_write_and_read_the_image(tmp_path):
+    spectral = pytest.importorskip("spectral", reason="exports to Spectral Python")
     dataset = cube(chunks={"y": 20})
     image = shuffled(dataset).hsi.to_spectral()
     expected = np.moveaxis(dataset["reflectance"].values, 0, -1)

@@ -1,4 +1,4 @@
-"""Libraries: what is written is read, by whoever wrote it."""
+"""Spectral libraries from ENVI, ECOSTRESS and CSV files."""
 
 import re
 import sys
@@ -18,35 +18,35 @@ NAMES = ["lawn, dry", "roof", "7"]
 VALUES = np.random.default_rng(5).uniform(0.01, 0.9, (3, 6)).astype("float32")
 
 
-def saved(folder: Path, **header: object) -> Path:
+def save_library(folder: Path, **header: object) -> Path:
     envi = pytest.importorskip("spectral.io.envi", reason="ENVI needs Spectral Python")
     names = [name.replace(",", "") for name in NAMES]
-    told = {"wavelength": NM.tolist(), "wavelength units": "Nanometers", "spectra names": names}
-    envi.SpectralLibrary(VALUES, told | header).save(str(folder / "lib"))
+    defaults = {"wavelength": NM.tolist(), "wavelength units": "Nanometers", "spectra names": names}
+    envi.SpectralLibrary(VALUES, defaults | header).save(str(folder / "lib"))
     return folder / "lib.sli"
 
 
-def test_a_library_of_envi_is_read_by_either_of_its_files(tmp_path):
-    path = saved(tmp_path, fwhm=[10.0, 11, 12, 13, 14, 15])
+def test_an_envi_library_is_read_from_either_of_its_files(tmp_path):
+    path = save_library(tmp_path, fwhm=[10.0, 11, 12, 13, 14, 15])
     for one in (path, path.with_suffix(".hdr")):
-        found = hsi_xr.library(one)
-        np.testing.assert_array_equal(found, VALUES)
-        assert found.dims == ("spectrum", "wavelength") and found.dtype == "float32"
-        np.testing.assert_allclose(found["wavelength"], NM)
-        np.testing.assert_allclose(found["fwhm"], [10, 11, 12, 13, 14, 15])
-        assert found["spectrum"].values.tolist() == ["lawn dry", "roof", "7"]
-        assert found["wavelength"].attrs["units"] == "nm" and found.attrs["source"] == one.name
+        library = hsi_xr.library(one)
+        np.testing.assert_array_equal(library, VALUES)
+        assert library.dims == ("spectrum", "wavelength") and library.dtype == "float32"
+        np.testing.assert_allclose(library["wavelength"], NM)
+        np.testing.assert_allclose(library["fwhm"], [10, 11, 12, 13, 14, 15])
+        assert library["spectrum"].values.tolist() == ["lawn dry", "roof", "7"]
+        assert library["wavelength"].attrs["units"] == "nm" and library.attrs["source"] == one.name
 
 
-def test_micrometres_are_nanometres(tmp_path):
-    path = saved(
+def test_micrometres_are_converted_to_nanometres(tmp_path):
+    path = save_library(
         tmp_path, **{"wavelength": (NM / 1000).tolist(), "wavelength units": "Micrometers"}
     )
     np.testing.assert_allclose(hsi_xr.library(path)["wavelength"], NM)
 
 
-def test_a_scale_and_what_is_no_number_of_the_header_are_heeded(tmp_path):
-    header = saved(tmp_path).with_suffix(".hdr")
+def test_scale_factor_and_ignore_value_of_the_header_are_applied(tmp_path):
+    header = save_library(tmp_path).with_suffix(".hdr")
     text = header.read_text().replace("data ignore value = NaN", "")
     ignored = f"data ignore value = {float(VALUES[1, 2])!r}\n"
     header.write_text(text + "reflectance scale factor = 100\n" + ignored)
@@ -55,7 +55,7 @@ def test_a_scale_and_what_is_no_number_of_the_header_are_heeded(tmp_path):
     np.testing.assert_allclose(hsi_xr.library(header), expected, rtol=1e-6)
 
 
-def test_tables_in_both_directions_are_one_library(tmp_path):
+def test_tables_in_both_orientations_give_the_same_library(tmp_path):
     library = xr.DataArray(
         VALUES.copy(), {"spectrum": NAMES, "wavelength": NM}, ("spectrum", "wavelength")
     )
@@ -64,22 +64,22 @@ def test_tables_in_both_directions_are_one_library(tmp_path):
     library.to_pandas().T.to_csv(upright)
     library.to_pandas().to_csv(flat)
     for path in (upright, flat):
-        found = hsi_xr.library(path)
-        xr.testing.assert_allclose(found.drop_attrs(), library.rename("library"))
-        assert "fwhm" not in found.coords
+        reread = hsi_xr.library(path)
+        xr.testing.assert_allclose(reread.drop_attrs(), library.rename("library"))
+        assert "fwhm" not in reread.coords
 
 
-def test_wavelengths_ascend_whatever_the_file_says(tmp_path):
+def test_wavelengths_are_sorted(tmp_path):
     path = tmp_path / "lib.csv"
-    path.write_text("# of a friend\nname,559.8/36,492.4/66\nlawn,0.2,\n")
-    found = hsi_xr.library(path)
-    np.testing.assert_allclose(found["wavelength"], [492.4, 559.8])
-    np.testing.assert_allclose(found["fwhm"], [66, 36])
-    np.testing.assert_allclose(found, [[np.nan, 0.2]])
+    path.write_text("# a comment\nname,559.8/36,492.4/66\nlawn,0.2,\n")
+    library = hsi_xr.library(path)
+    np.testing.assert_allclose(library["wavelength"], [492.4, 559.8])
+    np.testing.assert_allclose(library["fwhm"], [66, 36])
+    np.testing.assert_allclose(library, [[np.nan, 0.2]])
 
 
 @pytest.mark.parametrize("head", ["Wavelength (um)", "wavelength_um", "Wavelengths [µm]"])
-def test_a_column_of_wavelengths_may_tell_its_unit(tmp_path, head):
+def test_the_head_of_a_wavelength_column_may_state_its_unit(tmp_path, head):
     path = tmp_path / "lib.csv"
     path.write_text(f"{head},lawn\n0.5,0.2\n0.4,0.1\n", encoding="utf-8")
     np.testing.assert_allclose(hsi_xr.library(path)["wavelength"], [400, 500])
@@ -101,37 +101,37 @@ def test_a_column_of_wavelengths_may_tell_its_unit(tmp_path, head):
         ("name,500\nlawn,0.2,0.3\n", "not a table"),
     ],
 )
-def test_what_is_no_table_is_told(tmp_path, text, words):
+def test_an_invalid_table_is_refused(tmp_path, text, words):
     path = tmp_path / "lib.csv"
     path.write_text(text)
     with pytest.raises(InvalidData, match=words):
         hsi_xr.library(path)
 
 
-def test_a_library_without_a_unit_is_no_guess(tmp_path):
-    path = saved(tmp_path, **{"wavelength units": "Unknown"})
+def test_a_library_without_a_unit_is_refused(tmp_path):
+    path = save_library(tmp_path, **{"wavelength units": "Unknown"})
     with pytest.raises(MissingFact, match=r"unit='nm'.*wavelength units = Nanometers"):
         hsi_xr.library(path)
     np.testing.assert_allclose(hsi_xr.library(path, unit="nm")["wavelength"], NM)
 
 
-def test_what_the_caller_says_of_the_unit_goes_before_the_file(tmp_path):
-    path = saved(tmp_path, **{"wavelength units": "Micrometers"})
+def test_the_unit_argument_takes_precedence_over_the_file(tmp_path):
+    path = save_library(tmp_path, **{"wavelength units": "Micrometers"})
     with pytest.raises(InvalidData, match=r"398500 to 701000 nm.*unit='nm'"):
         hsi_xr.library(path)
     np.testing.assert_allclose(hsi_xr.library(path, unit="nm")["wavelength"], NM)
     table = tmp_path / "um.csv"
     table.write_text("name,0.5/0.01,0.4/0.02\nlawn,0.2,0.1\n")
-    found = hsi_xr.library(table, unit="um")
-    np.testing.assert_allclose(found["wavelength"], [400, 500])
-    np.testing.assert_allclose(found["fwhm"], [20, 10])
+    library = hsi_xr.library(table, unit="um")
+    np.testing.assert_allclose(library["wavelength"], [400, 500])
+    np.testing.assert_allclose(library["fwhm"], [20, 10])
     with pytest.raises(UsageError, match="'furlong' is not a unit"):
         hsi_xr.library(path, unit="furlong")
 
 
 @pytest.mark.parametrize(("dtype", "code"), [(">f4", 4), (">f8", 5), ("<i2", 2), (">u2", 12)])
-def test_numbers_may_lie_in_either_order_and_type(tmp_path, dtype, code):
-    path = saved(tmp_path)
+def test_all_byte_orders_and_data_types_are_read(tmp_path, dtype, code):
+    path = save_library(tmp_path)
     stored = (VALUES * 1000).astype(dtype)
     path.write_bytes(stored.tobytes())
     header = path.with_suffix(".hdr").read_text()
@@ -141,23 +141,23 @@ def test_numbers_may_lie_in_either_order_and_type(tmp_path, dtype, code):
     np.testing.assert_allclose(hsi_xr.library(path), stored.astype(float), rtol=1e-6)
 
 
-def test_a_library_that_was_cut_off_is_told(tmp_path):
-    path = saved(tmp_path)
+def test_a_truncated_library_is_refused(tmp_path):
+    path = save_library(tmp_path)
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(UnreadableFile, match=r"lib\.sli"):
         hsi_xr.library(path)
 
 
-def test_a_spectrum_of_ecostress_is_a_library_of_one(tmp_path):
+def test_an_ecostress_spectrum_is_a_library_of_one(tmp_path):
     pytest.importorskip("spectral", reason="ECOSTRESS spectra need Spectral Python")
     path = tmp_path / "asphalt.spectrum.txt"
     head = "Name: Tar: black\nType: manmade\nMeasurement: Hemispherical\nX Units: Wavelength "
     rows = "\n\n0.7000\t3.1\n0.5000\t2.9\n0.4000\t2.5\n"
     path.write_text(head + "(micrometers)\nY Units: Reflectance (percent)" + rows)
-    found = hsi_xr.library(path)
-    np.testing.assert_allclose(found["wavelength"], [400, 500, 700])
-    np.testing.assert_allclose(found, [[0.025, 0.029, 0.031]], rtol=1e-6)
-    assert found["spectrum"].item() == "Tar: black"
+    library = hsi_xr.library(path)
+    np.testing.assert_allclose(library["wavelength"], [400, 500, 700])
+    np.testing.assert_allclose(library, [[0.025, 0.029, 0.031]], rtol=1e-6)
+    assert library["spectrum"].item() == "Tar: black"
     path.write_text(head + "\nY Units: Reflectance" + rows)
     with pytest.raises(MissingFact, match="unit='um'"):
         hsi_xr.library(path)
@@ -168,7 +168,7 @@ def test_a_spectrum_of_ecostress_is_a_library_of_one(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.sli", "none.hdr"])
-def test_a_file_that_is_not_there_is_told(tmp_path, name):
+def test_a_missing_file_is_refused(tmp_path, name):
     pytest.importorskip("spectral", reason="ENVI needs Spectral Python")
     with pytest.raises(UnreadableFile, match="none"):
         hsi_xr.library(tmp_path / name)
@@ -183,14 +183,14 @@ def test_without_spectral_python_the_extra_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "spectra" / "earthlib").glob("*.sli")))
-def test_published_libraries_are_compared_with_a_cube(path):
+def test_published_libraries_can_be_compared_with_a_cube(path):
     pytest.importorskip("spectral", reason="ENVI needs Spectral Python")
-    if "icraf" in path.name:  # its header calls 350 to 2500 micrometers
+    if "icraf" in path.name:  # its header states micrometers for 350 to 2500
         with pytest.raises(InvalidData, match=r"350000 to .* correct their unit"):
             hsi_xr.library(path)
         return
     library = hsi_xr.library(path)
     assert library.sizes["wavelength"] == 216 and library["wavelength"][0] == 350
-    found = cube().hsi.sam(library.isel(spectrum=slice(0, 9)), degrees=True)
-    assert found.attrs["bands"] == "31 of 31"
-    assert 0 < found.min() < found.max() < 90
+    angles = cube().hsi.sam(library.isel(spectrum=slice(0, 9)), degrees=True)
+    assert angles.attrs["bands"] == "31 of 31"
+    assert 0 < angles.min() < angles.max() < 90

@@ -1,4 +1,4 @@
-"""Plots show the numbers of the cube."""
+"""Plots show the values of the cube."""
 
 import sys
 
@@ -20,7 +20,7 @@ def ax():
     return Figure().add_subplot()
 
 
-def test_a_spectrum_is_the_line_and_its_spread_the_band(ax):
+def test_a_spectrum_is_a_line_and_its_deviation_a_band(ax):
     dataset = shuffled(cube(chunks={"y": 20}))
     dataset["reflectance_std"] = dataset["reflectance"] / 20
     expected = cube()["reflectance"].isel(y=3, x=70).values
@@ -35,7 +35,7 @@ def test_a_spectrum_is_the_line_and_its_spread_the_band(ax):
     assert ax.get_title() == "model estimate, not a measurement"
 
 
-def test_a_brighter_spectrum_beside_a_dark_one_is_seen_whole(ax):
+def test_the_axis_grows_with_a_brighter_spectrum(ax):
     dataset = cube()
     dataset["reflectance"][:, 3, 70] *= 4
     for column in (60.5, 70.5):
@@ -44,21 +44,21 @@ def test_a_brighter_spectrum_beside_a_dark_one_is_seen_whole(ax):
     assert low == 0 and high >= dataset["reflectance"][:, 3, 70].max()
 
 
-def test_the_picture_lies_where_the_cube_does_and_is_clear_where_there_is_nothing(ax):
+def test_the_rgb_plot_has_the_extent_of_the_cube_and_transparent_nodata(ax):
     dataset = cube(chunks={"y": 20})
     dataset["reflectance"].hsi.plot.rgb(ax=ax)
     (image,) = ax.images
-    shown = image.get_array()
-    assert shown.shape == (61, 83, 4) and 0 <= shown.min() < 0.2 < 0.9 < shown.max() <= 1
+    pixels = image.get_array()
+    assert pixels.shape == (61, 83, 4) and 0 <= pixels.min() < 0.2 < 0.9 < pixels.max() <= 1
     known = dataset["reflectance"].notnull().all("band").values
-    np.testing.assert_array_equal(shown[..., 3] == 1, known)
+    np.testing.assert_array_equal(pixels[..., 3] == 1, known)
     left, right, bottom, top = image.get_extent()
     np.testing.assert_allclose((left, top), GRID @ (0, 0))
     np.testing.assert_allclose((right, bottom), GRID @ (83, 61))
     assert "650, 550, 450 nm" in ax.get_title()
 
 
-def test_grey_is_grey_and_brightness_changes_nothing(ax):
+def test_grey_stays_grey_and_brightness_does_not_matter(ax):
     dataset = cube()
     level = dataset["reflectance"].isel(band=0, drop=True)
     dataset["reflectance"] = dataset["reflectance"] * 0 + level
@@ -70,21 +70,21 @@ def test_grey_is_grey_and_brightness_changes_nothing(ax):
 
 
 @pytest.mark.parametrize("chunks", [None, {"y": 20}])
-def test_a_map_is_its_numbers_where_they_lie_with_their_scale(ax, chunks):
+def test_a_map_has_the_values_extent_and_colour_scale_of_the_array(ax, chunks):
     dataset = cube(chunks=chunks)
     angles = dataset.hsi.sam(dataset["reflectance"].isel(y=3, x=70), degrees=True)
     assert angles.hsi.plot.map(ax=ax) is ax
     (image,) = ax.images
-    shown = image.get_array()
-    np.testing.assert_allclose(shown.filled(np.nan), angles)
-    assert image.get_clim() == pytest.approx(np.percentile(shown.compressed(), (2, 98)))
+    pixels = image.get_array()
+    np.testing.assert_allclose(pixels.filled(np.nan), angles)
+    assert image.get_clim() == pytest.approx(np.percentile(pixels.compressed(), (2, 98)))
     np.testing.assert_allclose(image.get_extent()[:2], (GRID.c, GRID.c + 83 * GRID.a))
     assert ax.get_title() == "from a model estimate, not a measurement"
     assert image.colorbar.ax.get_ylabel() == "spectral angle (degree)"
     assert ax.get_xlabel() == "x (metre)"
 
 
-def test_one_row_has_its_place(ax):
+def test_a_single_row_has_its_extent(ax):
     dataset = cube()
     dataset.isel(y=slice(3, 4)).hsi.plot.rgb(ax=ax)
     left, right, bottom, top = ax.images[0].get_extent()
@@ -92,12 +92,12 @@ def test_one_row_has_its_place(ax):
     np.testing.assert_allclose((right, bottom), GRID @ (83, 4))
 
 
-def test_a_turned_grid_has_no_axes_of_its_own(ax):
+def test_a_rotated_grid_is_plotted_without_axes(ax):
     cube(transform=GRID @ Affine.rotation(20)).hsi.plot.rgb(ax=ax)
     assert not ax.axison
 
 
-def test_a_map_of_many_is_asked_to_be_one(ax):
+def test_a_map_of_a_stack_is_refused(ax):
     dataset = cube()
     stacked = dataset.hsi.sam(dataset["reflectance"].isel(y=3, x=[70, 71]).rename(x="spectrum"))
     with pytest.raises(UsageError, match=r"array\.isel\(spectrum=0\)"):

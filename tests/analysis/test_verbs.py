@@ -1,4 +1,4 @@
-"""What `.hsi` does is what the functions do."""
+"""Accessor methods behave like the functions that they wrap."""
 
 import inspect
 
@@ -13,16 +13,18 @@ VERBS = ["bands", "indices", "nearest_band", "sam", "spectrum", "to_hypercoast",
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "to_spectral"])
-def test_a_verb_takes_what_its_function_takes(verb):
+def test_a_method_has_the_signature_of_its_function(verb):
     theirs = list(inspect.signature(getattr(hsi_xr, verb)).parameters.values())[1:]
     ours = list(inspect.signature(getattr(HsiAccessor, verb)).parameters.values())[1:]
-    told = [[(each.name, each.kind, each.default) for each in side] for side in (ours, theirs)]
-    assert told[0] == told[1]
+    method, function = (
+        [(p.name, p.kind, p.default) for p in parameters] for parameters in (ours, theirs)
+    )
+    assert method == function
     first_line = inspect.getdoc(getattr(hsi_xr, verb)).splitlines()[0]
     assert getattr(HsiAccessor, verb).__doc__.startswith(first_line)
 
 
-def test_nothing_of_a_lazy_cube_is_computed_before_it_is_asked_for():
+def test_lazy_cubes_are_not_computed_early():
     pytest.importorskip("spyndex", reason="indices need spyndex")
     dataset = cube(chunks={"y": 20})
     dataset["reflectance_std"] = dataset["reflectance"] / 10
@@ -37,7 +39,7 @@ def test_nothing_of_a_lazy_cube_is_computed_before_it_is_asked_for():
             read, dtype="float32", meta=np.empty((0, 0, 0))
         )
     place = GRID @ (70.5, 30.5)
-    found = [
+    results = [
         lazy.hsi.spectrum(*place),
         lazy.hsi.spectrum(*place, size=2),
         lazy.hsi.bands(450, 600),
@@ -46,7 +48,7 @@ def test_nothing_of_a_lazy_cube_is_computed_before_it_is_asked_for():
         lazy.hsi.indices(["GLI", "VARI"]),
         lazy.hsi.to_hypercoast(),
     ]
-    assert all(each.chunks for each in found)
+    assert all(result.chunks for result in results)
     lazy.hsi.nearest_band(550)
     with pytest.raises(AssertionError, match="a block was read"):
-        found[0].compute()
+        results[0].compute()

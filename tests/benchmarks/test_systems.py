@@ -4,28 +4,27 @@ import pytest
 import torch
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.checkpoints.card import read_untrained
-from hsi_xr.checkpoints.measure import Probe
 from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.reconstructors._base import SceneWindows
+from hsi_xr.reconstructors._whole_image import ground_noise
 from tests.benchmarks.test_speed import seconds
 
 SIDE = 256
 
 
-@pytest.mark.parametrize("name", registry.ours())
+@pytest.mark.parametrize("name", registry.built_in())
 def test_a_tile_of_a_surveyed_scene(name, capsys):
     """Whole chains; a pixel costs what the card says, whatever the machine."""
-    card = read_untrained(registry.card_of(name))
+    card = registry.find(name, untrained=True)
     model = load_model(card).to(memory_format=torch.channels_last)
-    probe = Probe(model, card.data)
     rgb = torch.rand(1, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
-    noise = probe.noise(0, 0, SIDE, SIDE)
+    noise = ground_noise(rgb, bands=len(card.bands))
     with torch.inference_mode():
         small = SceneWindows.entire(rgb[..., :64, :64])
-        facts = model.whole(small, probe.noise(0, 0, 64, 64))[1]
+        small_noise = ground_noise(small.rgb, bands=len(card.bands))
+        statistics = model.whole(small, small_noise)[1]
         repeats = 1 if card.data["steps"] > 10 else 3
-        took = seconds(lambda: model(rgb, noise, facts, stochastic=False), repeats=repeats)
+        took = seconds(lambda: model(rgb, noise, statistics, stochastic=False), repeats=repeats)
     rate = SIDE**2 / took / 1e6
     with capsys.disabled():
         print(

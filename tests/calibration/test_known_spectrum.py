@@ -11,15 +11,15 @@ CUBE = Bands.regular(400, 700, 10)
 CURVE = 0.2 + 0.1 * np.sin(CENTRES / 40)
 
 
-def test_the_bands_of_the_cube_are_compared_as_they_are():
+def test_equal_bands_are_compared_without_resampling():
     known, mixing = Spectrum.parse(spectrum(CURVE), "it").compare_with(CUBE)
     np.testing.assert_array_equal(known, CURVE)
     np.testing.assert_array_equal(mixing, np.eye(31))
 
 
 def test_the_order_of_wavelengths_does_not_matter():
-    turned = Spectrum.parse(spectrum(CURVE).isel(wavelength=slice(None, None, -1)), "it")
-    np.testing.assert_array_equal(turned.compare_with(CUBE)[0], CURVE)
+    reversed_spectrum = Spectrum.parse(spectrum(CURVE).isel(wavelength=slice(None, None, -1)), "it")
+    np.testing.assert_array_equal(reversed_spectrum.compare_with(CUBE)[0], CURVE)
 
 
 def test_a_finer_spectrum_is_averaged_by_the_bands_of_the_cube():
@@ -29,8 +29,8 @@ def test_a_finer_spectrum_is_averaged_by_the_bands_of_the_cube():
     )
     np.testing.assert_array_equal(mixing, np.eye(31))
     weights = np.exp(-0.5 * ((fine - 550) / (10 / 2.3548)) ** 2)
-    by_hand = 0.1 + 0.3 * weights[fine > 555].sum() / weights.sum()
-    assert known[15] == pytest.approx(by_hand, abs=1e-4)
+    expected = 0.1 + 0.3 * weights[fine > 555].sum() / weights.sum()
+    assert known[15] == pytest.approx(expected, abs=1e-4)
     np.testing.assert_allclose(known[[3, 27]], [0.1, 0.4], atol=1e-6)
 
 
@@ -44,31 +44,31 @@ def test_wide_bands_average_the_cube_by_their_gaussians():
     np.testing.assert_allclose(mixing.sum(1), 1)
 
 
-def test_a_single_wavelength_lies_between_two_bands():
+def test_a_single_wavelength_is_interpolated_between_two_bands():
     _, mixing = Spectrum.parse(spectrum([0.3], np.array([553.0])), "it").compare_with(CUBE)
     np.testing.assert_allclose(mixing @ CENTRES, 553, rtol=1e-6)
     assert (mixing > 0).sum() == 2
 
 
-def test_what_the_cube_does_not_cover_is_left_out():
-    """A band at 690 nm that is 60 nm wide sees more than a cube up to 700 nm does."""
+def test_bands_that_the_cube_does_not_cover_are_omitted():
+    """A band at 690 nm that is 60 nm wide extends beyond a cube up to 700 nm."""
     centres = np.array([395.0, 560, 690, 833])
     bands = spectrum([0.1, 0.2, 0.3, 0.4], centres, fwhm=[20.0, 36, 60, 106])
     assert Spectrum.parse(bands, "it").compare_with(CUBE)[0].tolist() == [0.2]
 
 
-def test_unknown_numbers_are_left_out():
+def test_nan_values_are_omitted():
     values = CURVE.copy()
     values[[2, 20]] = np.nan
     known, mixing = Spectrum.parse(spectrum(values), "it").compare_with(CUBE)
     assert len(known) == 29 and mixing.shape == (29, 31)
 
 
-def test_micrometres_are_understood_where_they_are_told():
+def test_micrometres_are_converted_if_they_are_stated():
     array = spectrum(CURVE).assign_coords(wavelength=("wavelength", CENTRES / 1000))
     array["wavelength"].attrs["units"] = "um"
-    found = Spectrum.parse(array, "it")
-    np.testing.assert_allclose(found.bands.centres, CENTRES)
+    parsed = Spectrum.parse(array, "it")
+    np.testing.assert_allclose(parsed.bands.centres, CENTRES)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_micrometres_are_understood_where_they_are_told():
         (xr.DataArray(CURVE), ["panel 7", "wavelength"]),
     ],
 )
-def test_what_is_no_reflectance_is_refused_and_the_repair_told(array, words):
+def test_other_values_are_refused_with_a_repair(array, words):
     with pytest.raises(InvalidData) as error:
         Spectrum.parse(array, "panel 7")
     assert all(word in str(error.value) for word in words), error.value

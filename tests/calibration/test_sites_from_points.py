@@ -17,7 +17,7 @@ def boxes(points, array, **options) -> list[Box]:
     ]
 
 
-def test_a_point_means_the_pixel_that_it_lies_in():
+def test_a_point_stands_for_the_pixel_that_contains_it():
     array = cube()["reflectance"]
     x, y = GRID @ (30.9, 10.1)
     (box,) = boxes([Point(x, y, GREY)], array)
@@ -25,42 +25,42 @@ def test_a_point_means_the_pixel_that_it_lies_in():
     np.testing.assert_array_equal(box_means(array, [box])[0], array[:, 10, 30])
 
 
-def test_a_slice_has_its_own_place():
+def test_points_are_located_in_a_slice():
     array = cube()["reflectance"].isel(y=slice(5, 50), x=slice(20, 80))
     assert boxes([Point(*(GRID @ (30.5, 10.5)), GREY)], array) == [Box(5, 10, 1, 1)]
 
 
-def test_a_size_means_the_square_of_ground_around_it():
+def test_a_size_stands_for_a_square_around_the_point():
     """2 m are 4 columns of 0.5 m and 5 rows of 0.4 m."""
     array = cube()["reflectance"]
     (box,) = boxes([Point(*(GRID @ (40, 20.5)), GREY, 2.0)], array)
     assert (box.top, box.left, box.rows, box.columns) == pytest.approx((18, 38, 5, 4))
-    by_hand = array[:, 18:23, 38:42].mean(("y", "x"))
-    np.testing.assert_allclose(box_means(array, [box])[0], by_hand, rtol=1e-5)
+    expected = array[:, 18:23, 38:42].mean(("y", "x"))
+    np.testing.assert_allclose(box_means(array, [box])[0], expected, rtol=1e-5)
 
 
-def test_pixels_are_weighed_by_the_part_that_is_meant():
+def test_pixels_are_weighted_by_their_covered_area():
     array = cube()["reflectance"]
-    found = box_means(array, [Box(10.5, 40, 1, 1.25)])[0]
+    mean = box_means(array, [Box(10.5, 40, 1, 1.25)])[0]
     weights = np.array([[0.5, 0.125], [0.5, 0.125]])
     part = array[:, 10:12, 40:42].values
-    np.testing.assert_allclose(found, (part * weights).sum((1, 2)) / 1.25, rtol=1e-5)
+    np.testing.assert_allclose(mean, (part * weights).sum((1, 2)) / 1.25, rtol=1e-5)
 
 
-def test_on_a_turned_grid_pixels_are_found_as_well():
-    turned = Affine.translation(5e5, 4e6) @ Affine.rotation(30) @ Affine.scale(0.5, -0.4)
-    array = cube(transform=turned)["reflectance"]
-    assert boxes([Point(*(turned @ (30.5, 10.5)), GREY)], array) == [Box(10, 30, 1, 1)]
+def test_points_are_located_on_a_rotated_grid():
+    rotated = Affine.translation(5e5, 4e6) @ Affine.rotation(30) @ Affine.scale(0.5, -0.4)
+    array = cube(transform=rotated)["reflectance"]
+    assert boxes([Point(*(rotated @ (30.5, 10.5)), GREY)], array) == [Box(10, 30, 1, 1)]
 
 
-def test_points_of_another_crs_are_moved():
+def test_points_of_another_crs_are_transformed():
     array = cube()["reflectance"]
     to_degrees = Transformer.from_crs("EPSG:32633", "EPSG:4326", always_xy=True)
     lon, lat = to_degrees.transform(*(GRID @ (30.5, 10.5)))
     assert boxes([Point(lon, lat, GREY)], array, crs="EPSG:4326") == [Box(10, 30, 1, 1)]
 
 
-def test_points_beside_the_cube_are_left_out():
+def test_points_outside_the_cube_are_omitted():
     array = cube()["reflectance"]
     far = Point(*(GRID @ (-3, 10)), GREY)
     over_the_edge = Point(*(GRID @ (1, 10)), GREY, 2.0)
@@ -68,7 +68,7 @@ def test_points_beside_the_cube_are_left_out():
     assert boxes([far, near, over_the_edge], array) == [Box(10, 30, 1, 1)]
 
 
-def test_where_no_point_lies_on_the_cube_both_places_are_told():
+def test_without_a_point_on_the_cube_the_error_gives_both_extents():
     with pytest.raises(UsageError, match=r"500000\.25 .* 16\.5 to 16\.5.*EPSG:4326"):
         boxes([Point(16.5, 42, GREY)], cube()["reflectance"])
 
@@ -83,12 +83,12 @@ def test_where_no_point_lies_on_the_cube_both_places_are_told():
         ([Point(1, 2, [0.1, 0.2])], "point 1 is a list"),
     ],
 )
-def test_points_that_are_none_are_refused(points, words):
+def test_invalid_points_are_refused(points, words):
     with pytest.raises(InvalidData, match=words):
         boxes(points, cube()["reflectance"])
 
 
-def test_a_cube_that_lies_nowhere_is_refused():
+def test_a_cube_without_a_georeference_is_refused():
     array = cube(crs=None)["reflectance"]
     with pytest.raises(NotGeoreferenced, match="CRS"):
         boxes([Point(1, 2, GREY)], array, crs="EPSG:4326")
@@ -101,7 +101,7 @@ def test_an_unknown_crs_is_refused():
         boxes([Point(1, 2, GREY)], cube()["reflectance"], crs="EPSG:1")
 
 
-def test_a_table_has_places_and_wavelengths(tmp_path):
+def test_a_table_contains_positions_and_wavelengths(tmp_path):
     path = tmp_path / "panels.csv"
     path.write_text(
         "# measured at noon\n"
@@ -129,13 +129,13 @@ def test_a_table_has_places_and_wavelengths(tmp_path):
         ("x,y,450,450\n1,2,0.1,0.2\n", "twice"),
     ],
 )
-def test_a_table_that_is_none_is_refused(tmp_path, text, words):
+def test_an_invalid_table_is_refused(tmp_path, text, words):
     path = tmp_path / "panels.csv"
     path.write_text(text)
     with pytest.raises(InvalidData, match=words):
         read_table(path)
 
 
-def test_a_missing_table_is_told(tmp_path):
+def test_a_missing_table_is_refused(tmp_path):
     with pytest.raises(UnreadableFile, match=r"panels\.csv"):
         read_table(tmp_path / "panels.csv")

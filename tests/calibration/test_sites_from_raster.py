@@ -13,59 +13,61 @@ from tests.calibration.ground import GRID, UTM, cube
 
 BANDS = Bands.regular(400, 700, 10)
 COARSE = GRID @ Affine.translation(-3, 2) @ Affine.scale(8, 5)
-"""8 columns by 5 rows of the cube, its first pixel partly beside it."""
+"""Pixels of 8 columns by 5 rows of the cube; the first one is partly outside."""
 
 
 def product(shape=(9, 10), *, transform=COARSE, crs=UTM, **coords) -> xr.DataArray:
-    """Four bands, of which the first and the last are beside the cube's, not by wavelength."""
+    """Four bands, not in order; the first and the last are outside the range of the cube."""
     values = np.random.default_rng(1).uniform(0.1, 0.4, (4, *shape))
-    about = {"wavelength": [833.0, 664.6, 492.4, 1610.0], "fwhm": [106.0, 31.0, 66.0, 90.0]}
-    told = {name: ("band", each) for name, each in {**about, **coords}.items() if each is not None}
-    places = coordinates(transform, crs, shape)
-    return xr.DataArray(values, dims=("band", "y", "x"), coords={**told, **places})
+    known = {"wavelength": [833.0, 664.6, 492.4, 1610.0], "fwhm": [106.0, 31.0, 66.0, 90.0]}
+    bands = {n: ("band", values) for n, values in {**known, **coords}.items() if values is not None}
+    grid = coordinates(transform, crs, shape)
+    return xr.DataArray(values, dims=("band", "y", "x"), coords={**bands, **grid})
 
 
 def sites(array: xr.DataArray, scale: float = 1.0):
     return sites_from_raster(array, cube()["reflectance"], BANDS, scale)
 
 
-def test_the_cube_is_averaged_over_each_pixel_that_lies_on_it():
+def test_the_cube_is_averaged_over_each_pixel_of_the_product():
     array, dataset = product(), cube()
-    found = sites(array)
-    assert len(found) == 9 * 9  # rows 2 to 47 of 61; the first of ten columns is beside it
-    site = next(s for s in found if s.name == "pixel 3, 6")
+    selected = sites(array)
+    assert len(selected) == 9 * 9  # rows 2 to 47 of 61; the first of ten columns is outside
+    site = next(s for s in selected if s.name == "pixel 3, 6")
     assert site.spectrum.bands.centres == (492.4, 664.6)
     np.testing.assert_array_equal(site.spectrum.values, array[[2, 1], 3, 6])
     np.testing.assert_allclose((site.x, site.y), COARSE @ (6.5, 3.5))
-    by_hand = dataset["reflectance"][:, 17:22, 45:53].mean(("y", "x"))
-    np.testing.assert_allclose(box_means(dataset["reflectance"], [site.box])[0], by_hand, rtol=1e-5)
+    expected = dataset["reflectance"][:, 17:22, 45:53].mean(("y", "x"))
+    np.testing.assert_allclose(
+        box_means(dataset["reflectance"], [site.box])[0], expected, rtol=1e-5
+    )
 
 
-def test_a_product_from_south_to_north_is_the_same():
+def test_a_south_up_product_gives_the_same_sites():
     array = product()
     up = array.isel(y=slice(None, None, -1))
-    found = {(round(s.x, 3), round(s.y, 3)): s for s in sites(up)}
+    by_position = {(round(s.x, 3), round(s.y, 3)): s for s in sites(up)}
     for site in sites(array):
-        other = found[round(site.x, 3), round(site.y, 3)]
+        other = by_position[round(site.x, 3), round(site.y, 3)]
         np.testing.assert_allclose(
             (other.box.top, other.box.left), (site.box.top, site.box.left), atol=1e-6
         )
         np.testing.assert_array_equal(other.spectrum.values, site.spectrum.values)
 
 
-def test_pixels_without_data_are_left_out():
+def test_pixels_without_data_are_omitted():
     array = product()
     array[1, 2, 5], array[2, 4, 7], array[0, 1, 1] = np.nan, 0, np.nan
     names = {site.name for site in sites(array)}
     assert not {"pixel 2, 5", "pixel 4, 7"} & names
-    assert "pixel 1, 1" in names  # what it lacks at 833 nm is not asked for
+    assert "pixel 1, 1" in names  # nodata at 833 nm does not matter
 
 
-def test_of_many_pixels_some_are_taken_all_over_the_cube():
+def test_many_pixels_are_subsampled_across_the_cube():
     fine = product((60, 40), transform=GRID @ Affine.scale(2, 1))
-    found = sites(fine)
-    assert 25 <= len(found) <= 100
-    rows, columns = ([getattr(s.box, side) for s in found] for side in ("top", "left"))
+    selected = sites(fine)
+    assert 25 <= len(selected) <= 100
+    rows, columns = ([getattr(s.box, side) for s in selected] for side in ("top", "left"))
     assert (min(rows) < 6 and max(rows) > 54) and (min(columns) < 9 and max(columns) > 70)
 
 
@@ -89,12 +91,12 @@ def test_of_many_pixels_some_are_taken_all_over_the_cube():
         (product().rename(y="latitude"), InvalidData, "latitude"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_and_the_repair_told(array, error, words):
+def test_products_that_cannot_be_compared_are_refused_with_a_repair(array, error, words):
     with pytest.raises(error, match=words):
         sites(array)
 
 
-def test_stored_integers_become_reflectance_by_their_scale():
+def test_stored_integers_are_scaled_to_reflectance():
     np.testing.assert_allclose(
         sites(1e4 * product(), 1e-4)[0].spectrum.values, sites(product())[0].spectrum.values
     )

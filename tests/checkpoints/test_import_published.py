@@ -80,9 +80,9 @@ def test_what_is_there_is_kept(checkpoint, tmp_path):
 
 
 def test_a_folder_with_anything_else_in_it_is_never_replaced(checkpoint, tmp_path):
-    with pytest.raises(DestinationExists, match=r"hscnn\.pth' is not of a model"):
+    with pytest.raises(DestinationExists, match=r"hscnn\.pth' is not part of a model"):
         import_published("hscnn-plus", checkpoint, tmp_path, overwrite=True)
-    with pytest.raises(DestinationExists, match="not of a model"):
+    with pytest.raises(DestinationExists, match="not part of a model"):
         import_published("hscnn-plus", checkpoint, checkpoint, overwrite=True)
     assert checkpoint.is_file()
 
@@ -91,13 +91,13 @@ def test_weights_that_are_not_finite_are_refused(network, tmp_path):
     state = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     state["conv_out.weight"][0] = torch.nan
     torch.save(state, tmp_path / "nan.pth")
-    with pytest.raises(InvalidCheckpoint, match=r"'conv_out\.weight' holds numbers that are not"):
+    with pytest.raises(InvalidCheckpoint, match=r"'conv_out\.weight' contains values that are not"):
         import_published("hscnn-plus", tmp_path / "nan.pth", tmp_path / "m")
 
 
 def test_another_number_of_bands_is_refused_before_any_measuring(tmp_path):
     torch.save(HSCNNPlus(28, blocks=2).state_dict(), tmp_path / "c.pth")
-    with pytest.raises(InvalidCheckpoint, match=r"answer 28 bands.*described for 31"):
+    with pytest.raises(InvalidCheckpoint, match=r"have 28 bands.*wavelengths for 31"):
         import_published("hscnn-plus", tmp_path / "c.pth", tmp_path / "m")
 
 

@@ -273,13 +273,13 @@ def test_odd_sizes_are_refused_and_cost_nothing(ours, tensor):
     [
         (
             nn.Linear(2, 2),
-            "no mapping but of type Linear; .* whole module, hand over its `state_dict",
+            "is a Linear, not a mapping .* whole module, pass its `state_dict",
         ),
-        ({"state_dict": nn.Linear(2, 2)}, "no mapping but of type Linear"),
-        ({"epoch": 3, "model": nn.Linear(2, 2)}, "'epoch' is no tensor but of type int"),
-        ({"model": nn.Linear(2, 2)}, "'model' is no tensor but of type Linear; .* pickled modules"),
-        ([torch.ones(2)], "no mapping but of type list"),
-        (torch.ones(2), "no mapping but of type Tensor"),
+        ({"state_dict": nn.Linear(2, 2)}, "is a Linear, not a mapping"),
+        ({"epoch": 3, "model": nn.Linear(2, 2)}, "'epoch' is a int, not a tensor"),
+        ({"model": nn.Linear(2, 2)}, "'model' is a Linear, not a tensor; .* pickled modules"),
+        ([torch.ones(2)], "is a list, not a mapping"),
+        (torch.ones(2), "is a Tensor, not a mapping"),
     ],
 )
 def test_what_is_no_mapping_of_tensors_is_refused(state, says):

@@ -6,7 +6,6 @@ from dataclasses import asdict
 import pytest
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.checkpoints.card import read_untrained
 from hsi_xr.checkpoints.weights import load_model, parameters
 
 PUBLISHED = {
@@ -20,9 +19,9 @@ PUBLISHED = {
 design for the U-Net). The tests of each network have exact ones."""
 
 
-@pytest.mark.parametrize("name", registry.ours())
+@pytest.mark.parametrize("name", registry.built_in())
 def test_a_card_states_what_its_system_builds(name):
-    card = read_untrained(registry.card_of(name))
+    card = registry.find(name, untrained=True)
     module = registry.load(name)
     assert card.reconstructor == card.name == name
     assert card.config == json.loads(json.dumps(asdict(module.Config())))
@@ -34,12 +33,12 @@ def test_a_card_states_what_its_system_builds(name):
 
 @pytest.mark.parametrize(("name", "of"), PUBLISHED.items())
 def test_sizes_and_costs_agree_with_the_literature(name, of):
-    card = read_untrained(registry.card_of(name))
+    card = registry.find(name, untrained=True)
     assert card.data["parameters"] == pytest.approx(of[0], rel=0.002)
     assert card.data["gmac_per_pixel"] * 256**2 == pytest.approx(of[1], rel=0.05)
 
 
 def test_untrained_weights_are_always_the_same():
-    card = read_untrained(registry.card_of("srcgan"))
+    card = registry.find("srcgan", untrained=True)
     first, again = (load_model(card).state_dict() for _ in range(2))
     assert all(first[key].equal(again[key]) for key in first)

@@ -1,4 +1,4 @@
-"""A data set in memory, for those who evaluate."""
+"""A small data set in memory, for tests of evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from hsi_xr.datasets._base import Coding, Pair
 
 @dataclass
 class Pairs:
-    """Smooth spectra, brighter to the east, and what three broad channels see of them."""
+    """Smooth spectra, brighter to the east, and RGB images of them from three broad channels."""
 
     bands: Bands = field(default_factory=lambda: Bands.regular(400, 700, 10))
     coding: Coding = "linear"
@@ -20,15 +20,15 @@ class Pairs:
     )
     shape: tuple[int, int] = (40, 53)
     reads: list[str] = field(default_factory=list)
-    wrong: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Lines of `problems` by split."""
+    file_problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Lines that `problems` returns, by split."""
 
     def read(self, name: str) -> Pair:
         self.reads.append(name)
         nm = np.array(self.bands.centres)[:, None, None]
-        chance = np.random.default_rng(ord(name))
+        rng = np.random.default_rng(ord(name))
         rows, columns = self.shape
-        peaks = chance.uniform(420, 680, (rows // 8 + 1, columns // 8 + 1))
+        peaks = rng.uniform(420, 680, (rows // 8 + 1, columns // 8 + 1))
         peaks = peaks.repeat(8, axis=0).repeat(8, axis=1)[:rows, :columns]
         cube = (0.1 + 0.6 * np.exp(-(((nm - peaks) / 60) ** 2))) * np.linspace(0.4, 1, columns)
         curves = np.exp(-(((nm[:, 0, 0] - np.array([[610], [540], [460]])) / 40) ** 2))
@@ -36,4 +36,6 @@ class Pairs:
         return Pair(name, cube.astype("float32"), rgb.astype("float32"))
 
     def problems(self, *splits: str) -> Sequence[str]:
-        return [line for split in splits or self.splits for line in self.wrong.get(split, ())]
+        return [
+            line for split in splits or self.splits for line in self.file_problems.get(split, ())
+        ]

@@ -1,4 +1,4 @@
-"""Models on data sets: scores of what `reconstruct` gives, under a protocol that is told."""
+"""Models on data sets: scores of the results of `reconstruct`, and reports with their protocol."""
 
 import csv
 import hashlib
@@ -33,18 +33,18 @@ from tests.evaluation.pairs import Pairs
 
 @pytest.fixture
 def model(slope):
-    """Costs next to nothing, and is not good."""
+    """A model that is fast and inaccurate."""
     return slope()
 
 
 def cube_of(model, pair: Pair, **options) -> np.ndarray:
     image = xr.DataArray(pair.rgb, dims=("band", "y", "x"))
-    made = hsi_xr.reconstruct(image, model, scale=1, allow_ungeoreferenced=True, **options)
-    return made["reflectance"].values
+    cube = hsi_xr.reconstruct(image, model, scale=1, allow_ungeoreferenced=True, **options)
+    return cube["reflectance"].values
 
 
 @pytest.mark.parametrize("coding", ["linear", "srgb"])
-def test_scores_are_those_of_what_reconstruct_gives(model, coding):
+def test_scores_are_those_of_the_results_of_reconstruct(model, coding):
     data = Pairs(coding=coding)
     result = evaluate([model], {"toy": data}, floor=0.05)
     assert [(i.data, i.model, i.name) for i in result.images] == [
@@ -61,7 +61,7 @@ def test_scores_are_those_of_what_reconstruct_gives(model, coding):
     assert mean.images == 2
 
 
-def test_the_crop_is_taken_of_the_whole_image_s_cube(model):
+def test_the_crop_applies_to_the_cube_of_the_entire_image(model):
     data = Pairs(shape=(261, 270))
     (image, _) = evaluate([model], {"toy": data}, crop="ntire").images
     pair = data.read("b")
@@ -72,29 +72,29 @@ def test_the_crop_is_taken_of_the_whole_image_s_cube(model):
         evaluate([model], {"toy": Pairs()}, crop="ntire")
 
 
-def test_with_scale_gain_each_image_is_brought_to_its_truth_by_one_factor(model):
-    as_it_is, scaled = (evaluate([model], {"toy": Pairs()}, scale=s) for s in ("none", "gain"))
-    for before, after in zip(as_it_is.images, scaled.images):
+def test_scale_gain_multiplies_each_estimate_by_one_factor(model):
+    unscaled, scaled = (evaluate([model], {"toy": Pairs()}, scale=s) for s in ("none", "gain"))
+    for before, after in zip(unscaled.images, scaled.images):
         assert before.scores["gain"] == after.scores["gain"] != pytest.approx(1, abs=0.05)
         assert after.scores["rmse"] < before.scores["rmse"]
         assert after.scores["sam"] == pytest.approx(before.scores["sam"])
 
 
-def test_every_model_meets_every_data_set_and_images_are_read_once(slope):
+def test_every_model_is_scored_on_every_data_set_and_images_are_read_once(slope):
     data = {"one": Pairs(), "two": Pairs(splits={"test": ["x"]})}
-    models = [slope(), slope(name="pulled", pull=0.5)]
-    seen = []
-    result = evaluate(models, data, on_image=seen.append)
+    models = [slope(), slope(name="shifted", pull=0.5)]
+    images = []
+    result = evaluate(models, data, on_image=images.append)
     assert [(m.data, m.model, m.images) for m in result.means] == [
-        ("one", "slope", 2), ("one", "pulled", 2), ("two", "slope", 1), ("two", "pulled", 1),
+        ("one", "slope", 2), ("one", "shifted", 2), ("two", "slope", 1), ("two", "shifted", 1),
     ]  # fmt: skip
     assert data["one"].reads == ["b", "c"]
-    assert [sight.image for sight in seen] == list(result.images)
-    assert all(sight.estimate.shape == sight.truth.shape == (31, 40, 53) for sight in seen)
+    assert [scored.image for scored in images] == list(result.images)
+    assert all(scored.estimate.shape == scored.truth.shape == (31, 40, 53) for scored in images)
 
 
-def test_bands_that_both_have_are_scored_and_told(model):
-    """Harvard's are 420 to 720 nm."""
+def test_common_bands_are_scored_and_reported(model):
+    """The bands of Harvard are 420 to 720 nm."""
     data = Pairs(bands=Bands.regular(420, 720, 10))
     result = evaluate([model], {"toy": data})
     assert result.images[0].bands == tuple(range(420, 701, 10))
@@ -109,7 +109,7 @@ CURVES = np.exp(-(((np.arange(420, 721, 10) - np.array([[610], [540], [460]])) /
 
 
 @pytest.mark.parametrize("scale", ["none", "gain"])
-def test_what_a_camera_sees_is_scored_over_the_bands_that_both_have(model, scale):
+def test_rgb_errors_are_computed_over_the_common_bands(model, scale):
     data = Pairs(bands=Bands.regular(420, 720, 10))
     result = evaluate([model], {"toy": data}, camera=CURVES, floor=0.3, scale=scale)
     for image in result.images:
@@ -123,7 +123,7 @@ def test_what_a_camera_sees_is_scored_over_the_bands_that_both_have(model, scale
 
 @pytest.fixture
 def camera(tmp_path) -> Path:
-    """The curves as rawtoaces-data has them, and light where no band is."""
+    """A file in the format of rawtoaces-data: the curves, and values beyond the bands."""
     rows = {str(nm): list(row) for nm, row in zip(range(420, 721, 10), CURVES.T)}
     path = tmp_path / "curves.json"
     rows = {"380": [9, 9, 9], **rows, "780": [0, 0, 0]}
@@ -131,34 +131,34 @@ def camera(tmp_path) -> Path:
     return path
 
 
-def test_a_camera_s_file_is_as_good_as_its_numbers_and_is_told(model, camera):
+def test_a_camera_file_gives_the_scores_of_its_values_and_is_reported(model, camera):
     data = {"toy": Pairs(bands=Bands.regular(420, 720, 10))}
-    of_file, of_numbers = (evaluate([model], data, camera=c) for c in (camera, CURVES))
-    assert of_file.means[0].scores["bpmrae"] == pytest.approx(
-        of_numbers.means[0].scores["bpmrae"], rel=1e-6
+    from_file, from_array = (evaluate([model], data, camera=c) for c in (camera, CURVES))
+    assert from_file.means[0].scores["bpmrae"] == pytest.approx(
+        from_array.means[0].scores["bpmrae"], rel=1e-6
     )
     sha256 = hashlib.sha256(camera.read_bytes()).hexdigest()
-    told = json.loads(of_file.json())
-    assert told["protocol"]["camera"] == {"name": "curves.json", "sha256": sha256}
-    assert told["images"][1]["bpmrae"] == of_file.images[1].scores["bpmrae"]
-    assert told["means"][0]["bpmrae"] == of_file.means[0].scores["bpmrae"]
-    assert "Arad et al. 2020" in told["scores"]["bpmrae"]
-    (row,) = csv.DictReader(io.StringIO(of_file.csv()))
-    assert float(row["bpmrae"]) == of_file.means[0].scores["bpmrae"]
+    report = json.loads(from_file.json())
+    assert report["protocol"]["camera"] == {"name": "curves.json", "sha256": sha256}
+    assert report["images"][1]["bpmrae"] == from_file.images[1].scores["bpmrae"]
+    assert report["means"][0]["bpmrae"] == from_file.means[0].scores["bpmrae"]
+    assert "Arad et al. 2020" in report["scores"]["bpmrae"]
+    (row,) = csv.DictReader(io.StringIO(from_file.csv()))
+    assert float(row["bpmrae"]) == from_file.means[0].scores["bpmrae"]
     assert (row["camera"], row["camera_sha256"]) == ("curves.json", sha256)
-    text = of_file.markdown()
+    text = from_file.markdown()
     assert "| BPMRAE |" in text and f"camera curves.json, sha256 {sha256}" in text
-    assert "camera as numbers, sha256" in of_numbers.markdown()
+    assert "camera as numbers, sha256" in from_array.markdown()
 
 
-def test_without_a_camera_there_is_no_such_score(result):
+def test_without_a_camera_there_is_no_rgb_error(result):
     for text in (result.markdown(), result.csv(), result.json()):
         assert "bpmrae" not in text.lower()
     assert json.loads(result.json())["protocol"]["camera"] is None
 
 
-class Holes(Pairs):
-    """Of image "b" the first `missing` bands and some pixels are not known."""
+class Incomplete(Pairs):
+    """Image "b" has no values in its first `missing` bands and in some pixels."""
 
     missing: int = 0
 
@@ -170,8 +170,8 @@ class Holes(Pairs):
         return pair
 
 
-def test_a_band_that_a_cube_does_not_reach_is_not_scored_there(model):
-    data = Holes()
+def test_bands_that_a_cube_lacks_are_not_scored_for_it(model):
+    data = Incomplete()
     data.missing = 4
     result = evaluate([model], {"toy": data})
     short, full = result.images
@@ -184,8 +184,8 @@ def test_a_band_that_a_cube_does_not_reach_is_not_scored_there(model):
     assert "toy, model slope: 27 to 31 bands per image" in result.markdown()
 
 
-def test_an_image_without_the_bands_of_a_channel_has_no_view_to_score(model):
-    data, curves = Holes(), np.ones((3, 31))
+def test_an_image_without_the_bands_of_a_channel_has_no_rgb_error(model):
+    data, curves = Incomplete(), np.ones((3, 31))
     data.missing = 4
     curves[2, 4:] = 0
     result = evaluate([model], {"toy": data}, camera=curves)
@@ -194,22 +194,22 @@ def test_an_image_without_the_bands_of_a_channel_has_no_view_to_score(model):
     assert "means over fewer than 2 images: BPMRAE 1" in result.markdown()
 
 
-def test_ground_that_the_picture_does_not_show_is_invalid_to_the_model(model):
+def test_nodata_of_the_image_is_nodata_for_the_model(model):
     class Partial(Pairs):
         def read(self, name: str) -> Pair:
             pair = super().read(name)
             pair.rgb[:, :5], pair.cube[:, :5] = np.nan, np.nan
             return pair
 
-    seen = []
-    evaluate([model], {"toy": Partial()}, on_image=seen.append)
-    for sight in seen:
-        assert np.isnan(sight.rgb[:, :5]).all() and np.isnan(sight.estimate[:, :5]).all()
-        assert np.isfinite(sight.estimate[:, 5:]).all()
+    images = []
+    evaluate([model], {"toy": Partial()}, on_image=images.append)
+    for scored in images:
+        assert np.isnan(scored.rgb[:, :5]).all() and np.isnan(scored.estimate[:, :5]).all()
+        assert np.isfinite(scored.estimate[:, 5:]).all()
 
 
-def test_a_cube_of_few_bands_or_without_a_whole_pixel_is_refused(model):
-    data = Holes()
+def test_a_cube_with_few_bands_or_without_a_valid_pixel_is_refused(model):
+    data = Incomplete()
     data.missing = 16
     with pytest.raises(BandMismatch, match=r"toy: 'b'.*15 bands in common"):
         evaluate([model], {"toy": data})
@@ -227,8 +227,8 @@ def test_a_cube_of_few_bands_or_without_a_whole_pixel_is_refused(model):
         evaluate([model], {"toy": Patchy()})
 
 
-def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
-    data, wrong = Pairs(), {"test": ["'b' is cut"]}
+def test_invalid_arguments_are_refused_before_an_image_is_read(model, slope):
+    data, problems = Pairs(), {"test": ["'b' is truncated"]}
     harvard, blind = Bands.regular(420, 720, 10), np.array(CURVES)
     blind[2, :29] = 0
     refused = [
@@ -259,21 +259,25 @@ def test_what_can_be_refused_is_refused_before_an_image_is_read(model, slope):
             "blue channel of the camera has no response in the 29 bands that slope and toy have",
             {"datasets": {"toy": replace(data, bands=harvard)}, "camera": blind},
         ),
-        (InvalidData, "'b' is cut", {"datasets": {"toy": replace(data, wrong=wrong)}}),
+        (
+            InvalidData,
+            "'b' is truncated",
+            {"datasets": {"toy": replace(data, file_problems=problems)}},
+        ),
     ]
-    for error, words, given in refused:
-        arguments = {"models": [model], "datasets": {"toy": data}} | given
+    for error, words, changes in refused:
+        arguments = {"models": [model], "datasets": {"toy": data}} | changes
         with pytest.raises(error, match=words):
             evaluate(arguments.pop("models"), arguments.pop("datasets"), **arguments)
     assert data.reads == []
 
 
-def test_files_of_another_split_need_not_be_there(model):
-    data = Pairs(wrong={"train": ["'a' is missing"]})
+def test_files_of_other_splits_need_not_exist(model):
+    data = Pairs(file_problems={"train": ["'a' is missing"]})
     assert len(evaluate([model], {"toy": data}).images) == 2
 
 
-def test_a_picture_that_is_not_on_its_cube_s_grid_is_refused(model):
+def test_an_image_of_another_size_than_its_cube_is_refused(model):
     class Shifted(Pairs):
         def read(self, name: str) -> Pair:
             pair = super().read(name)
@@ -289,7 +293,7 @@ def result(model) -> Evaluation:
     return evaluate([model], data, seed=7, device="cpu", options={"toy": {"camera": "cie"}})
 
 
-def test_the_table_comes_with_its_protocol(result, model):
+def test_the_table_includes_the_protocol(result, model):
     text = result.markdown()
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace("\\|", "..").count("|") for line in table}) == 1
@@ -301,7 +305,7 @@ def test_the_table_comes_with_its_protocol(result, model):
         assert fact in text
 
 
-def test_csv_rows_hold_protocol_and_numbers(result):
+def test_csv_rows_contain_protocol_and_scores(result):
     rows = list(csv.DictReader(io.StringIO(result.csv())))
     assert [row["data"] for row in rows] == ["toy", "a|b"]
     assert float(rows[0]["psnr"]) == result.means[0].scores["psnr"]
@@ -311,25 +315,25 @@ def test_csv_rows_hold_protocol_and_numbers(result):
     assert (rows[0]["options"], rows[1]["coding"]) == ("camera=cie", "srgb")
 
 
-def test_json_has_every_image_and_each_score_s_definition(result):
-    told = json.loads(result.json())
-    assert [entry["image"] for entry in told["images"]] == ["b", "c", "x"]
-    assert told["images"][1]["sam"] == result.images[1].scores["sam"]
-    assert set(told["scores"]) <= set(told["means"][0])
-    assert told["protocol"]["data"][0]["options"] == {"camera": "cie"}
-    assert told["protocol"]["models"][0]["label"] == "slope"
+def test_json_contains_every_image_and_score_definition(result):
+    report = json.loads(result.json())
+    assert [entry["image"] for entry in report["images"]] == ["b", "c", "x"]
+    assert report["images"][1]["sam"] == result.images[1].scores["sam"]
+    assert set(report["scores"]) <= set(report["means"][0])
+    assert report["protocol"]["data"][0]["options"] == {"camera": "cie"}
+    assert report["protocol"]["models"][0]["label"] == "slope"
 
 
-def test_an_image_without_a_score_leaves_the_mean_to_the_others(result):
+def test_an_undefined_score_is_omitted_from_the_mean(result):
     first, second, third = result.images
     black = replace(first, scores={**first.scores, "mrae": math.nan, "psnr": math.inf})
     changed = replace(result, images=(black, second, third))
     assert changed.means[0].scores["mrae"] == second.scores["mrae"]
-    told = json.loads(changed.json())
-    assert told["images"][0]["mrae"] == "nan" and told["means"][0]["psnr"] == "inf"
+    report = json.loads(changed.json())
+    assert report["images"][0]["mrae"] == "nan" and report["means"][0]["psnr"] == "inf"
 
 
-def test_a_mean_over_fewer_images_says_so(result):
+def test_a_mean_over_fewer_images_is_reported(result):
     first, second, third = result.images
     black = replace(first, scores={**first.scores, "mrae": math.nan, "ssim": math.nan})
     changed = replace(result, images=(black, second, third))

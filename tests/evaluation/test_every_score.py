@@ -1,4 +1,4 @@
-"""What holds of every score: of any memory, of any float type, with holes, of wrong shapes."""
+"""Properties of every score: memory layout, float type, nodata, and shapes."""
 
 from functools import partial
 
@@ -22,10 +22,10 @@ every_score = pytest.mark.parametrize("score", SCORES.values(), ids=SCORES.keys(
 
 @pytest.fixture
 def cubes() -> tuple[np.ndarray, np.ndarray]:
-    """Of 7 bands, 23 rows, 37 columns, brighter to the east; numbers that float16 holds."""
-    chance = np.random.default_rng(5)
-    truth = chance.uniform(0.1, 0.9, (7, 23, 37)) * np.linspace(0.3, 1, 37)
-    estimate = truth + chance.normal(0.02, 0.1, truth.shape)
+    """Estimate and truth of 7 bands, 23 rows, 37 columns, with values that float16 represents."""
+    rng = np.random.default_rng(5)
+    truth = rng.uniform(0.1, 0.9, (7, 23, 37)) * np.linspace(0.3, 1, 37)
+    estimate = truth + rng.normal(0.02, 0.1, truth.shape)
     return estimate.astype("float16").astype("float64"), truth.astype("float16").astype("float64")
 
 
@@ -46,7 +46,7 @@ LAYOUTS = {
 
 @every_score
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
-def test_how_a_cube_lies_in_memory_does_not_change_a_score(cubes, score, layout):
+def test_memory_layout_does_not_change_a_score(cubes, score, layout):
     estimate, truth = cubes
     expected = pytest.approx(score(estimate, truth), rel=1e-12)
     assert score(layout(estimate), truth) == expected
@@ -56,22 +56,22 @@ def test_how_a_cube_lies_in_memory_does_not_change_a_score(cubes, score, layout)
 
 @every_score
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
-def test_the_float_type_of_equal_numbers_does_not_change_a_score(cubes, score, dtype):
+def test_the_float_type_of_equal_values_does_not_change_a_score(cubes, score, dtype):
     estimate, truth = cubes
     assert score(estimate.astype(dtype), truth.astype(dtype)) == score(estimate, truth)
 
 
 @every_score
-def test_cubes_are_left_as_they_were(cubes, score):
+def test_cubes_are_not_modified(cubes, score):
     before = [cube.copy() for cube in cubes]
     score(*cubes)
-    for cube, was in zip(cubes, before):
-        np.testing.assert_array_equal(cube, was)
+    for cube, copy in zip(cubes, before):
+        np.testing.assert_array_equal(cube, copy)
 
 
 @every_score
-def test_a_missing_pixel_takes_part_in_no_score(cubes, score):
-    """What stands at a pixel does not matter once one band of it, in either cube, is NaN."""
+def test_a_nodata_pixel_is_omitted_from_every_score(cubes, score):
+    """The other values of a pixel do not matter if one band of it is NaN in either cube."""
     estimate, truth = cubes
     estimate[2, 4, 5] = truth[6, 18, 30] = np.nan
     expected = score(estimate, truth)
@@ -81,7 +81,7 @@ def test_a_missing_pixel_takes_part_in_no_score(cubes, score):
 
 
 @every_score
-def test_nothing_to_compare_is_nan(score):
+def test_scores_without_valid_pixels_are_nan(score):
     assert np.isnan(score(np.full((7, 20, 21), np.nan), np.ones((7, 20, 21))))
 
 
@@ -91,11 +91,11 @@ def test_cubes_that_would_broadcast_are_refused(score):
         score(np.ones((7, 14, 15)), np.ones((7, 1, 15)))
 
 
-def test_the_published_way_to_read_a_channels_last_tensor_loses_26_db():
+def test_the_published_psnr_of_a_channels_last_tensor_is_26_db_too_low():
     """Issues 4, 8 and 15 of MST-plus-plus: `resize_` goes by memory, not by axes."""
-    chance = np.random.default_rng(0)
-    truth = torch.from_numpy(chance.uniform(0, 1, (1, 31, 24, 40)).astype("float32"))
-    estimate = truth + torch.from_numpy(chance.normal(0, 0.01, truth.shape).astype("float32"))
+    rng = np.random.default_rng(0)
+    truth = torch.from_numpy(rng.uniform(0, 1, (1, 31, 24, 40)).astype("float32"))
+    estimate = truth + torch.from_numpy(rng.normal(0, 0.01, truth.shape).astype("float32"))
     last = estimate.to(memory_format=torch.channels_last)
 
     def published(guess: torch.Tensor) -> float:

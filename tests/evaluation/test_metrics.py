@@ -1,4 +1,4 @@
-"""The scores obey their formulas, add up over blocks, and say NaN where there is nothing to say."""
+"""Scores follow their formulas, add up over blocks, and are NaN without valid pixels."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from hsi_xr.evaluation.metrics import Tally, mrae, psnr, rmse, sam, spectral_ang
 @pytest.fixture
 def cubes() -> tuple[np.ndarray, np.ndarray]:
     """An estimate and a truth of 7 bands, 11 rows, 13 columns; the estimate leaves [0, 1]."""
-    chance = np.random.default_rng(3)
-    truth = chance.uniform(0.05, 0.9, (7, 11, 13)) * np.linspace(0.3, 1, 13)
-    return truth + chance.normal(0.02, 0.15, truth.shape), truth
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0.05, 0.9, (7, 11, 13)) * np.linspace(0.3, 1, 13)
+    return truth + rng.normal(0.02, 0.15, truth.shape), truth
 
 
 def test_scores_follow_their_formulas_value_by_value(cubes):
@@ -30,7 +30,7 @@ def test_scores_follow_their_formulas_value_by_value(cubes):
     assert sam(estimate, truth) == pytest.approx(np.degrees(np.mean(angles)), rel=1e-9)
 
 
-def test_psnr_is_that_of_the_benchmark_with_255_levels(cubes):
+def test_psnr_equals_that_of_the_benchmark_with_255_levels(cubes):
     estimate, truth = (np.clip(cube, 0, 1) * 255 for cube in cubes)
     joint = np.mean((estimate - truth) ** 2)
     assert psnr(*cubes) == pytest.approx(10 * np.log10(255**2 / joint), rel=1e-12)
@@ -45,7 +45,7 @@ def test_known_errors_give_known_scores():
 
 
 def test_memory_layout_does_not_change_a_score(cubes):
-    """A published PSNR read a channels-last tensor in the wrong order."""
+    """A published PSNR reads channels-last tensors in the wrong order."""
     estimate, truth = cubes
     last = np.moveaxis(np.ascontiguousarray(np.moveaxis(estimate, 0, -1)), -1, 0)
     backward = np.asfortranarray(estimate)
@@ -63,7 +63,7 @@ def test_float32_cubes_are_summed_in_float64():
 
 
 @pytest.mark.parametrize("cut", [1, 4, 10])
-def test_tallies_of_blocks_add_up_to_the_tally_of_the_whole(cubes, cut):
+def test_tallies_of_blocks_add_up_to_the_tally_of_the_cube(cubes, cut):
     estimate, truth = cubes
     estimate[2, 5, 7] = np.nan
     whole = Tally.of(estimate, truth, floor=0.2)
@@ -74,7 +74,7 @@ def test_tallies_of_blocks_add_up_to_the_tally_of_the_whole(cubes, cut):
     assert parts.values == whole.values == 7 * (11 * 13 - 1)
 
 
-def test_a_pixel_with_nan_in_one_band_leaves_every_score(cubes):
+def test_a_pixel_with_nan_in_one_band_is_omitted_from_every_score(cubes):
     estimate, truth = cubes
     broken_estimate, broken_truth = estimate.copy(), truth.copy()
     broken_estimate[3, :, 4] = np.nan
@@ -85,7 +85,7 @@ def test_a_pixel_with_nan_in_one_band_leaves_every_score(cubes):
         assert score(broken_estimate, broken_truth) == pytest.approx(expected, rel=1e-12)
 
 
-def test_nothing_to_compare_is_nan():
+def test_scores_without_valid_pixels_are_nan():
     empty = np.full((5, 3, 4), np.nan)
     for score in (mrae, rmse, psnr, sam):
         assert np.isnan(score(empty, empty))
@@ -94,7 +94,7 @@ def test_nothing_to_compare_is_nan():
     assert np.isnan(sam(black + 0.1, black))
 
 
-def test_no_other_gain_has_a_smaller_error(cubes):
+def test_the_gain_minimises_the_error(cubes):
     estimate, truth = cubes
     gain = Tally.of(estimate, truth).gain
     assert gain != pytest.approx(1, abs=0.01)
@@ -104,7 +104,7 @@ def test_no_other_gain_has_a_smaller_error(cubes):
     assert np.isnan(Tally.of(0 * truth, truth).gain)
 
 
-def test_the_floor_leaves_out_dark_pixels_whole(cubes):
+def test_the_floor_omits_dark_pixels_in_all_bands(cubes):
     estimate, truth = cubes
     dark = truth.mean(axis=0) < 0.25
     assert 0 < dark.sum() < dark.size
@@ -112,7 +112,7 @@ def test_the_floor_leaves_out_dark_pixels_whole(cubes):
     assert mrae(estimate, truth, floor=0.25) == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_angle_ignores_brightness_and_is_exact_when_tiny():
+def test_the_angle_ignores_brightness_and_is_exact_if_tiny():
     spectrum = np.linspace(0.1, 0.6, 31).reshape(31, 1, 1)
     assert spectral_angle(3 * spectrum, spectrum) == pytest.approx(0, abs=1e-15)
     across = np.zeros_like(spectrum)

@@ -1,4 +1,4 @@
-"""The page of an image: which pixels it picks, what it calls an error, and that it is drawn."""
+"""The figure of a scored image: its pixels, its errors, and that it is drawn."""
 
 from dataclasses import replace
 
@@ -13,8 +13,8 @@ from tests.evaluation.pairs import Pairs
 
 
 @pytest.fixture
-def sight() -> ScoredImage:
-    """Errors of 1 % at the west end to 53 % at the east, which leave the rows alike."""
+def scored() -> ScoredImage:
+    """A scored image with errors from 1 % in the west to 53 % in the east, equal in all rows."""
     pair = Pairs().read("b")
     share = 1 + 0.01 * np.arange(1, 54)
     image = Image("toy", "slope", "b", Pairs().bands.centres, dict.fromkeys(COLUMNS, 0.5))
@@ -22,44 +22,44 @@ def sight() -> ScoredImage:
     return ScoredImage(image, pair.rgb, "linear", pair.cube * share, pair.cube, whole)
 
 
-def test_errors_are_means_over_bands_that_have_one(sight):
-    sight.truth[0, 3, 4] = 0
-    sight.truth[:, 5, 6] = 0
-    sight.truth[2, 7, 8] = np.nan
-    errors = panel.relative_errors(sight)
+def test_errors_are_means_over_bands_where_they_are_defined(scored):
+    scored.truth[0, 3, 4] = 0
+    scored.truth[:, 5, 6] = 0
+    scored.truth[2, 7, 8] = np.nan
+    errors = panel.relative_errors(scored)
     expected = np.broadcast_to(0.01 * np.arange(1, 54), (40, 53)).copy()
     expected[5, 6] = np.nan
     np.testing.assert_allclose(errors, expected, rtol=1e-4)
 
 
-def test_shown_pixels_have_the_percentiles_of_error_within_the_crop(sight):
-    errors = panel.relative_errors(sight)
+def test_selected_pixels_have_percentiles_of_the_error_within_the_crop(scored):
+    errors = panel.relative_errors(scored)
     errors[10, 20] = np.nan
     crop = (slice(8, 30), slice(10, 31))
     places = panel.pixels_at(errors, crop)
     assert all(8 <= row < 30 and 10 <= column < 31 for row, column in places)
-    found = [errors[place] for place in places]
-    assert found == pytest.approx(np.nanpercentile(errors[crop], [10, 50, 90]), abs=0.005)
+    selected = [errors[place] for place in places]
+    assert selected == pytest.approx(np.nanpercentile(errors[crop], [10, 50, 90]), abs=0.005)
     assert panel.pixels_at(np.full((40, 53), np.nan), crop) == []
 
 
 @pytest.mark.parametrize("crop", [(slice(0, 40), slice(0, 53)), (slice(8, 30), slice(10, 31))])
-@pytest.mark.parametrize("hole", ["none", "a corner", "all"])
-def test_the_page_is_drawn_whatever_is_missing(sight, tmp_path, crop, hole):
-    matplotlib_image = pytest.importorskip("matplotlib.image", reason="pictures need matplotlib")
-    cube = sight.truth.copy()
-    if hole == "a corner":
+@pytest.mark.parametrize("gap", ["none", "a corner", "all"])
+def test_the_figure_is_drawn_in_spite_of_nodata(scored, tmp_path, crop, gap):
+    matplotlib_image = pytest.importorskip("matplotlib.image", reason="figures need matplotlib")
+    cube = scored.truth.copy()
+    if gap == "a corner":
         cube[:, :12, :12] = np.nan
-    elif hole == "all":
+    elif gap == "all":
         cube[:] = np.nan
-    panel.draw(replace(sight, truth=cube, crop=crop), tmp_path / "page.png")
+    panel.draw(replace(scored, truth=cube, crop=crop), tmp_path / "page.png")
     page = matplotlib_image.imread(tmp_path / "page.png")
     assert page.shape[1] == 1600
     assert len(np.unique(page.reshape(-1, page.shape[-1]), axis=0)) > 200
 
 
 @pytest.mark.parametrize(
-    ("share", "said"), [(0.0123, "1.2 %"), (0.0997, "10 %"), (0.996, "100 %"), (3.42, "340 %")]
+    ("share", "text"), [(0.0123, "1.2 %"), (0.0997, "10 %"), (0.996, "100 %"), (3.42, "340 %")]
 )
-def test_percents_have_two_digits_that_count(share, said):
-    assert panel.percent(share) == said
+def test_percentages_have_two_significant_digits(share, text):
+    assert panel.percent(share) == text

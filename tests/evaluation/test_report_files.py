@@ -1,4 +1,4 @@
-"""A folder of results is complete, or as it was."""
+"""A folder of results is replaced completely or not at all."""
 
 import os
 from pathlib import Path
@@ -13,10 +13,10 @@ from hsi_xr.evaluation.result import Evaluation, Image
 PROTOCOL = Protocol(settings=Settings(), models=(), data=())
 
 
-def fill(part: Path, text: str, *, pictures: bool = True) -> None:
+def fill(part: Path, text: str, *, figures: bool = True) -> None:
     for name in OWN[:3]:
         (part / name).write_text(text)
-    if pictures:
+    if figures:
         figure_path(Image("toy", "slope", text, (), {}), part).write_text(text)
 
 
@@ -31,7 +31,7 @@ def content(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in paths}
 
 
-def test_a_block_that_ends_well_leaves_all_files_and_nothing_passing(tmp_path):
+def test_a_block_that_succeeds_leaves_all_files_and_no_temporary_ones(tmp_path):
     with staging_folder(tmp_path / "a" / "b") as part:
         fill(part, "new")
         assert not (tmp_path / "a" / "b" / "scores.json").exists()
@@ -39,36 +39,36 @@ def test_a_block_that_ends_well_leaves_all_files_and_nothing_passing(tmp_path):
     assert content(tmp_path / "a" / "b") == dict.fromkeys(expected, "new")
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_a_block_that_fails_leaves_everything_as_it_was(tmp_path, there):
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_block_that_fails_changes_nothing(tmp_path, exists):
     folder = tmp_path / "a" / "b"
-    if there:
+    if exists:
         with staging_folder(folder) as part:
             fill(part, "old")
     before = content(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         fail(folder)
     assert content(tmp_path) == before
-    assert (tmp_path / "a").exists() == there
+    assert (tmp_path / "a").exists() == exists
 
 
-def test_an_earlier_evaluation_is_replaced_only_when_told_so(tmp_path):
+def test_an_earlier_evaluation_is_replaced_only_with_overwrite(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with staging_folder(tmp_path) as part:
         fill(part, "old")
     with pytest.raises(DestinationExists, match="--overwrite"), staging_folder(tmp_path):
         pass
     with staging_folder(tmp_path, overwrite=True) as part:
-        fill(part, "new", pictures=False)
+        fill(part, "new", figures=False)
     assert content(tmp_path) == {"mine.txt": "mine", **dict.fromkeys(OWN[:3], "new")}
-    assert not (tmp_path / "pictures").exists()  # of numbers that are gone
+    assert not (tmp_path / "pictures").exists()  # they belong to the earlier scores
 
 
 @pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
-def test_pictures_that_are_a_link_are_replaced_and_their_target_is_kept(tmp_path, target):
+def test_a_link_to_figures_is_replaced_and_its_target_is_kept(tmp_path, target):
     folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
-    for each in (folder, elsewhere):
-        each.mkdir()
+    folder.mkdir()
+    elsewhere.mkdir()
     (elsewhere / "mine.txt").write_text("mine")
     (folder / "pictures").symlink_to(tmp_path / target)
     with pytest.raises(DestinationExists, match="pictures"), staging_folder(folder):
@@ -82,7 +82,7 @@ def test_pictures_that_are_a_link_are_replaced_and_their_target_is_kept(tmp_path
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left"), KeyboardInterrupt()])
 @pytest.mark.parametrize("step", range(8))
-def test_a_move_that_fails_brings_the_old_files_back(tmp_path, monkeypatch, failure, step):
+def test_the_old_files_are_restored_if_a_move_fails(tmp_path, monkeypatch, failure, step):
     with staging_folder(tmp_path) as part:
         fill(part, "old")
     before, replace, moved = content(tmp_path), os.replace, []
@@ -94,8 +94,8 @@ def test_a_move_that_fails_brings_the_old_files_back(tmp_path, monkeypatch, fail
         replace(old, new)
 
     monkeypatch.setattr(os, "replace", failing)
-    told = DestinationUnwritable if isinstance(failure, OSError) else KeyboardInterrupt
-    with pytest.raises(told), staging_folder(tmp_path, overwrite=True) as part:
+    error = DestinationUnwritable if isinstance(failure, OSError) else KeyboardInterrupt
+    with pytest.raises(error), staging_folder(tmp_path, overwrite=True) as part:
         fill(part, "new")
     assert content(tmp_path) == before
     assert {path.name for path in tmp_path.iterdir()} == {*OWN}
@@ -106,15 +106,15 @@ def publish_scores(folder: Path) -> None:
         write(Evaluation(PROTOCOL, ()), part)
 
 
-def publish_a_picture(folder: Path) -> None:
+def publish_a_figure(folder: Path) -> None:
     with staging_folder(folder) as part:
         figure_path(Image("toy", "slope", "b", (), {}), part)
 
 
 @pytest.mark.parametrize(
-    ("verb", "publish"), [("write_text", publish_scores), ("mkdir", publish_a_picture)]
+    ("verb", "publish"), [("write_text", publish_scores), ("mkdir", publish_a_figure)]
 )
-def test_what_cannot_be_written_is_told_of_the_folder(tmp_path, monkeypatch, verb, publish):
+def test_a_write_error_names_the_folder(tmp_path, monkeypatch, verb, publish):
     def full(path: Path, *_, **__):
         if path != tmp_path:
             raise OSError(28, "No space left on device")
@@ -126,13 +126,13 @@ def test_what_cannot_be_written_is_told_of_the_folder(tmp_path, monkeypatch, ver
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_in_the_way_is_told(tmp_path):
+def test_a_file_instead_of_a_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DestinationUnwritable), staging_folder(tmp_path / "file" / "out"):
         pass
 
 
-def test_names_of_scenes_make_no_folders(tmp_path):
+def test_names_of_scenes_create_no_folders(tmp_path):
     path = figure_path(Image("toy", "..", "../../a/b", (), {}), tmp_path)
     assert path.resolve().is_relative_to((tmp_path / "pictures").resolve())
     assert len(path.relative_to(tmp_path).parts) == 4

@@ -15,7 +15,7 @@ from tests.scenes import scene
 
 @pytest.mark.parametrize("name", [c.call for c in hsi_xr.models() if not c.trained])
 def test_a_system_without_weights_is_refused_with_a_repair(name):
-    with pytest.raises(MissingWeights, match=f"no weights of '{name}'.*untrained"):
+    with pytest.raises(MissingWeights, match=f"no weights for '{name}'.*untrained"):
         hsi_xr.plan(scene(32, 40), name)
 
 

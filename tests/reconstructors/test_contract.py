@@ -11,10 +11,10 @@ import torch
 import hsi_xr
 from hsi_xr.checkpoints import registry
 from hsi_xr.checkpoints.card import read
-from hsi_xr.checkpoints.measure import Probe
 from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.reconstructors._base import SceneWindows
+from hsi_xr.reconstructors._whole_image import ground_noise
 from tests.scenes import CAMERA, ground, photographed, scene
 from tests.small_models import model_of
 from tests.stranger import install
@@ -22,7 +22,7 @@ from tests.stranger import install
 STRANGER = "slope"
 
 
-@pytest.fixture(scope="module", params=[*registry.ours(), STRANGER])
+@pytest.fixture(scope="module", params=[*registry.built_in(), STRANGER])
 def weights(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     if request.param != STRANGER:
@@ -53,7 +53,7 @@ def _pair(model, card, rows=64, columns=96):
     """Two unlike images at one place, their facts, and the noise."""
     rgb = torch.rand(2, 3, rows, columns, generator=torch.Generator().manual_seed(1))
     rgb[1] = rgb[1] ** 2
-    one = Probe(model, card.data).noise(0, 0, rows, columns)
+    one = ground_noise(rgb, bands=len(card.bands))
 
     def noise(step):
         return one(step).expand(2, -1, -1, -1)

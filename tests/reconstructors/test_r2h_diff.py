@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from hsi_xr.checkpoints import registry
-from hsi_xr.checkpoints.card import read_untrained
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors.r2h_diff import Config, R2HDiffReconstructor, build, smooth_shapes
@@ -74,7 +73,7 @@ def test_the_stochastic_chain_varies_with_the_sample_and_the_mean_chain_barely(m
 
 
 def test_a_card_without_a_size_is_of_the_base():
-    card = read_untrained(registry.card_of("r2h-diff"))
+    card = registry.find("r2h-diff", untrained=True)
     found = build({key: value for key, value in card.config.items() if key != "size"})
     assert found.config.size == "base" and found.stride == card.stride
 

@@ -141,4 +141,4 @@ def test_recipes_are_settings_of_runs(path):
 def test_every_system_has_a_recipe():
     """Except the default one, which is fitted to spectra, not to images."""
     own = {"guided-posterior"}
-    assert {read(path).system for path in RECIPES} == set(registry.ours()) - own
+    assert {read(path).system for path in RECIPES} == set(registry.built_in()) - own
