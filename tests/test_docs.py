@@ -1,4 +1,4 @@
-"""The documentation builds without a warning, its code runs, and its links lead somewhere."""
+"""The documentation builds without warnings, its code runs, and its links resolve."""
 
 import os
 import re
@@ -32,7 +32,7 @@ PAGES = [
 ]
 WITH_CODE = [page for page in PAGES if any(True for _ in blocks(page))]
 WITH_CUBE = {"calibration", "cubes", "qgis", "stac", "validation"}
-"""Pages whose code begins with the cube that the quickstart writes."""
+"""Pages whose code uses the cube that the quickstart writes."""
 
 WIDTH = 88
 """Characters of a code block that a page shows without scrolling."""
@@ -89,7 +89,7 @@ def inputs(tmp_path_factory) -> Path:
 
 
 def _save_sentinel(path: Path) -> None:
-    """Three bands of Sentinel-2 over the ground of the scene, as integers."""
+    """Writes three integer bands of Sentinel-2 for the area of the scene."""
     import rasterio
 
     rows, columns = np.mgrid[0:3, 0:4]
@@ -122,7 +122,7 @@ def _panels(cube: xr.DataArray) -> str:
 
 @pytest.fixture
 def workspace(request, inputs, tmp_path, monkeypatch) -> Path:
-    """The current folder of a page, with its inputs."""
+    """The working directory of a page, with its input files."""
     page: Path = request.param
     shutil.copytree(inputs, tmp_path, dirs_exist_ok=True)
     if page.stem in WITH_CUBE:
@@ -140,7 +140,9 @@ def test_code_runs(workspace, capsys):
     printed = ""
     for block in blocks(workspace):
         if block.is_output:
-            assert prints(block, printed), f"{block.page.name} shows\n{block.text}not\n{printed}"
+            assert prints(block, printed), (
+                f"{block.page.name} shows\n{block.text}but the code prints\n{printed}"
+            )
         run_block(block, namespace)
         printed = capsys.readouterr().out
 
@@ -198,7 +200,7 @@ def site(tmp_path_factory) -> Path:
 
 
 class _Loaded(HTMLParser):
-    """Collects what a page loads, and not what it links."""
+    """Collects the resources that a page loads, but not its links."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -249,13 +251,13 @@ def test_links_of_files_outside_the_site_resolve(page):
 
 
 def _anchors(page: Path) -> set[str]:
-    """Anchors that readers make of headings."""
+    """Returns the anchors that Markdown renderers create for headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
     words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {word.strip().replace(" ", "-") for word in words}
 
 
-def test_code_is_as_wide_as_a_page():
+def test_code_fits_the_width_of_a_page():
     pages = [page for page in WITH_CODE if page.parent in (ROOT, ROOT / "docs")]
     code = [(page.name, block) for page in pages for block in blocks(page)]
     lines = [(name, line) for name, block in code for line in block.text.splitlines()]

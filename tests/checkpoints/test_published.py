@@ -1,4 +1,4 @@
-"""Published checkpoints load by name, however they were wrapped, and answer as published."""
+"""Published checkpoints load by name from any container, and reproduce published outputs."""
 
 from collections import OrderedDict
 
@@ -30,7 +30,7 @@ SMALL = {
     "mst_plus_plus_cassi": lambda: SnapshotMSTPlusPlus(31, stages=1),
     "mst_s": lambda: SnapshotMST(8, SIZES["S"]),
 }
-"""Of each network one whose bands, width, stages and blocks are not the published ones."""
+"""One small variant of each network, with sizes other than the published ones."""
 
 WRAPPINGS = {
     "bare": lambda state: state,
@@ -44,7 +44,7 @@ WRAPPINGS = {
 
 @pytest.fixture(scope="module")
 def ours():
-    """Our networks by name, with temperatures, biases and gains that are not special."""
+    """The networks by name, with random temperatures, biases and gains."""
     rng, found = torch.Generator().manual_seed(0), {}
     for name, make in SMALL.items():
         torch.manual_seed(0)
@@ -62,7 +62,7 @@ def _images(count, channels, rows=16, columns=24):
 
 
 def _inputs(network):
-    """What the authors' forward of such a network takes."""
+    """The arguments of the authors' `forward` for a network."""
     match network:
         case SnapshotMST():
             bands = network.embedding.in_channels
@@ -73,27 +73,29 @@ def _inputs(network):
     return (_images(1, 3),)
 
 
-def _same(network, wanted):
-    found, wanted = network.state_dict(), wanted.state_dict()
-    return found.keys() == wanted.keys() and all(torch.equal(found[k], wanted[k]) for k in wanted)
+def _same(network, expected):
+    found, expected = network.state_dict(), expected.state_dict()
+    return found.keys() == expected.keys() and all(
+        torch.equal(found[k], expected[k]) for k in expected
+    )
 
 
-def test_every_published_network_is_tried_here():
+def test_every_published_network_is_tested_here():
     assert set(SMALL) == set(NETWORKS)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SMALL)
-def test_however_it_was_saved_it_answers_the_same(ours, name):
+def test_the_container_of_a_state_does_not_matter(ours, name):
     images = _inputs(ours[name])
-    wanted = ours[name](*images)
+    expected = ours[name](*images)
     for wrap in WRAPPINGS.values():
         network = load(name, wrap(ours[name].state_dict()))
         assert not network.training and _same(network, ours[name])
-        torch.testing.assert_close(network(*images), wanted, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(network(*images), expected, atol=1e-6, rtol=1e-6)
 
 
-def test_hyphens_count_as_underscores(ours):
+def test_names_may_have_hyphens_or_underscores(ours):
     assert _same(load("hscnn-plus", ours["hscnn_plus"].state_dict()), ours["hscnn_plus"])
 
 
@@ -112,23 +114,23 @@ def test_hyphens_count_as_underscores(ours):
         ("bisrnet", BiSRNet),
     ],
 )
-def test_published_sizes_are_found(name, make):
+def test_published_sizes_are_inferred(name, make):
     with torch.device("meta"):
-        wanted = make().state_dict()
-        found = NETWORKS[name].network(**NETWORKS[name].sizes(wanted)).state_dict()
-    assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in wanted.items()}
+        expected = make().state_dict()
+        found = NETWORKS[name].network(**NETWORKS[name].sizes(expected)).state_dict()
+    assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in expected.items()}
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
-def test_numbers_of_any_precision_load_as_float32(ours, kind):
+def test_tensors_of_any_precision_load_as_float32(ours, kind):
     state = {key: tensor.to(kind) for key, tensor in ours["mst_plus_plus"].state_dict().items()}
     for key, tensor in load("mst_plus_plus", state).state_dict().items():
         assert tensor.dtype == torch.float32
         assert torch.equal(tensor, state[key].float())
 
 
-def test_the_state_stays_the_callers(ours):
-    """Nothing is shared with it, nothing in it changes, and no random number is drawn."""
+def test_loading_copies_the_state(ours):
+    """The state is neither shared nor changed, and no random numbers are drawn."""
     state = ours["hscnn_plus"].state_dict()
     drawn = torch.get_rng_state()
     network = load("hscnn_plus", WRAPPINGS["parallel run"](state))
@@ -140,21 +142,21 @@ def test_the_state_stays_the_callers(ours):
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SNAPSHOT_NETWORKS)
-def test_a_snapshot_and_its_mask_are_shown_as_each_network_takes_them(ours, name):
-    """Inputs by name fit `forward`, which tells two masks apart."""
+def test_named_inputs_of_snapshots_fit_each_network(ours, name):
+    """The named inputs fit `forward`, whose result depends on the mask."""
     network = ours[name]
     bands = NETWORKS[name].sizes(network.state_dict())["bands"]
     cubes = _images(2, bands)
-    answers = []
+    outputs = []
     for mask in (_images(1, 1)[0, 0], _images(1, 1, columns=25)[0, 0, :, 1:]):
         snapshots = forward.measure(cubes, mask)
         make = [forward.INPUTS[each] for each in NETWORKS[name].inputs]
-        answers.append(network(*(each(snapshots, mask, bands) for each in make)))
-    assert answers[0].shape == cubes.shape
-    assert (answers[0] - answers[1]).abs().max() > 1e-3
+        outputs.append(network(*(each(snapshots, mask, bands) for each in make)))
+    assert outputs[0].shape == cubes.shape
+    assert (outputs[0] - outputs[1]).abs().max() > 1e-3
 
 
-def test_pictures_are_the_input_of_all_others(ours):
+def test_all_other_networks_take_rgb_images(ours):
     for name in NETWORKS.keys() - {*SNAPSHOT_NETWORKS}:
         assert NETWORKS[name].inputs == ("RGB",) and len(_inputs(ours[name])) == 1
 
@@ -164,10 +166,10 @@ def test_pictures_are_the_input_of_all_others(ours):
     ("name", "file"),
     [("mst_plus_plus", "mst_plus_plus_rgb"), ("bisrnet", "bisrnet_published")],
 )
-def test_it_answers_what_the_authors_code_answered(name, file):
+def test_outputs_equal_those_of_the_authors_code(name, file):
     path = RECORDED / f"{file}.safetensors"
     if not path.is_file():
-        pytest.skip(f"no recorded answers at {path}")
+        pytest.skip(f"no recorded outputs at {path}")
     recorded = load_file(path)
     weights = {
         key.replace("weights/", "module."): tensor
@@ -179,10 +181,10 @@ def test_it_answers_what_the_authors_code_answered(name, file):
     torch.testing.assert_close(found, recorded["output"], atol=1e-5, rtol=1e-5)
 
 
-# whose guide
+# guides of a batch
 
 BRIGHTER = torch.tensor([4.0, 1.0])[:, None, None, None]
-"""Makes the first guide of a batch unlike the second."""
+"""Makes the first guide of a batch different from the second."""
 
 
 @torch.no_grad()
@@ -191,10 +193,10 @@ def test_the_first_image_of_a_batch_guides_all(ours):
     first, second = rgb = _images(2, 3) * BRIGHTER
     of_first = plain.embedding_1(first[None].contiguous(memory_format=torch.channels_last))
     hook = plain.embedding_1.register_forward_hook(lambda *_: of_first)
-    wanted = plain(second[None])
+    expected = plain(second[None])
     hook.remove()
     found = network(rgb)
-    torch.testing.assert_close(found[1:], wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found[1:], expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found[:1], plain(rgb)[:1], atol=1e-5, rtol=1e-5)
     assert (found[1:] - plain(rgb)[1:]).abs().max() > 1e-3
 
@@ -208,7 +210,7 @@ def test_the_first_mask_of_a_batch_guides_all(ours):
     assert (found[1:] - plain(measurement, mask)[1:]).abs().max() > 1e-3
 
 
-# what does not fit
+# states that do not fit
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -222,39 +224,39 @@ def test_the_tensors_of_another_network_are_recognised(ours, name):
     ("asked", "name"),
     [("mst_s", "mst_m"), ("mst_l", "mst_l_rgb"), ("mst_plus_plus", "mst_plus_plus_cassi")],
 )
-def test_relatives_are_told_apart(ours, asked, name):
+def test_similar_networks_are_distinguished(ours, asked, name):
     with pytest.raises(InvalidCheckpoint, match=f"these are the tensors of {name}$"):
         load(asked, ours[name].state_dict())
 
 
-def test_missing_and_unknown_keys_are_named(ours):
+def test_missing_and_unknown_keys_are_listed(ours):
     state = dict(ours["hscnn_plus"].state_dict())
     state["stray"] = state.pop("ddfn.conv_up1.weight")
-    with pytest.raises(InvalidCheckpoint) as told:
+    with pytest.raises(InvalidCheckpoint) as raised:
         load("hscnn_plus", state)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         "the state is not one of hscnn_plus: it has unknown stray; lacks ddfn.conv_up1.weight"
     )
 
 
-def test_other_shapes_are_named(ours):
+def test_wrong_shapes_are_listed(ours):
     state = dict(ours["mst_plus_plus"].state_dict())
     state["conv_out.weight"] = state["conv_out.weight"][:27]
-    says = r"it conv_out.weight is \(27, 28, 3, 3\), not \(28, 28, 3, 3\)$"
-    with pytest.raises(InvalidCheckpoint, match=says):
+    message = r"it conv_out.weight is \(27, 28, 3, 3\), not \(28, 28, 3, 3\)$"
+    with pytest.raises(InvalidCheckpoint, match=message):
         load("mst_plus_plus", state)
 
 
-def test_of_many_differences_a_few_are_named(ours):
+def test_only_the_first_of_many_differences_are_listed(ours):
     state = dict(ours["mst_plus_plus"].state_dict())
     state["conv_in.weight"] = state["conv_in.weight"][:27]
-    with pytest.raises(InvalidCheckpoint, match=r"proj.bias is \(112,\), not \(108,\)") as told:
+    with pytest.raises(InvalidCheckpoint, match=r"proj.bias is \(112,\), not \(108,\)") as raised:
         load("mst_plus_plus", state)
-    assert str(told.value).endswith(" ...") and str(told.value).count(";") == 4
+    assert str(raised.value).endswith(" ...") and str(raised.value).count(";") == 4
 
 
 @pytest.mark.parametrize("state", [{}, {"state_dict": OrderedDict()}, {0: torch.ones(2)}])
-def test_an_empty_or_odd_state_lacks_what_is_published(state):
+def test_missing_keys_of_an_empty_or_malformed_state_are_listed(state):
     with pytest.raises(InvalidCheckpoint, match="lacks "):
         load("mst_s", state)
 
@@ -262,14 +264,14 @@ def test_an_empty_or_odd_state_lacks_what_is_published(state):
 @pytest.mark.parametrize(
     "tensor", [torch.ones(()), torch.ones(0, 28, 3, 3), torch.ones(1, 1, 1).expand(10**5, 1, 1)]
 )
-def test_odd_sizes_are_refused_and_cost_nothing(ours, tensor):
+def test_implausible_sizes_are_rejected_without_allocating_memory(ours, tensor):
     state = {**ours["mst_s"].state_dict(), "embedding.weight": tensor}
     with pytest.raises(InvalidCheckpoint, match="not one of mst_s"):
         load("mst_s", state)
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
+    ("state", "message"),
     [
         (
             nn.Linear(2, 2),
@@ -282,18 +284,18 @@ def test_odd_sizes_are_refused_and_cost_nothing(ours, tensor):
         (torch.ones(2), "is a Tensor, not a mapping"),
     ],
 )
-def test_what_is_no_mapping_of_tensors_is_refused(state, says):
-    with pytest.raises(InvalidCheckpoint, match=says):
+def test_a_state_that_is_not_a_mapping_of_tensors_is_rejected(state, message):
+    with pytest.raises(InvalidCheckpoint, match=message):
         load("bisrnet", state)
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("mst-plus-pluss", "called 'mst-plus-pluss'; did you mean 'mst_plus_plus'[?] known: awan,"),
         ("restormer", "called 'restormer'; known: awan, bisrnet,"),
     ],
 )
-def test_an_unknown_name_is_told_with_those_that_are_known(name, says):
-    with pytest.raises(UnknownName, match=says):
+def test_the_error_for_an_unknown_name_lists_the_known_ones(name, message):
+    with pytest.raises(UnknownName, match=message):
         load(name, {})

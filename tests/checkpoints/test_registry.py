@@ -1,4 +1,4 @@
-"""Names, paths, and systems of others that are broken."""
+"""Names and paths of models, and broken third-party systems."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def _distribution(folder: Path, module: str) -> None:
     (info / "entry_points.txt").write_text(f"[hsi_xr.reconstructors]\nbroken = {module}\n")
 
 
-def test_a_path_is_never_a_name_and_a_name_no_path(tmp_path, monkeypatch):
+def test_names_and_paths_are_not_confused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("default", "awan"):
         (tmp_path / name).mkdir()
@@ -30,12 +30,12 @@ def test_a_path_is_never_a_name_and_a_name_no_path(tmp_path, monkeypatch):
         registry.find("./awan")
 
 
-def test_a_checkpoint_is_told_what_to_become():
+def test_the_error_for_a_torch_checkpoint_suggests_models_import():
     with pytest.raises(UnknownName, match="models import"):
         registry.find("mst_plus_plus.pth")
 
 
-def test_a_package_that_cannot_be_imported_hides_no_other(tmp_path, monkeypatch):
+def test_a_package_that_cannot_be_imported_does_not_hide_others(tmp_path, monkeypatch):
     (tmp_path / "broken_package").mkdir()
     (tmp_path / "broken_package/__init__.py").write_text("raise RuntimeError('at import')")
     _distribution(tmp_path, "broken_package.system")
@@ -44,7 +44,7 @@ def test_a_package_that_cannot_be_imported_hides_no_other(tmp_path, monkeypatch)
     assert {card.call for card in hsi_xr.models()} >= {"default", "awan"}
 
 
-def test_a_broken_card_of_others_is_told_of_and_left_out(tmp_path, monkeypatch):
+def test_a_third_party_system_with_a_broken_card_is_left_out_with_a_warning(tmp_path, monkeypatch):
     (tmp_path / "broken_module.py").write_text("")
     (tmp_path / "broken_module.json").write_text("{}")
     _distribution(tmp_path, "broken_module")
@@ -53,6 +53,6 @@ def test_a_broken_card_of_others_is_told_of_and_left_out(tmp_path, monkeypatch):
         assert "broken" not in {card.call for card in hsi_xr.models()}
 
 
-def test_options_of_other_verbs_are_refused_by_name():
+def test_unexpected_options_are_rejected_by_name():
     with pytest.raises(TypeError, match="unexpected options: batch, samples"):
         hsi_xr.survey(scene(32, 40), samples=4, batch=2)

@@ -7,18 +7,18 @@ import pytest
 from click.testing import Result
 
 from tests.command_line import run, write_scene
-from tests.stranger import install
+from tests.third_party import install
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory) -> Path:
-    """Weights of a model that costs next to nothing; its folder is not on any path yet."""
-    return install(tmp_path_factory.mktemp("stranger"))
+    """Weights of a cheap third-party model, whose folder is not on `sys.path` yet."""
+    return install(tmp_path_factory.mktemp("third_party"))
 
 
 @pytest.fixture
 def slope(installed, monkeypatch) -> Path:
-    """The cheap model, found from here and by processes that are started here."""
+    """The cheap model, on the path of this process and of its child processes."""
     monkeypatch.syspath_prepend(installed.parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed.parent), *sys.path]))
     return installed
@@ -26,13 +26,13 @@ def slope(installed, monkeypatch) -> Path:
 
 @pytest.fixture
 def reconstruct(slope) -> Callable[..., Result]:
-    """The command of that name, with the cheap model unless it is given another."""
+    """Runs `hsi-xr reconstruct`, by default with the cheap model."""
     return lambda *arguments: run("reconstruct", "--model", slope, *arguments)
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
-    """An RGB scene in a folder of its own."""
+    """An RGB scene in its own folder."""
     folder = tmp_path / "rgb"
     folder.mkdir()
     return write_scene(folder / "scene.tif")

@@ -1,4 +1,4 @@
-"""A mixture of spectra seen by a camera: Gaussian conditioning, and what must hold of it."""
+"""The posterior of a mixture of spectra, given the colours of a camera."""
 
 import math
 
@@ -33,7 +33,7 @@ def _rgb(rows=7, columns=5, seed=2):
     return grey * (0.2 * torch.randn(2, 3, rows, columns, generator=rng)).exp()
 
 
-def test_one_gaussian_is_conditioned_as_the_textbook_does():
+def test_one_gaussian_equals_textbook_conditioning():
     mixture, camera = _mixture(1), _camera()
     rgb = 0.2 + 0.02 * _rgb(1, 1)[:1]
     found = mixture.project(camera, noise=torch.tensor(0.01)).posterior(rgb, SURE)
@@ -54,26 +54,26 @@ def test_one_gaussian_is_conditioned_as_the_textbook_does():
     torch.testing.assert_close(found.std[0, :, 0, 0], (level * variance.sqrt()).float())
 
 
-def test_without_noise_the_camera_sees_the_image_in_the_mean():
+def test_without_noise_the_mean_reproduces_the_image():
     camera, rgb = _camera(), 0.1 + 0.02 * _rgb()  # colours that spectra of the mixture can have
     found = _mixture().project(camera, noise=torch.tensor(1e-6)).posterior(rgb, SURE)
     seen = torch.einsum("cb,nbhw->nchw", camera, found.mean)
     torch.testing.assert_close(seen, rgb, rtol=2e-4, atol=1e-5)
 
 
-def test_without_a_known_level_twice_the_light_is_twice_the_spectrum():
+def test_if_the_level_is_unknown_doubling_the_image_doubles_the_spectrum():
     seen = _mixture().project(_camera(), noise=torch.tensor(0.01))
     one, two = (seen.posterior(k * _rgb(), torch.tensor(math.inf)) for k in (1, 2))
     torch.testing.assert_close(two.mean, 2 * one.mean)
     torch.testing.assert_close(two.std, 2 * one.std)
 
 
-def test_the_mean_alone_is_that_of_the_posterior():
+def test_posterior_mean_equals_the_mean_of_the_posterior():
     seen, rgb = _mixture().project(_camera(), noise=torch.tensor(0.01)), _rgb()
     torch.testing.assert_close(seen.posterior_mean(rgb, SURE), seen.posterior(rgb, SURE).mean)
 
 
-def test_a_pixel_depends_on_itself_alone(monkeypatch):
+def test_pixels_are_independent(monkeypatch):
     seen, rgb = _mixture().project(_camera(), noise=torch.tensor(0.01)), _rgb(13, 11)
     whole = seen.posterior(rgb, SURE)
     monkeypatch.setattr("hsi_xr.networks.projected_mixture.STRIP", 20)
@@ -82,7 +82,7 @@ def test_a_pixel_depends_on_itself_alone(monkeypatch):
         torch.testing.assert_close(part, own, rtol=1e-3, atol=1e-4)
 
 
-def test_an_uncertain_camera_makes_spectra_less_certain():
+def test_an_uncertain_camera_increases_the_uncertainty():
     rgb, noise = _rgb(), torch.tensor(0.004)
     covariance = (0.1**2 * torch.eye(2)).expand(COUNT, 2, 2)
     mixture = _mixture(1)
@@ -91,7 +91,7 @@ def test_an_uncertain_camera_makes_spectra_less_certain():
     assert (unsure.std > sure.std).all()
 
 
-def test_colours_that_no_spectrum_has_are_novel():
+def test_colours_that_no_spectrum_explains_are_novel():
     mixture, camera = _mixture(), _camera()
     mixture.cholesky.data[0] *= 20
     mixture.log_weight.data[0] -= 3
@@ -103,7 +103,7 @@ def test_colours_that_no_spectrum_has_are_novel():
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
-def test_a_colour_matrix_keeps_white_white(strength):
+def test_a_colour_matrix_preserves_white(strength):
     mixture, observer = _mixture(), _camera(5)
     cameras = torch.stack([_camera(), _camera(7)])
     found = mixture.colour_corrected(cameras, observer, torch.tensor([strength]))

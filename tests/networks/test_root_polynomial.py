@@ -1,4 +1,4 @@
-"""Root-polynomial regression follows the light."""
+"""Root-polynomial regression is proportional to exposure, and its fit is deterministic."""
 
 import torch
 
@@ -9,30 +9,30 @@ def _colours(count=500):
     return torch.rand(count, 3, generator=torch.Generator().manual_seed(0)) + 0.01
 
 
-def test_twice_the_exposure_is_twice_every_term():
+def test_doubling_the_exposure_doubles_every_term():
     rgb = _colours()[:, :, None, None]
     terms = root_polynomial.root_polynomial(rgb)
     assert terms.shape[1] == root_polynomial.TERMS
     torch.testing.assert_close(root_polynomial.root_polynomial(2.5 * rgb), 2.5 * terms)
 
 
-def test_grey_has_only_its_own_level():
+def test_all_terms_of_grey_equal_its_level():
     grey = torch.full((1, 3, 2, 2), 0.3)
     torch.testing.assert_close(
         root_polynomial.root_polynomial(grey), torch.full((1, 13, 2, 2), 0.3)
     )
 
 
-def test_a_fit_finds_the_coefficients_it_was_made_from():
-    wanted = torch.rand(4, root_polynomial.TERMS, generator=torch.Generator().manual_seed(1))
+def test_a_fit_recovers_known_coefficients():
+    expected = torch.rand(4, root_polynomial.TERMS, generator=torch.Generator().manual_seed(1))
     rgb = _colours()
     terms = root_polynomial.root_polynomial(rgb[:, :, None, None])[..., 0, 0]
-    spectra = terms @ wanted.T
+    spectra = terms @ expected.T
     found = root_polynomial.fit(rgb, spectra)
     torch.testing.assert_close(terms @ found.T, spectra, atol=1e-4, rtol=1e-4)
 
 
-def test_a_fit_does_not_depend_on_what_memory_held_before():
+def test_a_fit_does_not_depend_on_previous_contents_of_memory():
     rgb = _colours()
     spectra = rgb @ torch.rand(3, 31, generator=torch.Generator().manual_seed(2))
     held, found = [], []
@@ -43,8 +43,8 @@ def test_a_fit_does_not_depend_on_what_memory_held_before():
     assert all(each.equal(found[0]) for each in found)
 
 
-def test_grey_pictures_are_fitted_too():
-    """All terms are one: which of them carries the answer is not told, what it is is."""
+def test_grey_images_can_be_fitted():
+    """All terms are equal: their coefficients are ambiguous, but the prediction is not."""
     grey = _colours()[:, :1].expand(-1, 3)
     ramp = torch.linspace(0.2, 0.9, 31)
     found = root_polynomial.fit(grey, grey[:, :1] * ramp)

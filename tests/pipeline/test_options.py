@@ -37,7 +37,7 @@ SCRIPT
 
 
 def _run(script: str) -> list[str]:
-    """What a script prints in a process of its own."""
+    """Returns the output of a script in a new process."""
     done = subprocess.run(
         [sys.executable, "-c", _RUN.replace("SCRIPT", script)],
         capture_output=True,
@@ -68,7 +68,7 @@ def test_freed_memory_is_returned_if_the_option_is_off():
 
 @pytest.fixture
 def applied(monkeypatch):
-    """The settings that the C library would get."""
+    """Records the settings instead of passing them to the C library."""
     applied = []
     monkeypatch.setattr(options, "_memory", options._Memory())
     monkeypatch.setattr(options, "_set_malloc", applied.append)
