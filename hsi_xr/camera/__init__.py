@@ -1,0 +1,1 @@
+"""Cameras: their spectral responses, and the operator from spectra to RGB."""

@@ -1,1 +1,1 @@
-"""Schedules, samplers and noise; they know no network."""
+"""Diffusion: noise schedules, samplers, and noise as a function of the ground."""

@@ -1,0 +1,1 @@
+"""Reconstruction: from an RGB scene to a labelled hyperspectral cube."""

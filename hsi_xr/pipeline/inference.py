@@ -4,9 +4,7 @@ Samples, the uncertainty they yield, and the comparison with the camera's image 
 around the network.
 """
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +21,7 @@ from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.pipeline.job import Job
+from hsi_xr.pipeline.precision import single_precision
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays
 from hsi_xr.reconstructors._base import (
     Noise,
@@ -186,40 +185,6 @@ class Models:
                 del self._models[next(iter(self._models))]
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         return self._models[key]
-
-
-class _SinglePrecision:
-    """Runs networks in single precision, without TF32 on a GPU.
-
-    By default, cuDNN rounds the factors of convolutions to 10 bits (TF32). Log-likelihoods of
-    colours contain large ones that nearly cancel: with TF32, spectra err by some per cent. The
-    setting belongs to the process, and several devices run at once: the first one that enters
-    changes it, the last one that leaves restores what other code had chosen.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._previous = False
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if not self._inside:
-                self._previous = torch.backends.cudnn.allow_tf32
-                torch.backends.cudnn.allow_tf32 = False
-            self._inside += 1
-        try:
-            with torch.inference_mode():
-                yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if not self._inside:
-                    torch.backends.cudnn.allow_tf32 = self._previous
-
-
-single_precision = _SinglePrecision()
 
 
 def _make_consistent(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:

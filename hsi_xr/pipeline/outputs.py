@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hsi_xr.output_variables import OUTPUT_VARIABLES, OutputVariable
+from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES, OutputVariable
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,16 @@ class Outputs:
     names: tuple[str, ...] = ("reflectance",)
 
     @classmethod
-    def of(cls, bands: int, *, companions: set[str]) -> "Outputs":
-        """The reflectance and some of its companions."""
-        wanted = {"reflectance", *companions}
-        return cls(bands, tuple(name for name in OUTPUT_VARIABLES if name in wanted))
+    def of(cls, bands: int, **companions: bool) -> "Outputs":
+        """Returns the reflectance with the companions that are True.
+
+        Raises:
+            TypeError: There is no such companion.
+        """
+        if unknown := companions.keys() - COMPANIONS.keys():
+            raise TypeError(f"unknown output variables: {', '.join(sorted(unknown))}")
+        wanted = [name for name in COMPANIONS if companions.get(name)]
+        return cls(bands, ("reflectance", *wanted))
 
     @property
     def variables(self) -> tuple[OutputVariable, ...]:

@@ -7,11 +7,17 @@ from functools import cached_property
 import xarray as xr
 from dask.base import tokenize
 
-from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
+from hsi_xr.camera.spectral_response import CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import find
-from hsi_xr.errors import MissingFact, UnknownName, UsageError
-from hsi_xr.pipeline.job import CONSISTENCIES, CUDA_BATCH, Consistency, Job
+from hsi_xr.pipeline.argument_checks import (
+    check_comparable,
+    check_counts,
+    check_uncertainty,
+    response_of,
+    steps_of,
+)
+from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
 from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.pipeline.scene import Scene, Selection, as_scene
 from hsi_xr.pipeline.scene_statistics import Survey
@@ -171,78 +177,36 @@ def plan(
         allow_ungeoreferenced=allow_ungeoreferenced,
     )
     card = find(model, untrained=untrained)
-    _check_counts(samples=samples, seed=seed, batch=batch)
-    if out_of_domain and not card.has_uncertainty:
-        raise UsageError(
-            f"{card.name} does not estimate what is out of its domain; the default model does"
-        )
-    response = _response(camera, card)
-    if consistency is not None or residual:
-        _check_comparable(scene, response, consistency)
-    companions = {
-        "reflectance_std": samples > 1,
-        "rgb_residual": residual,
-        "out_of_domain": out_of_domain,
-    }
+    check_counts(samples=samples, seed=seed, batch=batch)
+    if out_of_domain:
+        check_uncertainty(card)
+    response = response_of(camera, card)
+    compared = consistency is not None or residual
+    if compared:
+        check_comparable(scene, response, consistency)
     job = Job(
         model=str(card.weights or card.reconstructor),
         sha256=card.sha256,
         trained=card.trained,
         outputs=Outputs.of(
-            len(card.bands), companions={name for name, wanted in companions.items() if wanted}
+            len(card.bands),
+            reflectance_std=samples > 1,
+            rgb_residual=residual,
+            out_of_domain=out_of_domain,
         ),
         device=usable_device(device),
         batch=batch or 0,
         seed=seed,
         samples=samples,
         level_known=scene.radiometry.level_known,
-        steps=_steps(card, steps),
+        steps=steps_of(card, steps),
         consistency=consistency,
-        response=response if card.camera_aware or consistency or residual else None,
+        response=response if card.camera_aware or compared else None,
     )
     if survey is not None:
         conditions = survey_conditions(card, job)
         survey.check(card.sha256, radiometry=str(scene.radiometry), run=conditions)
     return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, response)
-
-
-def _response(camera: CameraLike | None, card: Card) -> SpectralResponse | None:
-    if camera is None or (isinstance(camera, str) and camera == UNKNOWN):
-        return None
-    return SpectralResponse.of(camera, card.bands)
-
-
-def _check_comparable(
-    scene: Scene, response: SpectralResponse | None, consistency: Consistency | None
-) -> None:
-    """Raises an error if the estimate cannot be compared with the image."""
-    if consistency is not None and consistency not in CONSISTENCIES:
-        raise UnknownName(
-            f"no consistency is called {consistency!r}; choose {' or '.join(CONSISTENCIES)}"
-        )
-    if response is None:
-        raise MissingFact(
-            "consistency and residual compare the estimate, as the camera would record it, with "
-            "the image; specify the camera: a name from `hsi_xr.cameras()`, e.g. "
-            "camera='hasselblad-l2d-20c' (--camera NAME), or the path of a JSON file of its "
-            "sensitivities"
-        )
-    if not scene.radiometry.level_known:
-        raise UsageError(
-            "consistency and residual compare reflectance with reflectance, and "
-            f"{_UNKNOWN_LEVEL[scene.radiometry.kind]}; divide the image by what the camera records "
-            "of a white reflector and pass radiometry='reflectance' (--radiometry reflectance), or "
-            "omit them"
-        )
-
-
-def _steps(card: Card, steps: int | None) -> int | None:
-    if steps is None or steps == card.steps:
-        return None
-    if steps not in card.step_choices:
-        choices = ", ".join(map(str, card.step_choices))
-        raise UsageError(f"{card.name} runs in {choices} steps; got {steps}")
-    return steps
 
 
 def survey_conditions(card: Card, job: Job) -> str:
@@ -252,12 +216,6 @@ def survey_conditions(card: Card, job: Job) -> str:
         camera = job.response.sha256[:12]
     steps = "as the card says" if job.steps is None else job.steps
     return f"camera {camera}, steps {steps}, seed {job.seed}"
-
-
-_UNKNOWN_LEVEL = {
-    "srgb": "an sRGB image was adjusted in brightness, tint and contrast for display",
-    "linear": "in linear light of unknown exposure, the brightness of white is unknown",
-}
 
 
 def _tiling(
@@ -291,12 +249,3 @@ def usable_device(name: str) -> str:
     from hsi_xr.pipeline.devices import resolve_device
 
     return resolve_device(name)
-
-
-def _check_counts(*, samples: int, seed: int, batch: int | None) -> None:
-    if not 1 <= samples <= 1024:
-        raise UsageError(f"samples must be 1 to 1024; got {samples}")
-    if not 0 <= seed < 2**64:
-        raise UsageError(f"seed must be an integer from 0 to 2**64 - 1; got {seed}")
-    if batch is not None and batch < 1:
-        raise UsageError(f"batch must be at least 1; got {batch}")

@@ -13,9 +13,9 @@ import hsi_xr
 from hsi_xr.errors import InvalidCheckpoint, UsageError
 from hsi_xr.pipeline.devices import Request, reconstruct
 from hsi_xr.pipeline.graph import pixels_of
-from hsi_xr.pipeline.inference import single_precision
 from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.pipeline.plan import survey_conditions
+from hsi_xr.pipeline.precision import single_precision
 from hsi_xr.pipeline.tasks import reconstruct_scene
 from tests.scenes import scene
 

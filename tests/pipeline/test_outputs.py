@@ -67,11 +67,16 @@ def test_each_variable_has_its_name_shape_and_values_in_any_combination(companio
 
 @pytest.mark.parametrize("companions", COMBINATIONS, ids=lambda names: "+".join(sorted(names)))
 def test_slices_cover_the_channels_once_and_in_order(companions):
-    outputs = Outputs.of(BANDS, companions=companions)
+    outputs = Outputs.of(BANDS, **dict.fromkeys(companions, True))
     covered = [i for span in outputs.slices.values() for i in range(span.start, span.stop)]
     assert covered == list(range(outputs.channels))
     assert list(outputs.slices) == list(outputs.names)
     assert outputs.values == sum(BANDS if v.per_band else 1 for v in outputs.variables)
+
+
+def test_an_unknown_companion_is_refused():
+    with pytest.raises(TypeError, match="unknown output variables: colour"):
+        Outputs.of(BANDS, colour=True)
 
 
 def test_outputs_are_known_without_torch():

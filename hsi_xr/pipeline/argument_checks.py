@@ -1,0 +1,81 @@
+"""Checks the arguments of a reconstruction against the scene and the model."""
+
+from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
+from hsi_xr.checkpoints.card import Card
+from hsi_xr.errors import MissingFact, UnknownName, UsageError
+from hsi_xr.pipeline.job import CONSISTENCIES, Consistency
+from hsi_xr.pipeline.scene import Scene
+
+_UNKNOWN_LEVEL = {
+    "srgb": "an sRGB image was adjusted in brightness, tint and contrast for display",
+    "linear": "in linear light of unknown exposure, the brightness of white is unknown",
+}
+
+
+def check_counts(*, samples: int, seed: int, batch: int | None) -> None:
+    """Raises a UsageError if a number is out of range."""
+    if not 1 <= samples <= 1024:
+        raise UsageError(f"samples must be 1 to 1024; got {samples}")
+    if not 0 <= seed < 2**64:
+        raise UsageError(f"seed must be an integer from 0 to 2**64 - 1; got {seed}")
+    if batch is not None and batch < 1:
+        raise UsageError(f"batch must be at least 1; got {batch}")
+
+
+def check_uncertainty(card: Card) -> None:
+    """Raises a UsageError if a model does not estimate its uncertainty."""
+    if not card.has_uncertainty:
+        raise UsageError(
+            f"{card.name} does not estimate what is out of its domain; the default model does"
+        )
+
+
+def response_of(camera: CameraLike | None, card: Card) -> SpectralResponse | None:
+    """Returns the response of a camera over a model's bands; None if the camera is unknown."""
+    if camera is None or (isinstance(camera, str) and camera == UNKNOWN):
+        return None
+    return SpectralResponse.of(camera, card.bands)
+
+
+def check_comparable(
+    scene: Scene, response: SpectralResponse | None, consistency: Consistency | None
+) -> None:
+    """Raises an error if the estimate cannot be compared with the image.
+
+    Raises:
+        UnknownName: There is no such consistency.
+        MissingFact: The camera is unknown.
+        UsageError: The level of the image is unknown.
+    """
+    if consistency is not None and consistency not in CONSISTENCIES:
+        raise UnknownName(
+            f"no consistency is called {consistency!r}; choose {' or '.join(CONSISTENCIES)}"
+        )
+    if response is None:
+        raise MissingFact(
+            "consistency and residual compare the estimate, as the camera would record it, with "
+            "the image; specify the camera: a name from `hsi_xr.cameras()`, e.g. "
+            "camera='hasselblad-l2d-20c' (--camera NAME), or the path of a JSON file of its "
+            "sensitivities"
+        )
+    if not scene.radiometry.level_known:
+        raise UsageError(
+            "consistency and residual compare reflectance with reflectance, and "
+            f"{_UNKNOWN_LEVEL[scene.radiometry.kind]}; divide the image by what the camera records "
+            "of a white reflector and pass radiometry='reflectance' (--radiometry reflectance), or "
+            "omit them"
+        )
+
+
+def steps_of(card: Card, steps: int | None) -> int | None:
+    """Returns a number of steps that differs from the card's, otherwise None.
+
+    Raises:
+        UsageError: The model does not offer that number.
+    """
+    if steps is None or steps == card.steps:
+        return None
+    if steps not in card.step_choices:
+        choices = ", ".join(map(str, card.step_choices))
+        raise UsageError(f"{card.name} runs in {choices} steps; got {steps}")
+    return steps
