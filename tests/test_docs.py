@@ -1,4 +1,4 @@
-"""The documentation builds without a warning, its code runs, and its links lead somewhere."""
+"""The documentation builds without a warning, its code runs, and its links resolve."""
 
 import os
 import re
@@ -255,14 +255,14 @@ def _anchors(page: Path) -> set[str]:
     return {word.strip().replace(" ", "-") for word in words}
 
 
-def test_code_is_as_wide_as_a_page():
+def test_code_is_no_wider_than_a_page():
     pages = [page for page in WITH_CODE if page.parent in (ROOT, ROOT / "docs")]
     code = [(page.name, block) for page in pages for block in blocks(page)]
     lines = [(name, line) for name, block in code for line in block.text.splitlines()]
     assert not [(name, line) for name, line in lines if len(line) > WIDTH]
 
 
-def test_the_picture_of_the_structure_shows_the_import_contract():
+def test_the_diagram_of_the_structure_shows_the_import_contract():
     drawn = runpy.run_path(str(ROOT / "docs/images/structure.py"))["draw"]()
     current = (ROOT / "docs/images/structure.svg").read_text("utf-8")
     assert current == drawn, "run `python docs/images/structure.py`"

@@ -118,7 +118,7 @@ def test_an_interrupted_product_is_resumed(scene, out):
     np.testing.assert_array_equal(hsi_xr.open(out / "cube.tif"), hsi_xr.open(out / "once.tif"))
 
 
-# what is refused, before any work
+# refusals, before any work
 
 
 def refused(out: Path, error: type[HsiError], words: str, obj, path, **options) -> None:

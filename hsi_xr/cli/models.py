@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, object]
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print complete cards as JSON.")
 
 
 @click.group(
@@ -28,7 +28,7 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole
 def command(ctx: click.Context, as_json: bool) -> None:
     """List models and systems, show or export a model, or import published weights.
 
-    Systems without weights are listed as well: `hsi-xr models import` gives them published ones.
+    Systems without weights are listed as well: `hsi-xr models import` imports published ones.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -154,7 +154,7 @@ def _outline(data: Json, depth: int = 0) -> Iterable[str]:
 
 
 def _short(value: object) -> str:
-    """Returns a value as text: of a long list of numbers, the ends and the length."""
+    """Returns a value as text; a long list of numbers is shortened to its ends and its length."""
     if isinstance(value, list):
         if len(value) > 8 and all(isinstance(number, int | float) for number in value):
             return f"{value[0]:g}, {value[1]:g} ... {value[-1]:g} ({len(value)})"

@@ -12,13 +12,13 @@ from tests.stranger import install
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory) -> Path:
-    """Weights of a model that costs next to nothing; its folder is not on any path yet."""
+    """The weights of a very cheap model, in a folder that is not on any search path yet."""
     return install(tmp_path_factory.mktemp("stranger"))
 
 
 @pytest.fixture
 def slope(installed, monkeypatch) -> Path:
-    """The cheap model, found from here and by processes that are started here."""
+    """The cheap model, importable here and in child processes."""
     monkeypatch.syspath_prepend(installed.parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed.parent), *sys.path]))
     return installed
@@ -26,13 +26,13 @@ def slope(installed, monkeypatch) -> Path:
 
 @pytest.fixture
 def reconstruct(slope) -> Callable[..., Result]:
-    """The command of that name, with the cheap model unless it is given another."""
+    """Runs `hsi-xr reconstruct`, with the cheap model by default."""
     return lambda *arguments: run("reconstruct", "--model", slope, *arguments)
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
-    """An RGB scene in a folder of its own."""
+    """An RGB scene in its own folder."""
     folder = tmp_path / "rgb"
     folder.mkdir()
     return write_scene(folder / "scene.tif")
