@@ -231,8 +231,8 @@ class Training(Generic[B]):
         if (count := state["processes"]) != self.ranks.count:
             raise UsageError(
                 f"the training run in {str(self.settings.out)!r} was started with {count} "
-                f"processes, not {self.ranks.count}, which would draw other batches; resume it with "
-                f"{count}, or choose another output folder (out)"
+                f"processes, not {self.ranks.count}, which would draw other batches; resume it "
+                f"with {count}, or choose another output folder (out)"
             )
         self.model.load_state_dict(state["model"])
         self.auxiliary.load_state_dict(state["auxiliary"])

@@ -66,10 +66,10 @@ class Optimiser(Table, frozen=True, kw_only=True):
         """Returns the learning rate of a step, counted from 0, in a stage of `steps` steps.
 
         Where s is the fraction of the steps after the warm-up that have been taken, the rate decays
-        from `rate` to `floor` in proportion to (1 + cos(pi s)) / 2 for `cosine` and (1 - s) ** power
-        for `poly`. It is a function of the step alone, and not one of torch's schedulers: those
-        reach their rates by repeated multiplication, have no floor for `poly` and `step`, and would
-        have to be resumed as well.
+        from `rate` to `floor` in proportion to (1 + cos(pi s)) / 2 for `cosine` and to
+        (1 - s) ** power for `poly`. It depends on the step alone. torch's schedulers are not
+        used: they reach their rates by repeated multiplication, have no floor for `poly` and
+        `step`, and would have to be resumed as well.
         """
         if step < self.warm_up:
             return self.rate * (step + 1) / self.warm_up

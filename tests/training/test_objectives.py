@@ -243,7 +243,7 @@ def test_a_closed_form_is_fitted_on_what_it_is_given_later(level, tmp_path):
     [
         ("root-polynomial", Regression(), 1, "closed-form"),
         ("root-polynomial", ClosedForm(), 2, "is one step"),
-        ("mst-plus-plus", ClosedForm(), 1, "without parameters that are learned"),
+        ("mst-plus-plus", ClosedForm(), 1, "without trainable parameters"),
     ],
 )
 def test_a_closed_form_requires_a_system_that_has_one(system, objective, steps, what, tmp_path):

@@ -16,7 +16,7 @@ class ClosedForm(ObjectiveSettings, frozen=True, kw_only=True, tag="closed-form"
     ) -> Objective[PatchBatch]:
         if not isinstance(model, FittedReconstructor) or trainable(model):
             raise UsageError(
-                "objective.kind = 'closed-form' fits systems in closed form, without trainable "
+                "objective.kind = 'closed-form' fits closed-form systems without trainable "
                 f"parameters; {type(model).__name__} is not one"
             )
         if steps != 1:
