@@ -164,10 +164,10 @@ class Tally:
 
     @property
     def gain(self) -> float:
-        """The one factor on all estimates that makes their squared error least.
+        """The factor on all estimates that minimises their squared error.
 
-        A picture does not tell its exposure: scores of `gain * estimate` say what is left when
-        that is known. NaN if every estimate is zero.
+        An image does not record its exposure: the scores of `gain * estimate` show the error that
+        would remain if it were known. NaN if every estimate is zero.
         """
         return self.product / self.power if self.power else float("nan")
 

@@ -66,7 +66,7 @@ def test_what_was_written_is_valid(cubes):
 def test_missing_files_are_refused(tmp_path):
     with pytest.raises(UnreadableFile, match="does not exist"):
         hsi_xr.validate(tmp_path / "absent")
-    assert "contains no product" in wrong(tmp_path)[0]
+    assert "contains neither products" in wrong(tmp_path)[0]
 
 
 def flip(path: Path) -> None:
@@ -221,7 +221,7 @@ def test_left_over_files_are_reported(cubes):
     (cubes / NAME / f"{NAME}.part.tif").touch()
     lines = "\n".join(wrong(cubes))
     assert "more.tif: no item in this folder describes it" in lines
-    assert f"{NAME}.part.tif: an unfinished run has left it" in lines
+    assert f"{NAME}.part.tif: it was left by an unfinished run" in lines
 
 
 def test_images_next_to_products_are_not_products(cubes):
@@ -231,7 +231,7 @@ def test_images_next_to_products_are_not_products(cubes):
     assert inspection.findings == []
     assert f"{cubes / 'tiles' / NAME}.tif, which hsi_xr did not write" in inspection.unseen
     (alone,) = wrong(cubes / "tiles")
-    assert "it contains no product and no STAC item" in alone
+    assert "it contains neither products nor STAC objects" in alone
     (line,) = wrong(cubes / "tiles" / f"{NAME}.tif")
     assert "is not a product of hsi_xr" in line
 
@@ -249,7 +249,7 @@ def test_malformed_json_is_reported(cubes):
         ([None, None], [None, None], "no band has"),
         ([400, None, 600], [10] * 3, "band 2 has no wavelength"),
         ([400, 400, 600], [10] * 3, "not ascending"),
-        ([400, float("nan")], [10] * 2, "outside of reflected sunlight"),
+        ([400, float("nan")], [10] * 2, "outside the range of reflected sunlight"),
         ([0.4, 0.5], [None] * 2, "another unit"),
         ([400, 500], [10, -3], "is -3 nm wide"),
         ([400, 500], [10, 0.0], "is 0 nm wide"),
