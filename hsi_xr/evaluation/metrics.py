@@ -164,10 +164,10 @@ class Tally:
 
     @property
     def gain(self) -> float:
-        """The one factor on all estimates that makes their squared error least.
+        """Factor on the estimate that minimises its squared error.
 
-        A picture does not tell its exposure: scores of `gain * estimate` say what is left when
-        that is known. NaN if every estimate is zero.
+        The exposure of an image is unknown; scores of `gain * estimate` are those with known
+        exposure. NaN if every estimate is zero.
         """
         return self.product / self.power if self.power else float("nan")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BlockSizes = tuple[tuple[int, ...], tuple[int, ...]]
 """Rows and columns of the blocks along y and x."""
 
-ReadBlock = Callable[["Block"], list[NDArray[Any]]]
+ReadBlock = Callable[["Block"], list[NDArray[np.number]]]
 """Computes one block of all arrays."""
 
 Result = TypeVar("Result")
@@ -91,7 +91,7 @@ def block_reader(arrays: Sequence[xr.DataArray], sizes: BlockSizes) -> ReadBlock
     # for all keys together: `dask.optimize` fuses a task that arrays share into each of them
     graph = dict(optimize(merged, keys)) if lazy else {}
 
-    def read(block: Block) -> list[NDArray[Any]]:
+    def read(block: Block) -> list[NDArray[np.number]]:
         keys = {at: (data.name, *(0,) * (data.ndim - 2), *block.index) for at, data in lazy.items()}
         needed, _ = cull(graph, list(keys.values()))
         computed = dict(zip(keys, get_sync(needed, list(keys.values()))))
@@ -149,5 +149,5 @@ def _rechunk(array: xr.DataArray, sizes: BlockSizes) -> "dask.array.Array":
     return array.data.rechunk((*bands, *sizes), method="tasks")
 
 
-def _select(array: xr.DataArray, block: Block) -> NDArray[Any]:
+def _select(array: xr.DataArray, block: Block) -> NDArray[np.number]:
     return array.isel(y=block.rows, x=block.columns).to_numpy()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from hsi_xr.io.upload import stage_file
 
 if TYPE_CHECKING:
     from rasterio import DatasetReader
+
+    MaskedValues: TypeAlias = np.ma.MaskedArray[tuple[int, ...], np.dtype[np.number]]
 
 TITLE = "Estimated spectra in natural colour"
 _DESCRIPTION = (
@@ -65,7 +67,7 @@ class Overview:
 
     bands: tuple[int, int, int]
     """1-based numbers of the red, green and blue band."""
-    values: "np.ma.MaskedArray[Any, np.dtype[Any]]"
+    values: "MaskedValues"
     """(3, rows, columns) stored values; nodata is masked."""
 
     @classmethod
@@ -163,13 +165,11 @@ def _run_id(product: CubeFile) -> str:
     return hashlib.sha256(tags.compact_json(dict(product.config)).encode()).hexdigest()
 
 
-def _read_raster(
-    path: Path, bands: tuple[int, int, int]
-) -> "np.ma.MaskedArray[Any, np.dtype[Any]]":
+def _read_raster(path: Path, bands: tuple[int, int, int]) -> "MaskedValues":
     from rasterio.enums import Resampling
 
     with gdal_environment(str(path)), rasterio_open(str(path)) as src:
-        values: np.ma.MaskedArray[Any, np.dtype[Any]] = src.read(
+        values: MaskedValues = src.read(
             indexes=list(bands),
             out_shape=(3, *_overview_shape(src)),
             masked=True,
@@ -184,7 +184,7 @@ def _overview_shape(src: "DatasetReader") -> tuple[int, int]:
     return rows, columns
 
 
-def _read_store(path: Path, bands: tuple[int, int, int]) -> "np.ma.MaskedArray[Any, np.dtype[Any]]":
+def _read_store(path: Path, bands: tuple[int, int, int]) -> "MaskedValues":
     """Average squares of pixels, reading one row of squares at a time."""
     from rasterio.windows import Window
 

@@ -59,7 +59,7 @@ class Storage:
             return cls("uint16", 65535, scale, (0, 65534))
         return cls("int16", -32768, scale, (-32767, 32767))
 
-    def encode(self, values: NDArray[Any]) -> tuple[StoredValues, bool]:
+    def encode(self, values: NDArray[np.number]) -> tuple[StoredValues, bool]:
         """Returns the values to store, and True if some were clipped to the limits.
 
         Args:

@@ -445,6 +445,7 @@ def test_creation_options_are_applied(cube, tmp_path):
         {"PROFILE": "BASELINE"},
         {"TFW": "YES"},
         {"FOO": "bar"},
+        {"SUFFIXES": ".tif"},
     ],
     ids=str,
 )

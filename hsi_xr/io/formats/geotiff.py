@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -61,7 +61,7 @@ class GeoTiff(Format):
 
     @classmethod
     def parse(cls, variable: StoredVariable, options: Mapping[str, object]) -> Self:
-        known = [name.upper() for name in cls.__dataclass_fields__]
+        known = [field.name.upper() for field in fields(cls)]
         given = CreationOptions.read(options, known, format="GeoTIFF")
         dtype = variable.storage.dtype
         compress = given.choice("COMPRESS", _COMPRESS, "ZSTD")
