@@ -1,13 +1,13 @@
-"""A stranger's reconstructor, as a distribution that is really installed (on a path of its own).
+"""A reconstructor of another package, which is installed as a distribution in a folder.
 
-Cheap, so that tests of memory and of the engine need not wait for a network.
+It is cheap, so that tests of memory and of devices do not wait for a network.
 """
 
 import json
 from pathlib import Path
 
 MODULE = '''
-"""Grey spectra, brighter to the red, and by the tile's mean times `pull`; tells its batches."""
+"""Grey spectra, brighter to the red, plus `pull` times the tile's mean; records its batches."""
 
 import torch
 
@@ -53,9 +53,9 @@ def install(
     pull: float = 0,
     context: str | None = None,
 ) -> Path:
-    """Puts the distribution and a model of it into a folder; returns the weights.
+    """Write the distribution and a model of it into a folder; return the path of the weights.
 
-    Whoever is to find it needs the folder on `sys.path` (or `PYTHONPATH`).
+    The folder must be on `sys.path` (or `PYTHONPATH`).
     """
     import torch
     from safetensors.torch import save_file

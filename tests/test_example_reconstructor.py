@@ -1,4 +1,4 @@
-"""The example that strangers copy is installed by pip and runs through every public door."""
+"""The example package is installed by pip, and runs in Python and on the command line."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the package as pip installs it, and a model that its own command wrote."""
+    """A folder with the package as installed by pip, and a model written by its command."""
     folder = tmp_path_factory.mktemp("site")
     source = tmp_path_factory.mktemp("source") / "example"
     shutil.copytree(ROOT / "plugins/example_reconstructor", source)
@@ -35,7 +35,7 @@ def site(tmp_path_factory):
 
 
 def _run(*arguments, path: Path | None = None, cwd: Path | None = None) -> str:
-    """A new interpreter that finds this checkout and, maybe, the installed package."""
+    """Run a new interpreter with this checkout and, if given, the installed package."""
     found = os.pathsep.join(map(str, [*([path] if path else []), ROOT]))
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
@@ -59,8 +59,8 @@ def test_pip_installs_one_module_and_one_entry_point(site):
     )
 
 
-def test_straight_spectra_are_kept_and_colours_nearly(site):
-    """Straight spectra cost nothing; the answer shows the camera the colour that it was given."""
+def test_straight_spectra_are_kept_and_colours_are_nearly_kept(site):
+    """Straight spectra have no cost; the output has nearly the colours of the input."""
     code = """
 import torch, hsi_xr
 from hsi_xr.camera.operator import Camera

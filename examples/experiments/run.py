@@ -82,6 +82,19 @@ class Job:
 
 
 def main() -> None:
+    options = arguments()
+    remaining = [job for job in jobs(options) if not (job.folder / "results.json").is_file()]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+        for future in as_completed([pool.submit(work, job) for job in remaining]):
+            print(future.result(), flush=True)
+    if not options.rates:
+        text = "\n".join(tables(options.out))
+        (options.out / "results.md").write_text(text)
+        print(text)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -100,31 +113,26 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--jobs", type=int, default=1, help="processes at the same time")
     parser.add_argument("--threads", type=int, default=1, help="threads of a process")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def jobs(options: argparse.Namespace) -> list[Job]:
+    """Returns a job for each system, trial, seed and learning rate."""
     kinds = [
         (trial, system, seed, rate)
-        for system in given.systems
-        for trial in given.trials
-        for seed in given.seeds
-        for rate in given.rates or [None]
+        for system in options.systems
+        for trial in options.trials
+        for seed in options.seeds
+        for rate in options.rates or [None]
     ]
-    seconds = given.minutes and 60 * given.minutes * given.jobs / len(kinds)
-    jobs = [
+    seconds = options.minutes and 60 * options.minutes * options.jobs / len(kinds)
+    return [
         Job(
-            trial, system, seed, given.steps, seconds, rate,
-            given.device, given.threads, given.prepared, given.out,
+            trial, system, seed, options.steps, seconds, rate,
+            options.device, options.threads, options.prepared, options.out,
         )
         for trial, system, seed, rate in kinds
     ]  # fmt: skip
-    left = [job for job in jobs if not (job.folder / "results.json").is_file()]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(given.jobs, mp_context=context) as pool:
-        for future in as_completed([pool.submit(work, job) for job in left]):
-            print(future.result(), flush=True)
-    if not given.rates:
-        text = "\n".join(tables(given.out))
-        (given.out / "results.md").write_text(text)
-        print(text)
 
 
 def work(job: Job) -> str:

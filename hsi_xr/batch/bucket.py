@@ -1,7 +1,7 @@
-"""A conversion that goes to an object store: put together here, a product at a time, and sent.
+"""Conversion into object storage: products are staged in a local folder and uploaded one by one.
 
-Links between items, collection and model are relative, so what is right in a folder is right in a
-bucket. Here stay the manifest and the items until all is done; products go as they are finished.
+Links between items, collection and model are relative, so they hold in the folder and in the
+bucket. The manifest and the items stay in the folder until the conversion is finished.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,75 +9,78 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from hsi_xr.io.commit import commit
 from hsi_xr.io.remote import store_access
-from hsi_xr.io.upload import check_writable, upload
+from hsi_xr.io.upload import check_writable, store_and_key, upload
 
 
 @dataclass(frozen=True, eq=False)
 class Bucket:
-    """The folder of an object store that products go to, and the one here where they are made."""
+    """A folder of object storage, and the local folder in which its files are staged."""
 
-    there: Path
-    here: Path
+    folder: Path
+    staging: Path
 
-    def check(self) -> None:
-        """Find out now whether objects can be made and removed.
+    def check_writable(self) -> None:
+        """Check that objects can be created and removed.
 
         Raises:
             DestinationUnwritable: They cannot.
         """
-        check_writable(self.there, f"{self.here.name}.part")
+        check_writable(self.folder, f"{self.staging.name}.part")
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        """Name, from the folder on, and bytes of all objects that were there when first asked.
+        """Name, relative to the folder, -> bytes of all objects, as listed at the first access.
 
         Raises:
-            DestinationUnwritable: The store does not answer.
+            DestinationUnwritable: The store does not respond.
         """
-        store: Any = self.there
-        with store_access(self.there, "look into"):
-            found = store.fs.find(store.path, detail=True)
+        store, root = store_and_key(self.folder)
+        with store_access(self.folder, "look into"):
+            objects = store.find(root, detail=True)
         return {
-            name.removeprefix(store.path).lstrip("/"): int(about["size"])
-            for name, about in found.items()
+            name.removeprefix(root).lstrip("/"): int(details["size"])
+            for name, details in objects.items()
         }
 
-    def send(self, files: Sequence[Path]) -> None:
-        """Have the store take files under their own names, the last one after all others.
+    def name_of(self, file: Path) -> str:
+        """Returns the name of a staged file, relative to the folder."""
+        return file.relative_to(self.staging).as_posix()
+
+    def upload(self, files: Sequence[Path]) -> None:
+        """Upload staged files that belong together, the last one after all others.
 
         Raises:
-            DestinationUnwritable: It has not; what was there before is there still.
+            DestinationUnwritable: The upload failed; objects that existed are unchanged.
         """
-        names = [file.relative_to(self.here).as_posix() for file in files]
-        objects = [(file, self.there / name) for file, name in zip(files, names)]
-        aside = self.there / f"{names[-1]}.part"
-        with store_access(self.there / names[-1], "write"):
-            commit(objects, aside, root=None)
+        objects = [(file, self.folder / self.name_of(file)) for file in files]
+        last = self.name_of(files[-1])
+        with store_access(self.folder / last, "write"):
+            commit(objects, self.folder / f"{last}.part", root=None)
 
-    def send_missing(self, files: Iterable[Path]) -> None:
-        """Have it take those that it does not have in this size."""
+    def upload_missing(self, files: Iterable[Path]) -> None:
+        """Upload those staged files that the folder lacks in their size."""
         for file in files:
-            name = file.relative_to(self.here).as_posix()
+            name = self.name_of(file)
             if self.sizes.get(name) != file.stat().st_size:
-                with store_access(self.there / name, "write"):
-                    upload(file, self.there / name)
+                with store_access(self.folder / name, "write"):
+                    upload(file, self.folder / name)
 
-    def fetch(self, name: str) -> None:
-        """Bring a small object here, unless it is here, or nowhere."""
-        if (self.here / name).exists() or name not in self.sizes:
+    def download(self, name: str) -> None:
+        """Download a small object if it exists and is not staged."""
+        file = self.staging / name
+        if file.exists() or name not in self.sizes:
             return
-        with store_access(self.there / name, "read"):
-            held = (self.there / name).read_bytes()
-        (self.here / name).parent.mkdir(exist_ok=True)
-        (self.here / name).write_bytes(held)
+        with store_access(self.folder / name, "read"):
+            content = (self.folder / name).read_bytes()
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
 
     def remove(self, names: Iterable[str]) -> None:
-        """Objects that are not wanted any more, if they are there."""
+        """Remove those objects that exist."""
         for name in names:
             if name in self.sizes:
-                with store_access(self.there / name, "remove"), suppress(FileNotFoundError):
-                    (self.there / name).unlink()
+                with store_access(self.folder / name, "remove"), suppress(FileNotFoundError):
+                    (self.folder / name).unlink()

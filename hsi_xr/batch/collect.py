@@ -1,15 +1,14 @@
-"""What lies above the products: their collection, and a mosaic of them."""
+"""The collection of all products, and the mosaic of them."""
 
 import json
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
-from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from hsi_xr.batch.inputs import COLLECTION, MOSAIC, STYLE
-from hsi_xr.batch.make import ConversionContext, files_of
-from hsi_xr.batch.vrt import From, Layer, Part, write_vrt
+from hsi_xr.batch.context import ConversionContext, product_files
+from hsi_xr.batch.names import COLLECTION, MOSAIC, MOSAIC_STYLE
+from hsi_xr.batch.vrt import BandSource, Domains, MosaicBand, MosaicFile, write_vrt
 from hsi_xr.io.finalize import remove_sidecars
 from hsi_xr.io.preview import Overview
 from hsi_xr.io.raster_dataset import rasterio_open
@@ -20,110 +19,125 @@ from hsi_xr.stac.collection import collection
 from hsi_xr.stac.files import save
 from hsi_xr.times import now
 
+if TYPE_CHECKING:
+    from hsi_xr.io.raster_dataset import RasterDataset
+
 _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
 
 
-def collect(
-    making: ConversionContext, ids: Sequence[str], *, changed: bool
+def write_collection_and_mosaic(
+    context: ConversionContext, ids: Sequence[str], *, changed: bool
 ) -> tuple[Path | None, Path | None]:
-    """The collection and the mosaic over all products, those that are asked for.
+    """Write the collection and the mosaic of all products, those that the settings request.
 
     Args:
-        making: What the products have in common.
-        ids: Of all products, also of earlier runs with other pictures.
-        changed: Whether some are new, so that what lies above them is right no more.
+        context: Shared by the products.
+        ids: Ids of all products, including those of earlier runs.
+        changed: True if products were added or removed, so that a collection or a mosaic that is
+            not written again is outdated; it is removed.
+
+    Returns:
+        Their paths; None for what was not written.
     """
-    how = making.how
-    mosaic = _write_mosaic(making, ids) if how.vrt and ids else None
-    above = _write_collection(making, ids) if how.stac else None
-    for path, name, beside in (mosaic, MOSAIC, STYLE), (above, COLLECTION, None):
-        if changed and path is None and name in making.there():
-            making.discard(name)
-            if beside is not None:
-                making.discard(beside)
-            warnings.warn(f"{name!r} is not about all products any more: removed", stacklevel=3)
-    return above, mosaic
+    config = context.config
+    mosaic = _write_mosaic(context, ids) if config.vrt and ids else None
+    if changed and mosaic is None:
+        _remove_outdated(context, MOSAIC, MOSAIC_STYLE)
+    collection_path = _write_collection(context, ids) if config.stac else None
+    if changed and collection_path is None:
+        _remove_outdated(context, COLLECTION)
+    return collection_path, mosaic
 
 
-def _write_collection(making: ConversionContext, ids: Sequence[str]) -> Path | None:
-    """Over all products that have an item; None where none has."""
-    found = {}
+def remove_products(context: ConversionContext, ids: Sequence[str]) -> None:
+    """Remove the files of products, and their folders if they are empty then."""
+    for id in ids:
+        folder = context.folder / id
+        for path in product_files(folder / f"{id}.tif"):
+            context.remove(f"{id}/{path.name}")
+            remove_sidecars(path)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _remove_outdated(context: ConversionContext, name: str, *companions: str) -> None:
+    if name not in context.existing_names():
+        return
+    for outdated in (name, *companions):
+        context.remove(outdated)
+    warnings.warn(f"removed {name!r}, which does not cover all products any more", stacklevel=4)
+
+
+def _write_collection(context: ConversionContext, ids: Sequence[str]) -> Path | None:
+    """Write the collection of all products that have an item; None if none has."""
+    items = {}
     for id in ids:
         name = f"{id}/{id}.json"
-        if making.bucket is not None:
-            making.bucket.fetch(name)  # of an earlier run, maybe of another machine
-        path = making.folder / name
+        if context.bucket is not None:
+            context.bucket.download(name)  # another machine may have uploaded it
+        path = context.folder / name
         if path.exists():
-            found[f"./{name}"] = json.loads(path.read_text("utf-8"))
-    if not found:
+            items[f"./{name}"] = json.loads(path.read_text("utf-8"))
+    if not items:
         return None
-    how = making.how
-    about = collection(found, id=making.collection, title=how.title, licence=how.licence)
-    return _placed(making, save(about, making.folder / COLLECTION))
+    config = context.config
+    stac = collection(items, id=context.collection_id, title=config.title, licence=config.licence)
+    return _publish(context, save(stac, context.folder / COLLECTION))
 
 
-def _write_mosaic(making: ConversionContext, ids: Sequence[str]) -> Path:
-    """A virtual raster over products of one CRS and resolution, with all that their bands say.
+def _write_mosaic(context: ConversionContext, ids: Sequence[str]) -> Path:
+    """Write a virtual raster of the products, with the metadata of their bands, and its style.
 
-    A style beside it has QGIS show all of it on one scale, in natural colour if it has those bands.
+    The style makes QGIS show all of it with one stretch, in natural colour if it has those bands.
     """
-    products = [f"{id}/{id}.tif" for id in ids]
-    parts, made = [], []
-    for name in products:
-        with rasterio_open(making.reached(name)) as src:
-            here = str(making.folder / name)
-            parts.append(Part(href=here, shape=src.shape, transform=src.transform))
-            made.append(provenance_attributes(src.tags(ns="HSI_XR")))
-    with rasterio_open(making.reached(products[0])) as src:
-        layers = [_layer(src, band, len(parts)) for band in src.indexes]
-        tags = {**_common_tags(made), "ENVI": src.tags(ns="ENVI")}
-        crs, scale = src.crs, src.scales[0]
-        shown = default_bands(read_wavelengths(src, src.indexes)[0] or [])
-    mosaic = making.folder / MOSAIC
-    placed = _placed(making, write_vrt(mosaic, parts, layers, crs=crs, tags=tags))
-    if shown is not None:
-        with stage_file(making.folder / STYLE) as part:
-            part.write_text(Overview.read(placed, shown).qgis_style(scale), encoding="utf-8")
-        _placed(making, making.folder / STYLE)
-    return placed
+    names = [f"{id}/{id}.tif" for id in ids]
+    files, provenance = [], []
+    for name in names:
+        with rasterio_open(context.location(name)) as raster:
+            href = str(context.folder / name)
+            files.append(MosaicFile(href=href, shape=raster.shape, transform=raster.transform))
+            provenance.append(provenance_attributes(raster.tags(ns="HSI_XR")))
+    with rasterio_open(context.location(names[0])) as raster:
+        bands = [_mosaic_band(raster, band, len(files)) for band in raster.indexes]
+        tags = {**_common_tags(provenance), "ENVI": raster.tags(ns="ENVI")}
+        crs, scale = raster.crs, raster.scales[0]
+        rgb = default_bands(read_wavelengths(raster, raster.indexes)[0] or [])
+    path = context.folder / MOSAIC
+    mosaic = _publish(context, write_vrt(path, files, bands, crs=crs, tags=tags))
+    if rgb is not None:
+        with stage_file(context.folder / MOSAIC_STYLE) as staging:
+            staging.write_text(Overview.read(mosaic, rgb).qgis_style(scale), encoding="utf-8")
+        _publish(context, context.folder / MOSAIC_STYLE)
+    return mosaic
 
 
-def _placed(making: ConversionContext, path: Path) -> Path:
-    """Where a finished file of the folder is in the end."""
-    if making.bucket is None:
+def _publish(context: ConversionContext, path: Path) -> Path:
+    """Upload a finished file of the folder, if there is a bucket; returns where it is then."""
+    if context.bucket is None:
         return path
-    making.bucket.send([path])
-    return making.bucket.there / path.name
+    context.bucket.upload([path])
+    return context.bucket.folder / path.name
 
 
-def _layer(src: Any, band: int, count: int) -> Layer:
+def _mosaic_band(raster: "RasterDataset", band: int, files: int) -> MosaicBand:
     at = band - 1
-    return Layer(
-        dtype=src.dtypes[at],
-        sources=[From(band, src.dtypes[at])] * count,
-        nodata=src.nodatavals[at],
-        scale=src.scales[at],
-        offset=src.offsets[at],
-        unit=src.units[at],
-        description=src.descriptions[at],
-        colour=_COLOURS.get(src.colorinterp[at].name),
-        tags={domain: src.tags(band, ns=domain) for domain in ("", "IMAGERY")},
+    dtype = raster.dtypes[at]
+    return MosaicBand(
+        dtype=dtype,
+        sources=[BandSource(band=band, dtype=dtype)] * files,
+        nodata=raster.nodatavals[at],
+        scale=raster.scales[at],
+        offset=raster.offsets[at],
+        unit=raster.units[at],
+        description=raster.descriptions[at],
+        colour=_COLOURS.get(raster.colorinterp[at].name),
+        tags={domain: raster.tags(band, ns=domain) for domain in ("", "IMAGERY")},
     )
 
 
-def _common_tags(made: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str, str]]:
-    """How all products came about, as far as that is one way."""
-    alike = reduce(lambda a, b: {k: v for k, v in a.items() if b.get(k) == v}, made)
-    attrs: Mapping[Hashable, Any] = dict(alike.items())
-    return product_domains(attrs, variable="reflectance", variable_attrs={}, written=now())
-
-
-def remove(making: ConversionContext, ids: Sequence[str]) -> None:
-    """Products of a conversion that was replaced and that this one does not make."""
-    for id in ids:
-        for path in files_of(making.folder / id / f"{id}.tif"):
-            making.discard(f"{id}/{path.name}")
-            remove_sidecars(path)
-        folder = making.folder / id
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+def _common_tags(provenance: Sequence[Mapping[str, object]]) -> Domains:
+    """Returns the tags of what the provenance of all products has in common."""
+    common: dict[Hashable, object] = dict(provenance[0].items())
+    for other in provenance[1:]:
+        common = {key: value for key, value in common.items() if other.get(str(key)) == value}
+    return product_domains(common, variable="reflectance", variable_attrs={}, written=now())

@@ -1,113 +1,138 @@
-"""What is asked of a conversion, and which pictures it is about."""
+"""Settings of a conversion, and the images that it converts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict, TypeVar
 
 import numpy as np
 
 from hsi_xr.errors import UsageError
+from hsi_xr.pipeline.arguments import ReconstructOptions
+
+T = TypeVar("T")
+
+
+class StorageOptions(TypedDict, total=False):
+    """Options of `hsi_xr.write`."""
+
+    dtype: str
+    scale: float
+    format: str | None
+    creation_options: Mapping[str, str]
+
+
+class Radiometric(TypedDict):
+    """What the values of an image are."""
+
+    radiometry: str | None
+    scale: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """How pictures become products; the same for all of them."""
+    """Settings of `hsi_xr.convert`, which are the same for all images."""
 
     model: str = "default"
-    """As `reconstruct` takes it."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Others of `reconstruct`: camera, seed, samples, tile, ..."""
+    """Name of the model, its weights file or its folder, as in `hsi_xr.reconstruct`."""
+    options: ReconstructOptions = field(default_factory=ReconstructOptions)
+    """Further options of `hsi_xr.reconstruct`: camera, seed, samples, tile, ..."""
     radiometry: str | Mapping[str, str] | None = None
-    """What numbers mean; by data type where pictures differ in that."""
+    """Radiometry of all images; or data type -> radiometry."""
     rgb: tuple[int, ...] | None = None
-    """Band numbers of red, green and blue; None asks the items, then the files' own colours."""
+    """Numbers of the red, green and blue bands. None takes them from the STAC items, or else from
+    the colour interpretation of the files."""
     input_scale: float | Mapping[str, float] | None = None
-    """Factor from stored numbers to [0, 1]; by data type where pictures differ in that."""
+    """Factor from stored values to [0, 1]; or data type -> factor."""
     nodata: float | None = None
-    """Stored number of what is no pixel, in place of the files' own."""
+    """Stored value that marks nodata, instead of the nodata values of the files."""
     asset: str | None = None
-    """Of STAC items; None takes the one that is a picture."""
+    """Key of the asset of STAC items; None takes the asset that is an image."""
     datetime: str | None = None
-    """ISO 8601 (`START/END` of a range), of pictures that do not tell when they were taken."""
-    storage: Mapping[str, Any] = field(default_factory=dict)
-    """Of `write`: dtype, scale, format (cog or geotiff), creation_options."""
+    """Acquisition time, ISO 8601 (`START/END` for a range), of images that do not state theirs."""
+    storage: StorageOptions = field(default_factory=StorageOptions)
+    """Options of `hsi_xr.write`: dtype, scale, format (cog or geotiff), creation_options."""
     as_mosaic: bool = False
-    """Pictures are tiles of one: they share survey and context, so that borders show no seam."""
+    """Treat the images as tiles of one scene: they share its statistics, and see beyond their
+    edges, so that no seams appear."""
     vrt: bool = False
-    """Write `mosaic.vrt` over all products."""
+    """Write `mosaic.vrt`, a virtual raster of all products."""
     stac: bool = True
-    """Write items, that of the model among them, and their collection."""
+    """Write STAC items of products and model, and a collection."""
     licence: str | None = None
-    """Of the products, as SPDX."""
+    """Licence of the products, as SPDX."""
     collection: str | None = None
-    """Id of the collection; None takes the folder's name."""
+    """Id of the collection; None takes the name of the folder."""
     title: str | None = None
+    """Title of the collection."""
     devices: tuple[str, ...] = ("auto",)
-    """Pictures take turns on them, always in the same way."""
+    """Devices to which images are assigned in turn, by their position in the list of images."""
     jobs: int = 2
-    """Pictures at once on each device: while one is computed, others are read and written."""
+    """Images in progress on each device: while one is computed, others are read and written."""
 
     def __post_init__(self) -> None:
         if self.jobs < 1 or not self.devices:
             raise UsageError(
-                f"a conversion needs a job and a device; got {self.jobs} and {self.devices!r}"
+                "a conversion needs at least one job and one device; got "
+                f"jobs={self.jobs}, devices={self.devices!r}"
             )
-        if (kind := self.storage.get("format")) not in (None, "cog", "geotiff"):
+        if (format := self.storage.get("format")) not in (None, "cog", "geotiff"):
             raise UsageError(
-                f"conversions make GeoTIFFs (cog or geotiff), not {kind}; `write` makes others of "
-                "a product"
+                f"a conversion writes GeoTIFFs (cog or geotiff), not {format!r}; write single "
+                "products in other formats with `hsi_xr.write_product`"
             )
-        if own := {"rgb", "radiometry", "scale", "device", "survey"} & self.options.keys():
+        if reserved := {"rgb", "radiometry", "scale", "device", "survey"} & self.options.keys():
             raise UsageError(
-                f"{', '.join(sorted(own))} is no option of `Conversion`; it has rgb=, radiometry=, "
-                "input_scale= and devices=, and makes its surveys itself"
+                f"options= does not take {', '.join(sorted(reserved))}; use rgb=, radiometry=, "
+                "input_scale= and devices= of `Conversion`, which makes surveys itself"
             )
-        for told in (self.radiometry, self.input_scale):
-            _check_types(told)
+        _check_dtypes(self.radiometry)
+        _check_dtypes(self.input_scale)
 
-    def meaning(self, dtype: str) -> dict[str, Any]:
-        """Radiometry and scale of pictures of a data type."""
-        told = {"radiometry": self.radiometry, "scale": self.input_scale}
+    def radiometric(self, dtype: str) -> Radiometric:
+        """Returns radiometry and scale of images of a data type."""
         return {
-            name: each.get(dtype) if isinstance(each, Mapping) else each
-            for name, each in told.items()
+            "radiometry": _for_dtype(self.radiometry, dtype),
+            "scale": _for_dtype(self.input_scale, dtype),
         }
 
-    def reading(self, dtype: str) -> dict[str, Any]:
-        """Arguments of `reconstruct` for a picture of a data type, but model and device."""
-        return {**self.options, **self.meaning(dtype)}
+    def reconstruct_options(self, dtype: str, device: str) -> ReconstructOptions:
+        """Returns the options of `hsi_xr.reconstruct` for images of a data type."""
+        return {**self.options, **self.radiometric(dtype), "device": device}
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputImage:
-    """One RGB image that is to become one product."""
+    """An RGB image that will become a product."""
 
     id: str
-    """Name of its product and item, fit for a file."""
+    """Name of the product and its STAC item, valid as a file name."""
     href: str
     """Path or URL, as GDAL takes it."""
     item: str | None = None
-    """Path or URL of the STAC item that it came from."""
+    """Path or URL of the STAC item that lists the image."""
     acquired: str | None = None
-    """As that item tells it: an instant, or two with `/` between."""
+    """Acquisition time that the item states: an instant, or two with `/` between."""
     rgb: tuple[int, ...] | None = None
-    """Its bands of red, green and blue, as that item tells them."""
+    """Numbers of the red, green and blue bands that the item states."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A picture that has become nothing, and why."""
+    """An image that did not become a product, and why."""
 
     id: str
     reason: str
 
 
-def _check_types(told: object) -> None:
-    """Refuse what is told of numbers of a type that there is not."""
-    for dtype in told if isinstance(told, Mapping) else ():
+def _for_dtype(value: T | Mapping[str, T] | None, dtype: str) -> T | None:
+    return value.get(dtype) if isinstance(value, Mapping) else value
+
+
+def _check_dtypes(by_dtype: object) -> None:
+    for dtype in by_dtype if isinstance(by_dtype, Mapping) else ():
         try:
-            known = np.dtype(dtype).name == dtype
+            is_known = np.dtype(dtype).name == dtype
         except TypeError:
-            known = False
-        if not known:
+            is_known = False
+        if not is_known:
             raise UsageError(f"no data type is called {dtype!r}; give e.g. uint8, uint16, float32")

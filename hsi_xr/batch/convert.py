@@ -1,41 +1,40 @@
-"""Many pictures into products, items and a collection."""
+"""`hsi_xr.convert`: many images to products, with a collection and a mosaic of them."""
 
-import json
 import os
 import warnings
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from hsi_xr._version import __version__
-from hsi_xr.batch.collect import collect, remove
+from hsi_xr.batch.collect import remove_products, write_collection_and_mosaic
 from hsi_xr.batch.config import Conversion, Failure
-from hsi_xr.batch.destination import destination
-from hsi_xr.batch.inputs import SOURCES, SURVEY, find_images
-from hsi_xr.batch.inspect import ImageInfo, inspected
-from hsi_xr.batch.make import ConversionContext, make
-from hsi_xr.batch.manifest import Manifest, opened, source_of
-from hsi_xr.batch.mosaic import Mosaic, check_beside, check_tiles
+from hsi_xr.batch.context import ConversionContext
+from hsi_xr.batch.destination import open_destination
+from hsi_xr.batch.inputs import find_images
+from hsi_xr.batch.inspect import ImageInfo, inspect_images
+from hsi_xr.batch.make import make_product
+from hsi_xr.batch.manifest import Entry, Manifest, open_manifest, source_record
+from hsi_xr.batch.mosaic import Mosaic, check_earlier_products, check_tiles
+from hsi_xr.batch.names import SCENE, SURVEY
 from hsi_xr.batch.pool import Finished, ProgressSum, WorkerPool
 from hsi_xr.batch.result import ConversionResult
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.model_folder import file_name, model_item
 from hsi_xr.checkpoints.registry import find
 from hsi_xr.errors import Incomplete, UsageError
-from hsi_xr.io.journal import journal_path
 from hsi_xr.io.remote import file_of, is_remote
-from hsi_xr.io.tags import compact_json
 from hsi_xr.io.write import Progress
 from hsi_xr.pipeline.plan import usable_device
+
+_RESUME = "Finished images are kept; continue with --resume."
 
 
 def convert(
     sources: Sequence[str | os.PathLike[str]],
     folder: str | os.PathLike[str],
-    how: Conversion | None = None,
+    conversion: Conversion | None = None,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -44,199 +43,224 @@ def convert(
     tmp: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> ConversionResult:
-    """Make a product of every RGB picture, and a collection over all.
+    """Convert RGB images to products, and write a STAC collection of them.
 
-    Each has a folder of its name with the cube, its preview and its STAC item; above them lie
-    `collection.json`, the model with its item in `models/`, and `manifest.jsonl`, by which a run
-    that was killed goes on and ends with the very files that it would have made.
+    Each product has a folder of its own, with the cube, a preview and a STAC item. Next to these
+    folders are `collection.json`, the model with its STAC item in `models/`, and `manifest.jsonl`,
+    from which an interrupted conversion is resumed. A resumed conversion ends with the same files
+    as an uninterrupted one.
 
     Args:
-        sources: Files, URLs, folders, patterns, STAC objects, lists; see
-            `hsi_xr.batch.inputs.pictures`.
-        folder: Is made if it is not there; or one of object storage, e.g. `s3://bucket/cubes`.
-        how: What is asked for.
-        resume: Go on with an earlier run of the same conversion, which may have had fewer pictures.
-        overwrite: Begin anew, and replace what is there.
-        fail_fast: Stop at the first picture that fails; otherwise the rest goes on.
-        dry_run: Look at the pictures, tell which would be refused, and write nothing; what is in
-            the folder is not looked at.
-        tmp: Folder where what goes to object storage is put together, and waits to be resumed; by
-            default the system's for temporary files. It holds what is unfinished, and all items.
-        progress: ProgressSum how many pixels are done, and of how many.
+        sources: Files, URLs, folders, patterns, lists and STAC objects; see
+            `hsi_xr.batch.inputs.find_images`.
+        folder: Folder of the products, created if necessary; or a URL such as `s3://bucket/cubes`.
+        conversion: Settings.
+        resume: Continue an earlier run with the same settings. It may have had fewer images.
+        overwrite: Replace existing products.
+        fail_fast: Stop at the first image that fails. By default, the others are converted.
+        dry_run: Inspect the images, return which would be refused, and write nothing. The folder
+            is not inspected.
+        tmp: Folder where products for object storage are staged; by default the system's for
+            temporary files. It keeps unfinished products and all items until the end.
+        progress: Called with (pixels done, pixels in total).
 
     Returns:
-        What was made, and which pictures have failed for which reason.
+        Which images were converted, and which have failed and why.
 
     Raises:
-        UsageError: What was asked for cannot be: two products of one name, another configuration
-            than before, tiles that are of no one mosaic, ...; before any work.
-        DestinationExists: The folder holds a conversion, and neither `resume` nor `overwrite`.
-        MissingFact: Pictures do not tell when they were taken, and items were asked for.
-        DestinationUnwritable: The folder cannot be made; there is no such bucket, or no right to
-            write and delete there.
-        Incomplete: With `fail_fast`, which picture failed.
+        UsageError: The request cannot be met, e.g. two products would have the same name, tiles do
+            not fit into one mosaic, or the run to resume had other settings.
+        DestinationExists: The folder contains products, and neither `resume` nor `overwrite` is
+            set.
+        MissingFact: Acquisition times are unknown, and items require them.
+        DestinationUnwritable: The folder cannot be created or written to.
+        Incomplete: With `fail_fast`: an image failed.
     """
-    how = how or Conversion()
+    config = conversion or Conversion()
     if resume and overwrite:
-        raise UsageError("a conversion goes on (--resume) or begins anew (--overwrite), not both")
-    there = file_of(folder)
-    card = find(how.model, untrained=bool(how.options.get("untrained")))
-    for device in how.devices:
-        usable_device(device)
-    tiles, refused = _looked_at(sources, there, how)
+        raise UsageError(
+            "resume= (--resume) and overwrite= (--overwrite) are mutually exclusive; give one"
+        )
+    card = _check_resources(config)
+    images, refused = _find_images(sources, file_of(folder), config)
     if fail_fast and refused:
         raise _stopped(refused[0])
-    check_tiles(tiles, how)
-    if dry_run or not tiles:
-        return ConversionResult(folder=there, planned=tiles, refused=refused)
-    with destination(folder, tmp) as (here, bucket):
-        making = ConversionContext(here, bucket, how, how.collection or file_name(_name(folder)))
-        manifest = _begun(making, card, tiles, resume=resume, overwrite=overwrite)
-        making = _prepared(making, card, tiles)
-        outcome = ConversionResult(folder=there, refused=refused)
-        try:
-            _run(making, tiles, manifest, outcome, fail_fast=fail_fast, progress=progress)
-        finally:
-            (here / SOURCES).unlink(missing_ok=True)
-            if bucket is not None:
-                bucket.send([manifest.path])
-                manifest.path.unlink()
-        remove(making, manifest.stale())
-        made = {tile.picture.id for tile in outcome.done}
-        kept = [id for id in manifest.done() if id in made or making.holds(id)]
-        if gone := sorted({*manifest.done()} - {*kept}):
-            warnings.warn(
-                f"{', '.join(map(repr, gone))} of earlier runs: not there any more, and left out; "
-                "name the pictures to have them made again",
-                stacklevel=2,
-            )
-        above, mosaic = collect(making, kept, changed=bool(made or gone))
-        return replace(outcome, collection=above, vrt=mosaic)
+    check_tiles(images, config)
+    result = ConversionResult(folder=file_of(folder), refused=refused)
+    if dry_run or not images:
+        return replace(result, planned=images)
+    with open_destination(folder, tmp) as (local, bucket), _resumable():
+        context = ConversionContext(local, bucket, config, config.collection or _name_of(folder))
+        manifest = _open_manifest(context, card, images, resume=resume, overwrite=overwrite)
+        context = _with_shared_files(context, card, images)
+        with _kept(manifest, context):
+            _convert_all(context, images, manifest, result, fail_fast, progress)
+        return _finish(context, manifest, result)
 
 
-def _looked_at(
-    sources: Sequence[str | os.PathLike[str]], folder: Path, how: Conversion
+def _check_resources(config: Conversion) -> Card:
+    """Returns the card of the model. Model and devices must exist."""
+    card = find(config.model, untrained=bool(config.options.get("untrained")))
+    for device in config.devices:
+        usable_device(device)
+    return card
+
+
+def _find_images(
+    sources: Sequence[str | os.PathLike[str]], folder: Path, config: Conversion
 ) -> tuple[list[ImageInfo], list[Failure]]:
-    """The pictures that can be converted, and why others cannot."""
-    names = [os.fspath(each) for each in sources]
-    found, broken = find_images(names, asset=how.asset, outside=folder)
-    tiles, unfit = inspected(found, how)
-    return tiles, [*broken, *unfit]
+    """Returns the images that can be converted, and why others cannot."""
+    names = [os.fspath(source) for source in sources]
+    inputs, broken = find_images(names, asset=config.asset, destination=folder)
+    images, refused = inspect_images(inputs, config)
+    return images, [*broken, *refused]
 
 
-def _begun(
-    making: ConversionContext,
+def _open_manifest(
+    context: ConversionContext,
     card: Card,
-    tiles: Sequence[ImageInfo],
+    images: Sequence[ImageInfo],
     *,
     resume: bool,
     overwrite: bool,
 ) -> Manifest:
-    """What an earlier run has noted, or a new manifest; all that can be refused is refused."""
-    config, there = _config(making, card, tiles), making.there()
-    manifest = opened(making.folder, config, tiles, there, resume=resume, overwrite=overwrite)
+    """Open the manifest. Whatever can be refused is refused."""
+    manifest = open_manifest(
+        context.folder,
+        context.manifest_config(card, images),
+        images,
+        context.existing_names(),
+        resume=resume,
+        overwrite=overwrite,
+    )
     if overwrite:
-        _forget(making, tiles)
-    if making.how.vrt:
-        others = {*manifest.done()} - {tile.picture.id for tile in tiles}
-        kept = [id for id in sorted(others) if making.holds(id)]
-        check_beside(tiles[0], [making.reached(f"{id}/{id}.tif") for id in kept])
+        context.discard_unfinished(images)
+    if context.config.vrt:
+        others = {*manifest.done_ids()} - {image.id for image in images}
+        existing = [id for id in sorted(others) if context.product_exists(id)]
+        paths = [context.location(f"{id}/{id}.tif") for id in existing]
+        check_earlier_products(images[0], paths)
     return manifest
 
 
-def _config(making: ConversionContext, card: Card, tiles: Sequence[ImageInfo]) -> dict[str, Any]:
-    """What products depend on; how many run at once is none of it."""
-    how = making.how
-    free = ("asset", "collection", "devices", "jobs", "vrt", "licence", "title", "model")
-    asked = {key: value for key, value in asdict(how).items() if key not in free}
-    shared = sorted(tile.picture.id for tile in tiles) if how.as_mosaic else None
-    config = {
-        "version": __version__,
-        "model": card.name,
-        "sha256": card.sha256,
-        "collection": making.collection,
-        "devices": list(how.devices),
-        **asked,
-        "tiles of the mosaic": shared,
-    }
-    found: dict[str, Any] = json.loads(compact_json(config))  # as it is read again
-    return found
-
-
-def _forget(making: ConversionContext, tiles: Sequence[ImageInfo]) -> None:
-    """What an earlier conversion has begun and this one does not go on with."""
-    (making.folder / SURVEY).unlink(missing_ok=True)
-    for tile in tiles:
-        journal_path(making.product(tile)).unlink(missing_ok=True)
-
-
-def _prepared(
-    making: ConversionContext, card: Card, tiles: Sequence[ImageInfo]
+def _with_shared_files(
+    context: ConversionContext, card: Card, images: Sequence[ImageInfo]
 ) -> ConversionContext:
-    """With what products share: the model, and a mosaic's survey, which an earlier run may have."""
-    mosaic, folder = None, making.folder
-    item = model_item(card, folder) if making.how.stac else None
-    if item is not None and making.bucket is not None:
-        making.bucket.send_missing(sorted(item.parent.iterdir()))
-    if making.how.as_mosaic:
-        mosaic = Mosaic.over(tiles, making.how, folder / SOURCES, folder / SURVEY)
-    return replace(making, model_item=item, mosaic=mosaic)
+    """Write what the products share: the model with its item, and the survey of a mosaic."""
+    config, folder = context.config, context.folder
+    item = model_item(card, folder) if config.stac else None
+    if item is not None and context.bucket is not None:
+        context.bucket.upload_missing(sorted(item.parent.iterdir()))
+    mosaic = None
+    if config.as_mosaic:
+        mosaic = Mosaic.create(images, config, folder / SCENE, folder / SURVEY)
+    return replace(context, model_item=item, mosaic=mosaic)
 
 
-def _name(folder: str | os.PathLike[str]) -> str:
-    text = os.fspath(folder)
-    return text.rstrip("/").rpartition("/")[2] if is_remote(text) else Path(text).resolve().name
+@contextmanager
+def _kept(manifest: Manifest, context: ConversionContext) -> Iterator[None]:
+    """Upload the manifest at the end, also after a failure; remove the raster of the scene."""
+    try:
+        yield
+    finally:
+        (context.folder / SCENE).unlink(missing_ok=True)
+        if context.bucket is not None:
+            context.bucket.upload([manifest.path])
+            manifest.path.unlink()
 
 
-def _run(
-    making: ConversionContext,
-    tiles: Sequence[ImageInfo],
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Note on an interruption that the conversion can be resumed."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(_RESUME)
+        raise
+
+
+def _convert_all(
+    context: ConversionContext,
+    images: Sequence[ImageInfo],
     manifest: Manifest,
-    outcome: ConversionResult,
-    *,
+    result: ConversionResult,
     fail_fast: bool,
     progress: Progress | None,
 ) -> None:
-    devices = making.how.devices
-    assigned = [(tile, devices[at % len(devices)]) for at, tile in enumerate(tiles)]
-    todo = [(tile, device) for tile, device in assigned if not _is_whole(manifest, making, tile)]
-    left = {tile.picture.id for tile, _ in todo}
-    outcome.before.extend(tile for tile in tiles if tile.picture.id not in left)
-    told = ProgressSum(
-        progress, sum(t.pixels for t in tiles), sum(t.pixels for t in outcome.before)
+    """Convert the images that no earlier run has converted, and record each in the manifest."""
+    devices = context.config.devices
+    assigned = [(image, devices[at % len(devices)]) for at, image in enumerate(images)]
+    todo = [(image, dev) for image, dev in assigned if not _is_complete(manifest, context, image)]
+    ids = {image.id for image, _ in todo}
+    result.before.extend(image for image in images if image.id not in ids)
+    progress_sum = ProgressSum(
+        progress,
+        total=sum(image.pixels for image in images),
+        done=sum(image.pixels for image in result.before),
     )
-    running = WorkerPool(todo, partial(make, making), jobs=making.how.jobs, told=told)
-    with closing(running.finished()) as finished:
-        for each in finished:
-            manifest.note(_entry(each))
-            if each.failure is None:
-                outcome.done.append(each.tile)
+    make = partial(make_product, context)
+    pool = WorkerPool(todo, make, jobs=context.config.jobs, progress=progress_sum)
+    with closing(pool.run()) as finished_images:
+        for finished in finished_images:
+            manifest.record(_entry(finished))
+            if finished.failure is None:
+                result.done.append(finished.image)
             else:
-                outcome.failed.append((each.tile, each.failure))
+                result.failed.append((finished.image, finished.failure))
                 if fail_fast:
-                    raise _stopped(each.failure)
+                    raise _stopped(finished.failure)
 
 
-def _is_whole(manifest: Manifest, making: ConversionContext, tile: ImageInfo) -> bool:
-    """Whether an earlier run made the product, and all of it is there still."""
-    if not manifest.is_done(tile.picture.id):
+def _is_complete(manifest: Manifest, context: ConversionContext, image: ImageInfo) -> bool:
+    """True if an earlier run made the product, and all its files still exist."""
+    if not manifest.is_done(image.id):
         return False
-    noted = manifest.entries[tile.picture.id]["files"]
-    return making.wanted(tile) <= noted.keys() and making.sizes(tile.picture.id, noted) == noted
+    files = manifest.entries[image.id]["files"]
+    return context.required_names(image) <= files.keys() and (
+        context.sizes(image.id, files) == files
+    )
 
 
-def _entry(finished: Finished) -> dict[str, Any]:
-    tile, failure = finished.tile, finished.failure
-    entry = {
-        "id": tile.picture.id,
+def _entry(finished: Finished) -> Entry:
+    image, failure = finished.image, finished.failure
+    entry: Entry = {
+        "id": image.id,
         "state": "done" if failure is None else "failed",
-        "source": source_of(tile),
-        "pixels": tile.pixels,
+        "source": source_record(image),
+        "pixels": image.pixels,
         "seconds": round(finished.seconds, 3),
         "files": finished.files,
     }
-    return entry if failure is None else {**entry, "reason": failure.reason}
+    if failure is not None:
+        entry["reason"] = failure.reason
+    return entry
+
+
+def _finish(
+    context: ConversionContext, manifest: Manifest, result: ConversionResult
+) -> ConversionResult:
+    """Remove replaced products, and write the collection and the mosaic of those that exist."""
+    remove_products(context, manifest.obsolete_ids())
+    done = {image.id for image in result.done}
+    existing = [id for id in manifest.done_ids() if id in done or context.product_exists(id)]
+    missing = sorted({*manifest.done_ids()} - {*existing})
+    if missing:
+        warnings.warn(
+            f"products of earlier runs do not exist any more and are left out: "
+            f"{', '.join(map(repr, missing))}; give their images to convert them again",
+            stacklevel=3,
+        )
+    collection, mosaic = write_collection_and_mosaic(
+        context, existing, changed=bool(done or missing)
+    )
+    return replace(result, collection=collection, vrt=mosaic)
+
+
+def _name_of(folder: str | os.PathLike[str]) -> str:
+    text = os.fspath(folder)
+    name = text.rstrip("/").rpartition("/")[2] if is_remote(text) else Path(text).resolve().name
+    return file_name(name)
 
 
 def _stopped(failure: Failure) -> Incomplete:
-    return Incomplete(f"{failure.id!r} failed, and the rest was stopped: {failure.reason}")
+    return Incomplete(f"{failure.id!r} failed, and the conversion was stopped: {failure.reason}")

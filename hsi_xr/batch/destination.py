@@ -1,4 +1,4 @@
-"""Where a conversion goes: a folder here, or one of an object store and one here before it."""
+"""The destination of a conversion: a local folder, or object storage with a staging folder."""
 
 import os
 import shutil
@@ -7,72 +7,82 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hsi_xr.batch.bucket import Bucket
-from hsi_xr.batch.manifest import NAME
+from hsi_xr.batch.names import MANIFEST
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, InvalidData, UsageError
 from hsi_xr.io.disk import lock_folder
 from hsi_xr.io.remote import file_of, is_remote
 from hsi_xr.io.upload import staging_folder
 
+_REFUSALS = (DestinationExists, DestinationUnwritable, InvalidData, UsageError)
+
 
 @contextmanager
-def destination(
+def open_destination(
     folder: str | os.PathLike[str], tmp: str | os.PathLike[str] | None
 ) -> Iterator[tuple[Path, Bucket | None]]:
-    """The folder where products are made, and the bucket that they are sent to.
-
-    What was put together for a bucket is removed in the end; after an interruption it stays, to be
-    gone on with.
+    """Yield the local folder of products, and the bucket that they are uploaded to, if any.
 
     Raises:
-        DestinationUnwritable: The folder cannot be made, or the bucket not be written to.
-        UsageError: Another conversion goes there, or `tmp` was given for a folder here.
+        DestinationUnwritable: The folder cannot be created, or the bucket cannot be written to.
+        UsageError: Another conversion uses the folder, or `tmp` is given for a local folder.
     """
-    there = file_of(folder)
-    if not is_remote(str(there)):
-        if tmp is not None:
-            raise UsageError("tmp (--tmp) is for object storage; products are made in DST_DIR here")
-        _make(there)
-        with lock_folder(there, _busy(there)):
-            yield there, None
+    destination = file_of(folder)
+    if is_remote(str(destination)):
+        with _open_bucket(destination, None if tmp is None else Path(tmp)) as bucket:
+            yield bucket.staging, bucket
         return
-    here = staging_folder(str(there).rstrip("/"), None if tmp is None else Path(tmp))
-    with lock_folder(here, _busy(there)):
-        bucket = Bucket(there, here)
-        told = None if (here / NAME).exists() else b""  # None: of a run that was killed
+    if tmp is not None:
+        raise UsageError(
+            f"tmp= (--tmp) is for object storage, and {str(destination)!r} is a local folder; "
+            "omit it"
+        )
+    _create(destination)
+    with lock_folder(destination, _in_use(destination)):
+        yield destination, None
+
+
+@contextmanager
+def _open_bucket(folder: Path, tmp: Path | None) -> Iterator[Bucket]:
+    """The staging folder is removed at the end, and kept after an interruption to be resumed."""
+    staging = staging_folder(str(folder).rstrip("/"), tmp)
+    with lock_folder(staging, _in_use(folder)):
+        bucket, manifest = Bucket(folder, staging), staging / MANIFEST
+        is_resumed = manifest.exists()  # a run was killed before it could upload it
+        downloaded = b""
         try:
-            bucket.check()
-            bucket.fetch(NAME)
-            told = _content(here / NAME) if told is not None else None
-            yield here, bucket
-        except (DestinationExists, DestinationUnwritable, InvalidData, UsageError):
-            if told is not None and not _has_noted(here / NAME, told):
-                (here / NAME).unlink(missing_ok=True)
-            with suppress(OSError):  # what can be gone on with is in it
-                here.rmdir()
+            bucket.check_writable()
+            bucket.download(MANIFEST)
+            downloaded = _content(manifest)
+            yield bucket
+        except _REFUSALS:
+            if not is_resumed and not _has_new_entries(manifest, downloaded):
+                manifest.unlink(missing_ok=True)
+            with suppress(OSError):  # it contains what can be resumed
+                staging.rmdir()
             raise
-        shutil.rmtree(here)
+        shutil.rmtree(staging)
 
 
 def _content(manifest: Path) -> bytes:
     return manifest.read_bytes() if manifest.exists() else b""
 
 
-def _has_noted(manifest: Path, told: bytes) -> bool:
-    """Whether it tells of pictures what the bucket's does not; its first line is of none."""
-    now = _content(manifest)
-    return now != told and now.count(b"\n") > 1
+def _has_new_entries(manifest: Path, downloaded: bytes) -> bool:
+    """True if the staged manifest has entries that the one in the bucket lacks."""
+    content = _content(manifest)
+    return content != downloaded and content.count(b"\n") > 1  # the first line is not an entry
 
 
-def _make(folder: Path) -> None:
+def _create(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DestinationUnwritable(
-            f"cannot make the folder {str(folder)!r} ({error.strerror}); choose another"
+            f"cannot create the folder {str(folder)!r} ({error.strerror}); choose another one"
         ) from error
 
 
-def _busy(folder: Path) -> str:
+def _in_use(folder: Path) -> str:
     return (
         f"another conversion into {str(folder)!r} is running; wait for it, or choose another folder"
     )

@@ -1,4 +1,4 @@
-"""Directories, patterns, lists and STAC objects -> the pictures that they mean."""
+"""Sources of a conversion (files, folders, patterns, lists, STAC objects) -> input images."""
 
 import os
 from collections import defaultdict
@@ -7,103 +7,104 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from hsi_xr.batch.config import Failure, InputImage
-from hsi_xr.batch.manifest import NAME
+from hsi_xr.batch.names import MANIFEST, MOSAIC, RESERVED, SCENE
 from hsi_xr.batch.stac_inputs import from_stac
-from hsi_xr.checkpoints.model_folder import MODELS, file_name
+from hsi_xr.checkpoints.model_folder import file_name
 from hsi_xr.errors import HsiError, UnreadableFile, UsageError
 from hsi_xr.io.raster_dataset import open_raster_dataset
 from hsi_xr.io.remote import is_remote, url_of
 from hsi_xr.io.tags import is_product
 
-RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
-"""The folder of a collection that holds no product."""
-COLLECTION = "collection.json"
-MOSAIC, SOURCES = "mosaic.vrt", "mosaic.part.vrt"
-"""Over the products, and while a mosaic is converted over its pictures."""
-STYLE, SURVEY = "mosaic.qml", "mosaic.survey"
-"""Of the mosaic."""
-VIRTUAL = (MOSAIC, SOURCES)
-_OWN = (MODELS, COLLECTION, MOSAIC, SOURCES, STYLE, SURVEY, NAME)
-"""What lies beside the folders of products."""
+_RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
+"""Suffixes of files that a folder contributes."""
+_LISTED = 3
+"""Images that a message names at most."""
 
-Found = InputImage | Failure
+Input = InputImage | Failure
 
 
 def find_images(
-    sources: Sequence[str], *, asset: str | None = None, outside: Path | None = None
+    sources: Sequence[str], *, asset: str | None = None, destination: Path | None = None
 ) -> tuple[list[InputImage], list[Failure]]:
-    """All pictures of all sources, in order, and what leads to none.
+    """Find the images of all sources.
 
     Args:
-        sources: Files, URLs, folders (the rasters right in them), patterns such as
-            `tiles/**/*.tif`, STAC collections, catalogues, items and lists of items (.json), and
-            lists of all these (.txt, one a line).
-        asset: The key of the asset of items; None takes the one that is a picture.
-        outside: A folder for products, here or of object storage; those that lie in one here
-            already are no pictures.
+        sources: Files, URLs, folders (their rasters, not those of subfolders), patterns such as
+            `tiles/**/*.tif`; STAC collections, catalogues, items, and lists of items (.json); and
+            text files (.txt) with one of these per line.
+        asset: Key of the asset of STAC items; None takes the asset that is an image.
+        destination: Folder of the products. Products that are in it already are not images.
+
+    Returns:
+        The images in order, and links, lines and items that lead to none.
 
     Raises:
-        UnreadableFile: A source is nothing, or holds no picture.
-        UsageError: There is no source, two pictures would become products of one name, or one its
-            own product.
+        UnreadableFile: A source does not exist, or contains no image.
+        UsageError: There is no source, two products would have the same name, or one would replace
+            its own image.
     """
     if not sources:
-        raise UsageError("no pictures are named; give files, folders, patterns or STAC items")
-    found = [each for source in sources for each in _any(source, asset, outside)]
-    good = _once([each for each in found if isinstance(each, InputImage)])
-    _check_names(good)
-    if outside is not None:
-        _check_places(good, outside)
-    return good, [each for each in found if isinstance(each, Failure)]
+        raise UsageError("no sources are given; give files, folders, patterns or STAC items")
+    inputs = [found for source in sources for found in _find_some(source, asset, destination)]
+    images = _unique([found for found in inputs if isinstance(found, InputImage)])
+    _check_names(images)
+    if destination is not None:
+        _check_folders(images, destination)
+    return images, [found for found in inputs if isinstance(found, Failure)]
 
 
-def _any(source: str, asset: str | None, outside: Path | None) -> list[Found]:
-    found = [*_of(source, asset, outside)]
-    if not found:
-        raise UnreadableFile(f"{source!r} names no picture; give rasters, or STAC items of them")
-    return found
+def _find_some(source: str, asset: str | None, destination: Path | None) -> list[Input]:
+    inputs = [*_find(source, asset, destination)]
+    if not inputs:
+        raise UnreadableFile(f"{source!r} names no image; give rasters, or their STAC items")
+    return inputs
 
 
-def _of(source: str, asset: str | None, outside: Path | None) -> Iterable[Found]:
+def _find(source: str, asset: str | None, destination: Path | None) -> Iterable[Input]:
     path = Path(source)
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in RASTERS)
-        return _some(files, outside, f"the folder {source!r} has no {', '.join(RASTERS)} in it")
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in _RASTERS)
+        reason = f"the folder {source!r} contains no {', '.join(_RASTERS)} file"
+        return _without_products(files, destination, reason)
     if has_magic(source) and not path.exists() and "://" not in source:
         files = sorted(Path(file) for file in glob(source, recursive=True))
-        return _some(files, outside, f"nothing is called {source!r}")
-    ending = source.partition("?")[0].rpartition(".")[2].lower()
-    if ending == "txt":
-        return _listed(path, asset, outside)
-    if ending in ("json", "geojson"):
+        return _without_products(files, destination, f"no file matches {source!r}")
+    suffix = source.partition("?")[0].rpartition(".")[2].lower()
+    if suffix == "txt":
+        return _find_listed(path, asset, destination)
+    if suffix in ("json", "geojson"):
         return from_stac(source, asset)
-    return [InputImage(id=_name(source), href=source)]
+    return [InputImage(id=_product_name(source), href=source)]
 
 
-def _some(files: Iterable[Path], outside: Path | None, nothing: str) -> list[Found]:
-    kept = [file for file in files if outside is None or not _is_made(file, outside)]
-    if not kept:
-        raise UnreadableFile(f"{nothing}; give rasters, e.g. 'tiles/**/*.tif'")
-    return [InputImage(id=_name(str(file)), href=str(file)) for file in kept]
+def _without_products(files: Iterable[Path], destination: Path | None, reason: str) -> list[Input]:
+    images = [
+        file for file in files if destination is None or not _is_own_product(file, destination)
+    ]
+    if not images:
+        raise UnreadableFile(f"{reason}; give rasters, e.g. 'tiles/**/*.tif'")
+    return [InputImage(id=_product_name(str(file)), href=str(file)) for file in images]
 
 
-def _is_made(file: Path, folder: Path) -> bool:
-    """Whether a conversion into the folder has made it."""
-    place = file.resolve()
-    if is_remote(str(folder)) or folder.resolve() not in place.parents:
+def _is_own_product(file: Path, destination: Path) -> bool:
+    """True if a conversion into the destination wrote the file."""
+    if is_remote(str(destination)):
         return False
-    if file.name in VIRTUAL:
-        return place.parent == folder.resolve()
+    path, folder = file.resolve(), destination.resolve()
+    if folder not in path.parents:
+        return False
+    if file.name in (MOSAIC, SCENE):
+        return path.parent == folder
     try:
-        with open_raster_dataset(str(file)) as src:
-            return is_product(src.tags(ns="HSI_XR"))
+        with open_raster_dataset(str(file)) as raster:
+            return is_product(raster.tags(ns="HSI_XR"))
     except HsiError:
-        # where a conversion has been, a damaged product; else it is told of when it is read
-        return (folder / NAME).exists() and place.parent.parent == folder.resolve()
+        # a damaged product, if a conversion wrote it; otherwise reading it reports the error
+        return (folder / MANIFEST).exists() and path.parent.parent == folder
 
 
-def _listed(path: Path, asset: str | None, outside: Path | None) -> Iterator[Found]:
-    """One source a line, relative to the list; a source that is nothing fails by itself."""
+def _find_listed(path: Path, asset: str | None, destination: Path | None) -> Iterator[Input]:
+    """Yield the images of a list with one source per line, relative to the list."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -113,50 +114,51 @@ def _listed(path: Path, asset: str | None, outside: Path | None) -> Iterator[Fou
             continue
         source = line if "://" in line or line.startswith("/") else str(path.parent / line)
         try:
-            yield from _of(source, asset, outside)
+            yield from _find(source, asset, destination)
         except HsiError as error:
             yield Failure(line, str(error))
 
 
-def _name(href: str) -> str:
+def _product_name(href: str) -> str:
     return file_name(Path(href.partition("?")[0]).stem)
 
 
-def _once(found: Sequence[InputImage]) -> list[InputImage]:
-    """Without those that were named before, by a folder and by themselves for example."""
+def _unique(images: Sequence[InputImage]) -> list[InputImage]:
+    """Returns the images without repetitions, e.g. of a folder and of a file in it."""
     first: dict[tuple[str | None, ...], InputImage] = {}
-    for picture in found:
-        first.setdefault((picture.id, _place(picture.href), picture.item), picture)
+    for image in images:
+        first.setdefault((image.id, _real_path(image.href), image.item), image)
     return list(first.values())
 
 
-def _place(href: str) -> str:
+def _real_path(href: str) -> str:
     return url_of(href).rstrip("/") if is_remote(href) else os.path.realpath(href)
 
 
-def _check_places(found: Sequence[InputImage], folder: Path) -> None:
-    """A product would replace the picture that it is made of."""
-    for picture in found:
-        if os.path.join(_place(str(folder)), picture.id) == os.path.dirname(_place(picture.href)):
+def _check_folders(images: Sequence[InputImage], destination: Path) -> None:
+    """A product must not replace the image that it is made from."""
+    folder = _real_path(str(destination))
+    for image in images:
+        if os.path.join(folder, image.id) == os.path.dirname(_real_path(image.href)):
             raise UsageError(
-                f"{picture.href!r} lies where its product would go; choose another DST_DIR"
+                f"{image.href!r} is in the folder of its own product; choose another DST_DIR"
             )
 
 
-def _check_names(found: Sequence[InputImage]) -> None:
-    """Before any work: a later product would replace an earlier one."""
+def _check_names(images: Sequence[InputImage]) -> None:
+    """Products must not replace each other, nor other files of the conversion."""
     by_name = defaultdict(list)
-    for picture in found:
-        by_name[picture.id.casefold()].append(picture)  # as some file systems see names
-    for name, ones in by_name.items():
-        if name in _OWN:
+    for image in images:
+        by_name[image.id.casefold()].append(image)  # some file systems ignore case
+    for name, group in by_name.items():
+        if name in RESERVED:
             raise UsageError(
-                f"{ones[0].href!r} would become {ones[0].id!r}, which a conversion has a use of "
-                "its own for; rename it"
+                f"{group[0].href!r} would become {group[0].id!r}, which is a reserved name; "
+                "rename it"
             )
-        if len(ones) > 1:
+        if len(group) > 1:
+            names = ", ".join(repr(image.href) for image in group[:_LISTED])
             raise UsageError(
-                f"{len(ones)} pictures would become {ones[0].id!r}: "
-                f"{', '.join(repr(picture.href) for picture in ones[:3])}; convert them into "
-                "different folders, or rename them"
+                f"{len(group)} images would become {group[0].id!r}: {names}; rename them, or "
+                "convert them into different folders"
             )

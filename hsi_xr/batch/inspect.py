@@ -1,11 +1,11 @@
-"""What pictures tell without a pixel being read, and what can be refused then."""
+"""Inspection of images: what their headers state, and what can be refused before any work."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import xarray as xr
 from affine import Affine
@@ -22,40 +22,45 @@ from hsi_xr.pipeline.radiometry import resolve_radiometry
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
-    from rasterio import DatasetReader
     from rasterio.crs import CRS
 
+    from hsi_xr.io.raster_dataset import RasterDataset
+
 _AT_ONCE = 8
-"""Headers that are read at once: most of the time goes into waiting for servers and disks."""
-_NAMED = 3
-"""Pictures that a message names."""
+"""Headers that are read at once: most of the time is spent waiting for servers and disks."""
+_LISTED = 3
+"""Images that a message names at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageInfo:
-    """A picture that can be converted, as far as its header tells."""
+    """An image that can be converted, as its header describes it."""
 
-    picture: InputImage
+    source: InputImage
     shape: tuple[int, int]
     """Rows, columns."""
     transform: Affine
     crs: "CRS | None"
     dtype: str
     bands: tuple[int, ...]
-    """Numbers of red, green and blue."""
+    """Numbers of the red, green and blue bands."""
     count: int
-    """Bands of the file, alpha included."""
+    """Bands of the file, including alpha."""
     alpha: int | None
-    """Number of the band that is transparency."""
-    masked: bool
-    """Whether the file has a mask of its own, or alpha."""
+    """Number of the alpha band."""
+    has_mask: bool
+    """True if the file has a mask or an alpha band."""
     nodata: float | None
     scale: float
     offset: float
-    taken: str | None
-    """ISO 8601, in UTC; two with `/` between where they are a range."""
-    stamp: tuple[int, int]
-    """Time of change and size of a local file; zeros elsewhere."""
+    acquired: str | None
+    """Acquisition time, ISO 8601 in UTC; two times with `/` between for a range."""
+    version: tuple[int, int]
+    """Modification time and size of a local file; zeros for others."""
+
+    @property
+    def id(self) -> str:
+        return self.source.id
 
     @cached_property
     def pixels(self) -> int:
@@ -63,118 +68,126 @@ class ImageInfo:
 
     @property
     def name(self) -> str:
-        """The image's own file name; a signature of a URL is nobody's business."""
-        return self.picture.href.partition("?")[0].rpartition("/")[2]
+        """The file name, without the query of a URL, which may be a secret signature."""
+        return self.source.href.partition("?")[0].rpartition("/")[2]
 
-    def image(self, how: Conversion) -> xr.DataArray:
-        """The picture, lazily: red, green, blue."""
-        return open_image(self.picture.href, rgb=self.bands, nodata=how.nodata)
+    def open(self, config: Conversion) -> xr.DataArray:
+        """Returns red, green and blue, lazily."""
+        return open_image(self.source.href, rgb=self.bands, nodata=config.nodata)
 
 
-def inspected(
-    pictures: Sequence[InputImage], how: Conversion
+class _Refusal(NamedTuple):
+    source: InputImage
+    error: HsiError
+
+
+def inspect_images(
+    sources: Sequence[InputImage], config: Conversion
 ) -> tuple[list[ImageInfo], list[Failure]]:
-    """Headers of all pictures, and why some cannot be converted.
+    """Read the headers of images.
+
+    Returns:
+        The images that can be converted, and why the others cannot.
 
     Raises:
-        UsageError: No picture can be, and for one reason, which is about what was asked; or one
-            factor was given for numbers of different types.
-        MissingFact: Some do not tell when they were taken, and items were asked for.
+        HsiError: No image can be converted, and all for the same reason; or images of several data
+            types share one scale.
+        MissingFact: Items are to be written, and acquisition times are unknown.
     """
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hsi-xr-header") as pool:
-        found = list(pool.map(partial(_inspected, how=how), pictures))
-    ready = [each for each in found if isinstance(each, ImageInfo)]
-    refused = [each for each in found if not isinstance(each, ImageInfo)]
-    _check_scale(ready, how)
-    if not ready and len({str(error) for _, error in refused}) == 1:
-        raise refused[0][1]
-    if how.stac:
-        _check_times(ready)
-    return ready, [Failure(picture.id, str(error)) for picture, error in refused]
+        inspected = list(pool.map(partial(_inspect_or_refuse, config=config), sources))
+    images = [result for result in inspected if isinstance(result, ImageInfo)]
+    refusals = [result for result in inspected if isinstance(result, _Refusal)]
+    _check_scale(images, config)
+    if not images and len({str(refusal.error) for refusal in refusals}) == 1:
+        raise refusals[0].error
+    if config.stac:
+        _check_times(images)
+    return images, [Failure(refusal.source.id, str(refusal.error)) for refusal in refusals]
 
 
-def _inspected(picture: InputImage, how: Conversion) -> ImageInfo | tuple[InputImage, HsiError]:
+def _inspect_or_refuse(source: InputImage, config: Conversion) -> ImageInfo | _Refusal:
     try:
-        with open_raster_dataset(picture.href) as src:
-            if is_product(src.tags(ns="HSI_XR")):
-                raise BandMismatch("it is an estimate itself; give the picture that it was made of")
-            facts = _facts(src, how.rgb or picture.rgb or _coloured(src))
-        image = open_image(picture.href, rgb=facts["bands"], nodata=how.nodata)
-        _check_meaning(image, facts["dtype"], how)
-        plan(image, how.model, **how.reading(facts["dtype"]), device=how.devices[0])
-        told = picture.acquired or image.attrs.get("datetime") or how.datetime
-        return ImageInfo(
-            picture=picture,
-            crs=crs_of(image),
-            taken=utc_text(told) if told else None,
-            stamp=file_version(picture.href),
-            **facts,
-        )
+        return _inspect(source, config)
     except HsiError as error:
-        return picture, error
+        return _Refusal(source, error)
 
 
-def _check_meaning(image: xr.DataArray, dtype: str, how: Conversion) -> None:
-    """Before all that is planned: here it can be told for pictures of one type alone."""
+def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
+    from rasterio.enums import MaskFlags
+
+    with open_raster_dataset(source.href) as raster:
+        if is_product(raster.tags(ns="HSI_XR")):
+            raise BandMismatch(
+                "it is a reconstructed cube; give the RGB image that it was made from"
+            )
+        alpha = alpha_bands(raster)
+        colours = tuple(band for band in raster.indexes if band not in alpha)
+        bands = config.rgb or source.rgb or _rgb_bands(raster) or colours
+        first = min(bands[0], raster.count) - 1  # a wrong number is refused below
+        dtype = raster.dtypes[first]
+        image = open_image(source.href, rgb=bands, nodata=config.nodata)
+        _check_radiometry(image, dtype, config)
+        plan(image, config.model, **config.reconstruct_options(dtype, config.devices[0]))
+        acquired = source.acquired or image.attrs.get("datetime") or config.datetime
+        return ImageInfo(
+            source=source,
+            shape=raster.shape,
+            transform=raster.transform,
+            crs=crs_of(image),
+            dtype=dtype,
+            bands=bands,
+            count=raster.count,
+            alpha=alpha[0] if alpha else None,
+            has_mask=MaskFlags.per_dataset in raster.mask_flag_enums[first],
+            nodata=raster.nodatavals[first],
+            scale=raster.scales[first],
+            offset=raster.offsets[first],
+            acquired=utc_text(acquired) if acquired else None,
+            version=file_version(source.href),
+        )
+
+
+def _rgb_bands(raster: "RasterDataset") -> tuple[int, ...] | None:
+    """Returns the bands whose colour interpretation is red, green and blue, if each is unique."""
+    from rasterio.enums import ColorInterp
+
+    kinds = list(raster.colorinterp)
+    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    if any(kinds.count(colour) != 1 for colour in colours):
+        return None
+    return tuple(kinds.index(colour) + 1 for colour in colours)
+
+
+def _check_radiometry(image: xr.DataArray, dtype: str, config: Conversion) -> None:
+    """Add to the refusal of an image that the option can be given for its data type alone."""
     try:
-        resolve_radiometry(dtype, **how.meaning(dtype), stated=stated_radiometry(image))
+        resolve_radiometry(dtype, **config.radiometric(dtype), stated=stated_radiometry(image))
     except MissingFact as error:
         raise MissingFact(
-            f"{error} (of all such pictures: --radiometry {dtype}=reflectance "
+            f"{error} (for all images of this type: --radiometry {dtype}=reflectance "
             f"--input-scale {dtype}=1e-4)"
         ) from error
 
 
-def _facts(src: "DatasetReader", rgb: tuple[int, ...] | None) -> dict[str, Any]:
-    from rasterio.enums import MaskFlags
-
-    alpha = alpha_bands(src)
-    bands = rgb or tuple(band for band in src.indexes if band not in alpha)
-    at = min(bands[0], src.count) - 1  # a wrong number is refused with the file's name, later
-    flags = set(src.mask_flag_enums[at])
-    return {
-        "shape": src.shape,
-        "transform": src.transform,
-        "dtype": src.dtypes[at],
-        "bands": bands,
-        "count": src.count,
-        "alpha": alpha[0] if alpha else None,
-        "masked": MaskFlags.per_dataset in flags,
-        "nodata": src.nodatavals[at],
-        "scale": src.scales[at],
-        "offset": src.offsets[at],
-    }
-
-
-def _coloured(src: "DatasetReader") -> tuple[int, ...] | None:
-    """The bands that a file itself calls red, green and blue."""
-    from rasterio.enums import ColorInterp
-
-    kinds = list(src.colorinterp)
-    wanted = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    if any(kinds.count(kind) != 1 for kind in wanted):
-        return None
-    return tuple(kinds.index(kind) + 1 for kind in wanted)
-
-
-def _check_scale(ready: Sequence[ImageInfo], how: Conversion) -> None:
-    """One factor for bytes and for 16 bits would be wrong for one of them."""
-    dtypes = Counter(each.dtype for each in ready)
-    told = how.input_scale
-    if told is not None and not isinstance(told, Mapping) and len(dtypes) > 1:
-        found = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
+def _check_scale(images: Sequence[ImageInfo], config: Conversion) -> None:
+    """One factor for 8-bit and for 16-bit values would be wrong for one of them."""
+    dtypes = Counter(image.dtype for image in images)
+    scale = config.input_scale
+    if scale is not None and not isinstance(scale, Mapping) and len(dtypes) > 1:
+        counts = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
         raise UsageError(
-            f"the pictures hold {found} numbers, and one factor cannot fit all; give it by type, "
-            f"e.g. --input-scale {min(dtypes)}={told:g}"
+            f"the images have values of several types, {counts}, which one scale cannot fit; give "
+            f"it by type, e.g. --input-scale {min(dtypes)}={scale:g}"
         )
 
 
-def _check_times(ready: Sequence[ImageInfo]) -> None:
-    absent = [each.name for each in ready if each.taken is None]
-    if absent:
-        names = ", ".join(absent[:_NAMED]) + (", ..." if len(absent) > _NAMED else "")
+def _check_times(images: Sequence[ImageInfo]) -> None:
+    unknown = [image.name for image in images if image.acquired is None]
+    if unknown:
+        names = ", ".join(unknown[:_LISTED]) + (", ..." if len(unknown) > _LISTED else "")
         raise MissingFact(
-            f"{len(absent)} of {len(ready)} pictures do not tell when they were taken ({names}), "
-            "and a STAC item must; give --datetime, e.g. --datetime 2026-01-02T10:30:00Z, which "
-            "counts for those alone, or --no-stac"
+            f"the acquisition time of {len(unknown)} of {len(images)} images is unknown ({names}), "
+            "and STAC items require it; give datetime= (--datetime), e.g. 2026-01-02T10:30:00Z, "
+            "which applies to these images only, or stac=False (--no-stac)"
         )

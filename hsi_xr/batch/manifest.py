@@ -1,4 +1,4 @@
-"""What a conversion has done: a line for each picture, so that a killed one goes on exactly."""
+"""The manifest of a conversion: one line per image, from which an interrupted run is resumed."""
 
 import json
 import os
@@ -7,73 +7,101 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired, TypedDict, cast
 
 from hsi_xr.batch.inspect import ImageInfo
+from hsi_xr.batch.names import COLLECTION, MANIFEST
 from hsi_xr.errors import DestinationExists, InvalidData, UsageError
 from hsi_xr.io import atomic
 from hsi_xr.io.disk import writing
 from hsi_xr.io.journal import differences
 
-NAME = "manifest.jsonl"
 _FORMAT = "hsi_xr conversion 1"
-_NAMED = 3
+_LISTED = 3
+"""Images that a message names at most."""
 
-Entry = dict[str, Any]
+Config = Mapping[str, object]
+
+
+class SourceRecord(TypedDict):
+    """Identifies an image: its name, and the size and modification time of a local file."""
+
+    href: str
+    size: int
+    changed: int
+
+
+class Entry(TypedDict):
+    """The outcome of one image."""
+
+    id: str
+    state: Literal["done", "failed"]
+    source: SourceRecord
+    pixels: int
+    seconds: float
+    files: Mapping[str, int]
+    """Name -> bytes."""
+    reason: NotRequired[str]
+    """Why it failed."""
 
 
 @dataclass
 class Manifest:
-    """The configuration of a conversion, then what became of each picture, as JSON lines."""
+    """The configuration of a conversion and the outcome of each image, as JSON lines."""
 
     path: Path
-    config: dict[str, Any]
+    config: Config
     entries: dict[str, Entry] = field(default_factory=dict)
-    """By id, the last that was noted."""
+    """Id -> its last entry."""
     replaced: list[str] = field(default_factory=list)
-    """Ids of the conversion that this one takes the place of."""
-    _noting: threading.Lock = field(default_factory=threading.Lock)
+    """Ids of products of the conversion that this one replaces."""
+    _recording: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def load(cls, path: Path) -> "Manifest | None":
-        """What an earlier run has noted; None where there is none.
+        """Read the manifest of an earlier run; None if there is none.
 
-        A line that cannot be read is none, and its picture is converted again: the last one where
-        a machine went down, any other with a warning.
+        The image of a damaged line is converted again: without a warning if it is the last line,
+        which a crash cuts short.
 
         Raises:
-            InvalidData: The file is something else.
+            InvalidData: The file is not a manifest.
         """
         if not path.exists():
             return None
-        first, *lines = path.read_bytes().split(b"\n")[:-1] or [b""]  # the rest was cut short
-        head = _told(first, "format", "config")
+        first, *lines = path.read_bytes().split(b"\n")[:-1] or [b""]
+        head = _parse(first, "format", "config")
         if head is None or head["format"] != _FORMAT:
             raise InvalidData(
-                f"{str(path)!r} is not what a conversion has noted; choose another folder, or "
-                "begin anew with --overwrite"
+                f"{str(path)!r} is not the manifest of a conversion; choose another folder, or "
+                "replace it with overwrite=True (--overwrite)"
             )
-        entries = [_told(line, "id", "state", "source") for line in lines]
-        if lost := entries.count(None):
+        parsed = [_parse(line, "id", "state", "source") for line in lines]
+        if damaged := parsed.count(None):
             warnings.warn(
-                f"{lost} of {len(entries)} lines of {str(path)!r} cannot be read; what they were "
-                "about is converted again",
+                f"{damaged} of {len(parsed)} lines of {str(path)!r} cannot be read; their images "
+                "are converted again",
                 stacklevel=2,
             )
-        told = {entry["id"]: entry for entry in entries if entry}
-        return cls(path, head["config"], told, head.get("replaced", []))
+        entries = [cast(Entry, entry) for entry in parsed if entry is not None]
+        return cls(
+            path,
+            cast(Config, head["config"]),
+            {entry["id"]: entry for entry in entries},
+            cast(list[str], head.get("replaced", [])),
+        )
 
     def save(self) -> None:
-        """Write all of it anew, complete or not at all."""
+        """Write the whole manifest, complete or not at all."""
         head = {"format": _FORMAT, "config": self.config, "replaced": self.replaced}
-        lines = [json.dumps(each, ensure_ascii=False) for each in (head, *self.entries.values())]
+        lines = [json.dumps(line, ensure_ascii=False) for line in (head, *self.entries.values())]
         with writing(self.path):
             atomic.write_text(self.path, "\n".join(lines) + "\n")
 
-    def note(self, entry: Entry) -> None:
-        """Add a line; when this returns it is on disk."""
+    def record(self, entry: Entry) -> None:
+        """Append an entry. It is on disk when this returns."""
         line = json.dumps(entry, ensure_ascii=False) + "\n"
-        with self._noting, writing(self.path), self.path.open("a", encoding="utf-8") as file:
+        with self._recording, writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
@@ -83,100 +111,99 @@ class Manifest:
         entry = self.entries.get(id)
         return entry is not None and entry["state"] == "done"
 
-    def done(self) -> list[str]:
-        """Ids of all products that were made, in order."""
+    def done_ids(self) -> list[str]:
+        """Returns the sorted ids of all products, including those of earlier runs."""
         return sorted(id for id in self.entries if self.is_done(id))
 
-    def stale(self) -> list[str]:
-        """Ids of replaced products that this conversion does not make; a killed run left them."""
+    def obsolete_ids(self) -> list[str]:
+        """Returns the ids of replaced products that this conversion does not write itself."""
         return sorted({*self.replaced} - self.entries.keys())
 
-    def refuse_other(self, config: Mapping[str, Any], tiles: Sequence[ImageInfo]) -> None:
-        """Refuse to go on with another configuration, or with pictures that have changed.
+    def refuse_changes(self, config: Config, images: Sequence[ImageInfo]) -> None:
+        """Refuse to resume with another configuration, or after images have changed.
 
         Raises:
             UsageError: Naming what differs.
         """
-        if differing := differences(self.config, config):
+        if changes := differences(self.config, config):
             raise UsageError(
-                f"the products in the folder were made otherwise: {'; '.join(differing)}. Repeat "
-                "the call as it was, choose another folder, or begin anew with --overwrite"
+                f"the products in the folder have another configuration: {'; '.join(changes)}. "
+                "Repeat the call as it was, choose another folder, or replace the products with "
+                "overwrite=True (--overwrite)"
             )
         changed = [
-            tile.picture.href
-            for tile in tiles
-            if self.is_done(tile.picture.id)
-            and self.entries[tile.picture.id]["source"] != source_of(tile)
+            image.source.href
+            for image in images
+            if self.is_done(image.id) and self.entries[image.id]["source"] != source_record(image)
         ]
         if changed:
-            names = ", ".join(map(repr, changed[:_NAMED])) + (", ..." * (len(changed) > _NAMED))
+            names = ", ".join(map(repr, changed[:_LISTED])) + (", ..." * (len(changed) > _LISTED))
             raise UsageError(
-                f"{len(changed)} pictures are not those any more that were converted: {names}; "
-                "bring them back, or begin anew with --overwrite"
+                f"images have changed since they were converted ({len(changed)}): {names}; restore "
+                "them, or replace the products with overwrite=True (--overwrite)"
             )
 
 
-def _told(line: bytes, *keys: str) -> Entry | None:
-    """An object with these keys, if the line is one."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and found.keys() >= {*keys} else None
-
-
-def opened(
+def open_manifest(
     folder: Path,
-    config: dict[str, Any],
-    tiles: Sequence[ImageInfo],
-    there: Collection[str],
+    config: Config,
+    images: Sequence[ImageInfo],
+    existing: Collection[str],
     *,
     resume: bool,
     overwrite: bool,
 ) -> Manifest:
-    """The manifest to go on with, or a new one.
+    """Returns the manifest to resume from, or a new one, which it writes.
 
     Args:
-        folder: In which it lies.
-        config: Of this run.
-        tiles: Of this run.
-        there: Names of what is where products go.
-        resume: Go on with what is there.
-        overwrite: Replace what is there.
+        folder: Local folder of the products.
+        config: Configuration of this run.
+        images: Images of this run.
+        existing: Names of files and folders at the destination.
+        resume: Resume an earlier run.
+        overwrite: Replace existing products.
 
     Raises:
-        DestinationExists: Something is there and neither was asked for.
-        UsageError: What is there was made otherwise.
-        InvalidData: The manifest is none.
+        DestinationExists: Products exist, and neither `resume` nor `overwrite` is set.
+        UsageError: The earlier run had another configuration or other images.
+        InvalidData: The existing manifest is not one.
     """
-    path = folder / NAME
+    path = folder / MANIFEST
     if overwrite:
-        begun = Manifest(path, config, replaced=_known(path))
-        begun.save()
-        return begun
+        return _new_manifest(path, config, replaced=_known_ids(path))
     earlier = Manifest.load(path)
-    if earlier is not None and not resume:
+    if earlier is None:
+        _refuse_existing((COLLECTION, *(image.id for image in images)), existing)
+        return _new_manifest(path, config)
+    if not resume:
         raise DestinationExists(
-            "the folder holds a conversion; go on with it by --resume, or replace its products by "
-            "--overwrite"
+            "the folder contains a conversion; continue it with resume=True (--resume), or replace "
+            "its products with overwrite=True (--overwrite)"
         )
-    if earlier is not None:
-        earlier.refuse_other(config, tiles)
-        earlier.save()  # without the lines that are none
-        return earlier
-    names = ("collection.json", *(tile.picture.id for tile in tiles))
-    if found := [name for name in names if name in there]:
-        raise DestinationExists(
-            f"the folder holds {found[0]!r}, and no conversion is known to have made it; choose "
-            "another folder, or replace it by --overwrite"
-        )
-    begun = Manifest(path, config)
-    begun.save()
-    return begun
+    earlier.refuse_changes(config, images)
+    earlier.save()  # without damaged lines
+    return earlier
 
 
-def _known(path: Path) -> list[str]:
-    """Ids of all that earlier conversions have made here, as far as they noted it."""
+def source_record(image: ImageInfo) -> SourceRecord:
+    """Returns what identifies an image; of a URL, not its query, which may be a signature."""
+    changed, size = image.version
+    href = image.source.href
+    return {
+        "href": href.partition("?")[0] if "://" in href else href,
+        "size": size,
+        "changed": changed,
+    }
+
+
+def _new_manifest(path: Path, config: Config, replaced: Sequence[str] = ()) -> Manifest:
+    manifest = Manifest(path, config, replaced=[*replaced])
+    manifest.save()
+    return manifest
+
+
+def _known_ids(path: Path) -> list[str]:
+    """Returns the ids of all products that earlier conversions have recorded."""
     try:
         earlier = Manifest.load(path)
     except InvalidData:
@@ -184,8 +211,19 @@ def _known(path: Path) -> list[str]:
     return [] if earlier is None else sorted({*earlier.entries, *earlier.replaced})
 
 
-def source_of(tile: ImageInfo) -> Entry:
-    """Which picture it was, by its name and what its file system says of it."""
-    changed, size = tile.stamp
-    name = tile.picture.href.partition("?")[0] if "://" in tile.picture.href else tile.picture.href
-    return {"href": name, "size": size, "changed": changed}
+def _refuse_existing(names: Sequence[str], existing: Collection[str]) -> None:
+    for name in names:
+        if name in existing:
+            raise DestinationExists(
+                f"the folder contains {name!r}, which is not recorded as part of a conversion; "
+                "choose another folder, or replace it with overwrite=True (--overwrite)"
+            )
+
+
+def _parse(line: bytes, *keys: str) -> dict[str, object] | None:
+    """Returns the JSON object in a line, if it has these keys."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and value.keys() >= {*keys} else None

@@ -1,4 +1,4 @@
-"""Pictures as tiles of one: one survey, one ground, and neighbours to look at beyond an edge."""
+"""Images as tiles of one scene: they share its statistics, and see beyond their edges."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from affine import Affine
 
 from hsi_xr.batch.config import Conversion
 from hsi_xr.batch.inspect import ImageInfo
-from hsi_xr.batch.vrt import Frame, From, Layer, Part, frame, place, write_vrt
+from hsi_xr.batch.vrt import BandSource, MosaicBand, MosaicFile, MosaicGrid, write_vrt
 from hsi_xr.errors import UsageError
 from hsi_xr.io.clip import Window
 from hsi_xr.io.georef import coordinates
@@ -24,13 +24,13 @@ from hsi_xr.pipeline.scene_statistics import Survey
 if TYPE_CHECKING:
     from rasterio.crs import CRS
 
-_WHOLE = 0.01
-"""Pixels by which a tile may miss the grid of the others."""
+_TOLERANCE = 0.01
+"""Pixels by which a tile may be off the grid of the others."""
 _VALID = 255.0
 
 
 class Georeferenced(Protocol):
-    """What lies on a grid: a picture, or an open raster."""
+    """An image, or an open raster."""
 
     @property
     def crs(self) -> "CRS | None": ...
@@ -40,154 +40,162 @@ class Georeferenced(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """All pictures of a conversion as one scene, which is planned and surveyed once."""
+    """All images of a conversion as one scene, which is planned and surveyed once."""
 
     path: Path
-    """Of the virtual raster over the pictures."""
+    """Virtual raster of the images."""
     tiles: Sequence[ImageInfo]
-    how: Conversion
+    config: Conversion
     survey: Survey
 
     @classmethod
-    def over(cls, tiles: Sequence[ImageInfo], how: Conversion, path: Path, kept: Path) -> "Mosaic":
-        """Lay pictures side by side and survey them, unless that is done and kept.
+    def create(
+        cls, tiles: Sequence[ImageInfo], config: Conversion, path: Path, survey_path: Path
+    ) -> "Mosaic":
+        """Write the virtual raster of the images and survey it.
 
         Args:
-            tiles: All that fit together; see `check_tiles`.
-            how: What is asked for.
-            path: Of the virtual raster to write.
-            kept: Of the survey, which is read if it is there and else written.
+            tiles: Images that passed `check_tiles`.
+            config: Settings of the conversion.
+            path: Path of the virtual raster.
+            survey_path: Path of the survey. An existing one, of an interrupted run, is used.
         """
-        _write(path, tiles, how)
-        if kept.exists():
-            return cls(path, tiles, how, Survey.load(kept))
-        options = {**how.reading(tiles[0].dtype), "device": how.devices[0]}
-        found = survey_of_plan(plan(_open(path, how), how.model, **options))
-        found.save(kept)
-        return cls(path, tiles, how, found)
-
-    def planned(self, device: str) -> Plan:
-        """The reconstruction of all of it on a device."""
-        if device not in self._plans:
-            options = self.how.reading(self.tiles[0].dtype)
-            self._plans[device] = plan(
-                _open(self.path, self.how),
-                self.how.model,
-                **options,
-                device=device,
-                survey=self.survey,
-            )
-        return self._plans[device]
+        _write_scene(path, tiles, config)
+        if survey_path.exists():
+            return cls(path, tiles, config, Survey.load(survey_path))
+        options = config.reconstruct_options(tiles[0].dtype, config.devices[0])
+        scene = plan(_open(path, config), config.model, **options)
+        survey = survey_of_plan(scene)
+        survey.save(survey_path)
+        return cls(path, tiles, config, survey)
 
     def cube(self, tile: ImageInfo, device: str) -> xr.Dataset:
-        """The cube of one picture, as it is in the whole; on the very grid of that picture."""
-        row, column = (round(at) for at in place(_part(tile), self._frame))
+        """Returns the cube of one image as a part of the scene, on the grid of the image."""
+        row, column = (round(offset) for offset in self._grid.offset(_file(tile)))
         rows, columns = tile.shape
         window = Window(slice(row, row + rows), slice(column, column + columns))
-        cube = reconstruct_part(self.planned(device), window)
+        cube = reconstruct_part(self._plan(device), window)
         cube = cube.assign_coords(coordinates(tile.transform, tile.crs, tile.shape))
         return cube.assign_attrs(hsi_xr_mosaic=f"one of {len(self.tiles)} tiles")
+
+    def _plan(self, device: str) -> Plan:
+        if device not in self._plans:
+            options = self.config.reconstruct_options(self.tiles[0].dtype, device)
+            options["survey"] = self.survey
+            scene = _open(self.path, self.config)
+            self._plans[device] = plan(scene, self.config.model, **options)
+        return self._plans[device]
 
     @cached_property
     def _plans(self) -> dict[str, Plan]:
         return {}
 
     @cached_property
-    def _frame(self) -> Frame:
-        return frame([_part(tile) for tile in self.tiles])
+    def _grid(self) -> MosaicGrid:
+        return MosaicGrid.of([_file(tile) for tile in self.tiles])
 
 
-def check_tiles(tiles: Sequence[ImageInfo], how: Conversion) -> None:
-    """Refuse, before any work, pictures that are no tiles of one where they are to be.
+def check_tiles(images: Sequence[ImageInfo], config: Conversion) -> None:
+    """Refuse, before any work, images that do not fit into one mosaic, if they are to be one.
 
     Raises:
-        UsageError: They differ in CRS, resolution, grid, type or nodata; named by a tile that does.
+        UsageError: They differ in CRS, pixel size, grid, data type, nodata or scale.
     """
-    if not tiles:
+    if not images:
         return
-    first = tiles[0]
-    asked = "--as-mosaic" if how.as_mosaic else "--vrt"
-    for name, of in (_ALIKE if how.as_mosaic else _PLACED if how.vrt else {}).items():
-        other = next((tile for tile in tiles if of(tile) != of(first)), None)
+    first = images[0]
+    option = "--as-mosaic" if config.as_mosaic else "--vrt"
+    properties = _TILE_PROPERTIES if config.as_mosaic else _GRID_PROPERTIES if config.vrt else {}
+    for name, value_of in properties.items():
+        other = next((image for image in images if value_of(image) != value_of(first)), None)
         if other is not None:
             raise UsageError(
-                f"tiles of one mosaic have one {name}: {first.name!r} has {of(first)}, "
-                f"{other.name!r} has {of(other)}; convert them without {asked}, or apart"
+                f"tiles of one mosaic must have the same {name}: that of {first.name!r} is "
+                f"{value_of(first)}, that of {other.name!r} is {value_of(other)}; omit {option}, "
+                "or convert them separately"
             )
-    if not how.as_mosaic:
-        return
-    on = frame([_part(tile) for tile in tiles])
+    if config.as_mosaic:
+        _check_alignment(images)
+
+
+def _check_alignment(tiles: Sequence[ImageInfo]) -> None:
+    grid = MosaicGrid.of([_file(tile) for tile in tiles])
     for tile in tiles:
-        if any(abs(at - round(at)) > _WHOLE for at in place(_part(tile), on)):
+        if any(abs(offset - round(offset)) > _TOLERANCE for offset in grid.offset(_file(tile))):
             raise UsageError(
-                f"tiles of one mosaic lie on one grid of pixels, and {tile.name!r} is off that of "
-                f"{first.name!r} by a part of a pixel; convert them without --as-mosaic"
+                f"tiles of one mosaic must have one pixel grid: that of {tile.name!r} is off that "
+                f"of {tiles[0].name!r} by a fraction of a pixel; omit --as-mosaic"
             )
 
 
-def check_beside(first: ImageInfo, products: Sequence[str]) -> None:
-    """Refuse, before any work, a virtual raster over products of earlier runs that lie otherwise.
+def check_earlier_products(first: ImageInfo, products: Sequence[str]) -> None:
+    """Refuse, before any work, a virtual raster with products of earlier runs that do not fit.
 
     Raises:
-        UsageError: They differ in CRS or resolution.
+        UsageError: They differ in CRS or pixel size.
     """
     for path in products:
-        with rasterio_open(path) as src:
-            for name, of in _PLACED.items():
-                if of(src) != of(first):
+        with rasterio_open(path) as raster:
+            for name, value_of in _GRID_PROPERTIES.items():
+                if value_of(raster) != value_of(first):
                     raise UsageError(
-                        f"tiles of one mosaic have one {name}: {first.name!r} has {of(first)}, and "
-                        f"{path!r} of an earlier run has {of(src)}; go on without --vrt"
+                        f"tiles of one mosaic must have the same {name}: that of {first.name!r} is "
+                        f"{value_of(first)}, that of {path!r}, from an earlier run, is "
+                        f"{value_of(raster)}; omit --vrt"
                     )
 
 
-def _of_crs(tile: Georeferenced) -> str:
-    if tile.crs is None:
+def _crs_name(image: Georeferenced) -> str:
+    if image.crs is None:
         return "none"
-    return ":".join(tile.crs.to_authority() or ()) or tile.crs.to_wkt()
+    return ":".join(image.crs.to_authority() or ()) or image.crs.to_wkt()
 
 
-_PLACED: dict[str, Callable[[Georeferenced], Hashable]] = {
-    "coordinate reference system": _of_crs,
-    "pixel size": lambda tile: tuple(round(getattr(tile.transform, side), 9) for side in "abde"),
+_GRID_PROPERTIES: dict[str, Callable[[Georeferenced], Hashable]] = {
+    "coordinate reference system": _crs_name,
+    "pixel size": lambda image: tuple(round(getattr(image.transform, key), 9) for key in "abde"),
 }
-_ALIKE: dict[str, Callable[[ImageInfo], Hashable]] = {
-    **_PLACED,
-    "data type": lambda tile: tile.dtype,
-    "nodata value": lambda tile: str(tile.nodata),
-    "scale and offset": lambda tile: (tile.scale, tile.offset),
+_TILE_PROPERTIES: dict[str, Callable[[ImageInfo], Hashable]] = {
+    **_GRID_PROPERTIES,
+    "data type": lambda image: image.dtype,
+    "nodata value": lambda image: str(image.nodata),
+    "scale and offset": lambda image: (image.scale, image.offset),
 }
 
 
-def _write(path: Path, tiles: Sequence[ImageInfo], how: Conversion) -> None:
-    """Three colours, and what of them is a pixel as alpha, whichever way each picture tells it."""
+def _write_scene(path: Path, tiles: Sequence[ImageInfo], config: Conversion) -> None:
+    """Write a virtual raster of three colours and alpha, whatever marks nodata in the images."""
     first = tiles[0]
     colours = [
-        Layer(
+        MosaicBand(
             dtype=first.dtype,
-            sources=[From(tile.bands[at], tile.dtype, tile.masked) for tile in tiles],
-            nodata=first.nodata if how.nodata is None else how.nodata,
+            sources=[
+                BandSource(band=tile.bands[at], dtype=tile.dtype, skip_masked=tile.has_mask)
+                for tile in tiles
+            ],
+            nodata=first.nodata if config.nodata is None else config.nodata,
             scale=first.scale,
             offset=first.offset,
             colour=colour,
         )
         for at, colour in enumerate(("Red", "Green", "Blue"))
     ]
-    alpha = Layer(dtype="uint8", sources=[_alpha(tile) for tile in tiles], colour="Alpha")
-    write_vrt(path, [_part(tile) for tile in tiles], [*colours, alpha], crs=first.crs)
+    alpha = MosaicBand(dtype="uint8", sources=[_alpha(tile) for tile in tiles], colour="Alpha")
+    write_vrt(path, [_file(tile) for tile in tiles], [*colours, alpha], crs=first.crs)
 
 
-def _alpha(tile: ImageInfo) -> From:
+def _alpha(tile: ImageInfo) -> BandSource:
     if tile.alpha is not None:
-        return From(tile.alpha, tile.dtype, empty=0)
-    if tile.masked:
-        return From(tile.bands[0], tile.dtype, mask=True, empty=0)
-    return From(tile.bands[0], tile.dtype, constant=_VALID)
+        return BandSource(band=tile.alpha, dtype=tile.dtype, skip_value=0)
+    band = tile.bands[0]
+    if tile.has_mask:
+        return BandSource(band=band, dtype=tile.dtype, use_mask=True, skip_value=0)
+    return BandSource(band=band, dtype=tile.dtype, constant=_VALID)
 
 
-def _part(tile: ImageInfo) -> Part:
-    return Part(href=tile.picture.href, shape=tile.shape, transform=tile.transform)
+def _file(tile: ImageInfo) -> MosaicFile:
+    return MosaicFile(href=tile.source.href, shape=tile.shape, transform=tile.transform)
 
 
-def _open(path: Path, how: Conversion) -> xr.DataArray:
-    return open_image(path, rgb=(1, 2, 3), nodata=how.nodata)
+def _open(path: Path, config: Conversion) -> xr.DataArray:
+    return open_image(path, rgb=(1, 2, 3), nodata=config.nodata)

@@ -1,8 +1,8 @@
-"""Many pictures at once: reads, networks and writes of different pictures overlap.
+"""Conversion of several images at once, so that reading, computing and writing overlap.
 
-A device has its threads here and one owner in the engine, where the tiles of all threads meet.
-Which device a picture runs on depends on its place in the list alone, so that a run that is begun
-again makes the same products.
+Each device has a pool of threads; the tiles of all its images meet in the device's own queue (see
+`hsi_xr.pipeline.devices`). The device of an image depends on its position in the list alone, so
+that a resumed conversion makes the same products.
 """
 
 import threading
@@ -18,39 +18,44 @@ from hsi_xr.errors import HsiError
 from hsi_xr.io.write import Progress
 
 Make = Callable[[ImageInfo, str, Progress], Mapping[str, int]]
-"""Picture, device, report of its pixels -> name and size of its files."""
+"""(image, device, progress) -> name and size of its files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A picture that is done with, for better or worse."""
+    """An image that was converted or has failed."""
 
-    tile: ImageInfo
+    image: ImageInfo
     seconds: float
     files: Mapping[str, int]
-    """Name and bytes of all that was made of it."""
+    """Name -> bytes of the files that were written."""
     failure: Failure | None
 
 
 class WorkerPool:
-    """The pictures that are still to be made, on their devices."""
+    """Converts images on the devices that they are assigned to."""
 
     def __init__(
-        self, tiles: Sequence[tuple[ImageInfo, str]], make: Make, *, jobs: int, told: "ProgressSum"
+        self,
+        assigned: Sequence[tuple[ImageInfo, str]],
+        make: Make,
+        *,
+        jobs: int,
+        progress: "ProgressSum",
     ) -> None:
-        self._tiles = tiles
+        self._assigned = assigned
         self._make = make
         self._jobs = jobs
-        self._told = told
+        self._progress = progress
         self._stopped = threading.Event()
 
-    def finished(self) -> Generator[Finished, None, None]:
-        """Pictures as they are finished.
+    def run(self) -> Generator[Finished, None, None]:
+        """Yield images as they finish.
 
-        Where the caller stops, or anything else than a bad picture goes wrong, pictures that run
-        stop at their next block, and keep what they have for another run.
+        If the caller closes the generator, or an unexpected error occurs, the images in progress
+        stop after their current block. What they have written is kept for a resumed run.
         """
-        devices = dict.fromkeys(device for _, device in self._tiles)
+        devices = dict.fromkeys(device for _, device in self._assigned)
         with ExitStack() as stack:
             pools = {
                 device: stack.enter_context(
@@ -60,7 +65,8 @@ class WorkerPool:
             }
             stack.callback(self._stop, pools.values())
             futures = {
-                pools[device].submit(self._one, tile, device) for tile, device in self._tiles
+                pools[device].submit(self._convert, image, device)
+                for image, device in self._assigned
             }
             for future in as_completed(futures):
                 yield future.result()
@@ -70,40 +76,40 @@ class WorkerPool:
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _one(self, tile: ImageInfo, device: str) -> Finished:
-        began = monotonic()
+    def _convert(self, image: ImageInfo, device: str) -> Finished:
+        start = monotonic()
         files: Mapping[str, int] = {}
         failure = None
 
         def report(done: int, total: int) -> None:
             if self._stopped.is_set():
-                raise KeyboardInterrupt  # which `write` keeps its unfinished files at
-            self._told.of(tile.picture.id, done)
+                raise KeyboardInterrupt  # after which `write` keeps its staging files
+            self._progress.update(image.id, done)
 
         try:
-            files = self._make(tile, device, report)
+            files = self._make(image, device, report)
         except (HsiError, OSError) as error:
-            failure = Failure(tile.picture.id, str(error))
+            failure = Failure(image.id, str(error))
         finally:
-            self._told.of(tile.picture.id, tile.pixels)
-        return Finished(tile=tile, seconds=monotonic() - began, files=files, failure=failure)
+            self._progress.update(image.id, image.pixels)
+        return Finished(image=image, seconds=monotonic() - start, files=files, failure=failure)
 
 
 class ProgressSum:
-    """How many pixels of all pictures are done, told by many threads."""
+    """Sums the progress of images that several threads convert."""
 
-    def __init__(self, report: Progress | None, total: int, done: int) -> None:
+    def __init__(self, report: Progress | None, *, total: int, done: int) -> None:
         self._report = report
         self._total = total
         self._sum = done
         self._done: dict[str, int] = {}
-        self._telling = threading.Lock()
+        self._lock = threading.Lock()
 
-    def of(self, id: str, done: int) -> None:
-        """A picture is that far."""
-        with self._telling:
-            further = done - self._done.get(id, 0)
-            self._sum += further
+    def update(self, id: str, done: int) -> None:
+        """Set how many pixels of an image are done."""
+        with self._lock:
+            added = done - self._done.get(id, 0)
+            self._sum += added
             self._done[id] = done
-            if further and self._report is not None:
+            if added and self._report is not None:
                 self._report(self._sum, self._total)

@@ -1,11 +1,10 @@
-"""Mosaics as virtual rasters of GDAL: XML that says which file has which pixels.
+"""Mosaics as virtual rasters of GDAL: XML that states which file has which pixels.
 
-Written by hand, since `gdalbuildvrt` is not among what rasterio's wheels bring, and since it would
-lose what the bands say of themselves.
+Rasterio's wheels do not contain `gdalbuildvrt`, which would also lose the metadata of bands.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from rasterio.crs import CRS
 
 Domains = Mapping[str, Mapping[str, str]]
-"""Domain -> tags."""
+"""Metadata domain -> tags."""
 
 _TYPES = {
     **{"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16"},
@@ -31,8 +30,8 @@ _TYPES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """A file of the mosaic."""
+class MosaicFile:
+    """A file that is a part of a mosaic."""
 
     href: str
     shape: tuple[int, int]
@@ -41,159 +40,174 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
-    """A band of the mosaic, and where its pixels come from in each part."""
+class BandSource:
+    """What a file contributes to a band of the mosaic."""
+
+    band: int
+    """Number of the band in the file."""
+    dtype: str
+    skip_masked: bool = False
+    """Leave out pixels that the file masks, so that files below show through."""
+    skip_value: float | None = None
+    """Leave out pixels of this stored value."""
+    use_mask: bool = False
+    """Take the mask of the band, 0 or 255, instead of its values."""
+    constant: float | None = None
+    """Take this value for all pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MosaicBand:
+    """A band of a mosaic."""
 
     dtype: str
-    sources: Sequence["From"]
+    sources: Sequence[BandSource]
+    """One for each file."""
     nodata: float | None = None
     scale: float = 1.0
     offset: float = 0.0
     unit: str | None = None
     description: str | None = None
     colour: str | None = None
-    """As GDAL calls it: Red, Alpha, ..."""
+    """Colour interpretation, as GDAL spells it: Red, Alpha, ..."""
     tags: Domains = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class From:
-    """What of a part goes into a band."""
-
-    band: int
-    """Its number in the part."""
-    dtype: str
-    only_valid: bool = False
-    """Whether pixels that the part masks out leave what is below."""
-    empty: float | None = None
-    """A number that leaves what is below."""
-    mask: bool = False
-    """Take the mask of the band, 0 or 255, in place of its numbers."""
-    constant: float | None = None
-    """This number in place of what is there."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The grid of a mosaic."""
+class MosaicGrid:
+    """The pixel grid of a mosaic."""
 
     transform: Affine
     shape: tuple[int, int]
+    """Rows, columns."""
 
+    @classmethod
+    def of(cls, files: Sequence[MosaicFile]) -> "MosaicGrid":
+        """Returns the grid of the first file, extended to cover all of them."""
+        first = files[0].transform
+        left, top = np.min([_first_corner(file, first) for file in files], axis=0)
+        right, bottom = np.max([_last_corner(file, first) for file in files], axis=0)
+        origin = Affine.translation(round(float(left), 6), round(float(top), 6))
+        return cls(first @ origin, (round(bottom - top), round(right - left)))
 
-def frame(parts: Sequence[Part]) -> Frame:
-    """The grid of the first part, as far as all of them reach."""
-    first = parts[0].transform
-    boxes = np.array([(*_corner(part, first), *_stop(part, first)) for part in parts])
-    (left, top), (right, bottom) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    shape = (round(bottom - top), round(right - left))
-    return Frame(first @ Affine.translation(round(left, 6), round(top, 6)), shape)
-
-
-def place(part: Part, on: Frame) -> tuple[float, float]:
-    """Row and column of a part's first pixel in the mosaic."""
-    column, row = _corner(part, on.transform)
-    return row, column
+    def offset(self, file: MosaicFile) -> tuple[float, float]:
+        """Returns row and column of a file's first pixel."""
+        column, row = _first_corner(file, self.transform)
+        return row, column
 
 
 def write_vrt(
     path: Path,
-    parts: Sequence[Part],
-    layers: Sequence[Layer],
+    files: Sequence[MosaicFile],
+    bands: Sequence[MosaicBand],
     *,
     crs: "CRS | None",
     tags: Domains | None = None,
 ) -> Path:
-    """The mosaic of parts, later ones above earlier ones; complete or not at all."""
-    on = frame(parts)
-    rows, columns = on.shape
+    """Write a mosaic of files, complete or not at all. Later files cover earlier ones."""
+    grid = MosaicGrid.of(files)
+    rows, columns = grid.shape
     root = Xml.Element("VRTDataset", rasterXSize=str(columns), rasterYSize=str(rows))
     if crs is not None:
-        _text(root, "SRS", crs.to_wkt())
-    _text(root, "GeoTransform", ", ".join(f"{value!r}" for value in on.transform.to_gdal()))
-    _put_tags(root, tags or {})
-    for number, layer in enumerate(layers, start=1):
-        band = Xml.SubElement(root, "VRTRasterBand", dataType=_TYPES[layer.dtype], band=str(number))
-        _describe(band, layer)
-        for part, source in zip(parts, layer.sources):
-            _put_source(band, part, source, layer, place(part, on), path.parent)
+        _add_text(root, "SRS", crs.to_wkt())
+    _add_text(root, "GeoTransform", ", ".join(f"{value!r}" for value in grid.transform.to_gdal()))
+    _add_tags(root, tags or {})
+    for number, band in enumerate(bands, start=1):
+        element = Xml.SubElement(
+            root, "VRTRasterBand", dataType=_TYPES[band.dtype], band=str(number)
+        )
+        _add_band_metadata(element, band)
+        for file, source in zip(files, band.sources):
+            skipped = band.nodata if source.skip_value is None else source.skip_value
+            source_element = Xml.SubElement(element, "ComplexSource")
+            _add_file(source_element, file, source, path.parent)
+            _add_rectangles(source_element, file, grid)
+            _add_pixel_rules(source_element, source, skipped)
     with atomic.replacing(path) as temporary:
         Xml.ElementTree(root).write(temporary, encoding="utf-8")
     return path
 
 
-def _describe(band: Xml.Element, layer: Layer) -> None:
-    _put_tags(band, layer.tags)
-    told = {
-        "Description": layer.description,
-        "UnitType": layer.unit,
-        "NoDataValue": None if layer.nodata is None else f"{layer.nodata:.17g}",
-        "ColorInterp": layer.colour,
-        "Offset": f"{layer.offset:.17g}",
-        "Scale": f"{layer.scale:.17g}",
+def _add_band_metadata(element: Xml.Element, band: MosaicBand) -> None:
+    _add_tags(element, band.tags)
+    texts = {
+        "Description": band.description,
+        "UnitType": band.unit,
+        "NoDataValue": None if band.nodata is None else f"{band.nodata:.17g}",
+        "ColorInterp": band.colour,
+        "Offset": f"{band.offset:.17g}",
+        "Scale": f"{band.scale:.17g}",
     }
-    for name, text in told.items():
+    for name, text in texts.items():
         if text:
-            _text(band, name, text)
+            _add_text(element, name, text)
 
 
-def _put_source(
-    band: Xml.Element,
-    part: Part,
-    source: From,
-    layer: Layer,
-    at: tuple[float, float],
-    folder: Path,
-) -> None:
-    element = Xml.SubElement(band, "ComplexSource")
-    href = gdal_name(part.href)
-    if here := not href.startswith("/vsi"):
+def _add_file(element: Xml.Element, file: MosaicFile, source: BandSource, folder: Path) -> None:
+    """Add the name, the band and the properties of a file, so that GDAL opens it only to read."""
+    href = gdal_name(file.href)
+    if is_relative := not href.startswith("/vsi"):
         href = os.path.relpath(os.path.abspath(href), os.path.abspath(folder))
-    name = _text(element, "SourceFilename", href)
-    # threads read at once, each through a file of its own
-    name.attrib.update(relativeToVRT=str(int(here)), shared="0")
-    _text(element, "SourceBand", f"mask,{source.band}" if source.mask else str(source.band))
-    rows, columns = (str(length) for length in part.shape)
-    kind = "Byte" if source.mask else _TYPES[source.dtype]
+    name = _add_text(element, "SourceFilename", href)
+    # threads that read at once must not share a handle
+    name.attrib.update(relativeToVRT=str(int(is_relative)), shared="0")
+    _add_text(element, "SourceBand", f"mask,{source.band}" if source.use_mask else str(source.band))
+    rows, columns = file.shape
     Xml.SubElement(
-        element, "SourceProperties", RasterXSize=columns, RasterYSize=rows, DataType=kind
+        element,
+        "SourceProperties",
+        RasterXSize=str(columns),
+        RasterYSize=str(rows),
+        DataType="Byte" if source.use_mask else _TYPES[source.dtype],
     )
-    size = {"xSize": columns, "ySize": rows}
+
+
+def _add_rectangles(element: Xml.Element, file: MosaicFile, grid: MosaicGrid) -> None:
+    """Add where pixels are in the file, and where in the mosaic."""
+    row, column = grid.offset(file)
+    rows, columns = file.shape
+    size = {"xSize": str(columns), "ySize": str(rows)}
     Xml.SubElement(element, "SrcRect", {"xOff": "0", "yOff": "0", **size})
-    Xml.SubElement(element, "DstRect", {"xOff": f"{at[1]:.10g}", "yOff": f"{at[0]:.10g}", **size})
+    Xml.SubElement(element, "DstRect", {"xOff": f"{column:.10g}", "yOff": f"{row:.10g}", **size})
+
+
+def _add_pixel_rules(element: Xml.Element, source: BandSource, skipped: float | None) -> None:
+    """Add which pixels count, and what replaces their values."""
     if source.constant is not None:
-        _text(element, "ScaleOffset", f"{source.constant:.17g}")
-        _text(element, "ScaleRatio", "0")
-    elif (empty := source.empty if source.empty is not None else layer.nodata) is not None:
-        _text(element, "NODATA", f"{empty:.17g}")
-    elif source.only_valid:
-        _text(element, "UseMaskBand", "true")
+        _add_text(element, "ScaleOffset", f"{source.constant:.17g}")
+        _add_text(element, "ScaleRatio", "0")
+    elif skipped is not None:
+        _add_text(element, "NODATA", f"{skipped:.17g}")
+    elif source.skip_masked:
+        _add_text(element, "UseMaskBand", "true")
 
 
-def _put_tags(parent: Xml.Element, tags: Domains) -> None:
+def _add_tags(parent: Xml.Element, tags: Domains) -> None:
     for domain, pairs in tags.items():
         if pairs:
             element = Xml.SubElement(parent, "Metadata", {"domain": domain} if domain else {})
             for key, value in pairs.items():
-                _text(element, "MDI", value).set("key", key)
+                _add_text(element, "MDI", value).set("key", key)
 
 
-def _text(parent: Xml.Element, name: str, text: str) -> Xml.Element:
+def _add_text(parent: Xml.Element, name: str, text: str) -> Xml.Element:
     element = Xml.SubElement(parent, name)
     element.text = text
     return element
 
 
-def _corner(part: Part, grid: Affine) -> tuple[float, float]:
-    """Column and row of a part's first corner on a grid; a millionth of a pixel is rounding."""
-    return _on(part, grid, (0, 0))
+def _first_corner(file: MosaicFile, grid: Affine) -> tuple[float, float]:
+    """Returns column and row, on a grid, of the corner where a file's first pixel starts."""
+    return _on_grid(file.transform, (0, 0), grid)
 
 
-def _stop(part: Part, grid: Affine) -> tuple[float, float]:
-    return _on(part, grid, (part.shape[1], part.shape[0]))
+def _last_corner(file: MosaicFile, grid: Affine) -> tuple[float, float]:
+    """Returns column and row, on a grid, of the corner where a file's last pixel ends."""
+    rows, columns = file.shape
+    return _on_grid(file.transform, (columns, rows), grid)
 
 
-def _on(part: Part, grid: Affine, pixel: Iterable[float]) -> tuple[float, float]:
-    place = points(part.transform, [tuple(pixel)])
-    column, row = points(~grid, place)[0]
+def _on_grid(transform: Affine, pixel: tuple[float, float], grid: Affine) -> tuple[float, float]:
+    """Convert a pixel position between grids; a millionth of a pixel is a rounding error."""
+    column, row = points(~grid, points(transform, [pixel]))[0]
     return round(float(column), 6), round(float(row), 6)

@@ -36,7 +36,7 @@ class Commands(click.Group):
             _console.Console.current().print_error("error", f"Error: {error}")
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as interrupt:
-            words = ["Interrupted.", *getattr(interrupt, "__notes__", ())]
+            words = ["Interrupted.", *dict.fromkeys(getattr(interrupt, "__notes__", ()))]
             _console.Console.current().print_error("interrupted", " ".join(words))
             ctx.exit(128 + signal.SIGINT)
 

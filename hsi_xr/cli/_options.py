@@ -156,7 +156,7 @@ _RUN = (
     click.option(
         "--untrained",
         is_flag=True,
-        help="Run the system on random weights to measure its cost; the cube states it.",
+        help="Run the system on random weights to measure its cost; the cube records this.",
     ),
     click.option(
         "--steps",
@@ -173,13 +173,13 @@ _RUN = (
     click.option(
         "--out-of-domain",
         is_flag=True,
-        help="Also write how unlike all training spectra each colour is, as DST_domain.tif.",
+        help="Also write how dissimilar each colour is to all training spectra, as DST_domain.tif.",
     ),
     click.option(
         "--seed",
         default=0,
         show_default=True,
-        help="Seed of the noise: the same seed gives the same cube, whatever the tiles.",
+        help="Seed of the noise. A seed gives the same cube, however the scene is tiled.",
     ),
     click.option(
         "--tile",
@@ -215,8 +215,8 @@ _RUN = (
     click.option(
         "--residual",
         is_flag=True,
-        help="Also write how far the recorded estimate is from the scene, as DST_residual.tif. "
-        "Requires reflectance and a known camera.",
+        help="Also write how far the estimate, as the camera would record it, is from the scene, "
+        "as DST_residual.tif. Requires reflectance and a known camera.",
     ),
 )
 _OUTPUT = (

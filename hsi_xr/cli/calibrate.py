@@ -42,7 +42,7 @@ _FIT = (
 )
 
 
-@click.command("calibrate")
+@click.command("calibrate", short_help="Calibrate a cube to known spectra.")
 @click.argument("cube")
 @click.argument("known")
 @click.argument("dst", type=_options.Destination())

@@ -79,7 +79,7 @@ _SETTINGS = (
         type=click.IntRange(min=1),
         default=2,
         show_default=True,
-        help="Images that are processed at once on each device.",
+        help="Images processed at once on each device.",
     ),
     click.option("--licence", metavar="SPDX", help="Licence of the products, for the collection."),
     click.option("--id", "collection", help="Id of the collection [default: the name of DST_DIR]."),
@@ -87,7 +87,7 @@ _SETTINGS = (
 )
 
 
-@click.command("convert")
+@click.command("convert", short_help="Estimate the spectra of many RGB images.")
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...")
 @click.argument("folder", type=_options.Destination(), metavar="DST_DIR")
 @_options.collect("settings", _SETTINGS)

@@ -9,7 +9,7 @@ import click
 from hsi_xr.cli import _console
 
 
-@click.command("validate")
+@click.command("validate", short_help="Check products, STAC items and collections.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
     "--schemas",

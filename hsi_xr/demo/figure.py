@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,9 @@ class View:
 
     rgb: NDArray[np.uint8]
     """(3, rows, columns)."""
-    estimate: NDArray[np.floating[Any]]
-    truth: NDArray[np.floating[Any]]
-    spreads: Mapping[str, NDArray[np.floating[Any]]]
+    estimate: NDArray[np.floating]
+    truth: NDArray[np.floating]
+    spreads: Mapping[str, NDArray[np.floating]]
     """Standard deviation over samples, (bands,), by the name of the place; some may be missing."""
     wavelengths: Sequence[float]
     """Band centres in nm."""
@@ -72,9 +72,7 @@ def draw(view: View, path: Path) -> None:
     figure.savefig(path, format="png", dpi=100, metadata={"Software": "hsi-xr"})
 
 
-def false_colour(
-    cube: NDArray[np.floating[Any]], wavelengths: Sequence[float]
-) -> NDArray[np.float64]:
+def false_colour(cube: NDArray[np.floating], wavelengths: Sequence[float]) -> NDArray[np.float64]:
     """Returns a false-colour image, (rows, columns, 3) in [0, 1].
 
     Hue is given by `RATIOS`, stretched from their 2nd to their 98th percentile, and lightness by
@@ -92,13 +90,13 @@ def false_colour(
     return image
 
 
-def _stretch(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def _stretch(values: NDArray[np.floating]) -> NDArray[np.float64]:
     low, high = np.nanpercentile(values, (2, 98))
     share: NDArray[np.float64] = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
     return share
 
 
-def _image(axes: "Axes", image: NDArray[Any], view: View, title: str) -> None:
+def _image(axes: "Axes", image: NDArray[np.generic], view: View, title: str) -> None:
     axes.imshow(image, interpolation="antialiased")
     axes.set_title(title, fontsize=12, color=_TEXT_COLOUR)
     axes.set_axis_off()

@@ -1,11 +1,9 @@
 """Noise, ramps and filters from which a scene is painted."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.floating[Any]]
+Image = NDArray[np.floating]
 """One value per pixel, (rows, columns)."""
 
 

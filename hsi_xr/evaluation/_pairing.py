@@ -1,7 +1,5 @@
 """Validation of the two cubes that a score compares."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,7 +22,7 @@ def pair(estimate: ArrayLike, truth: ArrayLike) -> tuple[Values, Values]:
     return guess, true
 
 
-def valid_pixels(estimate: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.bool_]:
+def valid_pixels(estimate: NDArray[np.floating], truth: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Returns where no band of either cube is NaN, (rows, columns)."""
     missing = np.isnan(estimate) | np.isnan(truth)
     return np.asarray(~missing.any(axis=0))

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hsi_xr.evaluation.scores import Column
 
@@ -36,11 +35,11 @@ def aligned(rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in [padded[0], rule, *padded[1:]]]
 
 
-def plain(scores: Mapping[str, float]) -> dict[str, Any]:
+def plain(scores: Mapping[str, float]) -> dict[str, float | str]:
     """Converts scores for JSON, which has no NaN and infinity: they become "nan" and "inf"."""
     return {name: v if math.isfinite(v) else str(v) for name, v in scores.items()}
 
 
-def as_json(document: Mapping[str, Any]) -> str:
+def as_json(document: Mapping[str, object]) -> str:
     """Formats a document as JSON; values that JSON lacks, such as paths, become text."""
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"

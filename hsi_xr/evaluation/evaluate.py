@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -43,9 +42,9 @@ class ScoredImage:
     rgb: Array
     """(3, rows, columns) in the coding of the data set."""
     coding: str
-    estimate: NDArray[Any]
+    estimate: NDArray[np.floating]
     """(bands, rows, columns), multiplied by the gain if the protocol requires it."""
-    truth: NDArray[Any]
+    truth: NDArray[np.floating]
     crop: tuple[slice, slice]
     """Scored rows and columns."""
     response: Array | None = None
@@ -64,7 +63,7 @@ def evaluate(
     samples: int = 1,
     seed: int = 0,
     camera: CameraLike | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    options: Mapping[str, Mapping[str, object]] | None = None,
     on_image: Callable[[ScoredImage], None] | None = None,
 ) -> Evaluation:
     """Reconstructs every image of a split with every model and scores it against its cube.
@@ -176,7 +175,7 @@ class _Case:
         cls,
         label: str,
         data: DataSet,
-        options: Mapping[str, Any],
+        options: Mapping[str, object],
         cards: Mapping[str, tuple[Name, Card]],
         split: str,
         camera: CameraLike | None,

@@ -164,10 +164,10 @@ class Tally:
 
     @property
     def gain(self) -> float:
-        """The factor on all estimates that minimises their squared error.
+        """Factor on the estimate that minimises its squared error.
 
-        An image does not record its exposure: the scores of `gain * estimate` show the error that
-        would remain if it were known. NaN if every estimate is zero.
+        The exposure of an image is unknown; scores of `gain * estimate` are those with known
+        exposure. NaN if every estimate is zero.
         """
         return self.product / self.power if self.power else float("nan")
 

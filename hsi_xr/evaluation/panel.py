@@ -12,6 +12,7 @@ from hsi_xr.evaluation.scores import columns_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import SubFigure
 
 SHOWN_NM: Final = 550
@@ -88,7 +89,7 @@ def _images(
     top = float(np.nanpercentile(truth, 99.5)) if np.isfinite(truth).any() else 1.0
     grey = {"cmap": _colour_map("gray"), "vmin": 0.0, "vmax": top or 1.0}
     relative = {"cmap": _colour_map("magma"), "norm": LogNorm(*ERRORS)}
-    panels: list[tuple[str, NDArray[Any], dict[str, Any]]] = [
+    panels: list[tuple[str, NDArray[np.floating], dict[str, Any]]] = [
         (f"Input RGB ({scored.coding})", _for_display(scored), {}),
         (f"Estimate at {nm}", scored.estimate[band], grey),
         (f"Truth at {nm}, same grey scale", truth, grey),
@@ -106,7 +107,7 @@ def _images(
     bar.ax.minorticks_off()
 
 
-def _colour_map(name: str) -> Any:
+def _colour_map(name: str) -> "Colormap":
     """Returns a colour map with a separate colour for missing pixels."""
     from matplotlib import colormaps
 

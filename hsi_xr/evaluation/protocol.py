@@ -71,7 +71,7 @@ class Data:
     coding: str
     """Coding of its RGB images, read with scale 1."""
     images: int
-    options: Mapping[str, Any]
+    options: Mapping[str, object]
     """Options that it was opened with."""
 
 

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hsi_xr.evaluation.by_band import ergas, psnr_by_band, ssim
@@ -46,7 +47,7 @@ def scores(
     truth: ArrayLike,
     *,
     floor: float = 0.0,
-    response: NDArray[Any] | None = None,
+    response: NDArray[np.floating] | None = None,
 ) -> dict[str, float]:
     """Computes the scores of `COLUMNS` except the gain, by name.
 

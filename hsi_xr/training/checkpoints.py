@@ -7,7 +7,13 @@ from typing import Any
 
 import torch
 
-from hsi_xr.errors import DestinationExists, Incomplete, InvalidCheckpoint, UsageError
+from hsi_xr.errors import (
+    DestinationExists,
+    DestinationUnwritable,
+    Incomplete,
+    InvalidCheckpoint,
+    UsageError,
+)
 from hsi_xr.io import atomic
 from hsi_xr.io.journal import differences
 from hsi_xr.training.settings import MAY_CHANGE, Settings, as_plain
@@ -20,6 +26,21 @@ FORMAT = 2
 
 State = Mapping[str, Any]
 """Tensors, numbers and strings, in mappings and lists."""
+
+
+def create_folder(folder: Path) -> None:
+    """Create the folder of a run, unless it exists.
+
+    Raises:
+        DestinationUnwritable: It cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DestinationUnwritable(
+            f"the folder {str(folder)!r} cannot be created ({error.strerror or error}); choose "
+            "another out"
+        ) from error
 
 
 def write(state: State, path: Path) -> None:

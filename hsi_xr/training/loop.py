@@ -8,7 +8,7 @@ from typing import Any, Generic, cast
 import torch
 from torch import Tensor
 
-from hsi_xr.errors import DestinationUnwritable, Diverged, UsageError
+from hsi_xr.errors import Diverged, UsageError
 from hsi_xr.reconstructors._base import Reconstructor
 from hsi_xr.training import checkpoints
 from hsi_xr.training.average import running_average
@@ -89,13 +89,7 @@ class Training(Generic[B]):
         if not self.ranks.first:
             return None
         out = self.settings.out
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DestinationUnwritable(
-                f"the folder {str(out)!r} cannot be created ({error.strerror or error}); choose "
-                "another out"
-            ) from error
+        checkpoints.create_folder(out)
         if not self.done:
             (out / BEST).unlink(missing_ok=True)  # of an earlier run
             self._save()

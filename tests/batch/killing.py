@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hsi_xr.batch.manifest import NAME
+from hsi_xr.batch.names import MANIFEST
 from tests.batch.tiles import TAKEN, cut
 from tests.scenes import rgb_image
 
@@ -59,7 +59,7 @@ def kill(
     os.killpg(run.pid, signalled)
     told = run.communicate()[1]
     if signalled != signal.SIGKILL:
-        assert told == "Interrupted. What is done is kept: --resume goes on from there.\n"
+        assert told == "Interrupted. Finished images are kept; continue with --resume.\n"
     assert run.returncode == (-signal.SIGKILL if signalled == signal.SIGKILL else 130), told
 
 
@@ -76,12 +76,12 @@ def killed(
 
 def noted(out: Path) -> int:
     """Lines of the manifest, the first of which is its head."""
-    return (out / NAME).read_bytes().count(b"\n") if (out / NAME).exists() else 0
+    return (out / MANIFEST).read_bytes().count(b"\n") if (out / MANIFEST).exists() else 0
 
 
 def notes(out: Path) -> list[dict]:
     """What a manifest says, but in which order and how fast pictures were made."""
-    head, *lines = map(json.loads, (out / NAME).read_text("utf-8").splitlines())
+    head, *lines = map(json.loads, (out / MANIFEST).read_text("utf-8").splitlines())
     for line in lines:
         del line["seconds"]
     return [head, *sorted(lines, key=lambda line: line["id"])]

@@ -99,7 +99,7 @@ def test_a_conversion_that_stops_goes_on_from_here_and_from_elsewhere(
     bucket.rm_file(f"{BUCKET}/deep/cubes/tile_0_1/tile_0_1.tif")
     save(tiles / "z.tif", rgb_image(33, 21, seed=4))
     outcome = hsi_xr.convert([tiles], URL, instant(), resume=True, tmp=tmp)
-    assert {tile.picture.id for tile in outcome.done} == {"tile_0_1", "z"}
+    assert {image.id for image in outcome.done} == {"tile_0_1", "z"}
     assert whole.items() - stored(bucket, tmp_path / "there").items() == {
         ("cubes/collection.json", whole["cubes/collection.json"])
     }
@@ -146,7 +146,7 @@ def test_a_picture_in_a_bucket_is_not_replaced_by_its_product(bucket, tiles, tmp
     bucket.put_file(str(tiles / "tile_0_1.tif"), f"{URL}/a/a.tif")
     before = bucket.cat_file(f"{URL}/a/a.tif")
     source = URL.replace("s3://", scheme) + "/a/a.tif"
-    with pytest.raises(UsageError, match="lies where its product would go"):
+    with pytest.raises(UsageError, match="is in the folder of its own product"):
         hsi_xr.convert([source], f"{URL}/", instant(), overwrite=True, tmp=tmp)
     assert bucket.cat_file(f"{URL}/a/a.tif") == before
 

@@ -13,8 +13,9 @@ from rasterio.enums import ColorInterp
 
 import hsi_xr
 from hsi_xr.batch.config import InputImage
-from hsi_xr.batch.inspect import inspected
-from hsi_xr.batch.manifest import NAME, source_of
+from hsi_xr.batch.inspect import inspect_images
+from hsi_xr.batch.manifest import source_record
+from hsi_xr.batch.names import MANIFEST
 from hsi_xr.errors import (
     DestinationExists,
     Incomplete,
@@ -48,7 +49,7 @@ def convert(tiles, out, instant):
 
 
 def notes(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / NAME).read_text().splitlines()[1:]]
+    return [json.loads(line) for line in (out / MANIFEST).read_text().splitlines()[1:]]
 
 
 def test_each_picture_becomes_what_reconstruct_makes_of_it(convert, tiles, out):
@@ -173,7 +174,7 @@ def test_a_picture_that_changed_is_refused_by_name(convert, tiles):
     convert()
     with rasterio.open(tiles / "tile_0_1.tif", "r+") as dst:
         dst.write(255 - dst.read())
-    with pytest.raises(UsageError, match=r"1 pictures are not those.*tile_0_1\.tif"):
+    with pytest.raises(UsageError, match=r"images have changed.*\(1\): .*tile_0_1\.tif"):
         convert(resume=True)
 
 
@@ -185,7 +186,7 @@ def test_products_among_the_pictures_are_none(tiles, instant, source, folder):
     assert (len(first.done), first.failures) == (6, [])
     (out / "tile_0_0/tile_0_0.tif").write_bytes(b"damaged")
     again = hsi_xr.convert([source], out, instant(vrt=True), resume=True)
-    assert ([tile.picture.id for tile in again.done], len(again.before)) == (["tile_0_0"], 5)
+    assert ([image.id for image in again.done], len(again.before)) == (["tile_0_0"], 5)
 
 
 def test_a_picture_where_its_product_would_go_is_never_replaced(tiles, instant):
@@ -193,7 +194,7 @@ def test_a_picture_where_its_product_would_go_is_never_replaced(tiles, instant):
     inside = (tiles / "tile_0_0.tif").rename(tiles / "tile_0_0/tile_0_0.tif")
     before = inside.read_bytes()
     for source in (inside, tiles / "**/*.tif"):
-        with pytest.raises(UsageError, match="lies where its product would go"):
+        with pytest.raises(UsageError, match="is in the folder of its own product"):
             hsi_xr.convert([source], tiles, instant(), overwrite=True)
     assert inside.read_bytes() == before
 
@@ -210,8 +211,8 @@ def test_more_pictures_can_be_added(convert, tiles, out):
 
 def test_a_line_that_was_cut_short_is_no_line(convert, out):
     convert()
-    whole = (out / NAME).read_bytes()
-    (out / NAME).write_bytes(whole[:-7])
+    whole = (out / MANIFEST).read_bytes()
+    (out / MANIFEST).write_bytes(whole[:-7])
     outcome = convert(resume=True)
     assert (len(outcome.done), len(outcome.before)) == (1, 5)
     assert len(notes(out)) == 6
@@ -223,8 +224,8 @@ def test_a_line_that_was_cut_short_is_no_line(convert, out):
 def test_a_manifest_that_is_none_is_refused_or_replaced(tiles, out, instant, text):
     one = [tiles / "tile_1_2.tif"]
     hsi_xr.convert(one, out, instant())
-    (out / NAME).write_text(text)
-    with pytest.raises(InvalidData, match=r"is not what a conversion has noted.*--overwrite"):
+    (out / MANIFEST).write_text(text)
+    with pytest.raises(InvalidData, match=r"is not the manifest of a conversion.*--overwrite"):
         hsi_xr.convert(one, out, instant(), resume=True)
     assert len(hsi_xr.convert(one, out, instant(), overwrite=True).done) == 1
 
@@ -232,8 +233,8 @@ def test_a_manifest_that_is_none_is_refused_or_replaced(tiles, out, instant, tex
 @pytest.mark.parametrize("line", ["{", "3", '{"id": "tile_0_1"}', "\0\0\0"])
 def test_what_a_damaged_line_was_about_is_made_again(convert, out, line):
     convert()
-    lines = (out / NAME).read_text().splitlines()
-    (out / NAME).write_text("\n".join([*lines[:3], line, *lines[4:], ""]))
+    lines = (out / MANIFEST).read_text().splitlines()
+    (out / MANIFEST).write_text("\n".join([*lines[:3], line, *lines[4:], ""]))
     with pytest.warns(UserWarning, match="1 of 6 lines of .* cannot be read"):
         outcome = convert(resume=True)
     assert (len(outcome.done), len(outcome.before)) == (1, 5)
@@ -246,7 +247,7 @@ def test_a_product_that_is_not_whole_any_more_is_made_again(convert, out):
     (out / "tile_0_1/tile_0_1.png").unlink()
     (out / "tile_1_0/tile_1_0.tif").write_bytes(b"")
     outcome = convert(resume=True)
-    assert {tile.picture.id for tile in outcome.done} == {"tile_0_1", "tile_1_0"}
+    assert {image.id for image in outcome.done} == {"tile_0_1", "tile_1_0"}
     assert digests(out).keys() == before.keys()
     assert hsi_xr.validate(out).findings == []
 
@@ -266,7 +267,7 @@ def test_a_killed_replacement_that_goes_on_leaves_nothing_of_what_was_replaced(c
 
 
 def test_going_on_and_beginning_anew_exclude_each_other(convert, out):
-    with pytest.raises(UsageError, match="not both"):
+    with pytest.raises(UsageError, match="mutually exclusive"):
         convert(resume=True, overwrite=True)
     assert not out.exists()
 
@@ -321,7 +322,7 @@ def test_failures_are_listed_with_their_reasons_and_the_rest_goes_on(convert, ti
     assert hsi_xr.validate(out).findings == []
     save(tiles / "empty.tif", rgb_image(20, 30))
     again = convert(resume=True)
-    assert [tile.picture.id for tile in again.done] == ["empty"]
+    assert [image.id for image in again.done] == ["empty"]
 
 
 @pytest.mark.parametrize("bad", ["grey", "empty"])
@@ -340,29 +341,29 @@ def test_nothing_that_is_left_tells_of_what_was_replaced(convert, out):
     convert(vrt=True)
     with pytest.warns(UserWarning, match="removed"):
         convert(overwrite=True, stac=False)
-    assert sorted(path.name for path in out.iterdir() if path.is_file()) == [NAME]
+    assert sorted(path.name for path in out.iterdir() if path.is_file()) == [MANIFEST]
     assert not list(out.glob("tile*/*.json"))
 
 
 def test_a_mosaic_is_over_all_products_or_not_there(convert, tiles, out):
     convert(vrt=True)
     save(tiles / "far.tif", rgb_image(33, 21, seed=4), crs="EPSG:32634")
-    with pytest.warns(UserWarning, match=r"'mosaic.vrt' is not about all.*removed"):
+    with pytest.warns(UserWarning, match=r"removed 'mosaic.vrt'"):
         convert(resume=True)
     (tiles / "far.tif").unlink()
-    with pytest.raises(UsageError, match=r"far.tif' of an earlier run has EPSG:32634"):
+    with pytest.raises(UsageError, match=r"far.tif', from an earlier run, is EPSG:32634"):
         convert(resume=True, vrt=True)
     assert not (out / "mosaic.vrt").exists()
 
 
 def test_what_is_wrong_with_the_request_is_one_error_and_no_list(convert, out):
-    with pytest.raises(UsageError, match="consistency and residual are about"):
+    with pytest.raises(UsageError, match="consistency and residual compare"):
         convert(options={"residual": True})
     assert not out.exists()
 
 
 def test_times_are_never_invented(convert, tiles, out):
-    with pytest.raises(MissingFact, match=r"6 of 6 pictures do not tell.*--datetime"):
+    with pytest.raises(MissingFact, match=r"6 of 6 images is unknown.*--datetime"):
         convert(datetime=None)
     assert not out.exists()
     outcome = convert(datetime=None, stac=False)
@@ -399,9 +400,9 @@ def test_mixed_pictures_are_handled_one_by_one_and_the_collection_says_so(tmp_pa
     assert collection["summaries"]["hsi_xr:source_dtype"] == ["uint16", "uint8"]
     assert collection["summaries"]["hsi_xr:source_bands"] == ["1,2,3", "3,2,1"]
     for words in (
-        "coordinate reference systems: EPSG:32633 (3), EPSG:32733 (1)",
-        "data types of the images: uint16 (1), uint8 (3)",
-        "orders of their bands: 1,2,3 (3), 3,2,1 (1)",
+        "coordinate reference system: EPSG:32633 (3), EPSG:32733 (1)",
+        "data type of the image: uint16 (1), uint8 (3)",
+        "band order of the image: 1,2,3 (3), 3,2,1 (1)",
     ):
         assert words in collection["description"]
     assert "uint16" in outcome.table()
@@ -484,17 +485,17 @@ def test_items_give_picture_time_and_link(tiles, tmp_path, out, instant):
 
 
 def test_the_key_of_a_signed_url_is_noted_nowhere(tiles, instant):
-    (local,), _ = inspected([InputImage(id="a", href=str(tiles / "tile_0_0.tif"))], instant())
+    (local,), _ = inspect_images([InputImage(id="a", href=str(tiles / "tile_0_0.tif"))], instant())
     picture = InputImage(id="a", href="https://example.com/x/a.tif?sig=secret")
-    signed = replace(local, picture=picture, stamp=(0, 0))
+    signed = replace(local, source=picture, version=(0, 0))
     assert signed.name == "a.tif"
-    assert source_of(signed) == {"href": "https://example.com/x/a.tif", "size": 0, "changed": 0}
+    assert source_record(signed) == {"href": "https://example.com/x/a.tif", "size": 0, "changed": 0}
 
 
 def test_a_conversion_is_a_source_of_none(convert, tiles, out):
     """Products are no RGB pictures, and say so."""
     convert()
-    with pytest.raises(InvalidData, match="an estimate itself"):
+    with pytest.raises(InvalidData, match="it is a reconstructed cube"):
         hsi_xr.convert([out / "collection.json"], out.parent / "again", hsi_xr.Conversion(
             model="root-polynomial"))  # fmt: skip
 
@@ -517,7 +518,7 @@ def test_a_product_of_an_earlier_run_that_is_gone_is_left_out(tiles, tmp_path, i
     folder = tmp_path / "cubes"
     hsi_xr.convert([tiles], folder, instant(vrt=vrt))
     shutil.rmtree(folder / "tile_0_1")
-    with pytest.warns(UserWarning, match="'tile_0_1'.*not there any more"):
+    with pytest.warns(UserWarning, match="do not exist any more.*'tile_0_1'"):
         hsi_xr.convert([tiles / "tile_0_0.tif"], folder, instant(vrt=vrt), resume=True)
     assert hsi_xr.validate(folder).findings == []
     assert len(json.loads((folder / "collection.json").read_text())["links"]) == 1 + 5

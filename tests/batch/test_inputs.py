@@ -79,12 +79,12 @@ def test_a_name_that_a_conversion_wants_itself_is_refused(tmp_path, name):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("empty", "has no .tif"),
-        ("*.tif", "nothing is called"),
+        ("empty", "contains no .tif"),
+        ("*.tif", "no file matches"),
         ("absent.json", "cannot be read as JSON"),
         ("absent.txt", "list"),
-        ("nothing.txt", "names no picture"),
-        ("nothing.json", "names no picture"),
+        ("nothing.txt", "names no image"),
+        ("nothing.json", "names no image"),
     ],
 )
 def test_a_source_of_nothing_is_refused(tmp_path, source, words):
@@ -169,7 +169,7 @@ def test_a_list_of_items_has_their_hrefs(tmp_path):
 
 
 def test_no_source_is_a_wrong_request():
-    with pytest.raises(UsageError, match="no pictures are named"):
+    with pytest.raises(UsageError, match="no sources are given"):
         find_images([])
 
 

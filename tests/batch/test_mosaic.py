@@ -142,7 +142,7 @@ def off_grid(path):
         (other_size, "pixel size.*0.2"),
         (other_type, "data type.*float32"),
         (other_nodata, "nodata value.*0"),
-        (off_grid, "part of a pixel"),
+        (off_grid, "fraction of a pixel"),
     ],
 )
 def test_what_is_no_tile_of_the_mosaic_is_refused_before_work(tiles, instant, odd, words):

@@ -7,7 +7,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from hsi_xr.batch.manifest import NAME
+from hsi_xr.batch.names import MANIFEST
 from tests.scenes import GRID, UTM, save
 
 TAKEN = "2026-05-04T10:30:00+00:00"
@@ -43,5 +43,5 @@ def digests(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != NAME
+        if path.is_file() and path.name != MANIFEST
     }

@@ -28,7 +28,7 @@ def network():
 
 @pytest.fixture
 def checkpoint(network, tmp_path):
-    """As the authors save it: with what training wrote beside the tensors."""
+    """A checkpoint as the authors save it, with other entries of their training code."""
     path = tmp_path / "hscnn.pth"
     state = {f"module.{key}": tensor for key, tensor in network.state_dict().items()}
     torch.save({"epoch": 3, "iter": 4, "state_dict": state, "optimizer": {}}, path)
@@ -55,23 +55,23 @@ def test_a_checkpoint_becomes_a_folder_that_runs(network, checkpoint, tmp_path):
     np.testing.assert_allclose(tiled["reflectance"], cube["reflectance"], atol=1e-4)
 
 
-def test_its_mlm_item_is_valid_and_true(checkpoint, tmp_path):
+def test_its_mlm_item_is_valid_and_correct(checkpoint, tmp_path):
     card = import_published("hscnn-plus", checkpoint, tmp_path / "m")
     item = json.loads((tmp_path / "m/mlm-item.json").read_text())
     folder = SCHEMAS if SCHEMAS.is_dir() else None
     assert not (validate(item, folder) and folder)
-    asked, told = item["properties"], item["assets"]["weights"]
-    assert asked["mlm:total_parameters"] == card.data["parameters"]
-    assert told["file:checksum"] == f"1220{card.sha256}"
-    assert told["file:size"] == card.weights.stat().st_size
-    names = {band["name"] for band in asked["bands"]}
-    used = [*asked["mlm:input"][0]["bands"], *asked["mlm:output"][0]["bands"]]
+    properties, asset = item["properties"], item["assets"]["weights"]
+    assert properties["mlm:total_parameters"] == card.data["parameters"]
+    assert asset["file:checksum"] == f"1220{card.sha256}"
+    assert asset["file:size"] == card.weights.stat().st_size
+    names = {band["name"] for band in properties["bands"]}
+    used = [*properties["mlm:input"][0]["bands"], *properties["mlm:output"][0]["bands"]]
     assert names == set(used) and len(used) == 34
-    assert asked["bands"][3]["eo:center_wavelength"] == 0.4
-    assert asked["license"] == "other"
+    assert properties["bands"][3]["eo:center_wavelength"] == 0.4
+    assert properties["license"] == "other"
 
 
-def test_what_is_there_is_kept(checkpoint, tmp_path):
+def test_an_existing_folder_is_kept(checkpoint, tmp_path):
     (tmp_path / "m").mkdir()
     with pytest.raises(DestinationExists):
         import_published("hscnn-plus", checkpoint, tmp_path / "m")
@@ -87,7 +87,7 @@ def test_a_folder_with_anything_else_in_it_is_never_replaced(checkpoint, tmp_pat
     assert checkpoint.is_file()
 
 
-def test_weights_that_are_not_finite_are_refused(network, tmp_path):
+def test_weights_that_are_not_finite_raise(network, tmp_path):
     state = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     state["conv_out.weight"][0] = torch.nan
     torch.save(state, tmp_path / "nan.pth")
@@ -95,15 +95,15 @@ def test_weights_that_are_not_finite_are_refused(network, tmp_path):
         import_published("hscnn-plus", tmp_path / "nan.pth", tmp_path / "m")
 
 
-def test_another_number_of_bands_is_refused_before_any_measuring(tmp_path):
+def test_another_number_of_bands_raises_before_measuring(tmp_path):
     torch.save(HSCNNPlus(28, blocks=2).state_dict(), tmp_path / "c.pth")
     with pytest.raises(InvalidCheckpoint, match=r"have 28 bands.*wavelengths for 31"):
         import_published("hscnn-plus", tmp_path / "c.pth", tmp_path / "m")
 
 
 @pytest.mark.parametrize(("width", "level"), [(96, "min-max"), (200, "as-is")])
-def test_weights_of_awan_are_shown_what_they_learned_from(width, level):
-    """The paper's were shown pictures over 255, the benchmark's pictures spread over [0, 1]."""
+def test_weights_of_awan_get_the_encoding_of_their_training(width, level):
+    """Images over 255 for the paper, images stretched to [0, 1] for the benchmark."""
     assert Config.from_published(bands=31, width=width, blocks=8).level == level
 
 
@@ -112,7 +112,7 @@ class _Code:
         return (print, ("this ran",))
 
 
-def test_a_pickle_is_refused_and_nothing_of_it_runs(tmp_path, capsys):
+def test_a_pickle_raises_and_none_of_its_code_runs(tmp_path, capsys):
     path = tmp_path / "whole.pth"
     torch.save(_Code(), path)
     with pytest.raises(InvalidCheckpoint, match=r"run any code.*state_dict"):
@@ -124,7 +124,7 @@ def test_a_pickle_is_refused_and_nothing_of_it_runs(tmp_path, capsys):
     assert not (tmp_path / "m").exists()
 
 
-def test_files_that_are_no_checkpoints_are_named(tmp_path):
+def test_files_that_are_not_checkpoints_are_named(tmp_path):
     for name, content in {
         **{"page.pth": b"<!DOCTYPE html>", "empty.pth": b"", "cut.pth": b"PK\x03\x04" + bytes(40)},
         **{"short.pth": b"\x80\x02.", "odd.safetensors": b"\xff" * 40},
@@ -136,13 +136,13 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path):
         import_published("awan", tmp_path / "no.pth", tmp_path / "m")
 
 
-def test_another_network_is_told_apart(checkpoint, tmp_path):
+def test_another_network_is_recognised(checkpoint, tmp_path):
     with pytest.raises(InvalidCheckpoint, match="hscnn_plus"):
         import_published("awan", checkpoint, tmp_path / "m")
     assert not list(tmp_path.glob("m*"))
 
 
-def test_systems_without_published_weights_say_so(checkpoint, tmp_path):
+def test_systems_without_published_weights_raise(checkpoint, tmp_path):
     with pytest.raises(UsageError, match="no weights of 'srcgan' were published"):
         import_published("srcgan", checkpoint, tmp_path / "m")
     with pytest.raises(UnknownName, match="did you mean 'awan'"):
@@ -152,11 +152,11 @@ def test_systems_without_published_weights_say_so(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["hscnn_plus", "hscnn-plus"])
-def test_names_of_weights_and_of_systems_both_serve(checkpoint, tmp_path, name):
+def test_names_of_weights_and_of_systems_are_both_accepted(checkpoint, tmp_path, name):
     assert import_published(name, checkpoint, tmp_path / "m").reconstructor == "hscnn-plus"
 
 
-def test_rgb_weights_are_no_snapshot_weights(tmp_path):
+def test_rgb_weights_are_not_snapshot_weights(tmp_path):
     """`mst-l` is the system for RGB, and `mst_l` the weights for snapshots."""
     torch.save(MST(31).state_dict(), tmp_path / "rgb.pth")
     torch.save(SnapshotMST().state_dict(), tmp_path / "cassi.pth")
@@ -169,7 +169,7 @@ def test_rgb_weights_are_no_snapshot_weights(tmp_path):
     }
 
 
-def test_a_folder_without_its_card_is_refused(checkpoint, tmp_path):
+def test_a_folder_without_its_card_raises(checkpoint, tmp_path):
     import_published("hscnn-plus", checkpoint, tmp_path / "m")
     (tmp_path / "m/card.json").unlink()
     done = run("models", "show", tmp_path / "m")

@@ -1,4 +1,4 @@
-"""Published checkpoints load by name, however they were wrapped, and answer as published."""
+"""Published checkpoints load by name, however they are wrapped, and run as published."""
 
 from collections import OrderedDict
 
@@ -30,7 +30,7 @@ SMALL = {
     "mst_plus_plus_cassi": lambda: SnapshotMSTPlusPlus(31, stages=1),
     "mst_s": lambda: SnapshotMST(8, SIZES["S"]),
 }
-"""Of each network one whose bands, width, stages and blocks are not the published ones."""
+"""Networks whose bands, width, stages and blocks differ from the published ones."""
 
 WRAPPINGS = {
     "bare": lambda state: state,
@@ -43,8 +43,8 @@ WRAPPINGS = {
 
 
 @pytest.fixture(scope="module")
-def ours():
-    """Our networks by name, with temperatures, biases and gains that are not special."""
+def networks():
+    """Networks by name, with perturbed temperatures, biases and gains."""
     rng, found = torch.Generator().manual_seed(0), {}
     for name, make in SMALL.items():
         torch.manual_seed(0)
@@ -55,14 +55,14 @@ def ours():
 
 
 def _images(count, channels, rows=16, columns=24):
-    """Random, and brighter to the right."""
+    """Random images that are brighter to the right."""
     rng = torch.Generator().manual_seed(channels + columns)
     ramp = torch.linspace(0.1, 1, columns)
     return torch.rand(count, channels, rows, columns, generator=rng) * ramp
 
 
 def _inputs(network):
-    """What the authors' forward of such a network takes."""
+    """Arguments of the authors' `forward` of a network."""
     match network:
         case SnapshotMST():
             bands = network.embedding.in_channels
@@ -78,23 +78,23 @@ def _same(network, wanted):
     return found.keys() == wanted.keys() and all(torch.equal(found[k], wanted[k]) for k in wanted)
 
 
-def test_every_published_network_is_tried_here():
+def test_every_published_network_is_tested():
     assert set(SMALL) == set(NETWORKS)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SMALL)
-def test_however_it_was_saved_it_answers_the_same(ours, name):
-    images = _inputs(ours[name])
-    wanted = ours[name](*images)
+def test_the_output_does_not_depend_on_how_it_was_saved(networks, name):
+    images = _inputs(networks[name])
+    wanted = networks[name](*images)
     for wrap in WRAPPINGS.values():
-        network = load(name, wrap(ours[name].state_dict()))
-        assert not network.training and _same(network, ours[name])
+        network = load(name, wrap(networks[name].state_dict()))
+        assert not network.training and _same(network, networks[name])
         torch.testing.assert_close(network(*images), wanted, atol=1e-6, rtol=1e-6)
 
 
-def test_hyphens_count_as_underscores(ours):
-    assert _same(load("hscnn-plus", ours["hscnn_plus"].state_dict()), ours["hscnn_plus"])
+def test_hyphens_count_as_underscores(networks):
+    assert _same(load("hscnn-plus", networks["hscnn_plus"].state_dict()), networks["hscnn_plus"])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_hyphens_count_as_underscores(ours):
         ("bisrnet", BiSRNet),
     ],
 )
-def test_published_sizes_are_found(name, make):
+def test_published_sizes_are_inferred(name, make):
     with torch.device("meta"):
         wanted = make().state_dict()
         found = NETWORKS[name].network(**NETWORKS[name].sizes(wanted)).state_dict()
@@ -120,16 +120,16 @@ def test_published_sizes_are_found(name, make):
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
-def test_numbers_of_any_precision_load_as_float32(ours, kind):
-    state = {key: tensor.to(kind) for key, tensor in ours["mst_plus_plus"].state_dict().items()}
+def test_values_of_any_precision_load_as_float32(networks, kind):
+    state = {key: tensor.to(kind) for key, tensor in networks["mst_plus_plus"].state_dict().items()}
     for key, tensor in load("mst_plus_plus", state).state_dict().items():
         assert tensor.dtype == torch.float32
         assert torch.equal(tensor, state[key].float())
 
 
-def test_the_state_stays_the_callers(ours):
+def test_the_state_of_the_caller_is_not_changed(networks):
     """Nothing is shared with it, nothing in it changes, and no random number is drawn."""
-    state = ours["hscnn_plus"].state_dict()
+    state = networks["hscnn_plus"].state_dict()
     drawn = torch.get_rng_state()
     network = load("hscnn_plus", WRAPPINGS["parallel run"](state))
     nn.init.zeros_(network.conv_out.weight)
@@ -140,23 +140,23 @@ def test_the_state_stays_the_callers(ours):
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SNAPSHOT_NETWORKS)
-def test_a_snapshot_and_its_mask_are_shown_as_each_network_takes_them(ours, name):
-    """Inputs by name fit `forward`, which tells two masks apart."""
-    network = ours[name]
+def test_each_network_gets_its_form_of_snapshot_and_mask(networks, name):
+    """Inputs by name fit `forward`, and the mask changes the output."""
+    network = networks[name]
     bands = NETWORKS[name].sizes(network.state_dict())["bands"]
     cubes = _images(2, bands)
-    answers = []
+    outputs = []
     for mask in (_images(1, 1)[0, 0], _images(1, 1, columns=25)[0, 0, :, 1:]):
         snapshots = forward.measure(cubes, mask)
         make = [forward.INPUTS[each] for each in NETWORKS[name].inputs]
-        answers.append(network(*(each(snapshots, mask, bands) for each in make)))
-    assert answers[0].shape == cubes.shape
-    assert (answers[0] - answers[1]).abs().max() > 1e-3
+        outputs.append(network(*(each(snapshots, mask, bands) for each in make)))
+    assert outputs[0].shape == cubes.shape
+    assert (outputs[0] - outputs[1]).abs().max() > 1e-3
 
 
-def test_pictures_are_the_input_of_all_others(ours):
+def test_rgb_images_are_the_input_of_all_others(networks):
     for name in NETWORKS.keys() - {*SNAPSHOT_NETWORKS}:
-        assert NETWORKS[name].inputs == ("RGB",) and len(_inputs(ours[name])) == 1
+        assert NETWORKS[name].inputs == ("RGB",) and len(_inputs(networks[name])) == 1
 
 
 @torch.no_grad()
@@ -164,10 +164,10 @@ def test_pictures_are_the_input_of_all_others(ours):
     ("name", "file"),
     [("mst_plus_plus", "mst_plus_plus_rgb"), ("bisrnet", "bisrnet_published")],
 )
-def test_it_answers_what_the_authors_code_answered(name, file):
+def test_the_output_is_that_of_the_authors_code(name, file):
     path = RECORDED / f"{file}.safetensors"
     if not path.is_file():
-        pytest.skip(f"no recorded answers at {path}")
+        pytest.skip(f"no recorded outputs at {path}")
     recorded = load_file(path)
     weights = {
         key.replace("weights/", "module."): tensor
@@ -182,12 +182,12 @@ def test_it_answers_what_the_authors_code_answered(name, file):
 # whose guide
 
 BRIGHTER = torch.tensor([4.0, 1.0])[:, None, None, None]
-"""Makes the first guide of a batch unlike the second."""
+"""Makes the first guide of a batch differ from the second."""
 
 
 @torch.no_grad()
-def test_the_first_image_of_a_batch_guides_all(ours):
-    plain, network = ours["mst_l_rgb"], load("mst_l_rgb", ours["mst_l_rgb"].state_dict())
+def test_the_first_image_of_a_batch_guides_all(networks):
+    plain, network = networks["mst_l_rgb"], load("mst_l_rgb", networks["mst_l_rgb"].state_dict())
     first, second = rgb = _images(2, 3) * BRIGHTER
     of_first = plain.embedding_1(first[None].contiguous(memory_format=torch.channels_last))
     hook = plain.embedding_1.register_forward_hook(lambda *_: of_first)
@@ -200,8 +200,8 @@ def test_the_first_image_of_a_batch_guides_all(ours):
 
 
 @torch.no_grad()
-def test_the_first_mask_of_a_batch_guides_all(ours):
-    plain, network = ours["mst_s"], load("mst_s", ours["mst_s"].state_dict())
+def test_the_first_mask_of_a_batch_guides_all(networks):
+    plain, network = networks["mst_s"], load("mst_s", networks["mst_s"].state_dict())
     measurement, mask = _images(2, 8), _images(2, 8, columns=38) * BRIGHTER
     found = network(measurement, mask)
     torch.testing.assert_close(found, plain(measurement, mask[:1]), atol=1e-5, rtol=1e-5)
@@ -212,23 +212,23 @@ def test_the_first_mask_of_a_batch_guides_all(ours):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_tensors_of_another_network_are_recognised(ours, name):
+def test_the_tensors_of_another_network_are_recognised(networks, name):
     asked = "awan" if name != "awan" else "bisrnet"
     with pytest.raises(InvalidCheckpoint, match=f"not one of {asked}: .*the tensors of {name}$"):
-        load(asked, ours[name].state_dict())
+        load(asked, networks[name].state_dict())
 
 
 @pytest.mark.parametrize(
     ("asked", "name"),
     [("mst_s", "mst_m"), ("mst_l", "mst_l_rgb"), ("mst_plus_plus", "mst_plus_plus_cassi")],
 )
-def test_relatives_are_told_apart(ours, asked, name):
+def test_related_networks_are_distinguished(networks, asked, name):
     with pytest.raises(InvalidCheckpoint, match=f"these are the tensors of {name}$"):
-        load(asked, ours[name].state_dict())
+        load(asked, networks[name].state_dict())
 
 
-def test_missing_and_unknown_keys_are_named(ours):
-    state = dict(ours["hscnn_plus"].state_dict())
+def test_missing_and_unknown_keys_are_named(networks):
+    state = dict(networks["hscnn_plus"].state_dict())
     state["stray"] = state.pop("ddfn.conv_up1.weight")
     with pytest.raises(InvalidCheckpoint) as told:
         load("hscnn_plus", state)
@@ -237,16 +237,16 @@ def test_missing_and_unknown_keys_are_named(ours):
     )
 
 
-def test_other_shapes_are_named(ours):
-    state = dict(ours["mst_plus_plus"].state_dict())
+def test_other_shapes_are_named(networks):
+    state = dict(networks["mst_plus_plus"].state_dict())
     state["conv_out.weight"] = state["conv_out.weight"][:27]
     says = r"it conv_out.weight is \(27, 28, 3, 3\), not \(28, 28, 3, 3\)$"
     with pytest.raises(InvalidCheckpoint, match=says):
         load("mst_plus_plus", state)
 
 
-def test_of_many_differences_a_few_are_named(ours):
-    state = dict(ours["mst_plus_plus"].state_dict())
+def test_of_many_differences_a_few_are_named(networks):
+    state = dict(networks["mst_plus_plus"].state_dict())
     state["conv_in.weight"] = state["conv_in.weight"][:27]
     with pytest.raises(InvalidCheckpoint, match=r"proj.bias is \(112,\), not \(108,\)") as told:
         load("mst_plus_plus", state)
@@ -262,8 +262,8 @@ def test_an_empty_or_odd_state_lacks_what_is_published(state):
 @pytest.mark.parametrize(
     "tensor", [torch.ones(()), torch.ones(0, 28, 3, 3), torch.ones(1, 1, 1).expand(10**5, 1, 1)]
 )
-def test_odd_sizes_are_refused_and_cost_nothing(ours, tensor):
-    state = {**ours["mst_s"].state_dict(), "embedding.weight": tensor}
+def test_invalid_sizes_raise_without_allocating_memory(networks, tensor):
+    state = {**networks["mst_s"].state_dict(), "embedding.weight": tensor}
     with pytest.raises(InvalidCheckpoint, match="not one of mst_s"):
         load("mst_s", state)
 
@@ -282,7 +282,7 @@ def test_odd_sizes_are_refused_and_cost_nothing(ours, tensor):
         (torch.ones(2), "is a Tensor, not a mapping"),
     ],
 )
-def test_what_is_no_mapping_of_tensors_is_refused(state, says):
+def test_anything_but_a_mapping_of_tensors_raises(state, says):
     with pytest.raises(InvalidCheckpoint, match=says):
         load("bisrnet", state)
 
@@ -294,6 +294,6 @@ def test_what_is_no_mapping_of_tensors_is_refused(state, says):
         ("restormer", "called 'restormer'; known: awan, bisrnet,"),
     ],
 )
-def test_an_unknown_name_is_told_with_those_that_are_known(name, says):
+def test_an_unknown_name_raises_with_the_known_names(name, says):
     with pytest.raises(UnknownName, match=says):
         load(name, {})

@@ -1,4 +1,4 @@
-"""Weights are data: what is corrupt, foreign or contradictory is named and refused."""
+"""Corrupt, foreign or inconsistent weights raise an error that names them."""
 
 import json
 import pickle
@@ -17,7 +17,7 @@ from hsi_xr.errors import InvalidCheckpoint
 
 @pytest.fixture
 def copy(tmp_path):
-    """The default model in a folder of its own."""
+    """A copy of the default model in another folder."""
     card = registry.find("default")
     for suffix in (".safetensors", ".json"):
         shutil.copy(card.weights.with_suffix(suffix), tmp_path / f"mine{suffix}")
@@ -29,7 +29,7 @@ def _edit(path, **changes):
     card.write_text(json.dumps(json.loads(card.read_text()) | changes))
 
 
-def test_the_default_model_is_small_and_says_what_it_is():
+def test_the_default_model_is_small_and_documented():
     card = hsi_xr.models()[0]
     assert card.weights.stat().st_size <= 3e6
     assert card.sha256 == checksum(card.weights)
@@ -44,7 +44,7 @@ def test_a_model_in_a_folder_runs_like_a_shipped_one(copy):
     )
 
 
-def test_what_is_saved_is_loaded(copy, tmp_path):
+def test_a_saved_model_can_be_loaded(copy, tmp_path):
     model = load_model(read(copy))
     save_model(model, tmp_path / "again.safetensors", dict(read(copy).data))
     again = load_model(read(tmp_path / "again.safetensors"))
@@ -53,8 +53,8 @@ def test_what_is_saved_is_loaded(copy, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_saved_regression_answers_as_before(tmp_path):
-    """Its coefficients nearly cancel: rounded to half precision they tell of another spectrum."""
+def test_a_saved_regression_gives_the_same_output(tmp_path):
+    """Its coefficients nearly cancel; in half precision they would give other spectra."""
     card = registry.find("root-polynomial", untrained=True)
     model = registry.load("root-polynomial").build({"bands": 31, "level": "as-is"})
     rng = torch.Generator().manual_seed(2)
@@ -68,14 +68,14 @@ def test_a_saved_regression_answers_as_before(tmp_path):
     assert again.network(picture).equal(model.network(picture))
 
 
-def test_another_checksum_is_refused(copy):
+def test_another_checksum_raises(copy):
     with copy.open("ab") as file:
         file.write(b"x")
     with pytest.raises(InvalidCheckpoint, match="sha256"):
         load_model(read(copy))
 
 
-def test_a_pickle_is_refused_without_being_opened(copy):
+def test_a_pickle_raises_without_being_opened(copy):
     copy.write_bytes(pickle.dumps({"weights": 1}))
     _edit(copy, sha256=checksum(copy))
     with pytest.raises(InvalidCheckpoint, match="not a safetensors"):
@@ -106,13 +106,13 @@ def test_weights_of_another_network_are_named(copy):
         ({"reconstructor": "r2d2"}, "no reconstructor"),
     ],
 )
-def test_cards_that_cannot_be_are_refused(copy, changes, says):
+def test_invalid_cards_raise(copy, changes, says):
     _edit(copy, **changes)
     with pytest.raises(hsi_xr.errors.HsiError, match=says):
         load_model(read(copy))
 
 
-def test_missing_and_malformed_cards_are_refused(copy):
+def test_missing_and_malformed_cards_raise(copy):
     copy.with_suffix(".json").write_text("{")
     with pytest.raises(InvalidCheckpoint, match="not valid JSON"):
         read(copy)

@@ -95,10 +95,10 @@ def test_a_program_reads_failures_and_summary_as_json(pictures, out):
     [
         ((), 2, "--datetime"),
         ((*TAKEN, "--as-mosaic"), 2, "coordinate reference system"),
-        ((*TAKEN, "--vrt"), 2, "without --vrt"),
+        ((*TAKEN, "--vrt"), 2, "omit --vrt"),
         ((*TAKEN, "-m", "no-such"), 2, "no-such"),
         ((*TAKEN, "--device", "cpu,cuda:99"), 2, "cuda:99"),
-        ((*TAKEN, "--resume", "--overwrite"), 2, "not both"),
+        ((*TAKEN, "--resume", "--overwrite"), 2, "mutually exclusive"),
         ((*TAKEN, "--radiometry", "byte=srgb"), 2, "uint8"),
         ((*TAKEN, "--tmp", "."), 2, "--tmp"),
         ((*TAKEN, "--input-scale", "much"), 2, "uint16=1e-4"),

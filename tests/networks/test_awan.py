@@ -1,4 +1,4 @@
-"""AWAN takes published weights, and its shortcuts give the numbers of its formulas."""
+"""AWAN loads published weights, and its shortcuts give the results of its formulas."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ from tests.benchmarks.plain_awan import PlainAWAN
 CARD = registry.find("awan", untrained=True)
 
 WIDTHS = {96: (4_039_425, 270_613_816_320), 200: (17_461_521, 1_148_386_252_288)}
-"""Channels -> parameters, and multiply-accumulates at 256 x 256 with the N x N matrices."""
+"""Parameters, and multiply-accumulates at 256 x 256 with the N x N matrices, by channels."""
 
 
 def _keys() -> set[str]:
@@ -45,7 +45,7 @@ def _on_meta(make, *size):
 
 
 def _counted(network):
-    """Multiply-accumulates at 256 x 256: those of convolutions, and all."""
+    """Multiply-accumulates at 256 x 256: of convolutions, and in total."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.empty(1, 3, 256, 256, device="meta"))
     by_kind = counter.get_flop_counts()["Global"]
@@ -53,7 +53,7 @@ def _counted(network):
 
 
 def _liven(network):
-    """Weights that are not special: the non-local module starts as the identity."""
+    """Perturbed weights, because the non-local module starts as the identity."""
     torch.nn.init.normal_(network.tail_nonlocal.non_local.W.weight)
     torch.nn.init.normal_(network.tail_nonlocal.non_local.theta.weight)
     return network.eval()
@@ -66,7 +66,7 @@ def network():
 
 
 def _image(*shape, seed=0):
-    """Random, and brighter to the right and to the bottom."""
+    """A random image that is brighter to the right and to the bottom."""
     rng = torch.Generator().manual_seed(seed)
     ramp = torch.linspace(0.2, 1, shape[-1]) * torch.linspace(0.5, 1, shape[-2])[:, None]
     return torch.rand(*shape, generator=rng) * ramp
@@ -86,15 +86,15 @@ def test_it_has_the_published_tensors(width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_costs_as_much_as_published(width, monkeypatch):
-    """The published figure counts the formulas as they stand; the convolutions are all the same."""
+    """The published figure counts the formulas as written; the convolutions are the same."""
     convolutions, everything = _counted(_on_meta(PlainAWAN, 31, width))
     assert everything == WIDTHS[width][1]
-    monkeypatch.setattr(awan, "second_order", lambda theta, values: values)  # it looks at numbers
+    monkeypatch.setattr(awan, "second_order", lambda theta, values: values)  # it reads values
     assert _counted(_on_meta(AWAN, 31, width))[0] == convolutions
 
 
 @pytest.mark.parametrize("size", [(40, 56), (37, 29), (9, 8), (7, 3)])
-def test_its_answers_are_those_of_the_plain_formulas(network, size):
+def test_its_outputs_are_those_of_the_plain_formulas(network, size):
     plain = PlainAWAN(31, 48, blocks=2).eval()
     plain.load_state_dict(network.state_dict())
     rgb = _image(2, 3, *size)
@@ -206,7 +206,7 @@ def test_the_sums_pass_gradients_on(blocks, monkeypatch):
 
 
 class _Largest(TorchDispatchMode):
-    """Writes down the size of the largest tensor that any operation makes."""
+    """Records the size of the largest tensor that any operation creates."""
 
     bytes = 0
 
@@ -228,7 +228,7 @@ def test_a_full_frame_needs_little_memory():
 
 
 @torch.no_grad()
-def test_pixels_far_apart_meet_block_by_block():
+def test_distant_points_are_attended_block_by_block():
     module = _liven_module(PSNL(31), theta=30.0)
     count = 40 * 60
     with _Largest() as largest:
@@ -245,7 +245,7 @@ def _liven_module(module, *, theta):
 
 
 @torch.no_grad()
-def test_a_quarter_hears_only_itself():
+def test_a_quarter_depends_only_on_itself():
     module = _liven_module(PSNL(31), theta=0.3)
     x = _image(1, 31, 11, 15)
     changed = x.clone()
@@ -259,7 +259,7 @@ def test_a_quarter_hears_only_itself():
 
 
 @torch.no_grad()
-def test_surveyed_statistics_give_back_the_images_own_answer(network):
+def test_surveyed_statistics_reproduce_the_output_of_the_image(network):
     rgb, statistics = _image(1, 3, 28, 37), PooledStatistics(None)
     pooled = network(rgb, attention=statistics)
     given = network(rgb, attention=GivenStatistics(statistics.collected))
@@ -271,7 +271,7 @@ def test_surveyed_statistics_give_back_the_images_own_answer(network):
 @torch.no_grad()
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_windows_pool_into_the_statistics_of_their_scene(scale):
-    """Also where the logarithms of the weights are far from zero and from each other."""
+    """Also if the logarithms of the weights are far from zero and from each other."""
     torch.manual_seed(0)
     layer = AWCA(48)
     layer.conv.weight *= scale
@@ -314,7 +314,7 @@ def test_half_a_weight_is_half_a_pixel():
 
 
 @torch.no_grad()
-def test_the_system_answers_a_surveyed_scene_as_it_answered_the_whole():
+def test_the_system_reproduces_the_whole_scene_from_its_survey():
     torch.manual_seed(1)
     system = build({"width": 32, "blocks": 1, "coding": "srgb", "level": "min-max"}).eval()
     rgb = _image(1, 3, 21, 33)

@@ -1,4 +1,4 @@
-"""BiSRNet gives the published network's answers, and its bits learn through surrogates."""
+"""BiSRNet gives the published network's output, and its bits learn through surrogates."""
 
 import pytest
 import torch
@@ -34,14 +34,14 @@ def _keys() -> set[str]:
 
 
 def counted_parameters(network):
-    """As published: what is not a convolution of full precision counts a thirty-second."""
+    """As published: anything but a full-precision convolution counts one thirty-second."""
     layers = (network.fution, network.conv_in, network.conv_out)
     full = sum(p.numel() for layer in layers for p in layer.parameters())
     return full + (sum(p.numel() for p in network.parameters()) - full) / 32
 
 
 def counted_operations(network, side):
-    """As published: multiply-accumulates, of bits a sixty-fourth."""
+    """As published: multiply-accumulates, those of bits count one sixty-fourth."""
     bands = network.conv_in.in_channels
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(*(torch.empty(1, bands, side, side, device="meta") for _ in range(2)))
@@ -54,7 +54,7 @@ def counted_operations(network, side):
 
 @pytest.fixture(scope="module")
 def network():
-    """Some weights of every kind that are not special."""
+    """A network with perturbed weights of every kind."""
     torch.manual_seed(0)
     network = BiSRNet(28).eval()
     for parameter in network.parameters():
@@ -70,7 +70,7 @@ def _inputs(count, rows, columns, seed=0):
 
 
 @pytest.mark.skipif(not RECORDED.is_file(), reason=f"no recorded answers at {RECORDED}")
-def test_it_answers_as_the_published_network():
+def test_its_output_is_that_of_the_published_network():
     recorded = load_file(RECORDED)
     prefix = "weights/"
     weights = {k.removeprefix(prefix): v for k, v in recorded.items() if k.startswith(prefix)}
@@ -107,7 +107,7 @@ def test_it_costs_as_little_as_published():
 
 
 @torch.no_grad()
-def test_a_binary_convolution_has_one_bit_by_weight():
+def test_a_binary_convolution_has_one_bit_per_weight():
     torch.manual_seed(0)
     layer = BinaryConv(12, 3, groups=3)
     bits = layer.binary()
@@ -159,7 +159,7 @@ def test_a_layer_without_bits_to_add_is_the_identity():
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(16, 24), (13, 21), (9, 5)])
-def test_any_size_goes(network, size):
+def test_any_size_is_accepted(network, size):
     cube, mask = _inputs(1, *size)
     assert network(cube, mask).shape == cube.shape
 
@@ -189,7 +189,7 @@ def test_a_prior_that_does_nothing_changes_no_bit(network):
 
 
 @torch.no_grad()
-def test_a_prior_sees_normalised_features_and_is_heard(network):
+def test_a_prior_reads_normalised_features_and_changes_the_output(network):
     cube, mask = _inputs(1, 16, 24)
     norm = network.body[0].encoder_layers[0][0].blocks[0].norm
     found = []

@@ -1,4 +1,4 @@
-"""Palettes: what a scene's colours tell, whichever windows they come from."""
+"""Chromaticity histograms describe the colours of a scene, whatever windows they come from."""
 
 import torch
 
@@ -10,7 +10,7 @@ def _rgb(columns=23):
     return torch.rand(2, 3, 17, columns, generator=rng) ** 2
 
 
-def test_palettes_of_windows_average_to_that_of_the_scene():
+def test_histograms_of_windows_average_to_that_of_the_scene():
     rgb = _rgb()
     left, right = chromaticity_histogram(rgb[..., :9]), chromaticity_histogram(rgb[..., 9:])
     torch.testing.assert_close((9 * left + 14 * right) / 23, chromaticity_histogram(rgb))

@@ -1,4 +1,4 @@
-"""The plain diffusion network keeps its budget; its chain is on the scale of reflectance."""
+"""The diffusion network keeps its budget; its chain is on the scale of reflectance."""
 
 import pytest
 import torch
@@ -52,8 +52,8 @@ def test_it_keeps_its_budget(norm, widths, parameters, cost):
 
 @torch.no_grad()
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_attention_runs_where_pairs_of_pixels_are_never_held(layout):
-    """Refused by torch unless a kernel fits that goes through the pairs in blocks."""
+def test_attention_runs_without_a_matrix_of_pixel_pairs(layout):
+    """Torch raises unless it has a kernel that processes the pairs in blocks."""
     attend = SpatialAttention(32, norm="batch").eval()
     h = torch.randn(2, 32, 24, 20).to(memory_format=layout)
     with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]):
@@ -70,7 +70,7 @@ def test_any_multiple_of_the_stride_fits(network, rows, columns):
     assert network(x, rgb, step).shape == x.shape
 
 
-def test_other_sizes_are_refused(network):
+def test_other_sizes_raise(network):
     with pytest.raises(ValueError, match="multiples of 8"):
         network(*_images(1, 16, 20))
 
@@ -95,7 +95,7 @@ def test_evaluation_leaves_no_trace(network):
 
 
 @torch.no_grad()
-def test_step_and_rgb_are_heard(network):
+def test_step_and_rgb_change_the_output(network):
     x, rgb, step = _images(1, 16, 24)
     plain = network(x, rgb, step)
     assert (network(x, rgb, step + 300) - plain).abs().max() > 1e-3
@@ -111,8 +111,8 @@ def test_gradients_reach_every_parameter():
 
 @torch.no_grad()
 @pytest.mark.parametrize("attends", [True, False])
-def test_only_attention_looks_across_the_tile(attends):
-    """A change at the western edge, seen 500 columns to the east: why tiles are to be blended."""
+def test_only_attention_reads_across_the_tile(attends):
+    """A change at the western edge has an effect 500 columns to the east, so tiles are blended."""
     torch.manual_seed(0)
     net = ConditionalUNet(31, widths=SMALL, step=24).eval()
     if not attends:
@@ -133,7 +133,7 @@ def test_only_attention_looks_across_the_tile(attends):
         ({"norm": "layer"}, "'batch' or 'group'"),
     ],
 )
-def test_a_config_that_cannot_be_is_refused(config, says):
+def test_an_invalid_config_raises(config, says):
     with pytest.raises(ValueError, match=says):
         build({"width": 4, **config})
 
@@ -144,7 +144,7 @@ def _noise(rows, columns, sample=0):
 
 
 class _Knows(nn.Module):
-    """Tells the noise in x_t of a cube in [-1, 1]."""
+    """Predicts the noise in x_t of a cube in [-1, 1]."""
 
     def __init__(self, answer, keep):
         super().__init__()
@@ -189,7 +189,7 @@ def test_fresh_noise_enters_stochastic_chains_alone():
     assert not torch.allclose(plain, model(rgb, _noise(16, 24), {}, stochastic=True))
 
 
-def test_a_card_says_what_the_default_config_does():
+def test_the_card_states_the_default_config():
     config = Config()
     assert (config.steps, config.bands) == (CARD.data["steps"], 31)
     assert CARD.needs_blending

@@ -58,7 +58,7 @@ def test_a_block_fuses_its_branches_in_the_published_order(network):
 
 
 @torch.no_grad()
-def test_a_batch_does_not_mix_and_any_size_goes(network):
+def test_a_batch_does_not_mix_and_any_size_is_accepted(network):
     rgb = _image(3, 3, 17, 11)
     together = network(rgb, attention=ImageStatistics())
     assert together.shape == (3, 31, 17, 11)
@@ -67,7 +67,7 @@ def test_a_batch_does_not_mix_and_any_size_goes(network):
 
 
 @torch.no_grad()
-def test_it_reaches_one_pixel_by_block_and_one_more(network):
+def test_it_reaches_one_pixel_per_block_and_one_more(network):
     rgb = _image(1, 3, 15, 15)
     changed = rgb.clone()
     changed[..., 7, 7] += 1
@@ -77,7 +77,7 @@ def test_it_reaches_one_pixel_by_block_and_one_more(network):
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_the_same_answers_come_with_and_without_gradients(network, layout):
+def test_the_output_is_the_same_with_and_without_gradients(network, layout):
     rgb = _image(2, 3, 14, 9).contiguous(memory_format=layout)
     with torch.no_grad():
         found = network(rgb)

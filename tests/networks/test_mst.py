@@ -1,4 +1,4 @@
-"""MST of every size has the published layout; its guide moves masks back at every level."""
+"""MST of every size has the published layout; its guide shifts masks back at every level."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def rgb_network():
 
 
 def _shaken(net):
-    """Temperatures, biases and gains that are not special."""
+    """Perturbs temperatures, biases and gains, which start at special values."""
     rng = torch.Generator().manual_seed(0)
     for parameter in net.parameters():
         parameter.data += 0.03 * torch.randn(parameter.shape, generator=rng)
@@ -95,7 +95,7 @@ def test_its_keys_are_those_of_the_published_checkpoints(net, counts, embeddings
     ],
 )
 def test_one_pass_costs_as_much_as_published(make, size, published):
-    """Multiply-accumulates, within 5 %; those with the spare channels of zeros included."""
+    """Multiply-accumulates within 5 %, including those of the spare channels of zeros."""
     shapes = [(1, 3, 256, 256)] if make is MST else [(1, 28, 256, 256), (1, 28, 256, 310)]
     with torch.device("meta"):
         net, images = make(counts=SIZES[size]).eval(), [torch.empty(shape) for shape in shapes]
@@ -106,7 +106,7 @@ def test_one_pass_costs_as_much_as_published(make, size, published):
 
 @torch.no_grad()
 @pytest.mark.parametrize("level", [0, 1, 2])
-def test_a_guide_moves_each_channel_back_as_its_level_asks(level):
+def test_a_guide_shifts_each_channel_back_by_the_amount_for_its_level(level):
     """As published for 256 rows: channel i by the whole part of 2 i / s^2, s the down-sampling."""
     width, columns = 28 * 2**level, 64 >> level
     guide = _shaken(MaskGuide(width, 2 / 4**level))
@@ -145,7 +145,7 @@ def test_the_guide_weighs_the_values_that_are_mixed_but_not_the_local_branch():
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(16, 24), (13, 21)])
-def test_snapshots_of_any_size_are_answered(snapshot, size):
+def test_snapshots_of_any_size_are_reconstructed(snapshot, size):
     rows, columns = size
     measurement, mask = _images(2, 28, rows, columns), _images(1, 28, rows, columns + 54)
     found = snapshot(measurement, mask)
@@ -156,7 +156,7 @@ def test_snapshots_of_any_size_are_answered(snapshot, size):
     assert (changed - found).abs().max() > 1e-4
 
 
-def test_a_mask_of_another_size_is_refused(snapshot):
+def test_a_mask_of_another_size_raises(snapshot):
     with pytest.raises(ValueError, match=r"must be \(16, 78\)"):
         snapshot(_images(1, 28, 16, 24), _images(1, 28, 16, 24))
 
@@ -179,7 +179,7 @@ def test_a_batch_does_not_mix(rgb_network, snapshot):
 
 
 @torch.no_grad()
-def test_surveyed_statistics_give_back_the_images_own_answer(rgb_network, snapshot):
+def test_surveyed_statistics_reproduce_the_output_of_the_image(rgb_network, snapshot):
     mask = _images(1, 28, 16, 78)
     for net, images in (
         (rgb_network, (_images(1, 3, 16, 24),)),
@@ -204,7 +204,7 @@ def test_gradients_reach_every_parameter(rgb_network, snapshot):
 
 
 @torch.no_grad()
-def test_the_system_carries_its_survey_to_tiles():
+def test_tiles_use_the_survey():
     torch.manual_seed(3)
     model = build({"bands": 31}).eval()
     rgb = _images(2, 3, 16, 24)

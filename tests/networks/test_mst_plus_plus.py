@@ -1,4 +1,4 @@
-"""MST++ answers what the authors' code answered, keeps its budget, and can be surveyed."""
+"""MST++ gives the output of the authors' code, keeps its budget, and can be surveyed."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ RECORDED = DATA.parent / "parity" / "mst_plus_plus_rgb.safetensors"
 
 @pytest.fixture(scope="module")
 def network():
-    """One stage, with temperatures and gains that are not special."""
+    """One stage, with perturbed temperatures and gains."""
     torch.manual_seed(0)
     net = MSTPlusPlus(31, stages=1).eval()
     for parameter in net.parameters():
@@ -168,7 +168,7 @@ def test_a_black_image_has_finite_gradients(network):
 
 
 @torch.no_grad()
-def test_surveyed_statistics_give_back_the_images_own_answer(network):
+def test_surveyed_statistics_reproduce_the_output_of_the_image(network):
     rgb = _images(1, 24, 40)
     statistics = PooledStatistics(None)
     pooled = network(rgb, attention=statistics)
@@ -246,11 +246,11 @@ def test_blocks_are_counted_in_the_order_they_run():
 
 @torch.no_grad()
 def test_a_tile_of_a_surveyed_scene_is_the_scene():
-    """The system: coding, level and attention come from the survey, far from the tile's border."""
+    """Coding, level and attention come from the survey; compared far from the tile's border."""
     torch.manual_seed(3)
     model = build({"bands": 31, "stages": 1}).eval()
     rgb = _images(1, 128, 128)
-    cube, facts = model.whole(SceneWindows.entire(rgb), None)
-    tile = model(rgb[..., :96, :96], None, facts, stochastic=False)
+    cube, statistics = model.whole(SceneWindows.entire(rgb), None)
+    tile = model(rgb[..., :96, :96], None, statistics, stochastic=False)
     torch.testing.assert_close(tile[..., :40, :40], cube[..., :40, :40], atol=1e-5, rtol=1e-4)
     assert CARD.data["reach"]["survey"] and CARD.stride == 8

@@ -1,4 +1,4 @@
-"""R2H-Diff keeps its budget, and its attention serves any pixels with a scene's statistics."""
+"""R2H-Diff keeps its budget, and its attention accepts the statistics of a scene."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def test_it_has_as_many_parameters_as_published(network):
 
 
 def test_one_pass_costs_as_much_as_published(network):
-    """12.25 G multiply-accumulates at 256 x 256 in the paper; ours 12.1 to 12.4."""
+    """12.25 G multiply-accumulates at 256 x 256 in the paper; 12.1 to 12.4 here."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(*_images(1, 256, 256))
     assert 12.1e9 <= counter.get_total_flops() / 2 <= 12.4e9
@@ -67,7 +67,7 @@ def test_the_guide_may_be_computed_once(network):
 
 
 @torch.no_grad()
-def test_surveyed_statistics_give_back_the_images_own_answer(network):
+def test_surveyed_statistics_reproduce_the_output_of_the_image(network):
     """The short path without queries and keys equals the long one."""
     x, rgb, step = _images(1, 28, 36)
     statistics = PooledStatistics(None)
@@ -112,7 +112,7 @@ def _cost(network, rows, columns):
     return counter.get_total_flops() / 2
 
 
-def test_the_thin_size_costs_in_five_steps_what_the_other_reading_says():
+def test_the_thin_size_has_the_other_published_cost_in_five_steps():
     """0.533 M, 2.81 G a step, 14.05 G in all; the matrices of attention are counted."""
     thin = R2HDiff(31, THIN)
     assert sum(p.numel() for p in thin.parameters()) == pytest.approx(0.533e6, rel=0.002)
@@ -122,15 +122,15 @@ def test_the_thin_size_costs_in_five_steps_what_the_other_reading_says():
 
 
 @torch.no_grad()
-def test_the_thin_size_runs_on_whatever_fits_its_stride():
+def test_the_thin_size_runs_on_multiples_of_its_stride():
     assert (THIN.stride, Size().stride) == (8, 4)
     thin = R2HDiff(31, THIN).eval()
     x, rgb, step = _images(2, 24, 40)
     assert thin(x, rgb, step).shape == x.shape
 
 
-def test_the_base_size_draws_the_weights_that_it_always_drew():
-    """Sums under a seed, recorded before there was another size: order and values stay the same."""
+def test_the_base_size_draws_the_same_weights_as_before():
+    """Sums for a seed, recorded before another size existed: order and values are unchanged."""
     torch.manual_seed(0)
     state = R2HDiff(31).state_dict()
     assert len(state) == 304

@@ -1,4 +1,4 @@
-"""Root-polynomial regression follows the light."""
+"""Root-polynomial regression is proportional to exposure."""
 
 import torch
 
@@ -9,7 +9,7 @@ def _colours(count=500):
     return torch.rand(count, 3, generator=torch.Generator().manual_seed(0)) + 0.01
 
 
-def test_twice_the_exposure_is_twice_every_term():
+def test_terms_are_proportional_to_exposure():
     rgb = _colours()[:, :, None, None]
     terms = root_polynomial.root_polynomial(rgb)
     assert terms.shape[1] == root_polynomial.TERMS
@@ -23,7 +23,7 @@ def test_grey_has_only_its_own_level():
     )
 
 
-def test_a_fit_finds_the_coefficients_it_was_made_from():
+def test_a_fit_recovers_the_coefficients():
     wanted = torch.rand(4, root_polynomial.TERMS, generator=torch.Generator().manual_seed(1))
     rgb = _colours()
     terms = root_polynomial.root_polynomial(rgb[:, :, None, None])[..., 0, 0]
@@ -32,7 +32,7 @@ def test_a_fit_finds_the_coefficients_it_was_made_from():
     torch.testing.assert_close(terms @ found.T, spectra, atol=1e-4, rtol=1e-4)
 
 
-def test_a_fit_does_not_depend_on_what_memory_held_before():
+def test_a_fit_does_not_depend_on_previous_contents_of_memory():
     rgb = _colours()
     spectra = rgb @ torch.rand(3, 31, generator=torch.Generator().manual_seed(2))
     held, found = [], []
@@ -43,8 +43,8 @@ def test_a_fit_does_not_depend_on_what_memory_held_before():
     assert all(each.equal(found[0]) for each in found)
 
 
-def test_grey_pictures_are_fitted_too():
-    """All terms are one: which of them carries the answer is not told, what it is is."""
+def test_grey_images_can_be_fitted():
+    """All terms are equal: the coefficients are not determined, but their sum is."""
     grey = _colours()[:, :1].expand(-1, 3)
     ramp = torch.linspace(0.2, 0.9, 31)
     found = root_polynomial.fit(grey, grey[:, :1] * ramp)

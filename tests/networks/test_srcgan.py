@@ -1,4 +1,4 @@
-"""Generator and critic keep their budgets; dropout by the ground does not see tiles."""
+"""Generator and discriminator keep their budgets; ground dropout does not depend on tiles."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_the_generator_keeps_its_budget(levels, parameters, cost):
     assert answer.shape == (1, 31, 256, 256)
 
 
-def test_the_critic_keeps_its_budget_and_judges_thirty_by_thirty_patches():
+def test_the_discriminator_keeps_its_budget_and_returns_thirty_by_thirty_logits():
     with torch.device("meta"):
         net = Discriminator(31).eval()
     found, answer = _cost(net, 3, 31)
@@ -61,7 +61,7 @@ def test_the_critic_keeps_its_budget_and_judges_thirty_by_thirty_patches():
     assert answer.shape == (1, 1, 30, 30)
 
 
-def test_the_critic_judges_patches_of_seventy_pixels():
+def test_the_discriminator_reads_patches_of_seventy_pixels():
     net = Discriminator(5, width=4).eval()
     rgb, cube = torch.rand(1, 3, 128, 128), torch.rand(1, 5, 128, 128, requires_grad=True)
     net(rgb, cube)[0, 0, 7, 7].backward()
@@ -76,7 +76,7 @@ def test_any_multiple_of_the_stride_fits(network, rows, columns):
     assert network(_rgb(2, rows, columns)).shape == (2, 31, rows, columns)
 
 
-def test_other_sizes_and_too_few_levels_are_refused(network):
+def test_other_sizes_and_too_few_levels_raise(network):
     with pytest.raises(ValueError, match="multiples of 32"):
         network(_rgb(1, 64, 80))
     with pytest.raises(ValueError, match="at least 4"):
@@ -90,7 +90,7 @@ def test_seven_levels_come_down_to_one_pixel_and_run():
 
 
 @torch.no_grad()
-def test_an_answer_depends_on_pixels_up_to_three_strides_away():
+def test_the_output_depends_on_pixels_up_to_three_strides_away():
     """Weights are made positive, so that nothing cancels; each column of one cell is changed."""
     net = Generator(3, levels=4, width=4).double().eval()
     for parameter in net.parameters():
@@ -144,8 +144,8 @@ def _noise(rows, columns, sample=0):
 
 
 @pytest.mark.parametrize(("channels", "stride"), [(512, 16), (128, 4), (64, 1)])
-def test_noise_of_the_ground_throws_fair_coins(channels, stride):
-    """Each channel of each feature its own; the last case needs more than one read of 31."""
+def test_ground_noise_gives_fair_coins(channels, stride):
+    """One for each channel of each feature; the last case reads 31 channels more than once."""
     drop = ground_dropout(_noise((0, 48), (0, 96)))
     features = torch.ones(1, channels, 48 // stride, 96 // stride)
     kept = drop(features, 0)
@@ -159,8 +159,8 @@ def test_noise_of_the_ground_throws_fair_coins(channels, stride):
 
 
 @torch.no_grad()
-def test_a_tile_drops_what_the_whole_drops():
-    """Tiles begin on the stride; with a halo beyond the kernels' reach nothing can differ."""
+def test_a_tile_drops_the_features_that_the_whole_image_drops():
+    """Tiles start on the stride; with a halo beyond the reach of the kernels nothing differs."""
     torch.manual_seed(0)
     model = build({"levels": 4, "width": 4}).eval()
     rgb = _rgb(1, 192, 256)
@@ -176,7 +176,7 @@ def test_a_tile_drops_what_the_whole_drops():
 
 
 def test_samples_of_a_scene_do_not_depend_on_its_tiles(tmp_path):
-    """Mean and deviation through the public door, by the path of a model's weights."""
+    """Mean and standard deviation through the public API, for a weights file."""
     torch.manual_seed(0)
     model = build({"levels": 4, "width": 4, "bands": 31})
     nn.init.constant_(model.network.head.bias, 0.5)  # away from the clipping at 0 and 1

@@ -1,4 +1,4 @@
-"""What holds of every reconstructor, ours and installed ones: a new file is tested by existing."""
+"""Contract of every reconstructor, built-in or installed; new modules are tested automatically."""
 
 import json
 import shutil
@@ -19,13 +19,13 @@ from tests.scenes import CAMERA, ground, photographed, scene
 from tests.small_models import model_of
 from tests.stranger import install
 
-STRANGER = "slope"
+INSTALLED = "slope"
 
 
-@pytest.fixture(scope="module", params=[*registry.built_in(), STRANGER])
+@pytest.fixture(scope="module", params=[*registry.built_in(), INSTALLED])
 def weights(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    if request.param != STRANGER:
+    if request.param != INSTALLED:
         yield model_of(request.param, folder)
         return
     sys.path.insert(0, str(folder))
@@ -50,7 +50,7 @@ def _cube(weights, image, **options) -> np.ndarray:
 
 
 def _pair(model, card, rows=64, columns=96):
-    """Two unlike images at one place, their facts, and the noise."""
+    """Two different images at one location, their scene statistics, and the noise."""
     rgb = torch.rand(2, 3, rows, columns, generator=torch.Generator().manual_seed(1))
     rgb[1] = rgb[1] ** 2
     one = ground_noise(rgb, bands=len(card.bands))
@@ -59,13 +59,13 @@ def _pair(model, card, rows=64, columns=96):
         return one(step).expand(2, -1, -1, -1)
 
     with torch.inference_mode():
-        facts = model.whole(SceneWindows.entire(rgb), noise)[1]
-    return rgb, facts, noise
+        statistics = model.whole(SceneWindows.entire(rgb), noise)[1]
+    return rgb, statistics, noise
 
 
 @pytest.mark.parametrize("size", [(33, 31), (97, 58)])
 def test_any_size_comes_back_with_its_bands(weights, card, size):
-    """Sizes that are no multiples of the stride are padded, never refused."""
+    """Sizes that are not multiples of the stride are padded."""
     cube = hsi_xr.reconstruct(scene(*size), weights)
     found = cube["reflectance"]
     assert found.dtype == "float32" and found.shape == (len(card.bands), *size)
@@ -83,18 +83,18 @@ def test_it_is_repeatable_and_the_seed_is_in_the_name(weights):
 
 
 def test_images_of_a_batch_do_not_mix(model, card):
-    rgb, facts, noise = _pair(model, card)
+    rgb, statistics, noise = _pair(model, card)
     with torch.inference_mode():
-        both = model(rgb, noise, facts, stochastic=False)
+        both = model(rgb, noise, statistics, stochastic=False)
         each = [
-            model(image[None], lambda step: noise(step)[:1], facts, stochastic=False)
+            model(image[None], lambda step: noise(step)[:1], statistics, stochastic=False)
             for image in rgb
         ]
     assert (both - torch.cat(each)).abs().max() <= 3e-5 * max(1.0, float(both.abs().max()))
 
 
 def test_tiles_are_the_scene(weights, card):
-    """Exactly at the halo of the card, or nearly and without a step where tiles are blended."""
+    """Exactly with the halo of the card, or nearly and without seams if tiles are blended."""
     image = scene(150, 203)
     whole = _cube(weights, image)
     survey = hsi_xr.survey(image, weights, exact=True)
@@ -108,19 +108,19 @@ def test_tiles_are_the_scene(weights, card):
 
 
 def test_half_precision_is_near(model, card):
-    rgb, facts, noise = _pair(model, card)
+    rgb, statistics, noise = _pair(model, card)
     with torch.inference_mode():
-        exact = model(rgb, noise, facts, stochastic=False)
+        exact = model(rgb, noise, statistics, stochastic=False)
         with torch.autocast("cpu", torch.bfloat16):
-            half = model(rgb, noise, facts, stochastic=False).float()
+            half = model(rgb, noise, statistics, stochastic=False).float()
     assert half.isfinite().all()
     assert (half - exact).abs().mean() <= 0.05 * exact.abs().mean() + 1e-3
 
 
-def test_samples_spread_just_if_seeds_matter(weights, card):
-    """A system without noise answers the same to every seed, and its samples are all alike.
+def test_samples_spread_only_if_the_seed_matters(weights, card):
+    """A system without noise gives the same result for every seed, and equal samples.
 
-    Unless it tells its doubt itself.
+    The exception is a system that computes its own uncertainty.
     """
     image = scene(33, 40)
     one, two = (hsi_xr.reconstruct(image, weights, samples=2, seed=s).compute() for s in (1, 2))
@@ -130,7 +130,7 @@ def test_samples_spread_just_if_seeds_matter(weights, card):
     assert (differs or card.has_uncertainty) == bool((spread > 1e-6).any())
 
 
-def test_a_card_that_contradicts_its_tensors_is_refused(weights, tmp_path):
+def test_a_card_that_contradicts_its_tensors_raises(weights, tmp_path):
     for path in (weights, weights.with_suffix(".json")):
         shutil.copy(path, tmp_path)
     card = tmp_path / f"{weights.stem}.json"
@@ -143,7 +143,7 @@ def test_a_card_that_contradicts_its_tensors_is_refused(weights, tmp_path):
         _cube(tmp_path / weights.name, scene(32, 40))
 
 
-def test_the_camera_sees_the_scene_in_an_answer_that_is_held_to_it(weights):
+def test_a_consistent_estimate_has_the_colours_of_the_scene(weights):
     image = photographed(ground(70, 101))
     options = {"radiometry": "reflectance", "camera": CAMERA, "residual": True, "tile": 64}
     held = hsi_xr.reconstruct(image, weights, consistency="exact", **options).compute()

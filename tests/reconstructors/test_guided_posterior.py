@@ -1,4 +1,4 @@
-"""The guided posterior: what its mixture says, what its chain adds, and what it doubts."""
+"""The guided posterior: the mean of the mixture, the refinement, and the uncertainty."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def _model(config=SMALL):
     return model.eval()
 
 
-def _moved(model):
+def _perturbed(model):
     for parameter in model.network.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return model
@@ -39,55 +39,57 @@ def _rgb():
     return 0.1 + 0.1 * torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(1))
 
 
-def _whole(model, rgb=None, *, picture=True, response=None):
+def _whole(model, rgb=None, *, display=True, response=None):
     rgb = _rgb() if rgb is None else rgb
     noise = torch.randn(1, 31, *rgb.shape[2:], generator=torch.Generator().manual_seed(2))
-    seen = chromaticity_histogram(rgb) if picture else None
+    seen = chromaticity_histogram(rgb) if display else None
     with torch.inference_mode():
-        cube, facts = model.whole(
+        cube, statistics = model.whole(
             SceneWindows.entire(rgb, seen, response=response), lambda _: noise
         )
-        return cube, facts, model.estimate(rgb, lambda _: noise, facts)
+        return cube, statistics, model.estimate(rgb, lambda _: noise, statistics)
 
 
-def test_an_untrained_network_leaves_the_mixtures_answer():
+def test_an_untrained_network_leaves_the_mean_of_the_mixture():
     model = _model()
-    cube, facts, _ = _whole(model)
-    torch.testing.assert_close(cube, model.posterior(_rgb(), facts).mean)
+    cube, statistics, _ = _whole(model)
+    torch.testing.assert_close(cube, model.posterior(_rgb(), statistics).mean)
 
 
-def test_the_network_runs_for_pictures_and_not_for_reflectance():
-    still, moved = _model(), _moved(_model())
-    assert _whole(still, picture=False)[0].equal(_whole(moved, picture=False)[0])
-    assert (_whole(still)[0] - _whole(moved)[0]).abs().max() > 1e-4
+def test_the_network_runs_for_display_images_and_not_for_reflectance():
+    untrained, perturbed = _model(), _perturbed(_model())
+    assert _whole(untrained, display=False)[0].equal(_whole(perturbed, display=False)[0])
+    assert (_whole(untrained)[0] - _whole(perturbed)[0]).abs().max() > 1e-4
 
 
 def test_without_steps_there_is_no_network():
-    without = _whole(_moved(_model(replace(SMALL, steps=0))))[0]
+    without = _whole(_perturbed(_model(replace(SMALL, steps=0))))[0]
     torch.testing.assert_close(without, _whole(_model())[0])
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
-def test_tiles_are_given_what_the_whole_was(steps):
-    model = _moved(_model(replace(SMALL, steps=steps)))
+def test_tiles_reproduce_the_whole_scene(steps):
+    model = _perturbed(_model(replace(SMALL, steps=steps)))
     cube, _, estimate = _whole(model)
     torch.testing.assert_close(estimate.cube, cube, rtol=1e-4, atol=1e-5)
 
 
 def test_encoding_is_undone_along_the_directions():
     model = _model()
-    _, facts, _ = _whole(model)
-    belief = model.posterior(_rgb(), facts)
+    _, statistics, _ = _whole(model)
+    posterior = model.posterior(_rgb(), statistics)
     x = torch.randn(1, SMALL.shapes, 16, 24, generator=torch.Generator().manual_seed(5))
-    torch.testing.assert_close(model.encode(model.decode(x, belief), belief), x, atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        model.encode(model.decode(x, posterior), posterior), x, atol=1e-3, rtol=0
+    )
 
 
-def test_the_camera_matters_and_an_unknown_one_adds_doubt():
+def test_the_camera_matters_and_an_unknown_one_adds_uncertainty():
     model = _model()
     known = [
-        _whole(model, picture=False, response=camera)[2] for camera in model.photofinishing.cameras
+        _whole(model, display=False, response=camera)[2] for camera in model.photofinishing.cameras
     ]
-    unknown = _whole(model, picture=False)[2]
+    unknown = _whole(model, display=False)[2]
     assert (known[0].cube - known[1].cube).abs().max() > 1e-4
     mean = torch.stack([each.std.mean() for each in known]).mean()
     assert unknown.std.mean() > mean
@@ -97,7 +99,7 @@ def test_a_response_of_any_scale_is_normalised():
     model = _model()
     response = model.photofinishing.cameras[1]
     found, scaled = (
-        _whole(model, picture=False, response=each)[0]
+        _whole(model, display=False, response=each)[0]
         for each in (response, response * torch.tensor([[2.0], [3.0], [4.0]]))
     )
     torch.testing.assert_close(scaled, found)
@@ -105,37 +107,37 @@ def test_a_response_of_any_scale_is_normalised():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("picture", [False, True])
+@pytest.mark.parametrize("display", [False, True])
 @pytest.mark.parametrize("known", [False, True])
-def test_a_gpu_believes_what_the_cpu_does(picture, known):
+def test_the_posterior_on_a_gpu_is_that_on_the_cpu(display, known):
     rgb, found = _rgb(), []
-    colours = chromaticity_histogram(rgb) if picture else None
+    colours = chromaticity_histogram(rgb) if display else None
     for device in ("cpu", "cuda"):
         model = _model()
         seen, on = rgb.to(device), model.to(device)
         response = on.photofinishing.cameras[1] if known else None
-        told = None if colours is None else colours.to(device)
+        histogram = None if colours is None else colours.to(device)
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            facts = on.survey(SceneWindows.entire(seen, told, response=response))
-            found.append(on.posterior(seen, facts).mean.cpu())
+            statistics = on.survey(SceneWindows.entire(seen, histogram, response=response))
+            found.append(on.posterior(seen, statistics).mean.cpu())
     torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
 
 
-def test_doubt_about_the_level_is_in_the_deviation():
+def test_uncertainty_of_the_level_is_in_the_standard_deviation():
     model = _model()
-    _, facts, estimate = _whole(model)
-    least = facts["level_std"] * estimate.cube
-    assert (estimate.std >= 0.999 * least).all() and facts["level_std"] > 0
+    _, statistics, estimate = _whole(model)
+    least = statistics["level_std"] * estimate.cube
+    assert (estimate.std >= 0.999 * least).all() and statistics["level_std"] > 0
 
 
-def test_configs_that_cannot_be_are_refused():
+def test_invalid_configs_raise():
     with pytest.raises(ValueError, match="steps must be 0 to 5"):
         Config(steps=6)
     with pytest.raises(ValueError, match="three"):
         Config(strengths=(1.0,))
 
 
-def test_the_shipped_model_takes_what_its_card_offers():
+def test_the_shipped_model_runs_the_steps_of_its_card():
     card = registry.find("default")
     assert card.has_uncertainty and card.steps in card.step_choices
     for steps in card.step_choices:

@@ -1,4 +1,4 @@
-"""The system around the network: base, gain and shape keep what they promise."""
+"""The system around the network: regression, gain and smooth shapes."""
 
 import pytest
 import torch
@@ -34,14 +34,14 @@ def test_smooth_shapes_are_a_projection_without_brightness():
     torch.testing.assert_close(project.sum(1), torch.zeros(31), atol=1e-5, rtol=0)
 
 
-def test_what_is_encoded_is_decoded(model):
+def test_decoding_inverts_encoding(model):
     base = model.regress(_rgb())
     x = model._shape(0.3 * torch.randn(base.shape, generator=torch.Generator().manual_seed(3)))
     torch.testing.assert_close(model.encode(model.decode(x, base), base), x, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
-def test_an_untrained_correction_leaves_the_classical_answer():
+def test_an_untrained_network_leaves_the_regression():
     fresh = R2HDiffReconstructor(Config())
     fresh.base.data = torch.rand(31, 13) / 13
     cube, _ = fresh.whole(SceneWindows.entire(_rgb()), _noise())
@@ -50,36 +50,38 @@ def test_an_untrained_correction_leaves_the_classical_answer():
 
 @torch.no_grad()
 def test_a_known_gain_undoes_the_exposure(model):
-    """Half the light and half the gain: the same ground."""
+    """Half the light with half the gain is the same ground."""
     weights = torch.ones(1, 1, 24, 32)
-    cube, facts = model.whole(SceneWindows(_rgb(), weights, None), _noise())
-    dark = model(_rgb() / 2, _noise(), {**facts, "gain": facts["gain"] / 2}, stochastic=False)
+    cube, statistics = model.whole(SceneWindows(_rgb(), weights, None), _noise())
+    dark = model(
+        _rgb() / 2, _noise(), {**statistics, "gain": statistics["gain"] / 2}, stochastic=False
+    )
     torch.testing.assert_close(dark, cube, atol=1e-4, rtol=1e-3)
 
 
 @torch.no_grad()
 def test_the_stochastic_chain_varies_with_the_sample_and_the_mean_chain_barely(model):
-    _, facts = model.whole(SceneWindows.entire(_rgb()), _noise())
+    _, statistics = model.whole(SceneWindows.entire(_rgb()), _noise())
     r, c = torch.arange(24)[None], torch.arange(32)[None]
 
     def draw(sample, stochastic):
         def noise(t):
             return NoiseField(0, sample).read(r, c, channels=31, step=t)
 
-        return model(_rgb(), noise, facts, stochastic=stochastic)
+        return model(_rgb(), noise, statistics, stochastic=stochastic)
 
     wide, narrow = ((draw(0, s) - draw(1, s)).abs().mean() for s in (True, False))
     assert wide > narrow >= 0
 
 
-def test_a_card_without_a_size_is_of_the_base():
+def test_a_config_without_a_size_has_the_base_size():
     card = registry.find("r2h-diff", untrained=True)
     found = build({key: value for key, value in card.config.items() if key != "size"})
     assert found.config.size == "base" and found.stride == card.stride
 
 
 @torch.no_grad()
-def test_a_config_can_ask_for_the_thin_size():
+def test_a_config_can_select_the_thin_size():
     torch.manual_seed(0)
     thin = build({"bands": 31, "size": "thin"}).eval()
     assert sum(p.numel() for p in thin.network.parameters()) == pytest.approx(0.533e6, rel=0.002)
@@ -87,8 +89,8 @@ def test_a_config_can_ask_for_the_thin_size():
     thin.base.data = torch.rand(31, 13) / 13
     torch.nn.init.normal_(thin.network.head.weight, std=0.05)
     rgb, noise = _rgb(16, 24), _noise(16, 24)
-    cube, facts = thin.whole(SceneWindows.entire(rgb), noise)
+    cube, statistics = thin.whole(SceneWindows.entire(rgb), noise)
     assert cube.shape == (1, 31, 16, 24)
-    again = thin(rgb, noise, facts, stochastic=False)
+    again = thin(rgb, noise, statistics, stochastic=False)
     torch.testing.assert_close(again, cube, atol=2e-5, rtol=1e-4)
     assert not torch.allclose(cube, thin.regress(rgb), rtol=1e-2)

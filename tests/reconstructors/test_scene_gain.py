@@ -23,7 +23,7 @@ def _gain():
 
 
 @torch.no_grad()
-def test_a_picture_twice_as_bright_is_taken_for_ground_twice_as_bright():
+def test_a_brighter_image_is_brighter_ground():
     gain, rgb = _gain(), _rgb()
     level, brighter = (gain(chromaticity_histogram(each)).log().mean() for each in (rgb, 2 * rgb))
     torch.testing.assert_close(brighter, level)
@@ -39,7 +39,7 @@ def test_the_tint_moves_no_level():
 
 @torch.no_grad()
 def test_means_are_those_of_the_pixels():
-    """Of even patches: within a cell of the palette colours count as their mean."""
+    """For uniform patches: within a cell of the histogram, colours count as their mean."""
     patches = torch.rand(1, 3, 2, 3, generator=_rng(5)).repeat_interleave(6, dim=3)
     level = colour_means(chromaticity_histogram(patches))[:, :3]
     torch.testing.assert_close(level, patches.mean((2, 3)))

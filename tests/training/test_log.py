@@ -21,10 +21,10 @@ def test_a_board_shows_losses_and_images(tmp_path):
     assert {"critic/critic", "generator/l1", "validation/mrae"} <= {*board.Tags()["scalars"]}
     assert [each.step for each in board.Scalars("generator/l1")] == [1, 2, 3, 4]
     (name,) = board.Tags()["images"]
-    shown = board.Images(name)
-    assert [each.step for each in shown] == [2, 4]
-    picture = np.asarray(Image.open(BytesIO(shown[-1].encoded_image_string)))
+    images = board.Images(name)
+    assert [each.step for each in images] == [2, 4]
+    panel = np.asarray(Image.open(BytesIO(images[-1].encoded_image_string)))
     scene = Slopes().read("c").cube
-    assert picture.shape == (scene.shape[1], 3 * scene.shape[2], 3)
-    truth = picture[:, scene.shape[2] : 2 * scene.shape[2]]
+    assert panel.shape == (scene.shape[1], 3 * scene.shape[2], 3)
+    truth = panel[:, scene.shape[2] : 2 * scene.shape[2]]
     assert truth.max() >= 250 and 40 < truth.mean() < 215

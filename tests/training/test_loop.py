@@ -267,8 +267,8 @@ def test_unknown_ground_is_not_part_of_a_loss(tmp_path):
             pair.rgb[:, 2:9, 4:30] = np.nan
             return pair
 
-    wanted = Data(name="slopes", folder=tmp_path, patch=32, batch=2)
-    patches = Patches(Scenes(Holes(), lambda rgb, weights: {}, kept=1), ["a"], wanted, seed=0)
+    settings = Data(name="slopes", folder=tmp_path, patch=32, batch=2)
+    patches = Patches(Scenes(Holes(), lambda rgb, weights: {}, kept=1), ["a"], settings, seed=0)
     batch = patches.draw(0)
     assert batch.rgb.isfinite().all() and not batch.known.all()
     assert (batch.cube[~batch.known] == 0).all()
@@ -276,9 +276,9 @@ def test_unknown_ground_is_not_part_of_a_loss(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 3])
 def test_batches_are_functions_of_seed_and_number(workers, tmp_path):
-    wanted = Data(name="slopes", folder=tmp_path, patch=32, batch=3, grid=2)
+    settings = Data(name="slopes", folder=tmp_path, patch=32, batch=3, grid=2)
     scenes = Scenes(Slopes(), lambda rgb, weights: {"mean": rgb.mean().reshape(1)}, kept=1)
-    patches = Patches(scenes, ["a", "b"], wanted, seed=5)
+    patches = Patches(scenes, ["a", "b"], settings, seed=5)
     found = list(read_ahead(patches.draw, range(8), workers=workers))
     again = [patches.draw(number) for number in range(8)]
     for one, other in zip(found, again):
@@ -289,8 +289,10 @@ def test_batches_are_functions_of_seed_and_number(workers, tmp_path):
 
 def test_patches_of_image_and_cube_cover_the_same_pixels(tmp_path):
     """Rotated and flipped alike: blue of these images is the first band of the cube."""
-    wanted = Data(name="slopes", folder=tmp_path, patch=32, batch=16)
-    patches = Patches(Scenes(Slopes(), lambda rgb, weights: {}, kept=2), ["a", "b"], wanted, seed=0)
+    settings = Data(name="slopes", folder=tmp_path, patch=32, batch=16)
+    patches = Patches(
+        Scenes(Slopes(), lambda rgb, weights: {}, kept=2), ["a", "b"], settings, seed=0
+    )
     batch = patches.draw(0)
     order = batch.cube[:, 0].flatten(1).argsort(stable=True)
     assert batch.rgb[:, 2].flatten(1).gather(1, order).diff(dim=1).min() > -1e-6

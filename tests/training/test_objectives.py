@@ -181,8 +181,8 @@ def test_a_pixel_with_an_unknown_band_has_no_colour():
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_camera_adds_weighted_colours_to_the_loss(precision, tmp_path):
     camera = write_camera(tmp_path / "camera.json")
-    wanted = Regression(camera=camera, camera_weight=10.0)
-    run = run_of("regression", tmp_path / "run", objective=wanted, precision=precision)
+    objective = Regression(camera=camera, camera_weight=10.0)
+    run = run_of("regression", tmp_path / "run", objective=objective, precision=precision)
     training = training_of(run, Slopes(holes=True))
     values = training.step([training.task.draw(0), training.task.draw(1)])
     loss, mrae, colours = (values[f"regression/{name}"] for name in ("loss", "mrae", "camera"))
@@ -191,12 +191,12 @@ def test_a_camera_adds_weighted_colours_to_the_loss(precision, tmp_path):
 
 def test_a_camera_that_does_not_cover_all_bands_is_refused(tmp_path):
     camera = write_camera(tmp_path / "camera.json", last=680)
-    wanted = Regression(camera=camera, camera_weight=10.0)
+    objective = Regression(camera=camera, camera_weight=10.0)
     with pytest.raises(InvalidData, match="the bands need 400 to 700 nm"):
-        training_of(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
-    wanted = Regression(camera=tmp_path / "none.json", camera_weight=10.0)
+        training_of(run_of("regression", tmp_path / "run", objective=objective), Slopes())
+    objective = Regression(camera=tmp_path / "none.json", camera_weight=10.0)
     with pytest.raises(UnreadableFile, match="check the path"):
-        training_of(run_of("regression", tmp_path / "run", objective=wanted), Slopes())
+        training_of(run_of("regression", tmp_path / "run", objective=objective), Slopes())
 
 
 @pytest.mark.parametrize(
@@ -230,10 +230,10 @@ def test_a_closed_form_is_fitted_on_what_it_is_given_later(level, tmp_path):
     training.finish()
     batch = training.task.draw(0)
     model = training.averaged
-    seen = model.adapter(batch.rgb, batch.statistics)
-    own = root_polynomial.fit(*(each.movedim(1, -1).flatten(0, 2) for each in (seen, batch.cube)))
-    found = model.network(seen)
-    best = root_polynomial.predict(seen, own)
+    rgb = model.adapter(batch.rgb, batch.statistics)
+    own = root_polynomial.fit(*(each.movedim(1, -1).flatten(0, 2) for each in (rgb, batch.cube)))
+    found = model.network(rgb)
+    best = root_polynomial.predict(rgb, own)
     error, least = ((each - batch.cube).square().mean() for each in (found, best))
     assert error < 1.2 * least < 0.2 * batch.cube.square().mean()
 

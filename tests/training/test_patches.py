@@ -24,23 +24,23 @@ SIZES = [(36, 50), (64, 50), (36, 72), (7, 3), (1, 2)]
 def test_beyond_a_scene_the_image_is_mirrored_and_the_cube_unknown(size):
     numbers = Generator().manual_seed(0)
     cube, rgb = (torch.rand(count, *size, generator=numbers) for count in (4, 3))
-    found, seen = extend(cube, rgb, (64, 72))
+    larger, image = extend(cube, rgb, (64, 72))
     missing = [(0, 0), *((0, to - each) for to, each in zip((64, 72), size))]
-    np.testing.assert_array_equal(seen, np.pad(rgb, missing, mode="reflect"))
-    np.testing.assert_array_equal(found, np.pad(cube, missing, constant_values=np.nan))
+    np.testing.assert_array_equal(image, np.pad(rgb, missing, mode="reflect"))
+    np.testing.assert_array_equal(larger, np.pad(cube, missing, constant_values=np.nan))
 
 
 def test_a_scene_as_large_as_the_patch_is_not_copied():
     cube, rgb = torch.rand(4, 8, 8), torch.rand(3, 8, 8)
-    found, seen = extend(cube, rgb, (8, 8))
-    assert found is cube and seen is rgb
+    larger, image = extend(cube, rgb, (8, 8))
+    assert larger is cube and image is rgb
 
 
 @pytest.mark.parametrize(("side", "grid"), [(40, 1), (40, 8), (200, 8)])
 def test_a_patch_is_known_where_it_covers_its_scene(side, grid, tmp_path):
     """36 x 50 px, rotated or not: pixels within the scene are known, and no others."""
-    wanted = Data(name="slopes", folder=tmp_path, patch=side, batch=8, grid=grid)
-    patches = Patches(Scenes(Slopes(), lambda rgb, weights: {}, kept=1), ["a"], wanted, seed=0)
+    settings = Data(name="slopes", folder=tmp_path, patch=side, batch=8, grid=grid)
+    patches = Patches(Scenes(Slopes(), lambda rgb, weights: {}, kept=1), ["a"], settings, seed=0)
     batch = patches.draw(0)
     assert batch.rgb.shape == (8, 3, side, side) and batch.rgb.isfinite().all()
     assert (batch.known.sum((2, 3)) == min(36, side) * min(50, side)).all()

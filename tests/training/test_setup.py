@@ -57,8 +57,8 @@ def test_a_chain_decodes_to_the_cube_that_it_encodes(tmp_path):
 def test_the_gain_of_a_scene_is_one(tmp_path):
     """A data set has a single scale, so no gain is learned from it."""
     model = model_of("x0", tmp_path)
-    seen = chromaticity_histogram(torch.rand(2, 3, 9, 9))
-    torch.testing.assert_close(model.gain(seen), torch.ones(2, 3))
+    histogram = chromaticity_histogram(torch.rand(2, 3, 9, 9))
+    torch.testing.assert_close(model.gain(histogram), torch.ones(2, 3))
 
 
 def test_weights_of_a_host_start_the_system_around_it(tmp_path):
