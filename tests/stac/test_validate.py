@@ -218,10 +218,16 @@ def test_bands_that_a_model_names_must_be_described(cubes):
 
 def test_left_over_files_are_reported(cubes):
     shutil.copy(cubes / NAME / f"{NAME}.tif", cubes / NAME / "more.tif")
-    (cubes / NAME / f"{NAME}.part.tif").touch()
+    unfinished = ("mosaic.part.vrt", f"{NAME}.json.part", f"{NAME}.tif.part")
+    for name in unfinished[:2]:
+        (cubes / NAME / name).touch()
+    staging = cubes / NAME / unfinished[2]
+    staging.mkdir()
+    (staging / "0.tif").touch()
     lines = "\n".join(wrong(cubes))
     assert "more.tif: no item in this folder describes it" in lines
-    assert f"{NAME}.part.tif: it was left by an unfinished run" in lines
+    assert all(f"{name}: it was left by an unfinished run" in lines for name in unfinished)
+    assert "0.tif" not in lines
 
 
 def test_images_next_to_products_are_not_products(cubes):

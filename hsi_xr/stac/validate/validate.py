@@ -102,7 +102,10 @@ def _check_folder(folder: Path, inspection: Inspection) -> None:
         if inspection.is_new(path):
             _check_file(path, inspection)
     for path in files:
-        if path.suffix.lower() in RASTERS and inspection.is_new(path):
+        if _is_unfinished(path):
+            repair = "resume with --resume, or delete it"
+            inspection.add(path, "it was left by an unfinished run", repair)
+        elif path.suffix.lower() in RASTERS and inspection.is_new(path):
             _check_undescribed(path, inspection, has_items=has_items)
     if not inspection.looked and not inspection.findings:
         nothing = "it contains neither products nor STAC objects"
@@ -110,22 +113,24 @@ def _check_folder(folder: Path, inspection: Inspection) -> None:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Yields files and stores, recursively; symbolic links to folders are not followed."""
+    """Yields files, stores and staging folders; symbolic links to folders are not followed."""
     for path in sorted(folder.iterdir()):
         if path.is_symlink() and path.is_dir():
             continue
-        if path.is_dir() and store_driver(str(path)) is None:
+        if path.is_dir() and store_driver(str(path)) is None and not _is_unfinished(path):
             yield from _files_in(path)
         else:
             yield path
 
 
+def _is_unfinished(path: Path) -> bool:
+    """True for staging folders and temporary files: `cube.tif.part`, `mosaic.part.vrt`."""
+    return path.suffix == ".part" or ".part." in path.name
+
+
 def _check_undescribed(path: Path, inspection: Inspection, *, has_items: bool) -> None:
     """Checks a raster to which no item refers, which is a fault if other products have items."""
-    if ".part." in path.name:
-        repair = "resume with --resume, or delete the file"
-        inspection.add(path, "it was left by an unfinished run", repair)
-    elif is_foreign(path):
+    if is_foreign(path):
         inspection.unseen.add(f"{without_query(str(path))}, which hsi_xr did not write")
     else:
         if has_items:
