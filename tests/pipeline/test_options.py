@@ -37,7 +37,7 @@ SCRIPT
 
 
 def _run(script: str) -> list[str]:
-    """What a script prints in a process of its own."""
+    """Returns what a script prints in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", _RUN.replace("SCRIPT", script)],
         capture_output=True,
