@@ -22,7 +22,7 @@ R = TypeVar("R")
 _SCENE, _IMAGE, _MAP, _CUBE = "RGB scene", "multiband image", "map", "hyperspectral cube"
 _FOR_SCENES = ("reconstruct", "plan", "survey")
 _METHODS = {_SCENE: _FOR_SCENES, _IMAGE: _FOR_SCENES, _MAP: ("plot", "write")}
-"""The methods for each kind of object; those for a cube are all others."""
+"""The methods for each kind of object; a cube has all others."""
 _USUAL_NAMES = {
     **dict.fromkeys(("lat", "latitude", "northing", "row", "rows", "Y"), "y"),
     **dict.fromkeys(("lon", "longitude", "easting", "col", "column", "columns", "X"), "x"),
@@ -80,7 +80,7 @@ class HsiAccessor:
     """
 
     def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
-        self._obj = obj  # xarray keeps the accessor: anything more would outlive a change of obj
+        self._obj = obj  # xarray caches the accessor: derived state would be stale if obj changes
 
     reconstruct = Method(lambda: hsi_xr.reconstruct)
     plan = Method(lambda: hsi_xr.plan)
@@ -144,7 +144,7 @@ class HsiAccessor:
 
 
 def _check_image(obj: xr.Dataset | xr.DataArray, method: str) -> None:
-    """Refuses an object without an image, with a repair that suits its dimensions.
+    """Checks that an object has an image; the error message suits its dimensions.
 
     Raises:
         InvalidData: No array of the object has the dimensions y and x.
@@ -174,7 +174,7 @@ def _image(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
 
 
 def _summary(accessor: HsiAccessor) -> tuple[str, dict[str, str]]:
-    """Returns what kind of object it is, and what there is to know about it, by label."""
+    """Returns the kind of an object, and the facts to show about it by label."""
     obj = accessor._obj
     image = _image(obj)
     if image is None:

@@ -55,7 +55,7 @@ class Bands:
 
     @property
     def extent(self) -> tuple[float, float]:
-        """Lower half maximum of the first band and upper one of the last, in nm."""
+        """Lower half-maximum wavelength of the first band and upper one of the last, in nm."""
         widths = self.widths or (0.0,) * len(self)
         return self.centres[0] - widths[0] / 2, self.centres[-1] + widths[-1] / 2
 
@@ -112,7 +112,7 @@ def contributing(wavelengths: Array, bands: Bands) -> NDArray[np.bool_]:
 
 
 def _weights(wavelengths: Array, bands: Bands) -> NDArray[np.float64]:
-    """(bands, n) weights; 0 where negligible, and for bands that are not covered."""
+    """Returns (bands, n) weights; 0 where negligible, and for bands that are not covered."""
     centres = np.array(bands.centres)[:, None]
     widths = np.array(bands.widths or (_DEFAULT_WIDTH,) * len(bands))[:, None]
     distance = np.abs(wavelengths[None] - centres)

@@ -1,6 +1,6 @@
 """Errors that the input or the environment can cause.
 
-Every message states what was found and how to repair it, in one line. Each error is also the
+Every message states what was found and how to fix it, in one line. Each error is also the
 builtin exception that it resembles, so that `except FileExistsError` works as expected.
 `exit_code` is the exit code of the command line: 2 for a request that cannot be met, 3 for invalid
 data, 1 otherwise.
@@ -48,7 +48,7 @@ class Diverged(HsiError, FloatingPointError):
 
 
 class InvalidData(HsiError, ValueError):
-    """A file or an array is not what it must be."""
+    """A file or an array has invalid content."""
 
     exit_code = 3
 

@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 
 
 def root_mean_square(channels: Array) -> Array:
-    """(channels, y, x) -> (y, x)."""
+    """Returns the root mean square over channels: (channels, y, x) -> (y, x)."""
     return np.sqrt(np.square(channels).mean(axis=0), dtype="float32")
 
 
@@ -31,12 +31,12 @@ class OutputVariable:
         reduce: Reduces those channels, (channels, y, x), to (y, x).
         is_reflectance: True if the values are in the unit of reflectance: they share its standard
             name, and a calibration multiplies them by its gains.
-        survives_calibration: False if the values are about the estimate before calibration.
+        survives_calibration: False if the values describe the estimate before calibration.
         attributes: CF attributes.
-        attributes_of_samples: What replaces some of them where the values are statistics of drawn
-            samples, and not the model's own estimate of its uncertainty.
-        integer: Type of stored values in products of integers; None for a variable whose values
-            are too small for that, which is always stored as float32.
+        attributes_of_samples: Attributes that replace some of these where the values are
+            statistics of drawn samples, not the model's own estimate of its uncertainty.
+        integer: Data type of the variable in products that store integers; None for a variable
+            whose values are too small for that, which is always stored as float32.
         suffix: Appended to the stem of a product's file name to name the file of this variable.
         asset: Key and role of its asset in a STAC item.
         title: Title of that asset.
@@ -103,11 +103,11 @@ OUTPUT_VARIABLES = {
             survives_calibration=False,
             attributes={
                 "long_name": "root mean square over red, green and blue of the estimate as the "
-                "camera would record it, less the image"
+                "camera would record it, minus the image"
             },
             suffix="_residual",
             asset="residual",
-            title="The estimate as the camera would record it, less the image: root mean square "
+            title="The estimate as the camera would record it, minus the image: root mean square "
             "over red, green and blue",
         ),
         OutputVariable(

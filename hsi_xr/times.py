@@ -71,7 +71,7 @@ def period(time: datetime | str) -> tuple[datetime, datetime]:
 
 
 def instant(time: datetime | str) -> datetime:
-    """Returns a single time in UTC; arguments and errors as of `period`."""
+    """Returns a single time in UTC; arguments and errors as for `period`."""
     moment = time if isinstance(time, datetime) else _parse(str(time).strip())
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 

@@ -1,4 +1,4 @@
-"""Saves small models of every system with random weights."""
+"""Models of every system at a small size, with random weights."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ SMALL = {
     "sdp-mst-plus-plus": {"stages": 1, "extractor": 16, "extractor_blocks": 1},
     "srcgan": {"width": 8},
 }
-"""Changes to the configs of large systems; other systems keep their size."""
+"""Smaller configurations; other systems keep their size."""
 
 
 def model_of(name: str, folder: Path, **changes: object) -> Path:
-    """Saves a model of a system with a measured card; returns the path of its weights."""
+    """Write a small model of a system with a measured card; return the path of its weights."""
     system = registry.find(name, untrained=True)
     config = {**system.config, **SMALL.get(name, {}), **changes}
     model = perturb(registry.load(name).build(config).eval())

@@ -1,4 +1,4 @@
-"""The documentation builds without warnings, its code runs, and its links resolve."""
+"""The documentation builds without a warning, its code runs, and its links resolve."""
 
 import os
 import re
@@ -32,7 +32,7 @@ PAGES = [
 ]
 WITH_CODE = [page for page in PAGES if any(True for _ in blocks(page))]
 WITH_CUBE = {"calibration", "cubes", "qgis", "stac", "validation"}
-"""Pages whose code uses the cube that the quickstart writes."""
+"""Pages whose code begins with the cube that the quickstart writes."""
 
 WIDTH = 88
 """Characters of a code block that a page shows without scrolling."""
@@ -89,7 +89,7 @@ def inputs(tmp_path_factory) -> Path:
 
 
 def _save_sentinel(path: Path) -> None:
-    """Writes three integer bands of Sentinel-2 for the area of the scene."""
+    """Three bands of Sentinel-2 over the ground of the scene, as integers."""
     import rasterio
 
     rows, columns = np.mgrid[0:3, 0:4]
@@ -122,7 +122,7 @@ def _panels(cube: xr.DataArray) -> str:
 
 @pytest.fixture
 def workspace(request, inputs, tmp_path, monkeypatch) -> Path:
-    """The working directory of a page, with its input files."""
+    """The current folder of a page, with its inputs."""
     page: Path = request.param
     shutil.copytree(inputs, tmp_path, dirs_exist_ok=True)
     if page.stem in WITH_CUBE:
@@ -140,9 +140,7 @@ def test_code_runs(workspace, capsys):
     printed = ""
     for block in blocks(workspace):
         if block.is_output:
-            assert prints(block, printed), (
-                f"{block.page.name} shows\n{block.text}but the code prints\n{printed}"
-            )
+            assert prints(block, printed), f"{block.page.name} shows\n{block.text}not\n{printed}"
         run_block(block, namespace)
         printed = capsys.readouterr().out
 
@@ -200,7 +198,7 @@ def site(tmp_path_factory) -> Path:
 
 
 class _Loaded(HTMLParser):
-    """Collects the resources that a page loads, but not its links."""
+    """Collects what a page loads, and not what it links."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -251,20 +249,20 @@ def test_links_of_files_outside_the_site_resolve(page):
 
 
 def _anchors(page: Path) -> set[str]:
-    """Returns the anchors that Markdown renderers create for headings."""
+    """Anchors that readers make of headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
     words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {word.strip().replace(" ", "-") for word in words}
 
 
-def test_code_fits_the_width_of_a_page():
+def test_code_is_no_wider_than_a_page():
     pages = [page for page in WITH_CODE if page.parent in (ROOT, ROOT / "docs")]
     code = [(page.name, block) for page in pages for block in blocks(page)]
     lines = [(name, line) for name, block in code for line in block.text.splitlines()]
     assert not [(name, line) for name, line in lines if len(line) > WIDTH]
 
 
-def test_the_picture_of_the_structure_shows_the_import_contract():
+def test_the_diagram_of_the_structure_shows_the_import_contract():
     drawn = runpy.run_path(str(ROOT / "docs/images/structure.py"))["draw"]()
     current = (ROOT / "docs/images/structure.svg").read_text("utf-8")
     assert current == drawn, "run `python docs/images/structure.py`"

@@ -1,4 +1,4 @@
-"""The example of a third-party reconstructor can be installed by pip and used in every way."""
+"""The example package is installed by pip, and runs in Python and on the command line."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the package, installed by pip, and a model that its command wrote."""
+    """A folder with the package as installed by pip, and a model written by its command."""
     folder = tmp_path_factory.mktemp("site")
     source = tmp_path_factory.mktemp("source") / "example"
     shutil.copytree(ROOT / "plugins/example_reconstructor", source)
@@ -35,7 +35,7 @@ def site(tmp_path_factory):
 
 
 def _run(*arguments, path: Path | None = None, cwd: Path | None = None) -> str:
-    """Runs a new interpreter with this checkout and, if given, the package on its path."""
+    """Run a new interpreter with this checkout and, if given, the installed package."""
     found = os.pathsep.join(map(str, [*([path] if path else []), ROOT]))
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
@@ -59,8 +59,8 @@ def test_pip_installs_one_module_and_one_entry_point(site):
     )
 
 
-def test_straight_spectra_are_recovered_and_colours_approximately_reproduced(site):
-    """Straight spectra have no roughness; an estimate has nearly the given colour."""
+def test_straight_spectra_are_kept_and_colours_are_nearly_kept(site):
+    """Straight spectra have no cost; the output has nearly the colours of the input."""
     code = """
 import torch, hsi_xr
 from hsi_xr.camera.operator import Camera
@@ -70,14 +70,14 @@ model = build({"bands": 31})
 camera = Camera(model.response)
 spectra = torch.stack([torch.full((31,), 0.3), torch.linspace(0.1, 0.7, 31)])[:, :, None, None]
 rgb = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(0))
-def estimate(rgb): return model.whole(SceneWindows.entire(rgb), None)[0]
-torch.testing.assert_close(estimate(camera.project(spectra)), spectra, atol=1e-5, rtol=0)
-assert (camera.project(estimate(rgb)) - rgb).abs().max() < 0.02
+def answer(rgb): return model.whole(SceneWindows.entire(rgb), None)[0]
+torch.testing.assert_close(answer(camera.project(spectra)), spectra, atol=1e-5, rtol=0)
+assert (camera.project(answer(rgb)) - rgb).abs().max() < 0.02
 """
     _run("-c", code, path=site)
 
 
-def test_a_geotiff_is_reconstructed_in_python_and_on_the_command_line(site, tmp_path):
+def test_a_geotiff_is_reconstructed_in_python_and_by_the_command(site, tmp_path):
     save(tmp_path / "scene.tif", rgb_image(61, 83))
     python = """
 import hsi_xr

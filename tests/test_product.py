@@ -1,4 +1,4 @@
-"""`hsi_xr.write_product` writes what `hsi-xr reconstruct` writes, and checks first."""
+"""`hsi_xr.write_product` writes what `hsi-xr reconstruct` writes, and refuses before any work."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_python_and_the_command_line_write_the_same_bytes(scene, tmp_path, monke
     assert python == shell
 
 
-def test_all_written_files_are_returned(cube, scene, out):
+def test_all_files_are_named(cube, scene, out):
     cube["reflectance_std"] = 0.1 * cube["reflectance"]
     product = hsi_xr.write_product(cube, out / "cube.tif", datetime=TIME, source=scene)
     assert product.cube == out / "cube.tif"
@@ -86,7 +86,7 @@ def test_the_time_in_the_attributes_of_the_cube_is_enough(cube, out):
     assert json.loads(product.item.read_text())["properties"]["datetime"] == TIME
 
 
-def test_without_a_time_a_warning_explains_what_to_do(cube, out):
+def test_without_a_time_a_warning_gives_the_repair(cube, out):
     with pytest.warns(UserWarning, match="datetime= .*--no-stac"):
         hsi_xr.write_product(cube, out / "cube.tif")
 
@@ -118,11 +118,11 @@ def test_an_interrupted_product_is_resumed(scene, out):
     np.testing.assert_array_equal(hsi_xr.open(out / "cube.tif"), hsi_xr.open(out / "once.tif"))
 
 
-# rejected before any work
+# refusals, before any work
 
 
 def refused(out: Path, error: type[HsiError], words: str, obj, path, **options) -> None:
-    """Asserts that `write_product` and `check_product` raise, and leave the folder unchanged."""
+    """`write_product` and `check_product` refuse, and leave the folder as it is."""
     before = contents(out)
     checked = {name: value for name, value in options.items() if name != "model"}
     calls = [(hsi_xr.write_product, options)]
@@ -148,7 +148,7 @@ def test_existing_items_and_previews_are_not_replaced(cube, out, existing):
     assert hsi_xr.write_product(cube, out / "cube.tif", datetime=TIME, overwrite=True).item
 
 
-def test_products_of_the_same_name_do_not_share_an_item(cube, out):
+def test_products_of_one_name_do_not_share_an_item(cube, out):
     (out / "cube.zarr").mkdir()
     refused(out, DestinationExists, "'cube.zarr' exists and would share 'cube.json'", cube,
             out / "cube.tif", datetime=TIME, overwrite=True)  # fmt: skip

@@ -12,7 +12,7 @@ from examples.default_model.sources import Plot
 from hsi_xr.camera.srgb import srgb_decode
 
 REAL = 2
-"""How many cubes of a batch, from the first, have the RGB image that was taken of their plot."""
+"""Number of cubes at the start of a batch that have a real RGB image of their plot."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SimulatedBatch:
 
     Attributes:
         cube: (batch, bands, rows, columns) reflectance.
-        images: One of each cube.
+        images: An image of each cube.
         names: Empty: the cubes have no names.
     """
 
@@ -40,7 +40,7 @@ class SimulatedBatch:
 
 @dataclass(frozen=True)
 class TexturedPlot:
-    """A plot whose spectra are spread over its image of 0.1 m by colour, for fine detail.
+    """A plot whose spectra are distributed over its 0.1 m image by colour, for fine detail.
 
     Attributes:
         cube: (bands, rows, columns) at the pixels of the image.
@@ -71,7 +71,7 @@ def add_texture(plot: Plot) -> TexturedPlot:
 
 
 def _colour(rgb: Tensor) -> Tensor:
-    """Log chromaticity, and a little of the brightness."""
+    """Returns log chromaticity, and log brightness with a lower weight."""
     log = (rgb + 0.01).log()
     return torch.stack([log[0] - log[1], log[2] - log[1], 0.3 * log.mean(0)])
 
@@ -83,7 +83,7 @@ class TrainingData:
     Attributes:
         plots: Paired plots.
         groups: Spectra by origin, (count, bands) each.
-        simulator: Takes the images.
+        simulator: Simulates the images.
     """
 
     plots: list[TexturedPlot]
@@ -119,7 +119,7 @@ class TrainingData:
         return _rotate(plot.cube[window], plot.rgb[window], rng)
 
     def _mosaic(self, side: int, rng: Generator) -> tuple[Tensor, Tensor]:
-        """Sixteen neighbours side by side, at 1 m."""
+        """Returns sixteen neighbouring plots side by side, at 1 m."""
         first = pick(len(self.plots), rng)  # neighbours in the list are mostly from one flight
         near = [self.plots[(first + i) % len(self.plots)] for i in range(16)]
         cube = _tile([plot.coarse_cube for plot in near])
@@ -128,14 +128,14 @@ class TrainingData:
 
 
 def _vary_exposure(rgb: Tensor, rng: Generator) -> RGBImage:
-    """Changes exposure and white balance, of which a flight has few."""
+    """Varies exposure and white balance, which differ little within a flight."""
     exposure = 0.2 * torch.randn(1, 1, 1, generator=rng)
     balance = 0.04 * torch.randn(3, 1, 1, generator=rng)
     return RGBImage((rgb * (exposure + balance).exp()).clamp(max=1), None, level_known=False)
 
 
 def _tile(images: list[Tensor]) -> Tensor:
-    """Sixteen images in four rows."""
+    """Arranges sixteen images in four rows."""
     return torch.cat([torch.cat(images[i : i + 4], dim=2) for i in range(0, 16, 4)], dim=1)
 
 

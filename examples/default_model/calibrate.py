@@ -20,7 +20,7 @@ def calibrate_uncertainty(model: GuidedPosterior, data: TrainingData, rng: Gener
     """Scale standard deviations so that 1.645 of them cover 90 % of each band of simulated ground.
 
     There is a scale for images whose camera is known, one for those whose camera is not, and one
-    for images for display. The last one takes their level as known, since the model states the
+    for images for display. The last one treats their level as known, since the model states the
     uncertainty of the level separately.
     """
     model.uncertainty_scales.data.fill_(1)

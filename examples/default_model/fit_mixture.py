@@ -25,7 +25,7 @@ def fit(spectra: Tensor, count: int, rng: Generator, *, rounds: int = 25) -> Spe
 
     Args:
         spectra: (pixels, bands) reflectance.
-        count: Number of Gaussians, including a broad one for all that is unlike the others.
+        count: Number of Gaussians, including a broad one for spectra unlike all others.
         rng: Draws the initial clusters.
         rounds: Iterations.
     """

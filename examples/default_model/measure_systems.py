@@ -34,7 +34,7 @@ def measured_card(card: Card) -> dict[str, Any]:
         else probe.reach(images)
     )
     reach = {"note": "measured with random weights", **reach}
-    reach.pop("tile_sensitivity", None)  # of random weights, it says nothing
+    reach.pop("tile_sensitivity", None)  # meaningless for random weights
     return {
         **data,
         "reach": reach,

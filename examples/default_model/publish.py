@@ -45,10 +45,10 @@ from hsi_xr.reconstructors.guided_posterior import Config, GuidedPosterior
 from hsi_xr.training import checkpoints
 
 SURVEYED = ("BART_2019_rgb_crop.tif", "5b90f92da0d7280005fab355_4310.tif")
-"""Images for which a survey reads windows, since they are large."""
+"""Images that are large enough for a survey to read only windows of them."""
 
 STEPS = (0, 1, 2, 5)
-"""Steps that the chain may be run in."""
+"""Numbers of steps in which the chain may be run."""
 
 
 def load_checkpoint(path: Path, bands: Bands) -> tuple[GuidedPosterior, bool]:
@@ -65,7 +65,7 @@ def card_of(
     """Returns the card of a model, with everything that is measured.
 
     Args:
-        model: Calibrated.
+        model: The calibrated model.
         folder: The data.
         data: What the model was trained on.
         bands: Its band grid.
@@ -108,7 +108,7 @@ def _plot_image(folder: Path, bands: Bands) -> Tensor:
 
 
 def in_steps(model: GuidedPosterior, steps: int) -> GuidedPosterior:
-    """Returns a model with the same weights whose chain is run in so many steps."""
+    """Returns a model with the same weights whose chain runs in the given number of steps."""
     copy = GuidedPosterior(replace(model.config, steps=steps))
     copy.load_state_dict(model.state_dict())
     return copy.eval()
@@ -148,7 +148,7 @@ def baseline_scores(held_out: list[Case], data: TrainingData) -> dict[str, dict[
 def wrong_camera_scores(
     model: GuidedPosterior, held_out: list[Case]
 ) -> dict[str, dict[str, float]]:
-    """Returns means over four cameras of the scores when that camera is taken for the right one."""
+    """Returns mean scores over four cameras, each of which is assumed to be the right one."""
     cameras = model.photofinishing.cameras
     means = {}
     for case in held_out:
@@ -210,7 +210,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--bands", type=int, nargs=3, default=(400, 700, 10), metavar="NM")
-    parser.add_argument("--note", help="how this training differed from the plain script")
+    parser.add_argument("--note", help="how this training run differed from the script")
     options = parser.parse_args()
     bands = Bands.regular(*options.bands)
     model, trained = load_checkpoint(options.checkpoint, bands)

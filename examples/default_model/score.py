@@ -78,7 +78,7 @@ def _held_out_plots(folder: Path, bands: Bands) -> Mapping[str, list[Plot]]:
 def _simulations(
     folder: Path, bands: Bands
 ) -> Iterator[tuple[str, Callable[[Tensor, int], RGBImage]]]:
-    """Ways of taking an image of a cube with one of the held-out cameras, by their names."""
+    """Yields named functions that simulate an image of a cube by one of the held-out cameras."""
     curves = sources.cameras(folder, bands)
     cameras = [as_tensor(curves[name]) for name in HELD_OUT_CAMERAS]
     cameras = [camera / camera.sum(1, keepdim=True) for camera in cameras]
@@ -150,7 +150,7 @@ def score(estimate: Estimate, truth: Tensor) -> dict[str, float]:
 
     Args:
         estimate: Of one image.
-        truth: (bands, rows, columns), at the pixels of the image or at k times as large ones.
+        truth: (bands, rows, columns), at the pixels of the image, or at pixels k times as large.
 
     Returns:
         MRAE, MRAE after the best common scaling, SAM in degrees, PSNR in dB, and the share of

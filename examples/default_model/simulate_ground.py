@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 
 def weather(samples: Tensor, rng: Generator, *, copies: int = 4) -> Tensor:
-    """Returns laboratory samples as ground would be: darker than dry, smooth and fully lit ones.
+    """Returns laboratory samples as ground: darker, since samples are dry, smooth and fully lit.
 
     Args:
         samples: (count, bands).
@@ -77,7 +77,7 @@ def simulate_scene(groups: list[Tensor], side: int, rng: Generator) -> Tensor:
 
 
 def invent_spectra(count: int, bands: int, rng: Generator) -> Tensor:
-    """Draws smooth spectra, (count, bands), as paints and flowers have that no library contains."""
+    """Draws smooth spectra, (count, bands), as of paints and flowers that libraries lack."""
     curves = F.interpolate(
         1.5 * torch.randn(count, 1, 6, generator=rng), size=bands, mode="linear", align_corners=True
     )[:, 0]
@@ -97,7 +97,7 @@ def add_metamer(cube: Tensor, response: Tensor, rng: Generator, *, strength: flo
         cube: (bands, rows, columns).
         response: (3, bands) spectral response of the camera.
         rng: Source of randomness.
-        strength: Of the change, relative to the spectra.
+        strength: Strength of the change, relative to the spectra.
     """
     curve = smooth_curves(1, 8, strength, len(cube), rng)[0, :, None, None] * cube
     recorded = torch.linalg.pinv(response) @ response

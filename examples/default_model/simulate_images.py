@@ -26,7 +26,7 @@ LINEAR = 0.15
 def display_response(observer: Tensor) -> Tensor:
     """Returns the response that yields linear sRGB, with rows that sum to 1.
 
-    Parts of it are negative, which no camera has, but a colour matrix leads towards it.
+    Parts of it are negative, as in no camera, but a colour matrix can approximate it.
 
     Args:
         observer: (3, bands) colour matching functions, CIE 1931.
@@ -57,7 +57,7 @@ class RGBImage:
 
 @dataclass(frozen=True)
 class ImageSimulator:
-    """Draws images of cubes as some camera might have delivered them.
+    """Draws images of cubes as a random camera might have delivered them.
 
     Attributes:
         cameras: (count, 3, bands) spectral responses with rows that sum to 1.
@@ -77,7 +77,7 @@ class ImageSimulator:
         return RGBImage(self.render(cube, camera, rng), None, level_known=False)
 
     def random_camera(self, rng: Generator) -> Tensor:
-        """Draws one of the cameras, (3, bands), under light of some other colour."""
+        """Draws one of the cameras, (3, bands), under light of a random colour."""
         camera = self.cameras[pick(len(self.cameras), rng)]
         tilt = torch.linspace(-1, 1, camera.shape[-1]) * 0.05 * torch.randn(1, generator=rng)
         camera = camera * tilt.exp()

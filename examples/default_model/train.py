@@ -40,7 +40,7 @@ LEVEL_ERROR = 0.3
 """Standard deviation of the logarithm of the level: the network must not rely on it."""
 
 DARK = 0.02
-"""Mean reflectance below which spectra count less, since they are noise."""
+"""Mean reflectance below which spectra count less, since noise dominates them."""
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def new_task(
 
 
 def fit_statistics(model: GuidedPosterior, data: TrainingData, rng: Generator) -> None:
-    """Fit all that is not learned by gradients: cameras, mixture, and how its mean errs."""
+    """Fit all that is not learned by gradient descent: cameras, mixture, error directions."""
     model.photofinishing.cameras.data.copy_(data.simulator.cameras)
     model.photofinishing.observer.data.copy_(data.simulator.display)
     spectra = sample_spectra(data.groups, SPECTRA, rng)
@@ -193,7 +193,7 @@ def _concatenate(posteriors: list[Posterior]) -> Posterior:
 
 
 def report(done: int, steps: int, values: Mapping[str, float]) -> None:
-    """Print the loss now and then."""
+    """Log the loss every 50 steps."""
     if done % 50 == 0 or done == steps:
         _log.info("step %d of %d: loss %.4f", done, steps, values.get("network/loss", 0.0))
 
@@ -208,7 +208,9 @@ def main() -> None:
         "--bands", type=int, nargs=3, default=(400, 700, 10), metavar="NM", help="first, last, step"
     )
     parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted training")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted training run"
+    )
     options = parser.parse_args()
     bands = Bands.regular(*options.bands)
     data = load_training_data(options.data, bands)

@@ -3,8 +3,8 @@
     python examples/experiments/chain.py RUNS/simulated/ddpm-seed0/model.safetensors PREPARED
 
 adds noise to a true cube up to a step, runs the network once, and prints the error of the noise,
-that of the clean chain that it implies, and how much brighter the latter is after it was clipped to
-the range of the chain, from where the sampler continues.
+that of the clean chain that it implies, and how much brighter the latter is after clipping to the
+range of the chain, from which the sampler continues.
 """
 
 import sys
@@ -31,7 +31,7 @@ def main(model: Path, prepared: Path) -> None:
     denoising = ddpm.denoising_target(rgb, cube, statistics)
     clean = denoising.clean
     print(f"the true chain has mean {clean.mean():.2f} and standard deviation {clean.std():.2f}")
-    print("| step | RMS error of noise | of the clean chain | excess after the cut to [-1, 1] |")
+    print("| step | RMS error of noise | of the clean chain | excess after clipping to [-1, 1] |")
     print("|---|---|---|---|")
     rng = torch.Generator().manual_seed(0)
     for step in STEPS:

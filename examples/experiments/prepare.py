@@ -5,7 +5,7 @@ networks. Four plots of one site make a scene of 40 x 40, for training and for s
 
     python examples/experiments/prepare.py DATA OUT
 
-writes OUT/simulated and OUT/sensor (cubes alone, of which OUT/camera.json takes the images),
+writes OUT/simulated and OUT/sensor (cubes alone, whose images OUT/camera.json renders),
 OUT/site-osbs and OUT/site-mlbs (real images: trained on one site, tested on the other) and OUT/harv
 (real images of a third site).
 """
@@ -37,7 +37,7 @@ def main(data: Path, out: Path) -> None:
     sites = {
         site: [plot for plot in plots if plot.name.startswith(site)] for site in ("OSBS", "MLBS")
     }
-    # every fifth plot tests, the next one validates
+    # every fifth plot is for testing, the next one for validation
     fold: dict[str, list[Plot]] = {"train": [], "validation": [], "test": []}
     for plots_of_site in sites.values():
         for split, remainders in {"test": {0}, "validation": {1}, "train": {2, 3, 4}}.items():

@@ -40,7 +40,7 @@ TRIALS = {
     "osbs-to-mlbs": ("site-osbs", ("site-osbs", "harv")),
     "mlbs-to-osbs": ("site-mlbs", ("site-mlbs", "harv")),
 }
-"""The data set of the training, and those of the scores, as `prepare.py` names them."""
+"""Trial -> the data set to train on, and those to score on, as `prepare.py` names them."""
 
 TITLES = {
     ("simulated", "simulated"): "held-out plots",
@@ -51,7 +51,7 @@ TITLES = {
     ("mlbs-to-osbs", "harv"): "HARV, real RGB",
 }
 FLOOR = 0.02
-"""Least mean reflectance of pixels that count in MRAE."""
+"""Lowest mean reflectance of pixels that count in MRAE."""
 VALIDATIONS = 4
 """Validations in a run."""
 TIMED = 12
@@ -136,7 +136,7 @@ def jobs(options: argparse.Namespace) -> list[Job]:
 
 
 def work(job: Job) -> str:
-    """Train and score a system; its results are written at the end."""
+    """Train and score a system, and write its results at the end."""
     import torch
 
     from hsi_xr.errors import Diverged
@@ -262,7 +262,7 @@ def scores_of(job: Job, model: Path) -> Iterator[tuple[str, dict[str, dict[str, 
 
 
 def tables(out: Path) -> Iterator[str]:
-    """Yields Markdown, a table for each trial; several seeds have a mean and a deviation."""
+    """Yields Markdown, a table for each trial, with mean and standard deviation over seeds."""
     for trial, (_, tests) in TRIALS.items():
         rows = by_system(out / trial)
         if not rows:

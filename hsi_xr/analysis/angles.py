@@ -27,7 +27,7 @@ def sam(obj: Cube, spectra: Cube, *, degrees: bool = False) -> xr.DataArray:
     """Computes the spectral angle between every pixel and one or many spectra.
 
     The angle compares the shape of spectra and ignores their brightness. Spectra finer than the
-    cube are averaged by the Gaussians of its bands; coarser ones are interpolated linearly. All
+    cube are averaged with the Gaussians of its bands; coarser ones are interpolated linearly. All
     angles use the same bands, those that every spectrum covers, so that they can be compared; the
     attribute `bands` states how many.
 
@@ -100,14 +100,15 @@ def _resample(spectra: Any, bands: Bands) -> tuple[NDArray[np.float64], dict[str
 
 
 def _check_coverage(known: NDArray[np.bool_], table: NDArray[np.float64], bands: Bands) -> None:
-    """Requires two bands that all spectra cover; warns if they do not cover all."""
+    """Checks that all spectra cover at least two bands in common; warns if any band is missing."""
     missing = [f"{nm:g}" for nm, is_known in zip(bands.centres, known) if not is_known]
     if known.sum() < 2:
         least = int(np.isfinite(table).sum(1).argmin())
         raise BandMismatch(
-            f"all spectra together cover {known.sum()} of the cube's {len(known)} bands "
-            f"({bands.centres[0]:g} to {bands.centres[-1]:g} nm), but angles need two; spectrum "
-            f"{least} (counted from 0) covers the fewest. Remove spectra of other wavelengths"
+            f"only {known.sum()} of the cube's {len(known)} bands ({bands.centres[0]:g} to "
+            f"{bands.centres[-1]:g} nm) are covered by every spectrum, but angles need two; "
+            f"spectrum {least} (counted from 0) covers the fewest. Remove spectra of other "
+            "wavelengths"
         )
     if missing:
         warnings.warn(

@@ -15,7 +15,7 @@ from hsi_xr.band_grid import Bands
 from hsi_xr.errors import InvalidData
 
 TABLE = Path(__file__).with_name("sensors.csv")
-_GAUSSIANS = "Gaussians by published centre and width, not measured curves"
+_GAUSSIANS = "Gaussians with published centre and width, not measured curves"
 
 _FAINT = 1e-3
 """Fraction of its maximum below which a Gaussian is set to 0."""
@@ -72,7 +72,7 @@ def published() -> dict[str, Bandpass]:
 
 
 def gaussians(names: tuple[str, ...], bands: Bands) -> Bandpass:
-    """Returns Gaussian responses of bands that are known by centre and width alone."""
+    """Returns Gaussian responses of bands of which only centre and width are known."""
     centres, widths = np.array(bands.centres)[:, None], np.array(bands.widths)[:, None]
     first, last = (centres - 2 * widths).min(), (centres + 2 * widths).max()
     at = np.arange(first, last + _STEP, _STEP)
@@ -81,10 +81,10 @@ def gaussians(names: tuple[str, ...], bands: Bands) -> Bandpass:
 
 
 def measured(curves: xr.DataArray, name: str) -> Bandpass:
-    """Returns responses measured as curves, (spectrum, wavelength) in nm.
+    """Returns responses given by measured curves, (spectrum, wavelength) in nm.
 
     The centre of a band is its mean wavelength weighted by the response; its width is the distance
-    of the outermost half maxima.
+    between the outermost half maxima.
 
     Args:
         curves: Curves as `hsi_xr.library` returns them; NaN counts as no response.
@@ -147,7 +147,7 @@ def _integrate_products(
 
 
 def _width(at: NDArray[np.float64], curve: NDArray[np.float64]) -> float:
-    """Returns the distance of the outermost points where a curve with maximum 1 crosses 0.5."""
+    """Returns the distance between the outermost points where a curve of maximum 1 crosses 0.5."""
     over = np.flatnonzero(curve >= 0.5)
     first, last = over[0], over[-1]
     rise = np.interp(0.5, curve[[first - 1, first]], at[[first - 1, first]]) if first else at[0]

@@ -15,7 +15,7 @@ from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_att
 from hsi_xr.suggestions import did_you_mean
 
 _LEAST = 2
-"""Bands of a cube required within the range of a formula's band: indices are for broad bands."""
+"""Cube bands required within the range of a formula's band: indices are for broad bands."""
 
 
 def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
@@ -48,7 +48,7 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
     bands = _Available(own, broad="hsi_xr_sensor" in shared_attributes(cube, obj))
     requested = [names] if isinstance(names, str) else list(names)
     if not requested:
-        raise UsageError("no index is named; give one or several, e.g. 'NGRDI' or ['GLI', 'VARI']")
+        raise UsageError("no index was given; name one or several: 'NGRDI' or ['GLI', 'VARI']")
     for name in requested:
         _check(spyndex, name, bands)
     ascending = cube.isel(band=order)
@@ -75,7 +75,7 @@ class _Available:
     broad: bool
 
     def within(self, low: float, high: float) -> NDArray[np.intp]:
-        """Returns the indices of the bands that form a formula's band; empty if they do not."""
+        """Returns the indices of the bands that form a formula's band; empty if none do."""
         own = self.bands
         centres, widths = np.array(own.centres), np.array(own.widths)
         if self.broad:

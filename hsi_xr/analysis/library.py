@@ -22,7 +22,7 @@ _UNIT = "give it, e.g. `library(path, unit='nm')` or unit='um'"
 
 
 def library(path: str | os.PathLike[str], *, unit: str | None = None) -> xr.DataArray:
-    """Reads the spectra of a file.
+    """Reads the spectra in a file.
 
     Args:
         path: One of
@@ -38,12 +38,12 @@ def library(path: str | os.PathLike[str], *, unit: str | None = None) -> xr.Data
         (spectrum, wavelength) float32 with the coordinates `spectrum` (names, not necessarily
         unique), `wavelength` in nm, ascending, and `fwhm` if the file has widths; NaN where a value
         is missing. Values are those of the file, divided by ENVI's `reflectance scale factor`;
-        ECOSTRESS percent are divided by 100.
+        percentages of ECOSTRESS are divided by 100.
 
     Raises:
         UnreadableFile: The file does not exist or is not a library.
         MissingFact: Neither the file nor `unit` states the unit of the wavelengths.
-        InvalidData: The file contradicts itself, or its wavelengths are implausible in that unit.
+        InvalidData: The file is inconsistent, or its wavelengths are implausible in that unit.
         UsageError: `unit` is not a unit of length, or Spectral Python, which reads ENVI and
             ECOSTRESS files, is not installed.
     """
@@ -100,7 +100,7 @@ def _table(file: Path, unit: float | None) -> xr.DataArray:
         raise InvalidData(f"{str(file)!r} is not a table: {error}; correct the file") from error
     head = [str(cell).strip() for cell in cells.iloc[0]]
     if len(head) < 2:
-        raise InvalidData(f"{str(file)!r} has one column; separate cells by commas")
+        raise InvalidData(f"{str(file)!r} has one column; separate cells with commas")
     values, first = cells.iloc[1:, 1:], cells.iloc[1:, 0]
     if by_column := _WAVELENGTH.fullmatch(head[0].lower()):
         nm = unit or nm_per_unit(by_column[1] or "nm")

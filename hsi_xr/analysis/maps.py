@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LONGEST = 1024
-"""Most pixels drawn along the longer side."""
+"""Largest number of pixels drawn along the longer side."""
 _CUT = (2, 98)
 """Percentiles at the ends of a colour scale."""
 _GAMMA = 1 / 2.2
@@ -33,9 +33,9 @@ def plot_rgb(
 ) -> "Axes":
     """Plots the bands nearest to three wavelengths as red, green and blue.
 
-    One contrast stretch between the 2nd and 98th percentile serves all three bands, so that hues
-    are preserved. Of large cubes, every n-th pixel is computed and drawn; pixels without data are
-    transparent.
+    All three bands share one contrast stretch between the 2nd and 98th percentile, so that hues are
+    preserved. For a large cube, only every n-th pixel is computed and drawn; pixels without data
+    are transparent.
 
     Args:
         obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
@@ -60,8 +60,8 @@ def plot_rgb(
 def plot_map(obj: Cube, *, cmap: str = "viridis", ax: "Axes | None" = None) -> "Axes":
     """Plots a map of one value per pixel, such as an angle, an index or an uncertainty.
 
-    The colour scale spans the 2nd to 98th percentile. Of large maps, every n-th pixel is computed
-    and drawn; pixels that are not finite are transparent.
+    The colour scale spans the 2nd to 98th percentile. For a large map, only every n-th pixel is
+    computed and drawn; pixels that are not finite are transparent.
 
     Args:
         obj: DataArray (y, x).

@@ -64,8 +64,8 @@ def plot_spectrum(
     """Plots the spectrum at a location over wavelength.
 
     If the cube has `reflectance_std`, a shaded interval of 1.645 standard deviations to either
-    side is drawn, the 90 % interval of a normal distribution. How much of the truth it covers is
-    stated in the comment of `reflectance_std` and in the card of the model.
+    side is drawn, the 90 % interval of a normal distribution. The comment of `reflectance_std` and
+    the card of the model state how many of the true values it contains.
 
     Args:
         obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).

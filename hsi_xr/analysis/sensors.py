@@ -38,11 +38,11 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     """Averages a cube over the bands of a sensor.
 
     The spectrum of each pixel is interpolated linearly and integrated with the response of each
-    band. Named sensors have Gaussian responses of published centres and widths, since not all
+    band. Named sensors have Gaussian responses with published centres and widths, since not all
     measured curves may be redistributed; responses from a file are used as they are. A band is
     returned if nine tenths of its response are within the range of the cube, and if it is not
-    narrower than the cube resolves; nothing is extrapolated. Optics, noise and atmosphere are not
-    simulated.
+    narrower than the cube's own bands; nothing is extrapolated. Optics, noise and atmosphere are
+    not simulated.
 
     Args:
         obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
@@ -73,8 +73,8 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     kept, left_out = _usable_bands(responses, own, covered)
     if not kept:
         raise BandMismatch(
-            f"the cube has {own.centres[0]:g} to {own.centres[-1]:g} nm in steps of {own.step:g}, "
-            f"which covers no band of {name}; `hsi_xr.sensors()` lists other sensors"
+            f"the cube has bands from {own.centres[0]:g} to {own.centres[-1]:g} nm in steps of "
+            f"{own.step:g}, which covers no band of {name}; `hsi_xr.sensors()` lists other sensors"
         )
     simulated, used = responses.select(kept), table[kept].astype("float32")
     variables = {"reflectance": _average(cube.isel(band=order), used, simulated)}

@@ -1,1 +1,1 @@
-"""Many pictures into a collection of products."""
+"""Conversion of many images to products with a STAC collection."""

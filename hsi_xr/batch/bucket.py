@@ -32,13 +32,13 @@ class Bucket:
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        """Name, relative to the folder, -> bytes of all objects, as listed at the first access.
+        """Size in bytes of each object by its name relative to the folder, listed on first access.
 
         Raises:
             DestinationUnwritable: The store does not respond.
         """
         store, root = store_and_key(self.folder)
-        with store_access(self.folder, "look into"):
+        with store_access(self.folder, "list"):
             objects = store.find(root, detail=True)
         return {
             name.removeprefix(root).lstrip("/"): int(details["size"])
@@ -50,7 +50,7 @@ class Bucket:
         return file.relative_to(self.staging).as_posix()
 
     def upload(self, files: Sequence[Path]) -> None:
-        """Upload staged files that belong together, the last one after all others.
+        """Upload staged files that belong together; the last one becomes visible last.
 
         Raises:
             DestinationUnwritable: The upload failed; objects that existed are unchanged.
@@ -61,7 +61,7 @@ class Bucket:
             commit(objects, self.folder / f"{last}.part", root=None)
 
     def upload_missing(self, files: Iterable[Path]) -> None:
-        """Upload those staged files that the folder lacks in their size."""
+        """Upload the staged files that are missing in the folder, or have another size there."""
         for file in files:
             name = self.name_of(file)
             if self.sizes.get(name) != file.stat().st_size:
@@ -79,7 +79,7 @@ class Bucket:
         file.write_bytes(content)
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove those objects that exist."""
+        """Remove objects; those that do not exist are ignored."""
         for name in names:
             if name in self.sizes:
                 with store_access(self.folder / name, "remove"), suppress(FileNotFoundError):

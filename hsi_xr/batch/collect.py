@@ -28,10 +28,10 @@ _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
 def write_collection_and_mosaic(
     context: ConversionContext, ids: Sequence[str], *, changed: bool
 ) -> tuple[Path | None, Path | None]:
-    """Write the collection and the mosaic of all products, those that the settings request.
+    """Write the collection and the mosaic of all products, if the settings request them.
 
     Args:
-        context: Shared by the products.
+        context: What the products share.
         ids: Ids of all products, including those of earlier runs.
         changed: True if products were added or removed, so that a collection or a mosaic that is
             not written again is outdated; it is removed.
@@ -50,7 +50,7 @@ def write_collection_and_mosaic(
 
 
 def remove_products(context: ConversionContext, ids: Sequence[str]) -> None:
-    """Remove the files of products, and their folders if they are empty then."""
+    """Remove the files of products, and their folders if these are then empty."""
     for id in ids:
         folder = context.folder / id
         for path in product_files(folder / f"{id}.tif"):
@@ -65,7 +65,7 @@ def _remove_outdated(context: ConversionContext, name: str, *companions: str) ->
         return
     for outdated in (name, *companions):
         context.remove(outdated)
-    warnings.warn(f"removed {name!r}, which does not cover all products any more", stacklevel=4)
+    warnings.warn(f"removed {name!r}, which no longer covers all products", stacklevel=4)
 
 
 def _write_collection(context: ConversionContext, ids: Sequence[str]) -> Path | None:
@@ -88,7 +88,8 @@ def _write_collection(context: ConversionContext, ids: Sequence[str]) -> Path | 
 def _write_mosaic(context: ConversionContext, ids: Sequence[str]) -> Path:
     """Write a virtual raster of the products, with the metadata of their bands, and its style.
 
-    The style makes QGIS show all of it with one stretch, in natural colour if it has those bands.
+    With the style, QGIS shows the whole mosaic with one stretch, in natural colour if it has the
+    bands for it.
     """
     names = [f"{id}/{id}.tif" for id in ids]
     files, provenance = [], []
@@ -112,7 +113,7 @@ def _write_mosaic(context: ConversionContext, ids: Sequence[str]) -> Path:
 
 
 def _publish(context: ConversionContext, path: Path) -> Path:
-    """Upload a finished file of the folder, if there is a bucket; returns where it is then."""
+    """Upload a finished file if there is a bucket. Returns its final path."""
     if context.bucket is None:
         return path
     context.bucket.upload([path])
@@ -136,7 +137,7 @@ def _mosaic_band(raster: "RasterDataset", band: int, files: int) -> MosaicBand:
 
 
 def _common_tags(provenance: Sequence[Mapping[str, object]]) -> Domains:
-    """Returns the tags of what the provenance of all products has in common."""
+    """Returns tags of the provenance that all products have in common."""
     common: dict[Hashable, object] = dict(provenance[0].items())
     for other in provenance[1:]:
         common = {key: value for key, value in common.items() if other.get(str(key)) == value}

@@ -22,7 +22,7 @@ class StorageOptions(TypedDict, total=False):
 
 
 class Radiometric(TypedDict):
-    """What the values of an image are."""
+    """How the stored values of an image are interpreted."""
 
     radiometry: str | None
     scale: float | None
@@ -30,7 +30,7 @@ class Radiometric(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """Settings of `hsi_xr.convert`, which are the same for all images."""
+    """Settings of `hsi_xr.convert`, the same for all images."""
 
     model: str = "default"
     """Name of the model, its weights file or its folder, as in `hsi_xr.reconstruct`."""
@@ -52,14 +52,14 @@ class Conversion:
     storage: StorageOptions = field(default_factory=StorageOptions)
     """Options of `hsi_xr.write`: dtype, scale, format (cog or geotiff), creation_options."""
     as_mosaic: bool = False
-    """Treat the images as tiles of one scene: they share its statistics, and see beyond their
-    edges, so that no seams appear."""
+    """Treat the images as tiles of one scene: they share its statistics, and each uses
+    the pixels of its neighbours as context, so that no seams appear."""
     vrt: bool = False
     """Write `mosaic.vrt`, a virtual raster of all products."""
     stac: bool = True
     """Write STAC items of products and model, and a collection."""
     licence: str | None = None
-    """Licence of the products, as SPDX."""
+    """SPDX identifier of the licence of the products."""
     collection: str | None = None
     """Id of the collection; None takes the name of the folder."""
     title: str | None = None
@@ -83,7 +83,8 @@ class Conversion:
         if reserved := {"rgb", "radiometry", "scale", "device", "survey"} & self.options.keys():
             raise UsageError(
                 f"options= does not take {', '.join(sorted(reserved))}; use rgb=, radiometry=, "
-                "input_scale= and devices= of `Conversion`, which makes surveys itself"
+                "input_scale= and devices= of `Conversion` instead; mosaics are surveyed "
+                "automatically"
             )
         _check_dtypes(self.radiometry)
         _check_dtypes(self.input_scale)
@@ -111,7 +112,7 @@ class InputImage:
     item: str | None = None
     """Path or URL of the STAC item that lists the image."""
     acquired: str | None = None
-    """Acquisition time that the item states: an instant, or two with `/` between."""
+    """Acquisition time that the item states: an instant, or `START/END`."""
     rgb: tuple[int, ...] | None = None
     """Numbers of the red, green and blue bands that the item states."""
 

@@ -28,7 +28,7 @@ class ConversionContext:
     folder: Path
     """Local folder of the products. If they are uploaded, only their items stay in it."""
     bucket: Bucket | None
-    """Where products are uploaded to."""
+    """Object storage that products are uploaded to; None for a local folder."""
     config: Conversion
     collection_id: str
     model_item: Path | None = None
@@ -72,7 +72,7 @@ class ConversionContext:
             self.bucket.remove([name])
 
     def discard_unfinished(self, images: Iterable[ImageInfo]) -> None:
-        """Remove what an interrupted conversion left, so that it is not resumed."""
+        """Remove what an interrupted conversion left behind, so that it is not resumed."""
         (self.folder / SURVEY).unlink(missing_ok=True)
         for image in images:
             journal_path(self.product_path(image)).unlink(missing_ok=True)
@@ -91,7 +91,7 @@ class ConversionContext:
                 sorted(image.id for image in images) if self.config.as_mosaic else None
             ),
         }
-        plain: Config = json.loads(compact_json(config))  # as a manifest returns it
+        plain: Config = json.loads(compact_json(config))  # as it is read back from a manifest
         return plain
 
 

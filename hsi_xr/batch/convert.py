@@ -60,8 +60,8 @@ def convert(
         fail_fast: Stop at the first image that fails. By default, the others are converted.
         dry_run: Inspect the images, return which would be refused, and write nothing. The folder
             is not inspected.
-        tmp: Folder where products for object storage are staged; by default the system's for
-            temporary files. It keeps unfinished products and all items until the end.
+        tmp: Folder where products for object storage are staged; by default the system's
+            temporary folder. It keeps unfinished products and all items until the end.
         progress: Called with (pixels done, pixels in total).
 
     Returns:
@@ -124,7 +124,7 @@ def _open_manifest(
     resume: bool,
     overwrite: bool,
 ) -> Manifest:
-    """Open the manifest. Whatever can be refused is refused."""
+    """Open the manifest, and make the checks that need what it contains."""
     manifest = open_manifest(
         context.folder,
         context.manifest_config(card, images),
@@ -246,7 +246,7 @@ def _finish(
     missing = sorted({*manifest.done_ids()} - {*existing})
     if missing:
         warnings.warn(
-            f"products of earlier runs do not exist any more and are left out: "
+            f"products of earlier runs no longer exist and are left out: "
             f"{', '.join(map(repr, missing))}; give their images to convert them again",
             stacklevel=3,
         )

@@ -43,7 +43,7 @@ def open_destination(
 
 @contextmanager
 def _open_bucket(folder: Path, tmp: Path | None) -> Iterator[Bucket]:
-    """The staging folder is removed at the end, and kept after an interruption to be resumed."""
+    """Yield the bucket; its staging folder is removed at the end, but not after an interruption."""
     staging = staging_folder(str(folder).rstrip("/"), tmp)
     with lock_folder(staging, _in_use(folder)):
         bucket, manifest = Bucket(folder, staging), staging / MANIFEST
@@ -57,7 +57,7 @@ def _open_bucket(folder: Path, tmp: Path | None) -> Iterator[Bucket]:
         except _REFUSALS:
             if not is_resumed and not _has_new_entries(manifest, downloaded):
                 manifest.unlink(missing_ok=True)
-            with suppress(OSError):  # it contains what can be resumed
+            with suppress(OSError):  # a folder that is not empty can be resumed from
                 staging.rmdir()
             raise
         shutil.rmtree(staging)

@@ -16,9 +16,9 @@ from hsi_xr.io.remote import is_remote, url_of
 from hsi_xr.io.tags import is_product
 
 _RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
-"""Suffixes of files that a folder contributes."""
+"""Suffixes of the files that are taken from a folder."""
 _LISTED = 3
-"""Images that a message names at most."""
+"""Largest number of images that a message names."""
 
 Input = InputImage | Failure
 
@@ -33,10 +33,10 @@ def find_images(
             `tiles/**/*.tif`; STAC collections, catalogues, items, and lists of items (.json); and
             text files (.txt) with one of these per line.
         asset: Key of the asset of STAC items; None takes the asset that is an image.
-        destination: Folder of the products. Products that are in it already are not images.
+        destination: Folder of the products. Products that are already in it are ignored.
 
     Returns:
-        The images in order, and links, lines and items that lead to none.
+        The images in order, and a failure for each link, line or item that leads to no image.
 
     Raises:
         UnreadableFile: A source does not exist, or contains no image.
@@ -56,7 +56,7 @@ def find_images(
 def _find_some(source: str, asset: str | None, destination: Path | None) -> list[Input]:
     inputs = [*_find(source, asset, destination)]
     if not inputs:
-        raise UnreadableFile(f"{source!r} names no image; give rasters, or their STAC items")
+        raise UnreadableFile(f"{source!r} contains no images; give rasters, or their STAC items")
     return inputs
 
 
@@ -124,7 +124,7 @@ def _product_name(href: str) -> str:
 
 
 def _unique(images: Sequence[InputImage]) -> list[InputImage]:
-    """Returns the images without repetitions, e.g. of a folder and of a file in it."""
+    """Returns the images without duplicates, e.g. from a folder and from a file in it."""
     first: dict[tuple[str | None, ...], InputImage] = {}
     for image in images:
         first.setdefault((image.id, _real_path(image.href), image.item), image)
@@ -136,7 +136,7 @@ def _real_path(href: str) -> str:
 
 
 def _check_folders(images: Sequence[InputImage], destination: Path) -> None:
-    """A product must not replace the image that it is made from."""
+    """Check that no product would replace the image that it is made from."""
     folder = _real_path(str(destination))
     for image in images:
         if os.path.join(folder, image.id) == os.path.dirname(_real_path(image.href)):
@@ -146,7 +146,7 @@ def _check_folders(images: Sequence[InputImage], destination: Path) -> None:
 
 
 def _check_names(images: Sequence[InputImage]) -> None:
-    """Products must not replace each other, nor other files of the conversion."""
+    """Check that products would replace neither each other nor other files of the conversion."""
     by_name = defaultdict(list)
     for image in images:
         by_name[image.id.casefold()].append(image)  # some file systems ignore case

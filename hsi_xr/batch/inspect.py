@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 8
 """Headers that are read at once: most of the time is spent waiting for servers and disks."""
 _LISTED = 3
-"""Images that a message names at most."""
+"""Largest number of images that a message names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class ImageInfo:
     scale: float
     offset: float
     acquired: str | None
-    """Acquisition time, ISO 8601 in UTC; two times with `/` between for a range."""
+    """Acquisition time, ISO 8601 in UTC; `START/END` for a range."""
     version: tuple[int, int]
     """Modification time and size of a local file; zeros for others."""
 
@@ -90,7 +90,7 @@ def inspect_images(
         The images that can be converted, and why the others cannot.
 
     Raises:
-        HsiError: No image can be converted, and all for the same reason; or images of several data
+        HsiError: No image can be converted, all for the same reason; or images of several data
             types share one scale.
         MissingFact: Items are to be written, and acquisition times are unknown.
     """
@@ -160,7 +160,7 @@ def _rgb_bands(raster: "RasterDataset") -> tuple[int, ...] | None:
 
 
 def _check_radiometry(image: xr.DataArray, dtype: str, config: Conversion) -> None:
-    """Add to the refusal of an image that the option can be given for its data type alone."""
+    """Check the radiometry of an image; the error adds how to give it for one data type."""
     try:
         resolve_radiometry(dtype, **config.radiometric(dtype), stated=stated_radiometry(image))
     except MissingFact as error:
@@ -171,14 +171,14 @@ def _check_radiometry(image: xr.DataArray, dtype: str, config: Conversion) -> No
 
 
 def _check_scale(images: Sequence[ImageInfo], config: Conversion) -> None:
-    """One factor for 8-bit and for 16-bit values would be wrong for one of them."""
+    """Refuse a single factor for several data types, such as 8-bit and 16-bit values."""
     dtypes = Counter(image.dtype for image in images)
     scale = config.input_scale
     if scale is not None and not isinstance(scale, Mapping) and len(dtypes) > 1:
         counts = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
         raise UsageError(
-            f"the images have values of several types, {counts}, which one scale cannot fit; give "
-            f"it by type, e.g. --input-scale {min(dtypes)}={scale:g}"
+            f"the images have several data types, {counts}, which one scale cannot fit; give one "
+            f"for each type, e.g. --input-scale {min(dtypes)}={scale:g}"
         )
 
 

@@ -80,7 +80,7 @@ def _item_fields(context: ConversionContext) -> ItemFields:
 
 
 def _upload(bucket: Bucket, cube: Path, files: Sequence[Path]) -> None:
-    """Upload files of a product, remove others of an earlier one, and keep only the item here."""
+    """Upload a product, remove stale files of an earlier one, and keep only the item locally."""
     try:
         bucket.upload(files)
         bucket.remove(bucket.name_of(file) for file in product_files(cube) if file not in files)

@@ -18,7 +18,7 @@ from hsi_xr.io.journal import differences
 
 _FORMAT = "hsi_xr conversion 1"
 _LISTED = 3
-"""Images that a message names at most."""
+"""Largest number of images that a message names."""
 
 Config = Mapping[str, object]
 
@@ -62,7 +62,7 @@ class Manifest:
         """Read the manifest of an earlier run; None if there is none.
 
         The image of a damaged line is converted again: without a warning if it is the last line,
-        which a crash cuts short.
+        which a crash may have cut short.
 
         Raises:
             InvalidData: The file is not a manifest.
@@ -123,12 +123,12 @@ class Manifest:
         """Refuse to resume with another configuration, or after images have changed.
 
         Raises:
-            UsageError: Naming what differs.
+            UsageError: They differ; the message names the differences.
         """
         if changes := differences(self.config, config):
             raise UsageError(
-                f"the products in the folder have another configuration: {'; '.join(changes)}. "
-                "Repeat the call as it was, choose another folder, or replace the products with "
+                f"the products in the folder were made with other settings: {'; '.join(changes)}. "
+                "Use the same settings, choose another folder, or replace the products with "
                 "overwrite=True (--overwrite)"
             )
         changed = [
@@ -166,7 +166,7 @@ def open_manifest(
     Raises:
         DestinationExists: Products exist, and neither `resume` nor `overwrite` is set.
         UsageError: The earlier run had another configuration or other images.
-        InvalidData: The existing manifest is not one.
+        InvalidData: The existing file is not a manifest.
     """
     path = folder / MANIFEST
     if overwrite:
@@ -186,7 +186,7 @@ def open_manifest(
 
 
 def source_record(image: ImageInfo) -> SourceRecord:
-    """Returns what identifies an image; of a URL, not its query, which may be a signature."""
+    """Returns what identifies an image, without the query of a URL, which may be a signature."""
     changed, size = image.version
     href = image.source.href
     return {

@@ -1,4 +1,4 @@
-"""Images as tiles of one scene: they share its statistics, and see beyond their edges."""
+"""Images as tiles of one scene: they share its statistics, and use neighbours as context."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class Mosaic:
 
 
 def check_tiles(images: Sequence[ImageInfo], config: Conversion) -> None:
-    """Refuse, before any work, images that do not fit into one mosaic, if they are to be one.
+    """Refuse images that do not fit into one mosaic, if the settings ask for one.
 
     Raises:
         UsageError: They differ in CRS, pixel size, grid, data type, nodata or scale.
@@ -123,13 +123,13 @@ def _check_alignment(tiles: Sequence[ImageInfo]) -> None:
     for tile in tiles:
         if any(abs(offset - round(offset)) > _TOLERANCE for offset in grid.offset(_file(tile))):
             raise UsageError(
-                f"tiles of one mosaic must have one pixel grid: that of {tile.name!r} is off that "
-                f"of {tiles[0].name!r} by a fraction of a pixel; omit --as-mosaic"
+                f"tiles of one mosaic must share one pixel grid: {tile.name!r} is a fraction of a "
+                f"pixel off the grid of {tiles[0].name!r}; omit --as-mosaic"
             )
 
 
 def check_earlier_products(first: ImageInfo, products: Sequence[str]) -> None:
-    """Refuse, before any work, a virtual raster with products of earlier runs that do not fit.
+    """Refuse products of earlier runs that do not fit into one virtual raster with new ones.
 
     Raises:
         UsageError: They differ in CRS or pixel size.
@@ -164,7 +164,7 @@ _TILE_PROPERTIES: dict[str, Callable[[ImageInfo], Hashable]] = {
 
 
 def _write_scene(path: Path, tiles: Sequence[ImageInfo], config: Conversion) -> None:
-    """Write a virtual raster of three colours and alpha, whatever marks nodata in the images."""
+    """Write a virtual raster of red, green, blue and alpha, however the images mark nodata."""
     first = tiles[0]
     colours = [
         MosaicBand(

@@ -20,7 +20,7 @@ class ConversionResult:
 
     folder: Path
     planned: list[ImageInfo] = field(default_factory=list)
-    """Images that a run without a dry run would convert."""
+    """Images that would be converted; only a dry run fills this list."""
     done: list[ImageInfo] = field(default_factory=list)
     """Images converted by this run."""
     before: list[ImageInfo] = field(default_factory=list)

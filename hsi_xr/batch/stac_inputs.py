@@ -2,7 +2,7 @@
 
 pystac is not used to walk: its `get_items` stops at the first broken link and does not end on
 circular ones, and its parser raises a different exception for each way in which an object is
-malformed. Here each of them is one failed image with its reason, and all others are converted.
+malformed. Here, each such error is one failure with its reason, and all other images are converted.
 """
 
 import json
@@ -93,7 +93,7 @@ def _image(href: str, stac: Json, asset: str | None, *, item: str | None) -> Inp
     """Returns the image of an item.
 
     Args:
-        href: What hrefs in the item are relative to.
+        href: Base of the relative hrefs in the item.
         stac: The item.
         asset: Key of the asset that is the image.
         item: Path or URL of the item, if it has one of its own.

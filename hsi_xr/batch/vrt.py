@@ -1,4 +1,4 @@
-"""Mosaics as virtual rasters of GDAL: XML that states which file has which pixels.
+"""Mosaics as virtual rasters (VRT) of GDAL: XML that states where each file is in the mosaic.
 
 Rasterio's wheels do not contain `gdalbuildvrt`, which would also lose the metadata of bands.
 """
@@ -49,11 +49,11 @@ class BandSource:
     skip_masked: bool = False
     """Leave out pixels that the file masks, so that files below show through."""
     skip_value: float | None = None
-    """Leave out pixels of this stored value."""
+    """Leave out pixels with this stored value."""
     use_mask: bool = False
-    """Take the mask of the band, 0 or 255, instead of its values."""
+    """Use the mask of the band, 0 or 255, instead of its values."""
     constant: float | None = None
-    """Take this value for all pixels."""
+    """Use this value for all pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,7 @@ def _add_band_metadata(element: Xml.Element, band: MosaicBand) -> None:
 
 
 def _add_file(element: Xml.Element, file: MosaicFile, source: BandSource, folder: Path) -> None:
-    """Add the name, the band and the properties of a file, so that GDAL opens it only to read."""
+    """Add the name, band and properties of a file, so that GDAL opens it only to read pixels."""
     href = gdal_name(file.href)
     if is_relative := not href.startswith("/vsi"):
         href = os.path.relpath(os.path.abspath(href), os.path.abspath(folder))
@@ -163,7 +163,7 @@ def _add_file(element: Xml.Element, file: MosaicFile, source: BandSource, folder
 
 
 def _add_rectangles(element: Xml.Element, file: MosaicFile, grid: MosaicGrid) -> None:
-    """Add where pixels are in the file, and where in the mosaic."""
+    """Add the position of the pixels in the file, and in the mosaic."""
     row, column = grid.offset(file)
     rows, columns = file.shape
     size = {"xSize": str(columns), "ySize": str(rows)}
@@ -172,7 +172,7 @@ def _add_rectangles(element: Xml.Element, file: MosaicFile, grid: MosaicGrid) ->
 
 
 def _add_pixel_rules(element: Xml.Element, source: BandSource, skipped: float | None) -> None:
-    """Add which pixels count, and what replaces their values."""
+    """Add which pixels are used, and the constant that replaces their values, if any."""
     if source.constant is not None:
         _add_text(element, "ScaleOffset", f"{source.constant:.17g}")
         _add_text(element, "ScaleRatio", "0")
@@ -208,6 +208,6 @@ def _last_corner(file: MosaicFile, grid: Affine) -> tuple[float, float]:
 
 
 def _on_grid(transform: Affine, pixel: tuple[float, float], grid: Affine) -> tuple[float, float]:
-    """Convert a pixel position between grids; a millionth of a pixel is a rounding error."""
+    """Convert a pixel position between grids, rounded to a millionth of a pixel."""
     column, row = points(~grid, points(transform, [pixel]))[0]
     return round(float(column), 6), round(float(row), 6)

@@ -1,1 +1,1 @@
-"""Calibration: gains per band that bring an estimated cube to known spectra."""
+"""Calibration: gains per band that match an estimated cube to known spectra."""

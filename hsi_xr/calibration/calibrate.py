@@ -1,4 +1,4 @@
-"""`gains` and `calibrate`: bring an estimated cube to spectra that are known on the ground."""
+"""`gains` and `calibrate`: match an estimated cube to spectra that are known on the ground."""
 
 import os
 import warnings
@@ -43,7 +43,7 @@ def gains(
     scale: float = 1.0,
     smooth: float = SMOOTH,
 ) -> Gains:
-    """Estimates the gain of each band that brings an estimated cube to known spectra.
+    """Estimates the gain of each band that best matches an estimated cube to known spectra.
 
     Computes the pixels of the cube where spectra are known, and no others. Gains refer to the
     model's estimate, even if the cube is calibrated already.
@@ -204,21 +204,22 @@ def _compare(
     if not any(len(values) for values, _ in known):
         centres = [nm for site in sites for nm in site.spectrum.bands.centres]
         raise BandMismatch(
-            f"the known spectra cover {min(centres):g} to {max(centres):g} nm, none of it within "
-            f"the cube's {bands.centres[0]:g} to {bands.centres[-1]:g} nm; give spectra there"
+            f"the known spectra cover {min(centres):g} to {max(centres):g} nm, but none of the "
+            f"cube's bands from {bands.centres[0]:g} to {bands.centres[-1]:g} nm; give spectra in "
+            "that range"
         )
     estimates = box_means(cube, [site.box for site in sites]) / applied
     pairs = [_comparison(*each, estimate) for each, estimate in zip(known, estimates)]
     compared = [(site, pair) for site, pair in zip(sites, pairs) if pair is not None]
     if not compared:
         raise InvalidData(
-            f"none of the {len(sites)} points on the cube has valid data; give other points"
+            f"the cube has valid data at none of the {len(sites)} points on it; give other points"
         )
     return compared
 
 
 def _comparison(values: Vector, mixing: Vector, estimate: Vector) -> Comparison | None:
-    """Returns None where the cube has no data, or only zeros, which no gain changes."""
+    """Returns the comparison at a site; None if the cube has no data there, or only zeros."""
     if np.isnan(estimate).any():
         return None
     estimated = np.maximum(estimate, 0)

@@ -1,4 +1,4 @@
-"""The gains of a scene: values, the residuals of the points they came from, and attributes."""
+"""The gains of a scene: values, residuals of the points they were fitted to, and attributes."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class PointResidual:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gains:
-    """Factors per band that bring the model's estimate to known spectra.
+    """Factors per band that match the model's estimate to known spectra.
 
     Attributes:
         wavelengths: Band centres, nm.

@@ -30,7 +30,7 @@ _POINT_LENGTH = 60.0
 _NOISE = 0.02
 """Relative standard deviation of the noise of a known value."""
 _PRIOR_POINTS = 1.0
-"""Number of points that the assumed error of one point is worth against the observed ones."""
+"""Weight of the assumed error against the observed ones, as a number of points."""
 _DARK = 0.005
 """Mean reflectance at which a point gets half weight: relative errors of black ground are noise."""
 _AGREEMENT = 0.1
@@ -63,7 +63,7 @@ class Comparison:
         return float(np.abs(np.expm1(-self.misfit(log_gain))).mean())
 
     def slopes(self, log_gain: Vector) -> Vector:
-        """Returns the derivative of log corrected values by the log gain, (n, bands)."""
+        """Returns the derivatives of the log corrected values with respect to the log gains."""
         parts = self.mixing * (self.estimated * np.exp(log_gain))
         return np.asarray(parts / parts.sum(1, keepdims=True))
 

@@ -19,7 +19,7 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle along the rows and columns of a cube, in pixels from its first corner."""
+    """A rectangle along rows and columns, in pixels from the outer corner of the first pixel."""
 
     top: float
     left: float
@@ -55,7 +55,7 @@ class Site:
 def box_means(cube: xr.DataArray, boxes: Sequence[Box]) -> NDArray[np.float64]:
     """Averages a cube (band, y, x) over boxes within it, weighted by area.
 
-    Of a lazy cube, only the pixels that the boxes intersect are computed, each chunk once.
+    If the cube is lazy, only the pixels that the boxes intersect are computed, each chunk once.
 
     Returns:
         (boxes, bands); NaN where less than half of a box has data.

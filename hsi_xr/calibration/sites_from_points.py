@@ -76,7 +76,7 @@ def read_bands(texts: Sequence[str], source: str) -> dict[str, list[float]]:
         Lists of nm; `fwhm` is NaN where it is not given.
 
     Raises:
-        InvalidData: A text has another form.
+        InvalidData: A text does not have this form.
     """
     if not texts:
         raise InvalidData(f"{source}: there is no wavelength; give at least one in nm, e.g. 550")
@@ -108,7 +108,7 @@ def sites_from_points(
     Raises:
         InvalidData: A point occurs twice, or its spectrum is not reflectance.
         UsageError: No point is on the cube.
-        NotGeoreferenced: The cube has no transform, or no CRS where points have another one.
+        NotGeoreferenced: The cube has no transform, or no CRS although `crs` is given.
     """
     transform, shape = transform_of(cube), (cube.sizes["y"], cube.sizes["x"])
     if transform is None:
@@ -219,7 +219,7 @@ def box_around(column: float, row: float, size: float | None, steps: tuple[float
     """Returns the pixel that contains a location, or a square around it.
 
     Args:
-        column, row: Location in pixels from the first corner.
+        column, row: Location in pixels from the outer corner of the first pixel.
         size: Side of the square in units of the CRS; None for the pixel.
         steps: Height and width of a pixel in units of the CRS.
     """

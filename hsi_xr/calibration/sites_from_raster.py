@@ -23,7 +23,7 @@ Edges = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]
 """Lower and upper edges of the product's rows or columns, in pixels of the cube."""
 
 _MOST_PIXELS = 100
-"""Pixels compared at most: more add little, and each needs a part of the cube computed."""
+"""Most pixels to compare: more add little, and for each a part of the cube must be computed."""
 _GLINTS = 0.01
 """Share of values that may be brighter than ground."""
 _SMALLER = 0.99
@@ -84,7 +84,7 @@ def _transpose(product: xr.DataArray) -> xr.DataArray:
     if "wavelength" not in product.coords:
         raise MissingFact(
             "the product has no wavelengths; assign band centres and widths in nm, e.g. "
-            " `product.assign_coords(wavelength=('band', [492, 560, 665]), "
+            "`product.assign_coords(wavelength=('band', [492, 560, 665]), "
             "fwhm=('band', [66, 36, 31]))` (--known-bands 492/66,560/36,665/31)"
         )
     return product.transpose("band", "y", "x")

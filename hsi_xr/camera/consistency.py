@@ -14,8 +14,8 @@ difference up to which two values count as equal."""
 RELATIVE_ERROR, CORRELATION_LENGTH = 0.1, 50.0
 """Assumed relative error of an estimate, and the length in nm over which it is correlated.
 
-A channel is about 100 nm wide and resolves nothing finer; on held-out plots, 40 to 60 nm score
-alike.
+A channel is about 100 nm wide and resolves nothing finer; on held-out plots, lengths of 40 to 60 nm
+give similar scores.
 """
 
 OFFSET = 0.1
@@ -27,7 +27,7 @@ TOLERANCE = 1e-4
 
 ITERATIONS, DAMPING = 24, 1e-3
 """Newton iterations in the search for a non-negative spectrum, and their damping. For colours at
-the boundary of what spectra can have, more iterations would come nearer."""
+the limit of what non-negative spectra can produce, more iterations would come closer."""
 
 CHUNK = 2**15
 """Pixels per chunk; intermediate results are several times as large as their spectra."""
@@ -36,7 +36,7 @@ CHUNK = 2**15
 def consistent(
     cube: Tensor, rgb: Tensor, camera: Camera, centres: Sequence[float], *, noise: float = 0.0
 ) -> Tensor:
-    """Returns the cube, moved so that a camera projects it to an image.
+    """Returns the cube, adjusted so that a camera projects it to an image.
 
     The part of each spectrum that the camera cannot see does not change. Of all changes that lead
     to the image, it is the most likely one if the relative error of the cube is smooth over the
@@ -52,12 +52,12 @@ def consistent(
         camera: The camera that took the image.
         centres: Centre wavelengths of the bands in nm.
         noise: Standard deviation of the noise of each channel, in units of `rgb`. With 0 the
-            result projects to the image exactly; with more it moves a part of the way, the
-            shortest one in dark pixels.
+            result projects to the image exactly; with more it moves only part of the way, least in
+            dark pixels.
 
     Returns:
-        (batch, bands, rows, columns) reflectance without negative values. Each pixel depends on
-        nothing but itself.
+        (batch, bands, rows, columns) reflectance without negative values. Each pixel depends only
+        on the same pixel of the input.
 
     Source:
         The range-null-space correction of Wang, Yu, Zhang 2022 (arXiv:2212.00490), in the metric

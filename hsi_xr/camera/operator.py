@@ -21,7 +21,7 @@ class Camera(nn.Module):
     def __init__(self, response: Tensor) -> None:
         super().__init__()
         if response.ndim != 2 or response.shape[0] != 3:
-            raise ValueError(f"a response is (3, bands); got {tuple(response.shape)}")
+            raise ValueError(f"a response must be (3, bands); got {tuple(response.shape)}")
         total = response.sum(1, keepdim=True)
         if (total <= 0).any():
             raise ValueError("each channel of a response needs a positive sum")
@@ -31,7 +31,7 @@ class Camera(nn.Module):
         return self.project(cube)
 
     def project(self, cube: Tensor) -> Tensor:
-        """(batch, bands, rows, columns) reflectance -> (batch, 3, rows, columns) linear RGB."""
+        """Projects reflectance, (batch, bands, rows, columns), to linear RGB, (batch, 3, ...)."""
         return torch.einsum("cb,nbhw->nchw", self.response, cube)
 
     def back_project(self, rgb: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Spectral responses of cameras: 52 measured ones by name, JSON files, and arrays.
 
 `rawtoaces.csv` contains the measured ones; README.md next to it states their source. The illuminant
-is taken to be equal in all bands; for another one, pass sensitivity times illuminant as an array.
+is assumed to be equal in all bands; for another, pass sensitivity times illuminant as an array.
 """
 
 import csv
@@ -91,7 +91,7 @@ def sensitivities(camera: CameraLike, bands: Bands) -> Array:
         return _checked(camera, len(bands))
     except (OverflowError, TypeError, ValueError) as error:
         raise UsageError(
-            f"a camera is a name from `hsi_xr.cameras()`, the path of a JSON file, or "
+            f"a camera must be a name from `hsi_xr.cameras()`, the path of a JSON file, or "
             f"(3, {len(bands)}) sensitivities; {error}"
         ) from error
 
@@ -142,8 +142,8 @@ def _over_bands(
     has_cutoff = (curves[:, -1] <= CUTOFF * curves.max(1)).all()
     if first < wavelengths[0] or (last > wavelengths[-1] and not has_cutoff):
         raise InvalidData(
-            f"{source!r} has curves from {wavelengths[0]:g} to {wavelengths[-1]:g} nm; the bands "
-            f"need {first:g} to {last:g} nm"
+            f"{source!r} has curves from {wavelengths[0]:g} to {wavelengths[-1]:g} nm, but the "
+            f"bands need {first:g} to {last:g} nm; give another camera"
         )
     rows = [np.interp(bands.centres, wavelengths, curve, right=0) for curve in curves]
     try:
@@ -160,7 +160,7 @@ def _name(camera: CameraLike) -> str:
 
 @cache
 def _table() -> tuple[NDArray[np.float64], dict[str, Array]]:
-    """Wavelengths in nm, and curves (3, wavelengths) by name."""
+    """Returns wavelengths in nm, and curves (3, wavelengths) by name."""
     with TABLE.open(newline="") as lines:
         head, *rows = csv.reader(line for line in lines if not line.startswith("#"))
     curves = np.array([row[2:] for row in rows], dtype="float32").reshape(-1, 3, len(head) - 2)

@@ -68,6 +68,27 @@ def mlm_item(card: Card) -> dict[str, Any]:
     }
 
 
+_INPUT = {
+    "name": "rgb",
+    "bands": list(_RGB),
+    "input": {"shape": [-1, 3, -1, -1], **_SIZES},
+    "description": "Linear RGB in [0, 1]; `config` in the card gives the encoding that the network "
+    "itself reads.",
+    "resize_type": None,
+    "pre_processing_function": None,
+}
+
+
+def _output(bands: list[str]) -> Mapping[str, Any]:
+    return {
+        "name": "reflectance",
+        "tasks": ["regression"],
+        "bands": bands,
+        "result": {"shape": [-1, len(bands), -1, -1], **_SIZES},
+        "post_processing_function": None,
+    }
+
+
 def _properties(card: Card) -> Mapping[str, Any]:
     names = _names(card)
     return {
@@ -81,26 +102,8 @@ def _properties(card: Card) -> Mapping[str, Any]:
         "mlm:total_parameters": card.parameters,
         "mlm:pretrained": True,
         "mlm:accelerator": None,
-        "mlm:input": [
-            {
-                "name": "rgb",
-                "bands": list(_RGB),
-                "input": {"shape": [-1, 3, -1, -1], **_SIZES},
-                "description": "Linear RGB in [0, 1]; `config` in the card gives the encoding that "
-                "the network itself reads.",
-                "resize_type": None,
-                "pre_processing_function": None,
-            }
-        ],
-        "mlm:output": [
-            {
-                "name": "reflectance",
-                "tasks": ["regression"],
-                "bands": names,
-                "result": {"shape": [-1, len(names), -1, -1], **_SIZES},
-                "post_processing_function": None,
-            }
-        ],
+        "mlm:input": [_INPUT],
+        "mlm:output": [_output(names)],
         "mlm:hyperparameters": {
             **card.config,
             "stride": card.stride,

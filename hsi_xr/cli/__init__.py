@@ -53,10 +53,10 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="hsi-xr")
 @click.pass_context
 def cli(ctx: click.Context, log_format: str) -> None:
-    """Hyperspectral scenes from RGB images.
+    """Reconstruct hyperspectral cubes from RGB images.
 
     Results (paths, tables, JSON) go to stdout; messages and progress go to stderr. Exit status: 0
-    success, 1 failure, 2 wrong usage, 3 invalid data, 130 interrupted.
+    success, 1 failure, 2 usage error, 3 invalid data, 130 interrupted.
     """
     replace(_console.Console.current(), as_json=log_format == "json").use(ctx)
 

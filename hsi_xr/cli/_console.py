@@ -15,7 +15,7 @@ from typing import TextIO
 import click
 
 KEY = "hsi_xr"
-"""Key of the console in `ctx.obj`, in which `rio` keeps objects of its own."""
+"""Key of the console in `ctx.obj`, where `rio` keeps its own objects."""
 
 log = logging.getLogger("hsi_xr")
 
@@ -46,21 +46,21 @@ class Console:
 
     def print_error(self, event: str, message: str) -> None:
         """Print the last message of a command that did not succeed."""
-        # a library's message may span lines; in our own, only items of a list begin a line
+        # a library's message may span lines; in ours, a line break only precedes a list item
         lines = [" ".join(part.split()) for part in re.split(r"\n(?=- )", message)]
         text = json_line(event, " ".join(lines), "error") if self.as_json else "\n".join(lines)
         click.echo(text, err=True)
 
 
 def options(command: Command) -> Command:
-    """Add `-v` and `-q`. The group and all commands take them: before or after a command's name."""
+    """Add `-v` and `-q`. They may precede or follow the name of a command."""
     verbose = click.option(
         "-v",
         "--verbose",
         count=True,
         expose_value=False,
         callback=_set_verbose,
-        help="Print more; twice: print everything.",
+        help="Print more; give it twice to print everything.",
     )
     quiet = click.option(
         "-q",
@@ -106,7 +106,7 @@ def _log_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Log a UserWarning, which concerns the user, as a warning; warnings of libraries need -v."""
+    """Log a UserWarning as a warning, and those of libraries as information (-v)."""
     log.log(logging.WARNING if category is UserWarning else logging.INFO, "%s", message)
 
 

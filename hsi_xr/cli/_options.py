@@ -131,7 +131,7 @@ _OPENING = (
         "nodata",
         type=float,
         metavar="VALUE",
-        help="Stored value that marks nodata, instead of the nodata value of the file.",
+        help="Stored value that marks nodata, instead of the nodata value in the file.",
     ),
 )
 _UNGEOREFERENCED = click.option(
@@ -143,7 +143,7 @@ _VALUES = (
     click.option(
         "--radiometry",
         metavar="KIND",
-        help="srgb, linear or reflectance [default: as the file states, srgb for 8 bit].",
+        help="srgb, linear or reflectance [default: as stated in the file; srgb for 8-bit files].",
     ),
     click.option(
         "--input-scale",
@@ -156,7 +156,7 @@ _RUN = (
     click.option(
         "--untrained",
         is_flag=True,
-        help="Run the system on random weights to measure its cost; the cube states it.",
+        help="Run the system with random weights to measure its cost; the cube records this.",
     ),
     click.option(
         "--steps",
@@ -168,18 +168,19 @@ _RUN = (
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="With two or more, also write the standard deviation, as DST_std.tif.",
+        help="Samples per estimate; with two or more, also write the standard deviation, as "
+        "DST_std.tif.",
     ),
     click.option(
         "--out-of-domain",
         is_flag=True,
-        help="Also write how unlike all training spectra each colour is, as DST_domain.tif.",
+        help="Also write how dissimilar each colour is to all training spectra, as DST_domain.tif.",
     ),
     click.option(
         "--seed",
         default=0,
         show_default=True,
-        help="Seed of the noise: the same seed gives the same cube, whatever the tiles.",
+        help="Seed of the noise. The same seed gives the same cube, however the scene is tiled.",
     ),
     click.option(
         "--tile",
@@ -197,7 +198,7 @@ _RUN = (
         "--batch",
         type=int,
         metavar="TILES",
-        help="Tiles that run at once [default: as many as the device can take].",
+        help="Tiles computed at once [default: as many as fit on the device].",
     ),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
     click.option(
@@ -209,18 +210,23 @@ _RUN = (
     click.option(
         "--consistency",
         metavar="KIND",
-        help="Adjust spectra until the camera would record the scene: exact, or soft (within "
+        help="Adjust spectra so that the camera would record the scene: exact, or soft (within "
         "noise). Requires reflectance and a known camera.",
     ),
     click.option(
         "--residual",
         is_flag=True,
-        help="Also write how far the recorded estimate is from the scene, as DST_residual.tif. "
-        "Requires reflectance and a known camera.",
+        help="Also write how far the estimate, as the camera would record it, is from the scene, "
+        "as DST_residual.tif. Requires reflectance and a known camera.",
     ),
 )
 _OUTPUT = (
-    click.option("--dtype", default=DEFAULT_DTYPE, show_default=True, help="int16 or float32."),
+    click.option(
+        "--dtype",
+        default=DEFAULT_DTYPE,
+        show_default=True,
+        help="Stored data type: int16 or float32.",
+    ),
     click.option(
         "--scale", default=DEFAULT_SCALE, show_default=True, help="Reflectance of one int16 step."
     ),
@@ -255,8 +261,8 @@ _OUTPUT = (
         "--tmp",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="FOLDER",
-        help="Where products for object storage are staged [default: the system's folder for "
-        "temporary files].",
+        help="Where products for object storage are staged [default: the system's temporary "
+        "folder].",
     ),
 )
 

@@ -19,7 +19,7 @@ option = click.option(
     type=click.Choice(["auto", "bar", "json", "none"]),
     default="auto",
     show_default=True,
-    help="auto shows a bar on a terminal.",
+    help="How to report progress; auto shows a bar on a terminal.",
 )
 _PREPARING = "  0 %  preparing"
 _RUNNING = "{percentage:3.0f} %  {bar}  {rate_noinv_fmt}, {remaining} left"
@@ -55,7 +55,7 @@ class _Bar:
             bar_format=_PREPARING,
             unit=" Mpx",
             ncols=min(80, shutil.get_terminal_size().columns),
-            nrows=20,  # without it, tqdm draws nothing on a terminal that states no size
+            nrows=20,  # without it, tqdm draws nothing on a terminal that reports no size
             smoothing=0,
             leave=False,
         )

@@ -37,23 +37,25 @@ _FIT = (
         default=SMOOTH,
         show_default=True,
         metavar="NM",
-        help="Length over which the gain changes; inf for one gain of all bands.",
+        help="Length in nm over which the gain varies; inf for a single gain for all bands.",
     ),
 )
 
 
-@click.command("calibrate")
+@click.command("calibrate", short_help="Calibrate a cube to known spectra.")
 @click.argument("cube")
 @click.argument("known")
 @click.argument("dst", type=_options.Destination())
 @click.option(
     "--known-bands",
     metavar="NM/NM,...",
-    help="Centre and width of each band of a raster KNOWN whose metadata lack them.",
+    help="Centre and width of each band of KNOWN, if it is a raster without them.",
 )
 @_options.collect("fit", _FIT, {"known_scale": "scale", "known_crs": "crs"})
 @_options.output
-@click.option("--dry-run", is_flag=True, help="Print gains and the error of each point, and stop.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the gains and the error at each point, and stop."
+)
 @_progress.option
 @_console.options
 def command(
@@ -66,7 +68,7 @@ def command(
     dry_run: bool,
     mode: str,
 ) -> None:
-    """Calibrate a reconstructed CUBE to KNOWN spectra of its ground, and write it as DST.
+    """Calibrate a reconstructed CUBE to KNOWN spectra of the same ground, and write DST.
 
     KNOWN is a table (.csv) with columns x, y, optionally size and name, and one for each wavelength
     in nm; or a raster of the same ground, e.g. three bands of Sentinel-2. Each band of CUBE, and

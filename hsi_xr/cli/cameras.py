@@ -5,7 +5,7 @@ import click
 from hsi_xr.cli import _console
 
 
-@click.command("cameras")
+@click.command("cameras", short_help="List cameras whose response is known.")
 @_console.options
 def command() -> None:
     """List the cameras with a known spectral response, as --camera takes them.

@@ -56,16 +56,20 @@ _SETTINGS = (
         help="Asset of STAC items that is the image [default: visual, rgb, or the only image].",
     ),
     click.option(
-        "--as-mosaic", is_flag=True, help="Treat SRC as tiles of one image: no seams between them."
+        "--as-mosaic",
+        is_flag=True,
+        help="Treat SRC as tiles of one image, so that no seams appear.",
     ),
-    click.option("--vrt", is_flag=True, help="Also write mosaic.vrt, a mosaic of all products."),
+    click.option(
+        "--vrt", is_flag=True, help="Also write mosaic.vrt, a virtual raster of all products."
+    ),
     click.option(
         "--radiometry",
         multiple=True,
         callback=_by_dtype,
         metavar="[DTYPE=]KIND",
-        help="srgb, linear or reflectance, for all images or per data type [default: as the file "
-        "states, srgb for 8 bit].",
+        help="srgb, linear or reflectance, for all images or per data type [default: as stated in "
+        "the file; srgb for 8-bit files].",
     ),
     click.option(
         "--input-scale",
@@ -79,7 +83,7 @@ _SETTINGS = (
         type=click.IntRange(min=1),
         default=2,
         show_default=True,
-        help="Images that are processed at once on each device.",
+        help="Images processed at once on each device.",
     ),
     click.option("--licence", metavar="SPDX", help="Licence of the products, for the collection."),
     click.option("--id", "collection", help="Id of the collection [default: the name of DST_DIR]."),
@@ -87,7 +91,7 @@ _SETTINGS = (
 )
 
 
-@click.command("convert")
+@click.command("convert", short_help="Estimate the spectra of many RGB images.")
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...")
 @click.argument("folder", type=_options.Destination(), metavar="DST_DIR")
 @_options.collect("settings", _SETTINGS)
@@ -111,16 +115,16 @@ def command(
     output: _options.Output,
     mode: str,
 ) -> None:
-    """Estimate the hyperspectral cubes of many RGB images, with a STAC collection of them all.
+    """Estimate the hyperspectral cubes of many RGB images, and write a STAC collection of them.
 
-    SRC are files, folders, patterns ('tiles/**/*.tif'), STAC collections or items, lists of items
-    (.json), or text files that list any of these (.txt). DST_DIR is a folder, or a URL such as
-    s3://bucket/folder. It receives a folder for each image, collection.json, the model, and
+    Each SRC is a file, a folder, a pattern ('tiles/**/*.tif'), a STAC collection or item, a list of
+    items (.json), or a text file that lists any of these (.txt). DST_DIR is a folder, or a URL such
+    as s3://bucket/folder. It receives a folder for each image, collection.json, the model, and
     manifest.jsonl, from which --resume continues an interrupted run. --device takes several
     devices, e.g. cuda:0,cuda:1.
 
-    Images that fail are listed with the reason after all others are converted; the exit status is
-    then 1.
+    Images that fail are listed with the reason once all others are converted, and the exit status
+    is 1.
     """
     import hsi_xr
     from hsi_xr.errors import Incomplete
@@ -156,7 +160,7 @@ def command(
     _console.echo_paths(result.collection, result.vrt)
     _print_result(result, on_stdout=dry_run)
     if result.failures:
-        raise Incomplete(f"{len(result.failures)} of {sum(result.counts().values())} failed")
+        raise Incomplete(f"{len(result.failures)} of {sum(result.counts().values())} images failed")
 
 
 def _print_result(result: "ConversionResult", *, on_stdout: bool) -> None:

@@ -68,7 +68,10 @@ def _value(text: str) -> object:
 _SETTINGS = (
     click.option("--split", default="test", show_default=True, help="train, validation or test."),
     click.option(
-        "--crop", default="none", show_default=True, help="Area that is scored: none or ntire."
+        "--crop",
+        default="none",
+        show_default=True,
+        help="Margin that is not scored: none, or ntire (as in the NTIRE challenges).",
     ),
     click.option(
         "--scale",

@@ -20,8 +20,8 @@ Json = Mapping[str, object]
 def command(file: str) -> None:
     """Print the metadata of a scene or a cube as JSON.
 
-    Grid, georeference and bands of FILE; for an RGB scene also the radiometry that `reconstruct`
-    would assume, and for a cube its provenance. No pixel is read.
+    Prints grid, georeference and bands of FILE; for an RGB scene also the radiometry that
+    `reconstruct` would assume, and for a cube its provenance. No pixel is read.
     """
     import hsi_xr
 

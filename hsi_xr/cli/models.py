@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, object]
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print complete cards as JSON.")
 
 
-@click.group("models", invoke_without_command=True)
+@click.group(
+    "models",
+    invoke_without_command=True,
+    short_help="List, show, export and import models.",
+)
 @_AS_JSON
 @_console.options
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """List models and systems, show or export a model, or import published weights.
 
-    Systems without weights are listed as well: `hsi-xr models import` gives them published ones.
+    Systems without weights are listed as well: `hsi-xr models import` imports published ones.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -40,7 +44,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     click.echo(_NOTE)
 
 
-@command.command("show")
+@command.command("show", short_help="Show the card of a model.")
 @click.argument("name")
 @_AS_JSON
 @_console.options
@@ -61,7 +65,7 @@ def show(name: str, as_json: bool) -> None:
         click.echo(line)
 
 
-@command.command("import")
+@command.command("import", short_help="Import a published checkpoint as a model.")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -84,7 +88,7 @@ def import_(
     click.echo(f"{folder}: {card}, {card.parameters:,} parameters, halo {card.halo} px")
 
 
-@command.command("export")
+@command.command("export", short_help="Copy a model with its STAC item.")
 @click.argument("name")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @_console.options
@@ -150,7 +154,7 @@ def _outline(data: Json, depth: int = 0) -> Iterable[str]:
 
 
 def _short(value: object) -> str:
-    """Returns a value as text: of a long list of numbers, the ends and the length."""
+    """Returns a value as text; a long list of numbers is shortened to its ends and its length."""
     if isinstance(value, list):
         if len(value) > 8 and all(isinstance(number, int | float) for number in value):
             return f"{value[0]:g}, {value[1]:g} ... {value[-1]:g} ({len(value)})"

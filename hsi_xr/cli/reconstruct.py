@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hsi_xr.pipeline.plan import Plan
 
 
-@click.command("reconstruct")
+@click.command("reconstruct", short_help="Estimate the spectra of an RGB scene.")
 @click.argument("src")
 @click.argument("dst", type=_options.Destination())
 @_options.opening
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     nargs=4,
     type=float,
     metavar="W S E N",
-    help="Write only this part of the scene, in the units of its CRS. Pixels are those of the "
-    "whole cube.",
+    help="Write only this part of the scene, in the units of its CRS. Its pixels "
+    "equal those of the whole cube.",
 )
 @_options.model
 @_options.scene_options
@@ -46,7 +46,7 @@ def command(
 
     DST is a cloud-optimised GeoTIFF with the wavelengths of its bands, or a file of another format
     (--format). If the acquisition time is known, a preview and a STAC item are written next to it.
-    Each file appears complete or not at all.
+    Each file is written completely or not at all.
     """
     import hsi_xr
     from hsi_xr.io.clip import window

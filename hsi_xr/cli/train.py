@@ -14,7 +14,7 @@ from hsi_xr.cli import _console
 
 @click.command("train")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--resume", is_flag=True, help="Continue an interrupted training.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted training run.")
 @click.option(
     "--set",
     "changes",
@@ -49,14 +49,14 @@ def command(config: Path, resume: bool, changes: tuple[str, ...], out: Path | No
 
 
 class _Line:
-    """Progress of a training: one line that is updated on a terminal, one per minute in a file."""
+    """Progress of a training run: a line that is updated on a terminal, or a line per minute."""
 
     _FORMAT = "step {n:,} of {total:,}{postfix}, {remaining} left"
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()
         self._is_quiet = _console.Console.current().verbosity < 0
-        self._start: tuple[float, int] | None = None  # a resumed training starts after step 0
+        self._start: tuple[float, int] | None = None  # a resumed run starts after step 0
         self._printed = 0.0
         self._score = ""
 

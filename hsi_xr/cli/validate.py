@@ -9,7 +9,7 @@ import click
 from hsi_xr.cli import _console
 
 
-@click.command("validate")
+@click.command("validate", short_help="Check products, STAC items and collections.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
     "--schemas",
@@ -29,8 +29,8 @@ def command(paths: tuple[str, ...], schemas: Path | None, as_json: bool) -> None
 
     Checks layout, wavelengths, nodata, scale and georeference of files in any format; and schemas,
     contents, checksums and links of items and collections. Each PATH is a file, a folder or a URL.
-    Prints one line per problem, with its repair, and exits with status 3; prints nothing and exits
-    with status 0 if everything is valid.
+    Prints one line per problem, with how to fix it, and exits with status 3; prints nothing and
+    exits with status 0 if everything is valid.
     """
     import hsi_xr
     from hsi_xr.errors import InvalidData

@@ -162,11 +162,11 @@ def evaluate(
         The scores of every scene, with the protocol.
 
     Raises:
-        UnknownName: No such network or device.
+        UnknownName: There is no such network or device.
         UsageError: The network reads RGB, or the scenes are smaller than an SSIM window.
         InvalidCheckpoint: The weights are missing, damaged, of another network, or of another
             number of bands.
-        InvalidData: Scenes or mask are missing, truncated, of another shape, or far from [0, 1].
+        InvalidData: Scenes or mask are missing, truncated, of the wrong shape, or far from [0, 1].
     """
     key, device = _key(network), resolve_device(device)
     _check_size(data.sizes[SPLIT])
@@ -258,7 +258,7 @@ def _check_values(values: Array, source: str) -> Array:
     least, most = float(values.min()), float(values.max())
     if not (np.isfinite([least, most]).all() and least >= -FAR and 0 < most <= 1 + FAR):
         raise InvalidData(
-            f"{source!r} has values from {least:g} to {most:g}, but must be in [0, 1]; "
+            f"{source!r} has values from {least:g} to {most:g}, but they must be in [0, 1]; "
             "download it again"
         )
     return np.ascontiguousarray(values)

@@ -90,7 +90,7 @@ def phi(mask: Tensor, bands: int, *, step: int = STEP) -> Tensor:
     """Returns the input Phi: the mask as each band projects it onto the detector.
 
     (rows, columns) -> (bands, rows, columns + (bands - 1) step). The published file
-    `mask_3d_shift.mat` pads Phi differently without an explanation; this is the formula.
+    `mask_3d_shift.mat` pads Phi differently, without explanation; this function uses the formula.
     """
     return disperse(repeat_mask(mask, bands)[None], step=step)[0]
 

@@ -51,6 +51,6 @@ def sam(estimate: ArrayLike, truth: ArrayLike) -> float:
 
 
 def _levels(estimate: ArrayLike, truth: ArrayLike) -> tuple[Values, Values]:
-    """Quantise to 256 levels, rounding halves up as MATLAB does; numpy rounds them to even."""
+    """Quantises to 256 levels, rounding halves up as MATLAB does; numpy rounds them to even."""
     first, second = (np.floor(np.clip(c, 0, 1) * PEAK + 0.5) for c in pair(estimate, truth))
     return first, second

@@ -1,4 +1,4 @@
-"""Your own cubes, in any format that GDAL opens, brought to one band grid."""
+"""Your own cubes, in any format that GDAL opens, resampled to one band grid."""
 
 import csv
 from pathlib import Path
@@ -39,7 +39,9 @@ def find_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
         InvalidData: Two files have the same stem.
     """
     if not folder.is_dir():
-        raise UnreadableFile(f"the folder {str(folder)!r} does not exist; create it with the files")
+        raise UnreadableFile(
+            f"the folder {str(folder)!r} does not exist; create it, and put the files there"
+        )
     paths: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in suffixes and not path.name.startswith("."):
@@ -59,7 +61,7 @@ def open_cube(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
 
     Args:
         path: The cube.
-        bands: Band grid that the cube will be brought to.
+        bands: Band grid to which the cube will be resampled.
         scale: Factor from stored values to reflectance; None if the file states it or stores
             floating-point reflectance.
 
@@ -86,7 +88,7 @@ def open_cube(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
 
 
 def read_cube(array: xr.DataArray, bands: Bands) -> Array:
-    """Reads a cube that `open_cube` opened and brings it to a band grid.
+    """Reads a cube that `open_cube` opened, and resamples it to a band grid.
 
     Negative values, which atmospheric correction leaves in dark pixels, are kept.
 

@@ -66,7 +66,7 @@ class Icvl:
     The cubes are stored sideways and rotated by 90 degrees counter-clockwise here, as HSGAN and
     others do, which gives them the orientation of the `rgb` in the same file. Sizes differ by
     scene. There is no official split; the splits are those of HSGAN, 191 scenes for training and
-    11 for validation, one more than the site counts.
+    11 for validation, one more scene than the site states.
 
     Args:
         folder: Contains these files.

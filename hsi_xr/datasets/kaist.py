@@ -33,7 +33,7 @@ class Kaist:
         folder: Contains `cave_1024_28` and `TSA_simu_data`.
         camera: Camera that renders RGB images, which are linear: a name from `hsi_xr.cameras()`,
             the path of a JSON file in the format of rawtoaces-data, or (3, 28) sensitivities.
-            Required only by `read`; `cube` and `mask` do without.
+            Required only by `read`, not by `cube` and `mask`.
         train_size: (rows, columns) of a training cube; default (1024, 1024).
         test_size: (rows, columns) of a test cube and of the mask; default (256, 256).
 

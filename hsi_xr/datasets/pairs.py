@@ -39,7 +39,7 @@ class _OpenPair:
 
 
 class Pairs:
-    """Opens cubes and RGB images of equal names, e.g. `hsi/plot1.tif` and `rgb/plot1.tif`.
+    """Opens cubes and RGB images with the same names, e.g. `hsi/plot1.tif` and `rgb/plot1.tif`.
 
     Layout:
         - `hsi/NAME.tif`, `.tiff`, `.img` (ENVI, with `.hdr`) or `.zarr` (a single array): the cubes
@@ -50,9 +50,9 @@ class Pairs:
         - `train.txt`, `validation.txt`, `test.txt`: names of the scenes, one per line (optional;
           without them all scenes are for training)
 
-    Images are brought to the grid of the cube: decoded to linear values, then averaged over the
+    Images are resampled to the grid of the cube: decoded to linear values, then averaged over the
     area of each pixel of the cube, so that cubes stay as measured and images are linear. Extents
-    may differ, the CRS must be the same. Both are NaN where one of them is unknown.
+    may differ, but the CRS must be the same. Both are NaN where either is unknown.
 
     Args:
         folder: Contains `hsi` and `rgb`.

@@ -1,4 +1,4 @@
-"""From a rendered scene to a cube, its STAC item, a picture and scores: the whole way, once."""
+"""Renders a scene, reconstructs it, writes the product and a figure, and scores the estimate."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,18 +21,21 @@ if TYPE_CHECKING:
     from hsi_xr.product import Product
 
 Progress = Callable[[int, int], None]
-"""(pixels done, pixels in all) -> None."""
+"""Called with (pixels done, pixels in total)."""
 
 SAMPLES: Final = 8
-_SMALL_TILE, _OVERVIEW = 32, 3
-"""Pixels: around a place of the picture; from one to the next where the scene is surveyed."""
+"""Samples from which the standard deviation of spectra in the figure is computed."""
+_TILE = 32
+"""Side, in pixels, of the tiles that are computed around a spectrum in the figure."""
+_STEP = 3
+"""The statistics of the scene are computed from every third row and column."""
 FLOOR: Final = 0.02
-"""Pixels of a lower mean reflectance, deep shadows, take no part in MRAE."""
+"""Mean reflectance below which a pixel, in deep shadow, is excluded from MRAE."""
 
 TITLE: Final = "hsi-xr demo: spectra of a rendered scene"
 DESCRIPTION: Final = (
-    "The RGB image is a procedural rendering, not an acquisition: the place is a stage, and "
-    "`datetime` is the moment for which its sun was computed."
+    "The RGB image is a procedural rendering, not an acquisition: its location is arbitrary, "
+    "and `datetime` is the moment for which its sun was computed."
 )
 
 
@@ -41,66 +44,61 @@ def run(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
-    shown: render.Scene | None = None,
+    scene: render.Scene | None = None,
     samples: int = SAMPLES,
 ) -> Report:
-    """Render a scene of known spectra, reconstruct it with the default model, and score that.
+    """Render a scene with known spectra, reconstruct it with the default model, and score it.
 
     Args:
-        directory: Folder for the files; made if it is not there.
+        directory: Folder of the files, created if necessary.
         overwrite: Replace the files of an earlier demo.
-        progress: ProgressSum about (pixels done, pixels in all) while the cube is written.
-        shown: Another scene than `demo.scene.render()`.
-        samples: How many spectra are drawn at the three places of the picture for their spread;
-            none is drawn if it is 1.
+        progress: Called with (pixels done, pixels in total) while the cube is written.
+        scene: Scene to use instead of `hsi_xr.demo.render.render()`.
+        samples: Samples from which the standard deviation of spectra in the figure is computed; 1
+            omits it.
 
     Returns:
-        What was made, how long it took, and how near it came.
+        The files, the time that it took, and the scores.
 
     Raises:
         UsageError: matplotlib is not installed.
-        DestinationExists: A file of the demo is there and `overwrite` was not asked for.
-        DestinationUnwritable: The folder cannot be made, or not written to.
+        DestinationExists: A file of the demo exists and `overwrite` is not set.
+        DestinationUnwritable: The folder cannot be created or written to.
     """
-    import hsi_xr
-
     require("matplotlib")
     files = Files.of(directory)
     _prepare(files, overwrite=overwrite)
-    started = perf_counter()
-    shown = shown or render.render()
-    rendering = perf_counter() - started
-    _write_rgb(shown, files.rgb)
-    files.item.unlink(missing_ok=True)  # it describes an earlier demo
-    started = perf_counter()
-    cube = hsi_xr.reconstruct(hsi_xr.open(files.rgb))
-    product = hsi_xr.write_product(
-        cube, files.cube, source=files.rgb, stac=False, overwrite=overwrite, progress=progress
-    )
-    seconds = perf_counter() - started
+    start = perf_counter()
+    scene = scene or render.render()
+    rendering = perf_counter() - start
+    _write_rgb(scene, files.rgb)
+    start = perf_counter()
+    cube, product = _reconstruct(files, overwrite=overwrite, progress=progress)
+    reconstruction = perf_counter() - start
     estimate = _read(files.cube)
-    scores = score(estimate, shown.truth)
-    view = _view(files, shown, cube, estimate=estimate, gain=scores.gain, samples=samples)
-    _draw(files, view)
+    scores = score(estimate, scene.truth)
+    view = _view(files, scene, cube, estimate=estimate, gain=scores.gain, samples=samples)
+    with atomic.replacing(files.preview) as part:
+        figure.draw(view, part)
     _describe(product, files)
     return Report(
         files=files,
-        shape=(shown.rgb.shape[1], shown.rgb.shape[2]),
-        pixel=shown.pixel,
+        shape=(scene.rgb.shape[1], scene.rgb.shape[2]),
+        pixel=scene.pixel,
         crs=f"EPSG:{render.EPSG}",
         instant=render.INSTANT,
         wavelengths=tuple(view.wavelengths),
         model=view.model,
         floor=FLOOR,
         rendering=rendering,
-        reconstruction=seconds,
+        reconstruction=reconstruction,
         scores=scores,
-        scores_after_gain=score(scores.gain * estimate, shown.truth),
+        scores_after_gain=score(scores.gain * estimate, scene.truth),
     )
 
 
-def score(estimate: NDArray[Any], truth: NDArray[Any]) -> Tally:
-    """All scores of a cube, (bands, rows, columns), summed strip by strip."""
+def score(estimate: NDArray[np.floating[Any]], truth: NDArray[np.floating[Any]]) -> Tally:
+    """Score a cube (bands, rows, columns), strip by strip to save memory."""
     total = Tally()
     for row in range(0, truth.shape[1], 128):
         rows = slice(row, row + 128)
@@ -108,60 +106,73 @@ def score(estimate: NDArray[Any], truth: NDArray[Any]) -> Tally:
     return total
 
 
+def spreads(
+    rgb: Path, places: Mapping[str, tuple[int, int]], *, samples: int
+) -> dict[str, NDArray[np.float32]]:
+    """Returns the standard deviation, (bands,), of sampled spectra at (row, column) of each place.
+
+    Only the tiles around the places are computed, with the statistics of a subsampled scene.
+    """
+    import xarray as xr
+
+    import hsi_xr
+
+    scene = hsi_xr.open(rgb)
+    survey = hsi_xr.survey(scene[:, ::_STEP, ::_STEP])
+    cube = hsi_xr.reconstruct(scene, samples=samples, survey=survey, tile=_TILE)
+    rows, columns = (xr.DataArray(list(at), dims="place") for at in zip(*places.values()))
+    deviations = cube["reflectance_std"].isel(y=rows, x=columns).transpose("place", "band").values
+    return dict(zip(places, deviations))
+
+
 def _prepare(files: Files, *, overwrite: bool) -> None:
-    """Refuse before any work; make the folder."""
-    if not overwrite and (there := [path.name for path in files if path.exists()]):
-        raise DestinationExists(
-            f"{str(files.rgb.parent)!r} already holds {', '.join(there)}; "
-            "give overwrite=True (`--overwrite`), or another folder"
-        )
+    """Refuse existing files before any work, and create the folder."""
     folder = files.rgb.parent
+    existing = [path.name for path in files if path.exists()]
+    if existing and not overwrite:
+        raise DestinationExists(
+            f"{str(folder)!r} contains {', '.join(existing)}; replace them with overwrite=True "
+            "(--overwrite), or choose another folder"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".writable.part").touch()
         (folder / ".writable.part").unlink()
     except OSError as error:
         raise DestinationUnwritable(
-            f"{str(folder)!r} is not a folder that can be written to ({error.strerror}); "
-            "choose another one"
+            f"cannot write into {str(folder)!r} ({error.strerror}); choose another folder"
         ) from error
 
 
-def _write_rgb(shown: render.Scene, path: Path) -> None:
-    """The picture as a drone's orthomosaic comes: tiled 8-bit GeoTIFF with its CRS."""
+def _write_rgb(scene: render.Scene, path: Path) -> None:
+    """Write the image like an orthomosaic of a drone: a tiled 8-bit GeoTIFF with a CRS."""
     import rasterio
     from rasterio.transform import Affine
 
-    bands, rows, columns = shown.rgb.shape
+    bands, rows, columns = scene.rgb.shape
     profile = {
         "driver": "GTiff", "count": bands, "height": rows, "width": columns, "dtype": "uint8",
-        "crs": f"EPSG:{render.EPSG}", "transform": Affine(*shown.geotransform),
+        "crs": f"EPSG:{render.EPSG}", "transform": Affine(*scene.geotransform),
         "tiled": True, "blockxsize": 512, "blockysize": 512, "interleave": "pixel",
         "compress": "deflate", "predictor": 2, "photometric": "rgb",
     }  # fmt: skip
     with atomic.replacing(path) as part, rasterio.open(part, "w", **profile) as target:
-        target.write(shown.rgb)
+        target.write(scene.rgb)
         target.update_tags(TIFFTAG_IMAGEDESCRIPTION=f"{TITLE}. {DESCRIPTION}")
 
 
-def spreads(
-    rgb: Path, places: Mapping[str, tuple[int, int]], *, samples: int
-) -> dict[str, NDArray[np.float32]]:
-    """Standard deviation of `samples` drawn spectra, (bands,), at each place.
-
-    The cube with its spread is lazy: of all its tiles only those around the places are computed,
-    with the facts of the scene from an overview.
-    """
-    import xarray as xr
-
+def _reconstruct(
+    files: Files, *, overwrite: bool, progress: Progress | None
+) -> "tuple[xr.Dataset, Product]":
+    """Write the cube. Its item follows in `_describe`, since nothing was acquired."""
     import hsi_xr
 
-    scene_rgb = hsi_xr.open(rgb)
-    survey = hsi_xr.survey(scene_rgb[:, ::_OVERVIEW, ::_OVERVIEW])
-    cube = hsi_xr.reconstruct(scene_rgb, samples=samples, survey=survey, tile=_SMALL_TILE)
-    rows, columns = (xr.DataArray(list(at), dims="place") for at in zip(*places.values()))
-    drawn = cube["reflectance_std"].isel(y=rows, x=columns).transpose("place", "band").values
-    return dict(zip(places, drawn))
+    files.item.unlink(missing_ok=True)  # it describes an earlier demo
+    cube = hsi_xr.reconstruct(hsi_xr.open(files.rgb))
+    product = hsi_xr.write_product(
+        cube, files.cube, source=files.rgb, stac=False, overwrite=overwrite, progress=progress
+    )
+    return cube, product
 
 
 def _read(path: Path) -> NDArray[np.float32]:
@@ -173,30 +184,25 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 def _view(
     files: Files,
-    shown: render.Scene,
+    scene: render.Scene,
     cube: "xr.Dataset",
     *,
     estimate: NDArray[np.float32],
     gain: float,
     samples: int,
 ) -> figure.View:
-    places = dict(list(shown.places().items())[: len(figure.COLOURS)])
+    places = dict(list(scene.places().items())[: len(figure.COLOURS)])
     return figure.View(
-        rgb=shown.rgb,
+        rgb=scene.rgb,
         estimate=estimate,
-        truth=shown.truth,
+        truth=scene.truth,
         spreads=spreads(files.rgb, places, samples=samples) if samples > 1 else {},
         wavelengths=cube["wavelength"].values.tolist(),
         places=places,
         gain=gain,
         model=str(cube.attrs["hsi_xr_model"]),
-        pixel=shown.pixel,
+        pixel=scene.pixel,
     )
-
-
-def _draw(files: Files, view: figure.View) -> None:
-    with atomic.replacing(files.preview) as part:
-        figure.draw(view, part)
 
 
 def _describe(product: "Product", files: Files) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS: Final = ("#1b9e50", "#c8501e", "#2c6fbb")
-"""Colours of the three spectra and their markers; they differ for colour-blind readers, too."""
+"""Colours of the three spectra and their markers; colour-blind readers can tell them apart, too."""
 
 RATIOS: Final = ((700, 670), (600, 550), (450, 500))
 """Reflectance ratios (nm over nm) that `false_colour` shows as red, green and blue: the red edge of
@@ -47,7 +47,7 @@ class View:
 
 
 def draw(view: View, path: Path) -> None:
-    """Writes the figure as a PNG of 1600 pixels width."""
+    """Writes the figure as a PNG that is 1600 pixels wide."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 

@@ -1,4 +1,4 @@
-"""What a demo made and how near it came, for the screen."""
+"""The report of a demo: files, times and scores, as text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ class Files:
 
     @classmethod
     def of(cls, folder: Path) -> "Files":
-        """Their paths in a folder; none has to exist."""
+        """Returns the paths in a folder, whether or not they exist."""
         return cls(
             rgb=folder / "demo_rgb.tif",
             cube=folder / "demo_hsi.tif",
@@ -34,38 +34,38 @@ class Files:
 
 
 _MEANING = {
-    "rgb": "the rendered scene, as a drone camera delivers it",
-    "cube": "the reconstructed cube (COG)",
-    "item": "the STAC item",
-    "preview": "the picture",
-    "thumbnail": "thumbnail of the item",
+    "rgb": "rendered RGB image",
+    "cube": "reconstructed cube (COG)",
+    "item": "STAC item",
+    "preview": "figure: estimate and truth",
+    "thumbnail": "preview of the cube",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The outcome of `demo.run`."""
+    """The result of a demo."""
 
     files: Files
     shape: tuple[int, int]
     """Rows and columns."""
     pixel: float
-    """Metres."""
+    """Ground size of a pixel in metres."""
     crs: str
     instant: datetime
-    """For which the sun of the scene was computed; the item's `datetime`."""
+    """Time for which the sun was computed; `datetime` of the item."""
     wavelengths: tuple[float, ...]
-    """nm."""
+    """Band centres in nm."""
     model: str
     floor: float
-    """Least mean reflectance of the pixels in MRAE."""
+    """Mean reflectance below which pixels are excluded from MRAE."""
     rendering: float
-    """Seconds."""
+    """Seconds to render the scene."""
     reconstruction: float
-    """Seconds from opening the RGB to the finished cube."""
+    """Seconds from opening the RGB image to the finished cube."""
     scores: Tally
     scores_after_gain: Tally
-    """The same after one gain on the whole cube: what is left when the exposure is known."""
+    """Scores after one gain of the whole cube: the errors that remain if the exposure is known."""
 
     @property
     def megapixels(self) -> float:
@@ -74,11 +74,11 @@ class Report:
 
     @property
     def speed(self) -> float:
-        """Megapixels a second."""
+        """Megapixels per second."""
         return self.megapixels / self.reconstruction
 
     def text(self) -> str:
-        """Aligned lines for the screen."""
+        """Returns the report in sections, with aligned lines."""
         sections = {
             "scene": self._scene(),
             "cube": self._cube(),
@@ -93,7 +93,7 @@ class Report:
         )
 
     def python(self) -> str:
-        """The lines of Python that do the same with the RGB of the demo."""
+        """Returns Python code that makes the same product from the RGB image."""
         rgb, cube = str(self.files.rgb), str(self.files.cube)
         time = self.instant.isoformat().replace("+00:00", "Z")
         return "\n".join(
@@ -127,7 +127,7 @@ class Report:
             f"{'PSNR':>8}{'MRAE':>9}{'SAM':>10}   against the true spectra",
             f"{_line(self.scores)}   as reconstructed",
             f"{_line(self.scores_after_gain)}   after one gain of {gain:.3f}: exposure known",
-            f"(MRAE: pixels of mean reflectance {self.floor:g} and more)",
+            f"(MRAE: pixels with a mean reflectance of at least {self.floor:g})",
         ]
 
     def _files(self) -> list[str]:

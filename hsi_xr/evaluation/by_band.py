@@ -72,7 +72,7 @@ def ergas(estimate: ArrayLike, truth: ArrayLike, *, ratio: float = 1.0) -> float
 
 
 def ssim(estimate: ArrayLike, truth: ArrayLike, *, peak: float = 1.0) -> float:
-    """Returns the structural similarity, averaged over bands; 1 is equal, no clipping.
+    """Returns the structural similarity, averaged over bands; 1 if equal, no clipping.
 
     Windows are 11 x 11 pixels, weighted by a Gaussian of sigma 1.5. Only windows entirely within
     the image and without missing pixels count.

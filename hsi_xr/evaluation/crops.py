@@ -1,4 +1,4 @@
-"""Crops of images for scoring, by the name of the protocol."""
+"""Crops of images for scoring, named after the protocols that define them."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

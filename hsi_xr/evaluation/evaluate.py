@@ -87,9 +87,9 @@ def evaluate(
         UnknownName: There is no such model, split, crop, scale, camera or device.
         UsageError: There is nothing to score, two models have the same name, or the camera is not
             three curves over the bands of every data set.
-        BandMismatch: A model and a data set, or one of its cubes, share less than half of their
+        BandMismatch: A model and a data set, or one of its cubes, share fewer than half of their
             bands, or only bands in which the camera has no response.
-        InvalidData: Files of the split are missing, truncated or of another shape, an RGB image
+        InvalidData: Files of the split are missing, truncated or of the wrong shape, an RGB image
             does not fit its cube, or an image has no valid pixel.
     """
     settings = Settings(
@@ -130,7 +130,7 @@ def shared_bands(
     """Returns the indices of the bands of a model and a data set that have the same centres.
 
     Raises:
-        BandMismatch: Less than half of either's bands are shared, too few to judge a model by.
+        BandMismatch: Fewer than half of the bands are shared, too few to judge a model by.
     """
     nearest = [of_data.nearest(centre) for centre in of_model.centres]
     same = [
@@ -153,8 +153,8 @@ def _check_enough(model: str, of_model: Bands, data: str, of_data: Bands, shared
 def _check_response(response: Array, whose: str) -> None:
     if zero := [c for c, curve in zip(_CHANNELS, response) if curve.sum() <= 0]:
         raise BandMismatch(
-            f"the {' and '.join(zero)} channel of the camera has no response in the "
-            f"{response.shape[1]} bands that {whose} have in common; omit the camera"
+            f"the camera has no response in {' and '.join(zero)} over the {response.shape[1]} "
+            f"bands that {whose} have in common; omit the camera"
         )
 
 
@@ -306,7 +306,7 @@ def _names(label: str, data: DataSet, split: str) -> Sequence[str]:
 
 
 def _resolve(device: str) -> str:
-    """Replaces "auto" by the device, since results of devices differ in the last digits."""
+    """Replaces "auto" with the device, since results differ between devices in the last digits."""
     from hsi_xr.pipeline.devices import resolve_device
 
     return resolve_device(device)

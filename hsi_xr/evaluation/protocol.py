@@ -17,7 +17,7 @@ SCALES: Final[Mapping[str, str]] = {
 }
 
 MOST_SAMPLES: Final = 1024
-"""Most samples that `hsi_xr.reconstruct` draws."""
+"""Largest number of samples that `hsi_xr.reconstruct` draws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """A data set that was scored on."""
+    """A data set that models were scored on."""
 
     label: str
     coding: str
@@ -77,7 +77,7 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """The camera for BPMRAE; the data set's own may be another one."""
+    """The camera for BPMRAE, which may differ from that of the data set."""
 
     name: str
     """Name of the camera or of its file."""

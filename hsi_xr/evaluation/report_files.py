@@ -1,4 +1,4 @@
-"""Writes an evaluation to a folder: tables and figures, complete or absent."""
+"""Writes an evaluation to a folder: tables and figures, all or none of them."""
 
 import os
 import shutil

@@ -40,6 +40,6 @@ def back_projected(
     )
     camera = Camera(curves)
     if (bands := camera.response.shape[1]) != len(guess):
-        raise ValueError(f"a response of {bands} bands does not fit cubes of {len(guess)}")
+        raise ValueError(f"a response of {bands} bands does not fit cubes of {len(guess)} bands")
     images = [camera.project(cube[None])[0].numpy() for cube in (guess, true)]
     return mrae(images[0], images[1], floor=floor)

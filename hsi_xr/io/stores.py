@@ -55,7 +55,8 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
     if not names:
         raise UnreadableFile(
             f"{path!r} has no array with dimensions (band, y, x) or (y, x); it has "
-            f"{', '.join(map(str, dataset.data_vars)) or 'no arrays'}. Rename its dimensions"
+            f"{', '.join(map(str, dataset.data_vars)) or 'no arrays'}. Rename its "
+            "dimensions, e.g. `ds.rename(lat='y', lon='x')`"
         )
     default = "reflectance" if "reflectance" in names else names[0]
     if (variable or default) not in names:

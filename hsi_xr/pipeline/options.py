@@ -50,7 +50,7 @@ class set_options:  # noqa: N801  # used like a function, as xarray.set_options
 
 
 class _Memory:
-    """Whether freed memory is to be kept, and what the C library has been set to."""
+    """The option `keep_freed_memory`, and the state of the C library."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -42,7 +42,7 @@ _STREAM = 512 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a reconstruction will do and need.
+    """The plan of a reconstruction: what it will do, and the resources it needs.
 
     Attributes:
         scene: The scene.

@@ -1,4 +1,4 @@
-"""What the stored values of a scene mean: their radiometry, resolved once while planning."""
+"""The radiometry of a scene, that is what its stored values mean; resolved while planning."""
 
 from dataclasses import dataclass
 

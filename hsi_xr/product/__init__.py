@@ -29,7 +29,7 @@ _RESUME = "Finished blocks are kept; continue with --resume."
 
 
 class ItemFields(TypedDict, total=False):
-    """Fields that a STAC item gets besides those that `hsi_xr.describe` fills."""
+    """Fields of a STAC item in addition to those that `hsi_xr.describe` fills."""
 
     properties: Mapping[str, object]
     links: Sequence[Mapping[str, str]]
@@ -111,7 +111,7 @@ def write_product(
             another format has the same stem, so that the two would share one item.
         MissingFact: `stac=True`, and the acquisition time is unknown or a day without a time.
         UsageError: The product would replace the scene, or the model is not the cube's.
-        HsiError: As `hsi_xr.write` and `hsi_xr.describe` raise.
+        HsiError: Any error of `hsi_xr.write` or `hsi_xr.describe`.
     """
     plan = check_product(
         cube,
@@ -171,7 +171,7 @@ def describe_product(
         The product with its preview and its item.
 
     Raises:
-        HsiError: They could not be written; the cube is complete.
+        HsiError: The preview or the item could not be written; the cube is complete.
     """
     path, fields = product.cube, item_fields or {}
     if is_remote(str(path)):

@@ -1,4 +1,4 @@
-"""Whether a product may be written, decided before a scene is planned or a pixel is computed."""
+"""Checks whether a product may be written, before any pixel is computed."""
 
 import os
 import warnings
@@ -112,7 +112,7 @@ def _opened_from(obj: xr.Dataset | xr.DataArray) -> str | None:
 
 
 def _refuse_replacing_source(plan: ProductPlan) -> None:
-    """The files of a product are named after it, and must not replace the file that is read."""
+    """Refuse a product whose files, which are named after it, would replace the file being read."""
     if plan.source is None:
         return
     read, written = _comparable(plan.source), _comparable(str(plan.path))
@@ -128,12 +128,12 @@ def _refuse_replacing_source(plan: ProductPlan) -> None:
 
 
 def _comparable(path: str) -> Path:
-    """Returns one name for a file or an object; that of an object is only for comparison."""
+    """Returns a canonical path; that of an object in storage is only for comparison."""
     return Path(url_of(path)) if is_remote(path) else Path(path).resolve()
 
 
 def _refuse_existing(plan: ProductPlan, *, replace: bool) -> None:
-    with store_access(plan.path, "look for"):
+    with store_access(plan.path, "access"):
         existing = [path for path in (plan.item, plan.preview) if path.exists()]
         others = [path for path in formats.same_stem_paths(plan.path) if path.exists()]
     if others:

@@ -60,8 +60,9 @@ def collection(
 def extent(items: Sequence[Item]) -> dict[str, Any]:
     """Returns the spatial and temporal extent of items.
 
-    Items without a location count in time only. If none has one, the extent is the whole Earth,
-    since STAC requires a bbox; `description` then states that the location is unknown.
+    Items without a location count only towards the temporal extent. If none has a location, the
+    spatial extent is the whole Earth, since STAC requires a bbox; `description` then states that
+    the location is unknown.
     """
     boxes = [_without_heights(item["bbox"]) for item in items if item.get("bbox")]
     starts, ends = zip(*(_interval(item["properties"]) for item in items))
@@ -140,7 +141,7 @@ def _common_fields(assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def description(items: Sequence[Item]) -> str:
-    """Returns sentences on what the products are, and in what they differ."""
+    """Returns sentences on what the products are, and how they differ."""
     count = len(items)
     models = sorted({str(item["properties"].get("hsi_xr:model", "unknown")) for item in items})
     bands = sorted({len(_main_asset(item).get("bands", ())) for item in items})
@@ -163,7 +164,7 @@ def _unknown_locations(items: Sequence[Item]) -> Iterator[str]:
 
 
 _LISTED = 6
-"""Values that a sentence lists; of more, it names the first and the last."""
+"""Largest number of values that a sentence lists; of more, it names the first and the last."""
 
 
 def _differences(items: Sequence[Item]) -> Iterator[str]:

@@ -34,7 +34,7 @@ class Document:
 
     @classmethod
     def read(cls, path: Path) -> "Document":
-        """Read the JSON object of a local file or of a URL.
+        """Reads the JSON object of a local file or of a URL.
 
         Raises:
             UnreadableFile: The file is not a JSON object, or it cannot be read.
@@ -138,7 +138,7 @@ def is_external(href: str) -> bool:
 
 
 def _read_errors() -> tuple[type[Exception], ...]:
-    """Raised for impossible file names, unreachable servers and malformed JSON."""
+    """Returns what is raised for impossible file names, unreachable servers and malformed JSON."""
     return (*store_errors(), ValueError, OverflowError, RecursionError)
 
 

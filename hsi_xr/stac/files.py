@@ -1,4 +1,4 @@
-"""Write STAC objects to files, and compute the checksums that they record (multihashes)."""
+"""Writes STAC objects to files, and computes the checksums that they record (multihashes)."""
 
 import hashlib
 import json
@@ -18,10 +18,11 @@ Source: https://github.com/multiformats/multicodec
 
 
 def save(stac: Mapping[str, Any], path: Path) -> Path:
-    """Write an item or a collection as JSON. The file appears only when it is complete.
+    """Writes an item or a collection as JSON. The file appears only when it is complete.
 
     Raises:
-        DestinationUnwritable: The disk is full, the folder is read-only, or the store refuses.
+        DestinationUnwritable: The disk is full, the folder is read-only, or the object storage
+            refuses the file.
     """
     with stage_file(path) as part:
         part.write_text(json.dumps(stac, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -29,7 +30,7 @@ def save(stac: Mapping[str, Any], path: Path) -> Path:
 
 
 def multihash(path: Path, algorithm: str = "sha256") -> str:
-    """Returns the checksum of a file as the file extension writes it."""
+    """Returns the checksum of a file as a multihash, as STAC's file extension requires."""
     with path.open("rb") as file:
         return as_multihash(hashlib.file_digest(file, algorithm).hexdigest(), algorithm)
 

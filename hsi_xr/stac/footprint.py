@@ -29,7 +29,7 @@ def footprint(
 ) -> tuple[dict[str, Any], list[float]]:
     """Returns the outline of a raster grid as a GeoJSON geometry, and its bounding box.
 
-    Rotated grids and edges that are curved in longitude and latitude are followed.
+    The outline follows rotated grids, and edges that are curved in longitude and latitude.
 
     Args:
         transform: Maps (column, row) of pixel corners to x, y.
@@ -125,7 +125,7 @@ def _simplify(edge: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _signed_area(ring: NDArray[np.float64]) -> float:
-    """Twice the area, positive if the ring is counter-clockwise."""
+    """Returns twice the area, positive if the ring is counter-clockwise."""
     x, y = (ring - ring[0]).T
     return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
 

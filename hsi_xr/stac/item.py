@@ -1,4 +1,4 @@
-"""The STAC item of a written product, of which everything is read from the file itself."""
+"""The STAC item of a written product; its content is read from the files of the product."""
 
 from datetime import datetime as Datetime
 from os.path import relpath
@@ -44,10 +44,10 @@ def describe(
 ) -> "pystac.Item":
     """Returns the STAC 1.1 item of a written product.
 
-    The item lists the product, its companions (uncertainty, residual, out-of-domain score) and its
-    preview as assets, with bands, wavelengths, footprint, provenance, file sizes and checksums.
-    Everything is read from the files; what they do not state is omitted. A companion that another
-    run wrote is left out.
+    The item lists the product, its companions (uncertainty, residual, out-of-distribution score)
+    and its preview as assets, with bands, wavelengths, footprint, provenance, file sizes and
+    checksums. Everything is read from the files; what they do not state is omitted. A companion
+    that another run wrote is left out.
 
     Args:
         obj: Path or URL of a product written by `hsi_xr.write`, or what `hsi_xr.open` returned for
@@ -72,8 +72,8 @@ def describe(
         MissingFact: The acquisition time is unknown, or only its date is given.
         InvalidData: hsi_xr did not write the file, its georeference is not on Earth or contains a
             pole, or the model's item describes other weights.
-        UsageError: The array was not opened from a file, or a product in object storage would link
-            a local file.
+        UsageError: The array was not opened from a file, or the item of a product in object storage
+            would link to a local file.
 
     Examples:
         >>> item = hsi_xr.describe("cube.tif", datetime="2026-01-02T10:30:00Z")
@@ -124,8 +124,8 @@ def _check_linkable(*targets: Path | str | None) -> None:
     for target in targets:
         if target is not None and Path(target).exists():
             raise UsageError(
-                f"an item in object storage cannot link the local file {str(target)!r}; upload it "
-                "and give its URL, or omit it"
+                f"an item in object storage cannot link to the local file {str(target)!r}; upload "
+                "the file and give its URL, or omit it"
             )
 
 
@@ -199,7 +199,7 @@ def _written(product: CubeFile) -> str | None:
         return None
     try:
         written = Datetime.strptime(product.written, "%Y:%m:%d %H:%M:%S")
-    except ValueError:  # another tool has written it
+    except ValueError:  # another tool wrote it
         return None
     return written.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -222,14 +222,14 @@ def _source_link(source: Path | str, folder: Path) -> "pystac.Link":
 
 
 def _link_model(item: "pystac.Item", model: Path | str, product: CubeFile) -> None:
-    """Link the item of the model; a local one must describe the weights of the product."""
+    """Links the item of the model; a local one must describe the weights of the product."""
     import pystac
 
     href, weights = str(model), product.config.get("model_sha256")
     if Path(model).exists():
         if as_multihash(str(weights)) not in Document.read(Path(model)).checksums:
             raise InvalidData(
-                f"{href!r} describes other weights than those of {product.path.name!r} (sha256 "
+                f"{href!r} describes weights other than those of {product.path.name!r} (sha256 "
                 f"{weights}); give the item of the model that computed it"
             )
         href = Path(relpath(Path(model).resolve(), product.path.parent.resolve())).as_posix()

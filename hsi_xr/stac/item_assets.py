@@ -26,7 +26,7 @@ Asset = dict[str, Any]
 
 
 def assets(product: CubeFile, href: str) -> dict[str, Asset]:
-    """Returns the assets of a product: itself, and the files of the same run next to it."""
+    """Returns the assets of a product: the cube, and the files of the same run next to it."""
     folder = href[: href.rstrip("/").rfind("/") + 1]
     title = f"{product.quantity[:1].upper()}{product.quantity[1:]}, estimated by a model"
     by_key = {"reflectance": _raster(product, href, title)}
@@ -51,7 +51,7 @@ def assets(product: CubeFile, href: str) -> dict[str, Asset]:
 
 
 def roles(product: CubeFile) -> list[str]:
-    """Returns the roles of the asset of a variable. The last one is also a companion's key."""
+    """Returns the roles of a variable's asset. The last one is also the key of the asset."""
     variable = OUTPUT_VARIABLES.get(product.variable, OUTPUT_VARIABLES["reflectance"])
     return ["data", variable.asset]
 
@@ -136,7 +136,7 @@ def _bands(product: CubeFile) -> list[Asset]:
 
 
 def _common_names(product: CubeFile) -> dict[int, str]:
-    """Index of a band -> red, green or blue."""
+    """Returns red, green and blue by the index of the band that has the name."""
     centres = {index: centre for index, centre in enumerate(product.centres) if centre}
     names = {}
     for name, wavelength in _COMMON_NAMES.items():

@@ -39,10 +39,10 @@ def odc_config(
     assets = content.get("assets" if is_item else "item_assets") or {}
     bands = assets.get(asset, {}).get("bands", ())
     if not bands:
-        lack = "has no bands" if is_item else "has no common bands"
+        lack = "states no bands" if is_item else "states no bands common to its items"
         raise BandMismatch(
-            f"{content.get('id')!r} {lack} of {asset!r}; load bands by number, e.g. "
-            f"bands=['{asset}.1'], from items of one kind"
+            f"{content.get('id')!r} {lack} for asset {asset!r}; load bands by number, e.g. "
+            f"bands=['{asset}.1'], from items that have the same bands"
         )
     aliases = {name: (asset, at) for at, band in enumerate(bands, 1) for name in _names(band)}
     config = {"aliases": aliases}

@@ -1,4 +1,4 @@
-"""How models are trained; `hsi-xr train` runs it.
+"""Training of models, as `hsi-xr train` runs it.
 
 `settings` states what a run is and `toml` reads it. `setup` prepares the task: a model, its
 objective (`objectives`, `losses`) and its batches (`data`, `patches`). `loop` trains it, and

@@ -1,4 +1,4 @@
-"""Checkpoints of a run. A file always is one complete state, the new one or the one before."""
+"""Checkpoints of a run. A file always contains a complete state, the new or the previous one."""
 
 import pickle
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ LAST, BEST = "last.pt", "best.pt"
 """Names of the checkpoint to resume from, and of the one with the best validation score."""
 
 FORMAT = 2
-"""Version of the keys in a checkpoint; the first one was not stated in the file."""
+"""Version of the format of checkpoints; files of version 1 do not state it."""
 
 State = Mapping[str, Any]
 """Tensors, numbers and strings, in mappings and lists."""
@@ -39,7 +39,7 @@ def create_folder(folder: Path) -> None:
     except OSError as error:
         raise DestinationUnwritable(
             f"the folder {str(folder)!r} cannot be created ({error.strerror or error}); choose "
-            "another out"
+            "another output folder (out)"
         ) from error
 
 
@@ -58,8 +58,8 @@ def write(state: State, path: Path) -> None:
         resumable = any(path.parent.glob("*.pt"))
         repair = "continue with --resume" if resumable else "start again"
         raise Incomplete(
-            f"the checkpoint {str(path)!r} could not be written ({error}); {kept}. Make room on "
-            f"the disk and {repair}"
+            f"the checkpoint {str(path)!r} could not be written ({error}); {kept}. Free "
+            f"some disk space and {repair}"
         ) from error
 
 
@@ -67,46 +67,47 @@ def read(path: Path) -> State:
     """Read a checkpoint, to the CPU.
 
     Raises:
-        InvalidCheckpoint: The file does not exist, is not a checkpoint of a training, or was
+        InvalidCheckpoint: The file does not exist, is not a checkpoint of a training run, or was
             written by another version.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise InvalidCheckpoint(f"no checkpoint {str(path)!r} to resume from") from error
+        raise InvalidCheckpoint(f"there is no checkpoint {str(path)!r} to resume from") from error
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InvalidCheckpoint(f"{str(path)!r} is not a checkpoint of a training") from error
+        raise InvalidCheckpoint(f"{str(path)!r} is not a checkpoint of a training run") from error
     if not isinstance(state, Mapping) or "done" not in state:
-        raise InvalidCheckpoint(f"{str(path)!r} is not a checkpoint of a training")
+        raise InvalidCheckpoint(f"{str(path)!r} is not a checkpoint of a training run")
     if (version := state.get("format", 1)) != FORMAT:
         raise InvalidCheckpoint(
             f"{str(path)!r} has format {version} and this version of hsi_xr reads format {FORMAT}; "
-            "finish that training with the version that started it, or start a new one in another "
+            "finish that run with the version that started it, or start a new one in another "
             "folder"
         )
     return state
 
 
 def state_to_resume(settings: Settings, *, resume: bool) -> State | None:
-    """Returns the last state of a training with the same settings, or None for a new training.
+    """Returns the last state of a run with the same settings, or None for a new run.
 
     Raises:
-        DestinationExists: The folder contains a training, and it is not to be resumed.
+        DestinationExists: The folder contains a training run, and `resume` is not set.
         InvalidCheckpoint: As in `read`.
-        UsageError: The settings differ from those of the training to resume.
+        UsageError: The settings differ from those of the run to resume.
     """
     path = settings.out / LAST
     if not resume:
         if path.exists():
             raise DestinationExists(
-                f"{str(settings.out)!r} contains a training; continue it with --resume, or choose "
-                "another out"
+                f"{str(settings.out)!r} contains a training run; continue it with --resume, or "
+                "choose another output folder (out)"
             )
         return None
     state = read(path)
     if changed := differences(state["run"], as_plain(settings), ignore=MAY_CHANGE):
         raise UsageError(
-            f"the training in {str(settings.out)!r} was started with other settings: "
-            f"{'; '.join(changed)}. Resume it with the same settings, or choose another out"
+            f"the training run in {str(settings.out)!r} was started with other settings: "
+            f"{'; '.join(changed)}. Resume it with the same settings, or choose "
+            "another output folder (out)"
         )
     return state

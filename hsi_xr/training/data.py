@@ -93,7 +93,7 @@ class Scenes:
     """Reads whole scenes for training; the last few stay in memory.
 
     Args:
-        dataset: Where scenes are read from.
+        dataset: Data set from which scenes are read.
         survey: Computes the statistics of a scene.
         kept: How many scenes stay in memory.
     """

@@ -31,7 +31,7 @@ class Ranks:
         return self.rank == 0
 
     def average(self, tensors: Iterable[Tensor | None]) -> None:
-        """Replace tensors by their means over all processes; None is None in every process."""
+        """Replace tensors by their means over all processes; None must be None in all of them."""
         present = [tensor for tensor in tensors if tensor is not None]
         if self.count == 1 or not present:
             return
@@ -54,7 +54,7 @@ def join(device: str) -> tuple[Ranks, str]:
         device: As in `hsi_xr.reconstruct`.
 
     Returns:
-        The rank of this process, and its device by full name.
+        The rank of this process, and the full name of its device.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     name = resolve_device(device)

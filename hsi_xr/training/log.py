@@ -23,7 +23,7 @@ class Log:
 
     Args:
         folder: Folder of the run.
-        done: Steps taken before. Rows of later steps, which will be taken again, are removed.
+        done: Steps already taken. Rows of later steps, which will be taken again, are removed.
 
     Raises:
         Incomplete: The disk is full; raised by `scalars`, too.
@@ -43,7 +43,7 @@ class Log:
                 self._board.add_scalar(name, value, step)
 
     def image(self, step: int, name: str, image: Tensor) -> None:
-        """Log an image, (3, rows, columns) in [0, 1], to TensorBoard alone."""
+        """Log an image, (3, rows, columns) in [0, 1], to TensorBoard only."""
         if self._board:
             self._board.add_image(name, image, step)
 
@@ -60,7 +60,7 @@ class Log:
                 self._file.close()
             raise Incomplete(
                 f"the log {str(self._path)!r} could not be written ({error}); the last checkpoint "
-                "is kept. Make room on the disk and continue with --resume"
+                "is kept. Free some disk space and continue with --resume"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""The training loop. It knows tasks and their parameter updates, but no system."""
+"""The training loop, which does not depend on the system that is trained."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -37,9 +37,9 @@ class Training(Generic[B]):
         resume: Continue from the last checkpoint in the folder.
 
     Raises:
-        DestinationExists: The folder contains a training, and it is not to be resumed.
+        DestinationExists: The folder contains a training run, and `resume` is not set.
         InvalidCheckpoint: No checkpoint to resume from, or one that this version cannot read.
-        UsageError: The settings differ from those of the training to resume.
+        UsageError: The settings differ from those of the run to resume.
     """
 
     def __init__(self, task: Task[B], settings: Settings, *, resume: bool = False) -> None:
@@ -96,7 +96,7 @@ class Training(Generic[B]):
         return Log(out, done=self.done)
 
     def _batches(self) -> Iterator[B]:
-        """The batches of this process, from the next step on."""
+        """Returns the batches of this process, from the next step on."""
         per_step = self.settings.optimiser.accumulate * self.ranks.count
         remaining = range(self.done * per_step, self.settings.schedule.steps * per_step)
         numbers = remaining[self.ranks.rank :: self.ranks.count]
@@ -230,9 +230,9 @@ class Training(Generic[B]):
     def _load(self, state: checkpoints.State) -> None:
         if (count := state["processes"]) != self.ranks.count:
             raise UsageError(
-                f"the training in {str(self.settings.out)!r} was started with {count} processes, "
-                f"not {self.ranks.count}, which would draw other batches; resume it with {count}, "
-                "or choose another out"
+                f"the training run in {str(self.settings.out)!r} was started with {count} "
+                f"processes, not {self.ranks.count}, which would draw other batches; resume it "
+                f"with {count}, or choose another output folder (out)"
             )
         self.model.load_state_dict(state["model"])
         self.auxiliary.load_state_dict(state["auxiliary"])

@@ -15,7 +15,7 @@ Distance = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def distance_of(name: str, *, dark: float) -> Distance:
-    """Returns the distance of a name: mrae, l1 or rmse; `dark` is that of `mrae`."""
+    """Returns a distance by name: mrae, l1 or rmse. `dark` is the argument of `mrae`."""
     if name == "mrae":
         return lambda estimate, truth, known: mrae(estimate, truth, known, dark=dark)
     return {"l1": l1, "rmse": rmse}[name]
@@ -24,8 +24,8 @@ def distance_of(name: str, *, dark: float) -> Distance:
 def mrae(estimate: Tensor, truth: Tensor, known: Tensor, *, dark: float = 0.0) -> Tensor:
     """Mean relative absolute error, as in `evaluation.metrics.mrae`.
 
-    Truths at or below `dark`, which is not negative, are left out: their relative error does not
-    exist, or is noise.
+    True values at or below `dark`, which must not be negative, are left out: their relative error
+    is undefined or dominated by noise.
     """
     counts = known & (truth > dark)
     return mean((estimate - truth).abs() / truth.where(counts, truth.new_ones(())), counts)
@@ -40,7 +40,7 @@ def l2(estimate: Tensor, truth: Tensor, known: Tensor) -> Tensor:
 
 
 def rmse(estimate: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """Root of the mean squared error over the whole batch; its gradient exists at 0, too."""
+    """Root of the mean squared error over the whole batch; its gradient is defined at 0, too."""
     return l2(estimate, truth, known).clamp(min=1e-12).sqrt()
 
 
@@ -76,5 +76,5 @@ def colours(estimate: Tensor, truth: Tensor, known: Tensor, response: Tensor) ->
 
 
 def mean(values: Tensor, counts: Tensor) -> Tensor:
-    """Mean of the values where `counts` is true; 0 if it is true nowhere."""
+    """Mean of the values where `counts` is true, or 0 if it is true nowhere."""
     return (values * counts).sum() / counts.sum().clamp(min=1)

@@ -28,7 +28,7 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
 
 
 class Optimiser(Table, frozen=True, kw_only=True):
-    """Adam. In every stage of a training its learning rate warms up, then follows the schedule."""
+    """Adam. In every stage of a run, its learning rate warms up, then follows the schedule."""
 
     rate: Positive = 4e-4
     """Learning rate at the end of the warm-up."""
@@ -63,13 +63,13 @@ class Optimiser(Table, frozen=True, kw_only=True):
             )
 
     def learning_rate(self, step: int, steps: int) -> float:
-        """Returns the learning rate of a step, counted from 0, in a stage of so many steps.
+        """Returns the learning rate of a step, counted from 0, in a stage of `steps` steps.
 
-        With s the share of the steps after the warm-up that have been taken, the rate decays from
-        `rate` to `floor` in proportion to (1 + cos(pi s)) / 2 for `cosine` and (1 - s) ** power
-        for `poly`. A function of the step alone, and not one of torch's schedulers: those reach
-        their rates by repeated multiplication, have no floor for `poly` and `step`, and would be
-        one more state to resume.
+        Where s is the fraction of the steps after the warm-up that have been taken, the rate decays
+        from `rate` to `floor` in proportion to (1 + cos(pi s)) / 2 for `cosine` and to
+        (1 - s) ** power for `poly`. It depends on the step alone. torch's schedulers are not
+        used: they reach their rates by repeated multiplication, have no floor for `poly` and
+        `step`, and would have to be resumed as well.
         """
         if step < self.warm_up:
             return self.rate * (step + 1) / self.warm_up

@@ -52,7 +52,7 @@ class Patches:
         self._scenes, self._names, self._data, self._seed = scenes, names, data, seed
 
     def draw(self, number: int) -> PatchBatch:
-        """Returns the batch of a number."""
+        """Returns the batch with this number."""
         rng = numpy_generator(self._seed, Use.BATCHES, number)
         names = tuple(self._names[i] for i in rng.integers(len(self._names), size=self._data.batch))
         scenes = [self._scenes.read(name) for name in names]
@@ -79,12 +79,12 @@ class Patches:
 
 
 def extend(cube: Tensor, rgb: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Enlarge a cube and its image to a size, where they are smaller.
+    """Pad a cube and its image to a minimum size.
 
     Args:
         cube: (bands, rows, columns).
         rgb: (3, rows, columns).
-        size: Least number of rows and columns.
+        size: Minimum number of rows and columns.
 
     Returns:
         The cube, with NaN beyond the scene, and the image, mirrored there as often as needed.
@@ -97,7 +97,7 @@ def extend(cube: Tensor, rgb: Tensor, size: tuple[int, int]) -> tuple[Tensor, Te
 
 
 def read_ahead(draw: Callable[[int], T], numbers: Sequence[int], *, workers: int) -> Iterator[T]:
-    """Yields the batches of these numbers in order, drawn ahead by threads; 0 workers draw none."""
+    """Yields the batches of these numbers in order, drawn ahead by threads if there are workers."""
     if not workers:
         yield from map(draw, numbers)
         return

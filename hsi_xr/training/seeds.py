@@ -12,7 +12,7 @@ import torch
 
 
 class Use(IntEnum):
-    """What random numbers are used for. Counted from 1: numpy ignores zeros that end a seed."""
+    """What random numbers are used for. Counted from 1: numpy ignores trailing zeros in a seed."""
 
     WEIGHTS = 1
     AUXILIARY = 2
@@ -33,9 +33,9 @@ def torch_generator(seed: int, use: Use, *position: int, device: str = "cpu") ->
 
 @contextmanager
 def seeded(seed: int, use: Use, *position: int, device: str = "cpu") -> Iterator[torch.Generator]:
-    """Yields the generator for a position in a run, with torch's own seeded alike meanwhile.
+    """Yields the generator for a position in a run, and seeds torch's own within the block.
 
-    Layers that draw from torch's generators, such as an initialisation, are reproducible within.
+    Code that draws from torch's generators, such as weight initialisation, is thus reproducible.
     """
     cuda = [torch.device(device)] if device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):

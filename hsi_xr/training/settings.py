@@ -15,7 +15,7 @@ from hsi_xr.training.tables import Fraction, NonNegativeInt, PositiveInt, Table
 
 
 class Schedule(Table, frozen=True, kw_only=True):
-    """How long to train, and what to do on the way. Intervals are in steps."""
+    """How long to train, and how often to validate, save and log. Intervals are in steps."""
 
     steps: PositiveInt
     """Length of the run."""
@@ -28,7 +28,7 @@ class Schedule(Table, frozen=True, kw_only=True):
 
 
 class Settings(Table, frozen=True, kw_only=True):
-    """How the loop trains, whatever it trains."""
+    """Settings of the training loop, whatever is trained."""
 
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule
@@ -45,14 +45,14 @@ class Settings(Table, frozen=True, kw_only=True):
 
 
 class Run(Settings, frozen=True, kw_only=True):
-    """The training of a system on a data set."""
+    """Settings for training a system on a data set."""
 
     system: str
     """One of `hsi_xr.models`."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Configuration of the system, where it differs from its card."""
     start: Path | None = None
-    """Model whose weights to start from. Those of a host start a system around the host."""
+    """Model whose weights to start from; for a system around a host, this may be the host alone."""
     data: Data
     objective: AnyObjective
     compile: bool = False
@@ -72,6 +72,6 @@ MAY_CHANGE = (
 
 
 def as_plain(settings: Settings) -> dict[str, Any]:
-    """Returns settings as values that JSON has, for checkpoints and cards."""
+    """Returns settings as JSON values, for checkpoints and cards."""
     plain: dict[str, Any] = json.loads(msgspec.json.encode(settings, enc_hook=str))
     return plain

@@ -111,7 +111,7 @@ def new_model(run: Run, dataset: DataSet) -> tuple[Reconstructor, Card]:
         raise UsageError(f"{run.system!r} does not accept this config: {error}") from error
     for part in model.modules():
         if isinstance(part, SceneGain):
-            # the level is defined by the data set; its images teach no gain
+            # the level is defined by the data set, so there is no gain to learn
             part.fix_to_one()
             part.requires_grad_(False)
     if run.start is not None:
@@ -133,11 +133,11 @@ def _load_start(model: Reconstructor, path: Path) -> None:
     if wrong := differences(common, loaded):
         raise InvalidCheckpoint(f"{str(weights)!r} does not fit this system: it {wrong}")
     model.load_state_dict(loaded, strict=False)
-    _log.info("started %d of %d tensors from %s", len(loaded), len(expected), weights)
+    _log.info("loaded %d of %d tensors from %s", len(loaded), len(expected), weights)
 
 
 def _stride(model: Reconstructor, default: int) -> int:
-    """The number that rows and columns are multiples of; it may depend on the configuration."""
+    """Returns the number that rows and columns must be multiples of, for this configuration."""
     for part in (model, getattr(model, "network", None)):
         if isinstance(stride := getattr(part, "stride", None), int):
             return stride
@@ -181,11 +181,11 @@ def _compile(model: Reconstructor) -> None:
 def fit_closed_form(
     model: Reconstructor, draw: Callable[[int], PatchBatch], *, pixels: int = 200
 ) -> None:
-    """Fit what is not learned by gradients, on pixels of the first batches.
+    """Fit what is not learned by gradient descent, on pixels of the first batches.
 
     Args:
         model: Fitted in place, if it is a `FittedReconstructor`.
-        draw: Returns the batch of a number.
+        draw: Returns the batch with a given number.
         pixels: Pixels of each patch.
 
     Raises:

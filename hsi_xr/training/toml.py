@@ -23,7 +23,7 @@ def read(path: Path, changes: Sequence[str] = ()) -> Run:
         changes: Settings that replace those of the file, such as `optimiser.rate=1e-4`.
 
     Raises:
-        UsageError: The file cannot be read, or a key is unknown, missing or of another type.
+        UsageError: The file cannot be read, or a key is unknown, is missing, or has the wrong type.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def _set(table: dict[str, Any], change: str) -> None:
     try:
         table[last] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        table[last] = text  # words need no quotes
+        table[last] = text  # strings need no quotes
 
 
 def _as_path(kind: type, value: Any) -> Any:
@@ -91,7 +91,7 @@ def _value_at(keys: Sequence[str], table: Any) -> Any:
 
 
 def _kind_at(keys: Sequence[str], table: Mapping[str, Any]) -> Any:
-    """The type that settings have at a key."""
+    """Returns the type of the setting at a key."""
     kind: Any = Run
     for depth, key in enumerate(keys, 1):
         kind = _without_none(_fields(kind)[key])
@@ -101,7 +101,7 @@ def _kind_at(keys: Sequence[str], table: Mapping[str, Any]) -> Any:
 
 
 def _options(keys: Sequence[str], table: Mapping[str, Any]) -> list[Any]:
-    """The values that a key may have."""
+    """Returns the values that a key may have."""
     if keys[-1] == "kind":
         return [each.__struct_config__.tag for each in _structs(_fields(Run)[keys[-2]])]
     kind = _kind_at(keys, table)

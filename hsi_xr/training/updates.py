@@ -1,7 +1,7 @@
-"""What the training loop takes: a task, whose objective is a list of parameter updates.
+"""The input of the training loop: a task, whose objective is a list of parameter updates.
 
-An update moves parameters of its own with an optimiser of its own, in a range of steps. Networks
-that alternate have an update each; stages are updates whose steps follow one another.
+Each update changes its own parameters with its own optimiser, in a range of steps. Networks that
+are trained in alternation have one update each; stages are updates with consecutive steps.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,11 @@ B = TypeVar("B", bound=Batch)
 
 @dataclass(frozen=True)
 class ParameterUpdate(Generic[B]):
-    """A loss, and the parameters that are moved along its gradient.
+    """A loss, and the parameters that are updated to reduce it.
 
     Attributes:
         name: Prefix of the losses in the log.
-        parameters: What is moved.
+        parameters: What is updated.
         loss: Returns the losses of a batch. Draws random numbers from the given generator only.
         steps: Steps of the run in which the update takes place.
         rate: Learning rate in place of the optimiser's, with the same schedule.
@@ -72,15 +72,15 @@ class Validation(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Task(Generic[B]):
-    """What the loop trains. The loop knows no more of a system or of its data than this.
+    """What the loop trains: all that it needs to know about a system and its data.
 
     Attributes:
         model: Moved to the device, and trained in place.
         objective: What is minimised.
-        draw: Returns the batch of a number, counted from 0. A function of the number alone, so
-            that a resumed run sees the batches that an uninterrupted one would.
+        draw: Returns the batch with a given number, counted from 0. It depends on the number alone,
+            so that a resumed run sees the same batches as an uninterrupted one.
         workers: Threads that draw batches ahead.
-        fit: Fits what is not learned by gradients; called once, before the first step of a new run.
+        fit: Fits what is not learned by gradient descent; called once, before a new run starts.
         validation: Scores the averaged model; None skips validation.
     """
 
@@ -93,5 +93,5 @@ class Task(Generic[B]):
 
 
 def trainable(*modules: nn.Module) -> list[nn.Parameter]:
-    """Returns the parameters of modules that are learned by gradients."""
+    """Returns the parameters of modules that are learned by gradient descent."""
     return [p for module in modules for p in module.parameters() if p.requires_grad]

@@ -1,4 +1,4 @@
-"""Scores of a model in training, on whole scenes of the validation split."""
+"""Scores of a model during training, on whole scenes of the validation split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class SceneValidation:
     """Scores whole scenes, each reconstructed in one tile. See `updates.Validation`.
 
     Attributes:
-        scenes: Where scenes are read from.
+        scenes: Reads the scenes.
         names: Names of the scenes to score.
         bands: Bands of the data set.
         stride: Rows and columns of a tile are multiples of it.

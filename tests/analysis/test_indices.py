@@ -92,5 +92,5 @@ def test_a_sensor_without_the_band_is_refused():
 def test_an_unknown_name_and_an_empty_list_are_refused():
     with pytest.raises(UnknownName, match="did you mean 'NGRDI'"):
         cube().hsi.indices("ngrdy")
-    with pytest.raises(UsageError, match="no index is named"):
+    with pytest.raises(UsageError, match="no index was given"):
         cube().hsi.indices([])

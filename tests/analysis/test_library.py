@@ -92,7 +92,7 @@ def test_the_head_of_a_wavelength_column_may_state_its_unit(tmp_path, head):
     ("text", "words"),
     [
         ("", "empty"),
-        ("wavelength;a\n500;0.2\n", "separate cells by commas"),
+        ("wavelength;a\n500;0.2\n", "separate cells with commas"),
         ("wavelength,a\n", "no spectrum"),
         ("wavelength,a\n500,dark\n", "dark"),
         ("wavelength,a\n500,0.2\n500,0.3\n", "500 nm twice"),

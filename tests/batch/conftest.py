@@ -16,5 +16,5 @@ def tiles(tmp_path):
 
 @pytest.fixture
 def instant():
-    """A conversion with a model that costs next to nothing."""
+    """Settings of a conversion with a very cheap model."""
     return partial(hsi_xr.Conversion, model="root-polynomial", datetime=TAKEN)

@@ -1,4 +1,4 @@
-"""Conversions in a process of their own, which is killed at random and begun again."""
+"""Conversions in separate processes, which are killed at random and restarted."""
 
 import json
 import os
@@ -15,19 +15,19 @@ from tests.batch.tiles import TAKEN, cut
 from tests.scenes import rgb_image
 
 ENVIRONMENT = {**os.environ, "SOURCE_DATE_EPOCH": "1780000000"}
-_HELD_BACK = 0.15
-"""Seconds up to which a signal comes after the line that it waited for: a tile or two."""
+_LONGEST_DELAY = 0.15
+"""Longest delay in seconds of a signal after a manifest entry: the time of a tile or two."""
 
 
 def tiles(folder: Path, rows: int, columns: int, side: int) -> Path:
-    """So many small pictures of one ground, no two alike."""
+    """Write a grid of small images, no two alike."""
     grid = [side * i for i in range(rows)], [side * j for j in range(columns)]
     cut(folder, rgb_image(rows * side, columns * side), *grid)
     return folder
 
 
-def begin(tiles: Path, out: Path, *options: str) -> subprocess.Popen:
-    """A conversion with a model that costs next to nothing, in a group of processes of its own."""
+def start(tiles: Path, out: Path, *options: str) -> subprocess.Popen:
+    """Start a conversion with a very cheap model, in its own process group."""
     call = [sys.executable, "-m", "hsi_xr", "-q", "convert", str(tiles), str(out), "--resume"]
     return subprocess.Popen(
         [*call, "-m", "root-polynomial", "--datetime", TAKEN, *options],
@@ -36,51 +36,51 @@ def begin(tiles: Path, out: Path, *options: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # a run in the background ignores it, and its children would, too
+        # background jobs ignore the signal, and their children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
 def finish(tiles: Path, out: Path, *options: str) -> None:
-    with begin(tiles, out, *options) as run:
-        told = run.communicate()[1]
-        assert run.returncode == 0, told
+    with start(tiles, out, *options) as run:
+        stderr = run.communicate()[1]
+        assert run.returncode == 0, stderr
 
 
 def kill(
     run: subprocess.Popen, out: Path, after: int, signalled: int, chance: random.Random
 ) -> None:
-    """Send a signal to all of its processes some moment after so many lines are noted."""
-    if signalled != signal.SIGKILL:  # one that Python can answer only when it has begun
-        after = max(after, noted(out) + 1)
-    while noted(out) < after and run.poll() is None:
+    """Signal all processes of a run, shortly after its manifest has `after` lines."""
+    if signalled != signal.SIGKILL:  # Python handles it only after it has started up
+        after = max(after, manifest_length(out) + 1)
+    while manifest_length(out) < after and run.poll() is None:
         time.sleep(0.002)
-    time.sleep(chance.uniform(0, _HELD_BACK))
+    time.sleep(chance.uniform(0, _LONGEST_DELAY))
     os.killpg(run.pid, signalled)
-    told = run.communicate()[1]
+    stderr = run.communicate()[1]
     if signalled != signal.SIGKILL:
-        assert told == "Interrupted. Finished images are kept; continue with --resume.\n"
-    assert run.returncode == (-signal.SIGKILL if signalled == signal.SIGKILL else 130), told
+        assert stderr == "Interrupted. Finished images are kept; continue with --resume.\n"
+    assert run.returncode == (-signal.SIGKILL if signalled == signal.SIGKILL else 130), stderr
 
 
-def killed(
+def convert_with_kills(
     tiles: Path, out: Path, moments: Sequence[int], signals: Sequence[int], *options: str
 ) -> None:
-    """A conversion that is stopped after so many lines each time, and finished in the end."""
+    """Stop a conversion after each of these numbers of manifest lines, then let it finish."""
     chance = random.Random(len(moments))
     for after, signalled in zip(moments, signals, strict=True):
-        with begin(tiles, out, *options) as run:
+        with start(tiles, out, *options) as run:
             kill(run, out, after, signalled, chance)
     finish(tiles, out, *options)
 
 
-def noted(out: Path) -> int:
-    """Lines of the manifest, the first of which is its head."""
+def manifest_length(out: Path) -> int:
+    """Returns the number of lines in the manifest, including its header."""
     return (out / MANIFEST).read_bytes().count(b"\n") if (out / MANIFEST).exists() else 0
 
 
-def notes(out: Path) -> list[dict]:
-    """What a manifest says, but in which order and how fast pictures were made."""
+def manifest_entries(out: Path) -> list[dict]:
+    """Returns the manifest without the order and duration of conversions."""
     head, *lines = map(json.loads, (out / MANIFEST).read_text("utf-8").splitlines())
     for line in lines:
         del line["seconds"]

@@ -1,4 +1,4 @@
-"""Conversions into a bucket: what arrives there is what a folder would hold."""
+"""Conversions into a bucket, which receives the same files as a local folder."""
 
 import hashlib
 import json
@@ -40,14 +40,14 @@ def tmp(tmp_path):
 
 
 def stored(bucket, path) -> dict[str, str]:
-    """What `digests` says of the bucket's content, brought here."""
+    """Returns the digests of the files in the bucket, after downloading them."""
     shutil.rmtree(path, ignore_errors=True)
     bucket.get(f"{BUCKET}/deep/", str(path), recursive=True)
     return digests(path)
 
 
 def unlinked(folder):
-    """Without the links of items to pictures, which a bucket cannot have to this machine."""
+    """Returns digests after removing links to local images, which items in a bucket lack."""
     for path in folder.glob("cubes/*/*.json"):
         item = json.loads(path.read_text())
         item["links"] = [link for link in item["links"] if not link["href"].endswith(".tif")]
@@ -55,7 +55,7 @@ def unlinked(folder):
     return digests(folder)
 
 
-def test_a_bucket_holds_what_a_folder_would(bucket, tiles, tmp_path, tmp, instant):
+def test_a_bucket_receives_the_same_files_as_a_folder(bucket, tiles, tmp_path, tmp, instant):
     how = instant(vrt=True, as_mosaic=True)
     outcome = hsi_xr.convert([tiles], URL, how, tmp=tmp)
     assert (len(outcome.done), outcome.failures) == (6, [])
@@ -74,7 +74,7 @@ def test_a_bucket_holds_what_a_folder_would(bucket, tiles, tmp_path, tmp, instan
     assert np.isfinite(mosaic.isel(band=3).values).any()
 
 
-def test_a_conversion_that_stops_goes_on_from_here_and_from_elsewhere(
+def test_an_interrupted_conversion_resumes_here_and_on_another_machine(
     bucket, tiles, tmp_path, tmp, instant
 ):
     hsi_xr.convert([tiles], URL, instant(), tmp=tmp)
@@ -105,7 +105,7 @@ def test_a_conversion_that_stops_goes_on_from_here_and_from_elsewhere(
     }
 
 
-def test_what_is_replaced_is_replaced_as_a_whole(bucket, tiles, tmp_path, tmp, instant):
+def test_overwriting_replaces_products_completely(bucket, tiles, tmp_path, tmp, instant):
     hsi_xr.convert([tiles], URL, instant(model="default", options={"samples": 2}), tmp=tmp)
     assert bucket.exists(f"{URL}/tile_0_1/tile_0_1_std.tif")
     (tiles / "tile_0_0.tif").unlink()
@@ -117,19 +117,19 @@ def test_what_is_replaced_is_replaced_as_a_whole(bucket, tiles, tmp_path, tmp, i
     assert hsi_xr.validate(tmp_path / "there/cubes").findings == []
 
 
-def test_items_link_pictures_that_others_can_reach(bucket, tiles, tmp, instant):
-    bucket.put_file(str(tiles / "tile_1_1.tif"), f"{BUCKET}/pictures/b.tif")
-    hsi_xr.convert([f"s3://{BUCKET}/pictures/b.tif"], URL, instant(), tmp=tmp)
+def test_items_link_remote_images(bucket, tiles, tmp, instant):
+    bucket.put_file(str(tiles / "tile_1_1.tif"), f"{BUCKET}/images/b.tif")
+    hsi_xr.convert([f"s3://{BUCKET}/images/b.tif"], URL, instant(), tmp=tmp)
     item = pystac.Item.from_dict(json.loads(bucket.cat_file(f"{URL}/b/b.json")))
     (origin,), (model,) = item.get_links("via"), item.get_links("derived_from")
-    assert origin.target == f"s3://{BUCKET}/pictures/b.tif"
+    assert origin.target == f"s3://{BUCKET}/images/b.tif"
     there = f"{URL}/b/{model.target}".replace("/b/../", "/")
     about = json.loads(bucket.cat_file(there))
     weights = bucket.cat_file(there.replace("mlm-item.json", "model.safetensors"))
     assert about["assets"]["weights"]["file:checksum"][4:] == hashlib.sha256(weights).hexdigest()
 
 
-def test_what_cannot_be_is_refused_before_any_work(bucket, tiles, tmp_path, tmp, instant):
+def test_invalid_requests_are_refused_before_any_work(bucket, tiles, tmp_path, tmp, instant):
     with pytest.raises(DestinationUnwritable, match="bucket"):
         hsi_xr.convert([tiles], "s3://no-such-bucket/cubes", instant(), tmp=tmp)
     with pytest.raises(UsageError, match="--tmp"):
@@ -142,7 +142,7 @@ def test_what_cannot_be_is_refused_before_any_work(bucket, tiles, tmp_path, tmp,
 
 
 @pytest.mark.parametrize("scheme", ["s3://", "/vsis3/"])
-def test_a_picture_in_a_bucket_is_not_replaced_by_its_product(bucket, tiles, tmp, instant, scheme):
+def test_an_image_in_a_bucket_is_not_replaced_by_its_product(bucket, tiles, tmp, instant, scheme):
     bucket.put_file(str(tiles / "tile_0_1.tif"), f"{URL}/a/a.tif")
     before = bucket.cat_file(f"{URL}/a/a.tif")
     source = URL.replace("s3://", scheme) + "/a/a.tif"
@@ -151,12 +151,12 @@ def test_a_picture_in_a_bucket_is_not_replaced_by_its_product(bucket, tiles, tmp
     assert bucket.cat_file(f"{URL}/a/a.tif") == before
 
 
-def test_an_outcome_tells_the_bucket(bucket, tiles, tmp, instant):
+def test_the_result_states_the_bucket(bucket, tiles, tmp, instant):
     outcome = hsi_xr.convert([tiles], URL, instant(), dry_run=True, tmp=tmp)
     assert str(outcome.folder) == URL
 
 
-def test_what_is_done_is_known_when_the_bucket_fails(bucket, tiles, tmp_path, tmp, instant):
+def test_finished_images_are_recorded_when_the_bucket_fails(bucket, tiles, tmp_path, tmp, instant):
     kept = tmp_path / "kept"
 
     def lose_bucket(done: int, total: int) -> None:
@@ -173,7 +173,7 @@ def test_what_is_done_is_known_when_the_bucket_fails(bucket, tiles, tmp_path, tm
     assert hsi_xr.validate(URL).findings == []
 
 
-def test_a_refused_conversion_leaves_no_trace_here(bucket, tiles, tmp, instant):
+def test_a_refused_conversion_leaves_no_local_files(bucket, tiles, tmp, instant):
     hsi_xr.convert([tiles], URL, instant(), tmp=tmp)
     for how, options in ((instant(), {}), (instant(model="default"), {"resume": True})):
         with pytest.raises((DestinationExists, UsageError), match="--overwrite"):
@@ -181,13 +181,13 @@ def test_a_refused_conversion_leaves_no_trace_here(bucket, tiles, tmp, instant):
         assert not list(tmp.iterdir())
 
 
-def test_tiles_of_a_mosaic_may_lie_in_a_bucket(bucket, tiles, tmp_path, instant):
+def test_tiles_of_a_mosaic_may_be_in_a_bucket(bucket, tiles, tmp_path, instant):
     names = [path.name for path in sorted(tiles.iterdir())]
     for name in names:
-        bucket.put_file(str(tiles / name), f"{BUCKET}/pictures/{name}")
+        bucket.put_file(str(tiles / name), f"{BUCKET}/images/{name}")
     how = instant(as_mosaic=True)
     outcome = hsi_xr.convert(
-        [f"s3://{BUCKET}/pictures/{name}" for name in names], tmp_path / "a", how
+        [f"s3://{BUCKET}/images/{name}" for name in names], tmp_path / "a", how
     )
     assert outcome.failures == []
     hsi_xr.convert([tiles], tmp_path / "b", how)

@@ -1,4 +1,4 @@
-"""Conversions of small tiles, with models that cost next to nothing."""
+"""Conversions of small tiles, with very cheap models."""
 
 import json
 import shutil
@@ -48,11 +48,11 @@ def convert(tiles, out, instant):
     return convert_
 
 
-def notes(out: Path) -> list[dict]:
+def entries(out: Path) -> list[dict]:
     return [json.loads(line) for line in (out / MANIFEST).read_text().splitlines()[1:]]
 
 
-def test_each_picture_becomes_what_reconstruct_makes_of_it(convert, tiles, out):
+def test_each_image_becomes_the_cube_that_reconstruct_returns(convert, tiles, out):
     outcome = convert()
     assert (len(outcome.done), outcome.failures) == (6, [])
     for path in tiles.iterdir():
@@ -114,16 +114,16 @@ def test_jobs_devices_and_order_do_not_change_a_product(tiles, tmp_path, instant
 
 
 def test_progress_ends_with_all_pixels(convert):
-    told = []
-    convert(progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (150 * 203, 150 * 203)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    reports = []
+    convert(progress=lambda done, total: reports.append((done, total)))
+    assert reports[-1] == (150 * 203, 150 * 203)
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
 
 
-# going on
+# resuming
 
 
-def test_a_finished_conversion_that_goes_on_does_nothing(convert, out):
+def test_resuming_a_finished_conversion_does_nothing(convert, out):
     convert()
     before = digests(out)
     outcome = convert(resume=True)
@@ -131,21 +131,21 @@ def test_a_finished_conversion_that_goes_on_does_nothing(convert, out):
     assert digests(out) == before
 
 
-def test_what_is_there_is_not_replaced_unless_that_was_asked_for(convert, tiles, out):
+def test_existing_products_are_not_replaced_by_default(convert, tiles, out):
     convert()
     before = digests(out)
     with pytest.raises(DestinationExists, match="--resume"):
         convert()
     (tiles / "tile_0_0.tif").unlink()
     assert digests(out) == before
-    (out / "tile_0_0/tile_0_0.tif.aux.xml").write_text("<PAMDataset/>")  # of somebody's QGIS
+    (out / "tile_0_0/tile_0_0.tif.aux.xml").write_text("<PAMDataset/>")  # as QGIS writes it
     outcome = convert(overwrite=True)
     assert len(outcome.done) == 5
     assert not (out / "tile_0_0").exists()
     assert hsi_xr.validate(out).findings == []
 
 
-def test_files_of_others_are_not_replaced(convert, out):
+def test_unrelated_files_are_not_replaced(convert, out):
     (out / "tile_1_1").mkdir(parents=True)
     (out / "tile_1_1/mine.txt").write_text("mine")
     with pytest.raises(DestinationExists, match="tile_1_1"):
@@ -162,7 +162,7 @@ def test_files_of_others_are_not_replaced(convert, out):
         ({"as_mosaic": True}, "as_mosaic was false and is true"),
     ],
 )
-def test_another_configuration_is_refused_with_the_difference(convert, out, given, words):
+def test_resuming_with_other_settings_is_refused_with_the_difference(convert, out, given, words):
     convert()
     before = digests(out)
     with pytest.raises(UsageError, match=words):
@@ -170,7 +170,7 @@ def test_another_configuration_is_refused_with_the_difference(convert, out, give
     assert digests(out) == before
 
 
-def test_a_picture_that_changed_is_refused_by_name(convert, tiles):
+def test_a_changed_image_is_refused_by_name(convert, tiles):
     convert()
     with rasterio.open(tiles / "tile_0_1.tif", "r+") as dst:
         dst.write(255 - dst.read())
@@ -179,8 +179,8 @@ def test_a_picture_that_changed_is_refused_by_name(convert, tiles):
 
 
 @pytest.mark.parametrize(("source", "folder"), [("", "."), ("", ".."), ("**/*.tif", ".")])
-def test_products_among_the_pictures_are_none(tiles, instant, source, folder):
-    """Folders in each other, whichever way, and again when the products lie there."""
+def test_products_among_the_sources_are_ignored(tiles, instant, source, folder):
+    """One folder contains the other, either way; the second run finds the products of the first."""
     source, out = tiles / source, (tiles / folder).resolve()
     first = hsi_xr.convert([source], out, instant(vrt=True))
     assert (len(first.done), first.failures) == (6, [])
@@ -189,7 +189,7 @@ def test_products_among_the_pictures_are_none(tiles, instant, source, folder):
     assert ([image.id for image in again.done], len(again.before)) == (["tile_0_0"], 5)
 
 
-def test_a_picture_where_its_product_would_go_is_never_replaced(tiles, instant):
+def test_an_image_is_never_replaced_by_its_product(tiles, instant):
     (tiles / "tile_0_0").mkdir()
     inside = (tiles / "tile_0_0.tif").rename(tiles / "tile_0_0/tile_0_0.tif")
     before = inside.read_bytes()
@@ -199,7 +199,7 @@ def test_a_picture_where_its_product_would_go_is_never_replaced(tiles, instant):
     assert inside.read_bytes() == before
 
 
-def test_more_pictures_can_be_added(convert, tiles, out):
+def test_images_can_be_added(convert, tiles, out):
     convert()
     save(tiles / "z.tif", rgb_image(33, 21, seed=4))
     outcome = convert(resume=True)
@@ -209,19 +209,19 @@ def test_more_pictures_can_be_added(convert, tiles, out):
     assert hsi_xr.validate(out).findings == []
 
 
-def test_a_line_that_was_cut_short_is_no_line(convert, out):
+def test_a_truncated_line_of_the_manifest_is_ignored(convert, out):
     convert()
     whole = (out / MANIFEST).read_bytes()
     (out / MANIFEST).write_bytes(whole[:-7])
     outcome = convert(resume=True)
     assert (len(outcome.done), len(outcome.before)) == (1, 5)
-    assert len(notes(out)) == 6
+    assert len(entries(out)) == 6
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no json", '{"format": "of somebody else"}\n', "[1, 2]\n", "\0\0\0\n"]
+    "text", ["", "no json", '{"format": "of another program"}\n', "[1, 2]\n", "\0\0\0\n"]
 )
-def test_a_manifest_that_is_none_is_refused_or_replaced(tiles, out, instant, text):
+def test_a_file_that_is_not_a_manifest_is_refused_or_replaced(tiles, out, instant, text):
     one = [tiles / "tile_1_2.tif"]
     hsi_xr.convert(one, out, instant())
     (out / MANIFEST).write_text(text)
@@ -231,17 +231,17 @@ def test_a_manifest_that_is_none_is_refused_or_replaced(tiles, out, instant, tex
 
 
 @pytest.mark.parametrize("line", ["{", "3", '{"id": "tile_0_1"}', "\0\0\0"])
-def test_what_a_damaged_line_was_about_is_made_again(convert, out, line):
+def test_the_image_of_a_damaged_line_is_converted_again(convert, out, line):
     convert()
     lines = (out / MANIFEST).read_text().splitlines()
     (out / MANIFEST).write_text("\n".join([*lines[:3], line, *lines[4:], ""]))
     with pytest.warns(UserWarning, match="1 of 6 lines of .* cannot be read"):
         outcome = convert(resume=True)
     assert (len(outcome.done), len(outcome.before)) == (1, 5)
-    assert len(notes(out)) == 6
+    assert len(entries(out)) == 6
 
 
-def test_a_product_that_is_not_whole_any_more_is_made_again(convert, out):
+def test_an_incomplete_product_is_converted_again(convert, out):
     convert()
     before = digests(out)
     (out / "tile_0_1/tile_0_1.png").unlink()
@@ -252,7 +252,7 @@ def test_a_product_that_is_not_whole_any_more_is_made_again(convert, out):
     assert hsi_xr.validate(out).findings == []
 
 
-def test_a_killed_replacement_that_goes_on_leaves_nothing_of_what_was_replaced(convert, tiles, out):
+def test_a_resumed_replacement_leaves_nothing_of_the_replaced_products(convert, tiles, out):
     convert()
     (tiles / "tile_0_0.tif").unlink()
 
@@ -266,13 +266,13 @@ def test_a_killed_replacement_that_goes_on_leaves_nothing_of_what_was_replaced(c
     assert not (out / "tile_0_0").exists()
 
 
-def test_going_on_and_beginning_anew_exclude_each_other(convert, out):
+def test_resume_and_overwrite_are_mutually_exclusive(convert, out):
     with pytest.raises(UsageError, match="mutually exclusive"):
         convert(resume=True, overwrite=True)
     assert not out.exists()
 
 
-def test_a_dry_run_tells_what_there_is_and_writes_nothing(convert, tiles, out):
+def test_a_dry_run_lists_the_images_and_writes_nothing(convert, tiles, out):
     spoil(tiles)
     outcome = convert(dry_run=True)
     assert (len(outcome.planned), len(outcome.done), outcome.collection) == (7, 0, None)
@@ -281,7 +281,7 @@ def test_a_dry_run_tells_what_there_is_and_writes_nothing(convert, tiles, out):
     assert not out.exists()
 
 
-def test_every_device_is_looked_for_before_any_work(convert, out):
+def test_every_device_is_checked_before_any_work(convert, out):
     for wrong in ("cuda:7", "tpu", ""):
         with pytest.raises(UnknownName, match="device"):
             convert(devices=("cpu", wrong))
@@ -295,17 +295,17 @@ def test_two_conversions_into_one_folder_are_refused(convert, out):
     assert list(out.iterdir()) == []
 
 
-# what fails
+# failures
 
 
 def spoil(tiles: Path) -> None:
-    """Three pictures more, none of which can be converted."""
+    """Add three images, none of which can be converted."""
     (tiles / "broken.tif").write_bytes((tiles / "tile_0_0.tif").read_bytes()[:3000])
     save(tiles / "grey.tif", rgb_image(20, 30)[:1])
     save(tiles / "empty.tif", np.zeros((3, 20, 30), "uint8"), nodata=0)
 
 
-def test_failures_are_listed_with_their_reasons_and_the_rest_goes_on(convert, tiles, out):
+def test_failures_are_listed_with_their_reasons_and_the_rest_is_converted(convert, tiles, out):
     spoil(tiles)
     outcome = convert()
     assert len(outcome.done) == 6
@@ -316,7 +316,7 @@ def test_failures_are_listed_with_their_reasons_and_the_rest_goes_on(convert, ti
     assert "nodata" in reasons["empty"]
     table = outcome.table()
     assert all(f"- {name}: " in table for name in reasons)
-    (failed,) = (note for note in notes(out) if note["state"] == "failed")
+    (failed,) = (entry for entry in entries(out) if entry["state"] == "failed")
     assert (failed["id"], failed["reason"]) == ("empty", reasons["empty"])
     assert not list((out / "empty").glob("*"))
     assert hsi_xr.validate(out).findings == []
@@ -327,7 +327,7 @@ def test_failures_are_listed_with_their_reasons_and_the_rest_goes_on(convert, ti
 
 @pytest.mark.parametrize("bad", ["grey", "empty"])
 def test_fail_fast_stops_at_the_first(convert, tiles, out, bad):
-    """What can be known before any work stops it before any work."""
+    """Problems that headers reveal stop it before any work."""
     spoil(tiles)
     for other in {"broken", "grey", "empty"} - {bad}:
         (tiles / f"{other}.tif").unlink()
@@ -337,7 +337,7 @@ def test_fail_fast_stops_at_the_first(convert, tiles, out, bad):
     assert not (out / "collection.json").exists()
 
 
-def test_nothing_that_is_left_tells_of_what_was_replaced(convert, out):
+def test_no_remaining_file_describes_the_replaced_products(convert, out):
     convert(vrt=True)
     with pytest.warns(UserWarning, match="removed"):
         convert(overwrite=True, stac=False)
@@ -345,7 +345,7 @@ def test_nothing_that_is_left_tells_of_what_was_replaced(convert, out):
     assert not list(out.glob("tile*/*.json"))
 
 
-def test_a_mosaic_is_over_all_products_or_not_there(convert, tiles, out):
+def test_a_mosaic_covers_all_products_or_is_removed(convert, tiles, out):
     convert(vrt=True)
     save(tiles / "far.tif", rgb_image(33, 21, seed=4), crs="EPSG:32634")
     with pytest.warns(UserWarning, match=r"removed 'mosaic.vrt'"):
@@ -356,7 +356,7 @@ def test_a_mosaic_is_over_all_products_or_not_there(convert, tiles, out):
     assert not (out / "mosaic.vrt").exists()
 
 
-def test_what_is_wrong_with_the_request_is_one_error_and_no_list(convert, out):
+def test_an_invalid_request_is_one_error_and_not_a_list_of_failures(convert, out):
     with pytest.raises(UsageError, match="consistency and residual compare"):
         convert(options={"residual": True})
     assert not out.exists()
@@ -371,18 +371,20 @@ def test_times_are_never_invented(convert, tiles, out):
     assert not list(out.rglob("*_*.json"))
 
 
-# sets that are mixed
+# images of different kinds
 
 
 def swapped(path: Path, pixels: np.ndarray) -> None:
-    """Blue, green, red, and a fourth band that is no colour, as the file says."""
+    """Blue, green, red and a fourth band that is not a colour, as the file states."""
     save(path, np.concatenate([pixels[::-1], pixels[:1]]))
     with rasterio.open(path, "r+") as dst:
         kinds = (ColorInterp.blue, ColorInterp.green, ColorInterp.red, ColorInterp.undefined)
         dst.colorinterp = kinds
 
 
-def test_mixed_pictures_are_handled_one_by_one_and_the_collection_says_so(tmp_path, out, instant):
+def test_mixed_images_are_converted_individually_and_the_collection_states_it(
+    tmp_path, out, instant
+):
     pixels = rgb_image(40, 61)
     (tmp_path / "mixed").mkdir()
     save(tmp_path / "mixed/plain.tif", pixels)
@@ -408,7 +410,7 @@ def test_mixed_pictures_are_handled_one_by_one_and_the_collection_says_so(tmp_pa
     assert "uint16" in outcome.table()
 
 
-def test_one_factor_for_numbers_of_two_types_is_refused(tmp_path, out, instant):
+def test_one_scale_for_two_data_types_is_refused(tmp_path, out, instant):
     save(tmp_path / "a.tif", rgb_image(20, 30))
     save(tmp_path / "b.tif", 257 * rgb_image(20, 30).astype("uint16"))
     how = instant(radiometry="linear", input_scale=1 / 255)
@@ -416,8 +418,8 @@ def test_one_factor_for_numbers_of_two_types_is_refused(tmp_path, out, instant):
         hsi_xr.convert([tmp_path / "a.tif", tmp_path / "b.tif"], out, how)
 
 
-def test_what_numbers_mean_is_told_by_their_type(tmp_path, out, instant):
-    """Pictures of the others mean what they meant before."""
+def test_radiometry_is_given_by_data_type(tmp_path, out, instant):
+    """Images of other types are interpreted as before."""
     pixels = rgb_image(20, 31)
     paths = [
         save(tmp_path / "bytes.tif", pixels),
@@ -426,8 +428,8 @@ def test_what_numbers_mean_is_told_by_their_type(tmp_path, out, instant):
     outcome = hsi_xr.convert(paths, out, instant())
     ((name, reason),) = ((failure.id, failure.reason) for failure in outcome.failures)
     assert name == "deep" and "--radiometry uint16=reflectance" in reason
-    told = {"radiometry": {"uint16": "reflectance"}, "input_scale": {"uint16": 1e-4}}
-    outcome = hsi_xr.convert(paths, out, instant(**told), overwrite=True)
+    by_type = {"radiometry": {"uint16": "reflectance"}, "input_scale": {"uint16": 1e-4}}
+    outcome = hsi_xr.convert(paths, out, instant(**by_type), overwrite=True)
     assert outcome.failures == []
     for path, how in (paths[0], {}), (paths[1], {"radiometry": "reflectance", "scale": 1e-4}):
         alone = hsi_xr.reconstruct(hsi_xr.open(path), "root-polynomial", **how).reflectance
@@ -439,7 +441,7 @@ def test_what_numbers_mean_is_told_by_their_type(tmp_path, out, instant):
 
 
 @pytest.mark.parametrize("given", [{}, {"vrt": True}, {"as_mosaic": True}])
-def test_pictures_that_all_fail_for_reasons_of_their_own_are_listed(tmp_path, out, instant, given):
+def test_images_that_all_fail_for_different_reasons_are_listed(tmp_path, out, instant, given):
     paths = [
         save(tmp_path / "a.tif", rgb_image(20, 30), crs=None),
         save(tmp_path / "b.tif", rgb_image(20, 30)[:1]),
@@ -449,24 +451,24 @@ def test_pictures_that_all_fail_for_reasons_of_their_own_are_listed(tmp_path, ou
     assert not out.exists()
 
 
-def test_failures_of_one_reason_are_one_line(tmp_path, out, instant):
+def test_failures_with_the_same_reason_are_one_line(tmp_path, out, instant):
     paths = [save(tmp_path / f"{name}.tif", rgb_image(20, 30), crs=None) for name in "abc"]
     paths.append(save(tmp_path / "d.tif", rgb_image(20, 30)))
     table = hsi_xr.convert(paths, out, instant()).table()
     assert table.count("coordinate reference system") == 1 and "- a, b, c: the scene" in table
 
 
-def test_one_reason_of_a_single_picture_is_its_own_error(tmp_path, out, instant):
+def test_the_failure_of_a_single_image_is_raised_as_its_own_error(tmp_path, out, instant):
     path = save(tmp_path / "a.tif", rgb_image(20, 30), crs=None)
     with pytest.raises(NotGeoreferenced):
         hsi_xr.convert([path], out, instant())
 
 
-# STAC in
+# STAC sources
 
 
-def test_items_give_picture_time_and_link(tiles, tmp_path, out, instant):
-    """An item's own time is kept where another was given for those without."""
+def test_items_provide_image_time_and_link(tiles, tmp_path, out, instant):
+    """An item's own time takes precedence over the time that is given for other images."""
     item = {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -484,7 +486,7 @@ def test_items_give_picture_time_and_link(tiles, tmp_path, out, instant):
     assert made["links"][0]["href"] == "../../field.json"
 
 
-def test_the_key_of_a_signed_url_is_noted_nowhere(tiles, instant):
+def test_the_signature_of_a_url_is_recorded_nowhere(tiles, instant):
     (local,), _ = inspect_images([InputImage(id="a", href=str(tiles / "tile_0_0.tif"))], instant())
     picture = InputImage(id="a", href="https://example.com/x/a.tif?sig=secret")
     signed = replace(local, source=picture, version=(0, 0))
@@ -492,8 +494,8 @@ def test_the_key_of_a_signed_url_is_noted_nowhere(tiles, instant):
     assert source_record(signed) == {"href": "https://example.com/x/a.tif", "size": 0, "changed": 0}
 
 
-def test_a_conversion_is_a_source_of_none(convert, tiles, out):
-    """Products are no RGB pictures, and say so."""
+def test_a_collection_of_products_is_not_a_source(convert, tiles, out):
+    """Products are not RGB images, and the error says so."""
     convert()
     with pytest.raises(InvalidData, match="it is a reconstructed cube"):
         hsi_xr.convert([out / "collection.json"], out.parent / "again", hsi_xr.Conversion(
@@ -514,11 +516,11 @@ def test_untrained_systems_have_no_item_to_link(tmp_path, tiles, out):
 
 
 @pytest.mark.parametrize("vrt", [False, True])
-def test_a_product_of_an_earlier_run_that_is_gone_is_left_out(tiles, tmp_path, instant, vrt):
+def test_a_missing_product_of_an_earlier_run_is_left_out(tiles, tmp_path, instant, vrt):
     folder = tmp_path / "cubes"
     hsi_xr.convert([tiles], folder, instant(vrt=vrt))
     shutil.rmtree(folder / "tile_0_1")
-    with pytest.warns(UserWarning, match="do not exist any more.*'tile_0_1'"):
+    with pytest.warns(UserWarning, match="no longer exist.*'tile_0_1'"):
         hsi_xr.convert([tiles / "tile_0_0.tif"], folder, instant(vrt=vrt), resume=True)
     assert hsi_xr.validate(folder).findings == []
     assert len(json.loads((folder / "collection.json").read_text())["links"]) == 1 + 5

@@ -1,4 +1,4 @@
-"""What sources mean, and what is said of those that mean nothing."""
+"""Images that sources refer to, and errors for sources that refer to none."""
 
 import json
 from contextlib import suppress
@@ -23,8 +23,8 @@ def touch(*paths: Path) -> None:
 
 
 def item(name: str, assets: dict, **properties) -> dict:
-    told = {"type": "Feature", "stac_version": "1.1.0", "id": name, "assets": assets, "links": []}
-    return {**told, "properties": {"datetime": TAKEN, **properties}}
+    fields = {"type": "Feature", "stac_version": "1.1.0", "id": name, "assets": assets, "links": []}
+    return {**fields, "properties": {"datetime": TAKEN, **properties}}
 
 
 def save(path: Path, stac: dict) -> Path:
@@ -39,7 +39,7 @@ def found(*sources: object, **options) -> list[InputImage]:
     return good
 
 
-def test_folders_files_patterns_and_lists_mean_the_rasters_in_them(tmp_path):
+def test_folders_files_patterns_and_lists_refer_to_the_rasters_in_them(tmp_path):
     touch(*(tmp_path / name for name in ("b.TIF", "a.tif", "notes.md", "deep/er/c.tiff")))
     assert [each.id for each in found(tmp_path)] == ["a", "b"]
     assert [each.id for each in found(tmp_path / "**" / "*.tif*")] == ["a", "c"]
@@ -55,7 +55,7 @@ def test_folders_files_patterns_and_lists_mean_the_rasters_in_them(tmp_path):
     assert listed[1].href == "https://example.com/d.tif?k=1"
 
 
-def test_what_is_named_twice_is_one_picture(tmp_path, monkeypatch):
+def test_an_image_that_is_named_twice_is_converted_once(tmp_path, monkeypatch):
     touch(tmp_path / "a.tif", tmp_path / "b.tif")
     (tmp_path / "link.tif").symlink_to(tmp_path / "b.tif")
     monkeypatch.chdir(tmp_path)
@@ -63,14 +63,14 @@ def test_what_is_named_twice_is_one_picture(tmp_path, monkeypatch):
     assert [each.id for each in twice] == ["b", "a", "link"]
 
 
-def test_a_name_that_meets_another_is_refused(tmp_path):
+def test_two_images_with_the_same_product_name_are_refused(tmp_path):
     touch(tmp_path / "x/a.tif", tmp_path / "y/A.tif")
     with pytest.raises(UsageError, match=r"would become 'a'.*x/a\.tif.*y/A\.tif"):
         find_images([str(tmp_path / "x"), str(tmp_path / "y")])
 
 
 @pytest.mark.parametrize("name", ["models", "collection.json", "Mosaic.vrt", "manifest.jsonl"])
-def test_a_name_that_a_conversion_wants_itself_is_refused(tmp_path, name):
+def test_a_reserved_name_is_refused(tmp_path, name):
     touch(tmp_path / f"{name}.tif")
     with pytest.raises(UsageError, match="rename it"):
         find_images([str(tmp_path)])
@@ -83,11 +83,11 @@ def test_a_name_that_a_conversion_wants_itself_is_refused(tmp_path, name):
         ("*.tif", "no file matches"),
         ("absent.json", "cannot be read as JSON"),
         ("absent.txt", "list"),
-        ("nothing.txt", "names no image"),
-        ("nothing.json", "names no image"),
+        ("nothing.txt", "contains no images"),
+        ("nothing.json", "contains no images"),
     ],
 )
-def test_a_source_of_nothing_is_refused(tmp_path, source, words):
+def test_a_source_without_images_is_refused(tmp_path, source, words):
     (tmp_path / "empty").mkdir()
     (tmp_path / "nothing.txt").write_text("# nothing\n")
     save(tmp_path / "nothing.json", {"type": "FeatureCollection", "features": []})
@@ -95,7 +95,7 @@ def test_a_source_of_nothing_is_refused(tmp_path, source, words):
         find_images([str(tmp_path / source)])
 
 
-def test_json_that_is_no_stac_is_refused(tmp_path):
+def test_json_that_is_not_stac_is_refused(tmp_path):
     with pytest.raises(InvalidData, match="not a STAC object"):
         find_images([str(save(tmp_path / "a.json", {"type": "Topology"}))])
 
@@ -123,7 +123,7 @@ COLOURS = [{"name": str(n), "eo:common_name": c} for n, c in enumerate(("blue", 
         ({"i": asset("i.jp2", kind="image/jp2"), "m": asset("m", kind="text/xml")}, "i.jp2", None),
     ],
 )  # fmt: skip
-def test_the_asset_that_is_a_picture_is_taken(tmp_path, assets, chosen, rgb):
+def test_the_asset_that_is_an_image_is_chosen(tmp_path, assets, chosen, rgb):
     (one,) = found(save(tmp_path / "deep/item.json", item("x/ 1", assets)))
     assert one == InputImage(
         id="x_1",
@@ -134,7 +134,7 @@ def test_the_asset_that_is_a_picture_is_taken(tmp_path, assets, chosen, rgb):
     )
 
 
-def test_an_asset_is_taken_by_its_key_or_asked_for(tmp_path):
+def test_an_asset_is_chosen_by_its_key_or_the_error_asks_for_it(tmp_path):
     path = save(tmp_path / "i.json", item("i", {"east": asset("e.tif"), "west": asset("w.tif")}))
     assert found(path, asset="west")[0].href == str(tmp_path / "w.tif")
     for options, words in (({}, "--asset"), ({"asset": "north"}, "has no asset 'north'")):
@@ -155,7 +155,7 @@ def test_collections_and_catalogues_are_walked_and_broken_links_named(tmp_path):
     assert "'./b/b.json'" in bad.reason and "c.json" in bad.reason and "broken" in bad.reason
 
 
-def test_a_list_of_items_has_their_hrefs(tmp_path):
+def test_hrefs_in_a_list_of_items_are_resolved(tmp_path):
     first = item("a", {"visual": asset("a.tif")})
     second = item("b", {"visual": {**asset("b.tif"), "href": "https://example.com/b.tif?sig=s"}})
     second["links"] = [{"rel": "self", "href": "https://example.com/items/b.json"}]
@@ -168,12 +168,12 @@ def test_a_list_of_items_has_their_hrefs(tmp_path):
     )
 
 
-def test_no_source_is_a_wrong_request():
+def test_no_source_is_a_usage_error():
     with pytest.raises(UsageError, match="no sources are given"):
         find_images([])
 
 
-def test_links_are_relative_to_the_file_wherever_one_stands(tmp_path, monkeypatch):
+def test_links_are_relative_to_the_file_and_not_to_the_working_directory(tmp_path, monkeypatch):
     save(tmp_path / "a.json", item("a", {"visual": {"href": "s/a.tif", "type": COG}}))
     links = [{"rel": "item", "href": "a.json"}]
     save(tmp_path / "all.json", {"type": "Collection", "id": "all", "links": links})
@@ -183,7 +183,7 @@ def test_links_are_relative_to_the_file_wherever_one_stands(tmp_path, monkeypatc
         assert Path(picture.href) == tmp_path / "s/a.tif"
 
 
-def test_catalogues_that_lead_back_end(tmp_path):
+def test_circular_catalogues_are_not_followed_forever(tmp_path):
     back = {"rel": "child", "href": "./one.json"}
     save(
         tmp_path / "one.json", {"type": "Catalog", "links": [{"rel": "child", "href": "two.json"}]}
@@ -203,10 +203,10 @@ KEYS = ["id", "links", "assets", "features", "properties"]
 
 @given(
     kind=st.sampled_from(["Feature", "FeatureCollection", "Collection"]),
-    told=st.dictionaries(st.sampled_from(KEYS), ODD),
+    fields=st.dictionaries(st.sampled_from(KEYS), ODD),
 )
-def test_whatever_calls_itself_stac_is_pictures_and_reasons(tmp_path_factory, kind, told):
-    path = save(tmp_path_factory.mktemp("stac") / "odd.json", {**told, "type": kind})
+def test_malformed_stac_gives_images_and_reasons(tmp_path_factory, kind, fields):
+    path = save(tmp_path_factory.mktemp("stac") / "odd.json", {**fields, "type": kind})
     with suppress(UnreadableFile, UsageError):
         good, bad = find_images([str(path)])
         assert all(isinstance(each, InputImage) for each in good) and all(

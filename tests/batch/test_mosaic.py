@@ -1,4 +1,4 @@
-"""Tiles of one mosaic against the scene that they were cut from."""
+"""Tiles of one mosaic, compared with the scene that they were cut from."""
 
 import re
 
@@ -17,8 +17,8 @@ CLOSE = 1.5e-4
 """Reflectance: the engine's tolerance between tilings is 1e-4, and half a stored step adds."""
 
 
-def sewn(folder, shape, rows, columns):
-    """The products of tiles, laid side by side."""
+def merged(folder, shape, rows, columns):
+    """Returns the products of tiles, side by side."""
     whole = np.full((31, *shape), np.nan)
     for i, top in enumerate(rows):
         for j, left in enumerate(columns):
@@ -31,8 +31,8 @@ def sewn(folder, shape, rows, columns):
 
 
 @pytest.mark.parametrize("tile", [None, 64])
-def test_tiles_are_the_uncut_scene(tmp_path, tile):
-    """With the default model, whose attention is the scene's and whose noise is the ground's."""
+def test_tiles_equal_the_uncut_scene(tmp_path, tile):
+    """With the default model, whose statistics are those of the scene."""
     pixels, rows, columns = rgb_image(150, 203), [0, 47], [0, 64, 131]
     cut(tmp_path / "tiles", pixels, rows, columns)
     how = hsi_xr.Conversion(
@@ -40,29 +40,31 @@ def test_tiles_are_the_uncut_scene(tmp_path, tile):
     )
     outcome = hsi_xr.convert([tmp_path / "tiles"], tmp_path / "out", how)
     assert (len(outcome.done), outcome.failures) == (6, [])
-    found = sewn(tmp_path / "out", (150, 203), rows, columns)
+    found = merged(tmp_path / "out", (150, 203), rows, columns)
     uncut = save(tmp_path / "uncut.tif", pixels)
     expected = hsi_xr.reconstruct(hsi_xr.open(uncut), tile=tile).reflectance.values
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
     apart = hsi_xr.reconstruct(hsi_xr.open(tmp_path / "tiles/tile_1_2.tif")).reflectance.values
-    assert np.abs(apart - expected[:, 47:, 131:]).max() > 10 * CLOSE  # it is not so by itself
+    assert (
+        np.abs(apart - expected[:, 47:, 131:]).max() > 10 * CLOSE
+    )  # a tile converted alone differs
 
 
 @pytest.mark.parametrize("blended", [False, True])
-def test_so_they_are_where_answers_are_blended(tmp_path, slope, blended):
+def test_blended_tiles_equal_the_uncut_scene(tmp_path, slope, blended):
     pixels, rows, columns = rgb_image(150, 203), [0, 47], [0, 64, 131]
     model = slope(pull=0.5 if blended else 0, context="tile" if blended else None)
     cut(tmp_path / "tiles", pixels, rows, columns)
     how = hsi_xr.Conversion(model=str(model), datetime=TAKEN, as_mosaic=True, options={"tile": 64})
     hsi_xr.convert([tmp_path / "tiles"], tmp_path / "out", how)
-    found = sewn(tmp_path / "out", (150, 203), rows, columns)
+    found = merged(tmp_path / "out", (150, 203), rows, columns)
     uncut = hsi_xr.open(save(tmp_path / "uncut.tif", pixels))
     expected = hsi_xr.reconstruct(uncut, model, tile=64).reflectance.values
     np.testing.assert_allclose(found, expected.clip(max=3.2767), atol=CLOSE, rtol=0)
 
 
 def transparent(path, pixels, valid, transform):
-    """As a drone's software writes it: transparency as a fourth band."""
+    """Write an image with an alpha band, as drone software does."""
     values = np.concatenate([pixels, 255 * valid[None].astype("uint8")])
     save(path, values, transform=transform, photometric="rgb", alpha="yes")
     with rasterio.open(path) as src:
@@ -81,8 +83,8 @@ def with_nodata(path, pixels, valid, transform):
 
 
 @pytest.mark.parametrize("written", [transparent, masked, with_nodata])
-def test_what_is_no_pixel_stays_none_and_gaps_are_none(tmp_path, written, instant):
-    """Two tiles a gap apart, with holes that reach their edges; each way to tell a hole."""
+def test_nodata_and_gaps_between_tiles_are_nodata(tmp_path, written, instant):
+    """Two tiles with a gap between them, and holes at their edges, for each way to mark nodata."""
     pixels = rgb_image(60, 140)
     valid = np.ones((60, 140), dtype=bool)
     valid[10:25, 30:64] = valid[40:, 90:100] = False
@@ -101,7 +103,7 @@ def test_what_is_no_pixel_stays_none_and_gaps_are_none(tmp_path, written, instan
         assert not mosaic.read_masks(1)[:, 64:90].any()
 
 
-def test_where_tiles_overlap_a_hole_of_one_shows_the_other(tmp_path, instant):
+def test_where_tiles_overlap_a_hole_in_one_shows_the_other(tmp_path, instant):
     pixels, whole = rgb_image(40, 90), np.ones((40, 60), dtype=bool)
     holed = whole.copy()
     holed[5:30, :20] = False
@@ -145,7 +147,7 @@ def off_grid(path):
         (off_grid, "fraction of a pixel"),
     ],
 )
-def test_what_is_no_tile_of_the_mosaic_is_refused_before_work(tiles, instant, odd, words):
+def test_an_image_that_does_not_fit_the_mosaic_is_refused_before_work(tiles, instant, odd, words):
     odd(tiles / "z.tif")
     how = instant(as_mosaic=True, radiometry="srgb", input_scale={"uint8": 1 / 255})
     with pytest.raises(UsageError, match=f"(?s){words}") as refusal:
@@ -161,7 +163,7 @@ def test_a_mosaic_opens_as_one_cube_with_its_wavelengths(tiles, instant):
     np.testing.assert_array_equal(cube["wavelength"], np.arange(400, 701, 10))
     np.testing.assert_array_equal(cube["fwhm"], np.full(31, 10))
     assert cube.attrs["hsi_xr_model"] == "root-polynomial-visible"
-    assert "hsi_xr_source" not in cube.attrs  # which differs
+    assert "hsi_xr_source" not in cube.attrs  # it differs between products
     part = hsi_xr.open(tiles.parent / "out/tile_1_2/tile_1_2.tif").values
     np.testing.assert_array_equal(cube[:, 47:, 131:], part)
     moved = (tiles.parent / "out").rename(tiles.parent / "elsewhere")

@@ -1,4 +1,4 @@
-"""Scenes cut into files, and folders of products held against each other."""
+"""Scenes cut into tiles, and digests to compare folders of products."""
 
 import hashlib
 from pathlib import Path
@@ -16,7 +16,7 @@ TAKEN = "2026-05-04T10:30:00+00:00"
 def cut(
     folder: Path, pixels: np.ndarray, rows: list[int], columns: list[int], **profile: object
 ) -> list[Path]:
-    """(bands, rows, columns) as tiles between the given first rows and columns, in one grid."""
+    """Write an image, (bands, rows, columns), as tiles that start at the given rows and columns."""
     folder.mkdir(exist_ok=True)
     ends = [*rows[1:], pixels.shape[1]], [*columns[1:], pixels.shape[2]]
     return [
@@ -33,13 +33,13 @@ def cut(
 
 
 def stored(path: Path) -> np.ndarray:
-    """The numbers of a product."""
+    """Returns the stored values of a product."""
     with rasterio.open(path) as src:
         return src.read()
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Relative name -> sha256 of all files, but for what a conversion notes as it goes."""
+    """Returns relative name -> sha256 of all files except the manifest."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))

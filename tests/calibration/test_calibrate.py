@@ -258,7 +258,12 @@ def test_a_table_gives_the_same_gains_as_its_points(tmp_path):
     [
         ([point(cube(), 3, 70)[:2]], {}, InvalidData, "x, y, spectrum"),
         ([(*point(cube(), 3, 70)[:2], spectrum([0.3], [833]))], {}, BandMismatch, "833 .* 400 to"),
-        ([(*(GRID @ (5.5, 50.5)), spectrum(np.full(31, 0.3)))], {}, InvalidData, "has valid data"),
+        (
+            [(*(GRID @ (5.5, 50.5)), spectrum(np.full(31, 0.3)))],
+            {},
+            InvalidData,
+            "has valid data at none",
+        ),
         ([point(cube(), 3, 70)], {"scale": 0}, UsageError, "scale"),
         ([point(cube(), 3, 70)], {"smooth": -1}, UsageError, "smooth"),
         (sentinel(cube(), SMOOTH), {"crs": "EPSG:4326"}, UsageError, "its own CRS"),

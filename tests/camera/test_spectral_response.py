@@ -78,7 +78,7 @@ def test_invalid_cameras_are_refused_with_a_repair(camera, error, message):
 
 
 def test_bands_outside_the_measured_range_are_refused():
-    with pytest.raises(InvalidData, match="380 to 780 nm; the bands need 350 to 700 nm"):
+    with pytest.raises(InvalidData, match="380 to 780 nm, but the bands need 350 to 700 nm"):
         SpectralResponse.of(DRONE, Bands.regular(350, 700, 10))
 
 
@@ -91,7 +91,7 @@ def test_curves_that_have_faded_are_continued_by_zero(tmp_path):
     bare = {"spectral_data": {"data": {"main": {str(nm): [1, 1, 1] for nm in (380, 580, 780)}}}}
     path = tmp_path / "bare.json"
     path.write_text(json.dumps(bare))
-    with pytest.raises(InvalidData, match="380 to 780 nm; the bands need 400 to 1000 nm"):
+    with pytest.raises(InvalidData, match="380 to 780 nm, but the bands need 400 to 1000 nm"):
         SpectralResponse.of(path, Bands.regular(400, 1000, 10))
 
 

@@ -1,4 +1,4 @@
-"""Importing published checkpoints as models; only tensors that fit the network are read."""
+"""Published checkpoints become models: only tensors are read, and only those that fit."""
 
 import json
 import pickle
@@ -28,14 +28,14 @@ def network():
 
 @pytest.fixture
 def checkpoint(network, tmp_path):
-    """A checkpoint as its authors saved it, with the state of the training."""
+    """A checkpoint as the authors save it, with other entries of their training code."""
     path = tmp_path / "hscnn.pth"
     state = {f"module.{key}": tensor for key, tensor in network.state_dict().items()}
     torch.save({"epoch": 3, "iter": 4, "state_dict": state, "optimizer": {}}, path)
     return path
 
 
-def test_an_imported_checkpoint_can_reconstruct(network, checkpoint, tmp_path):
+def test_a_checkpoint_becomes_a_folder_that_runs(network, checkpoint, tmp_path):
     folder = tmp_path / "hscnn"
     done = run("models", "import", "hscnn-plus", checkpoint, folder, "--licence", "MIT")
     assert done.exit_code == 0, done.stderr
@@ -55,15 +55,15 @@ def test_an_imported_checkpoint_can_reconstruct(network, checkpoint, tmp_path):
     np.testing.assert_allclose(tiled["reflectance"], cube["reflectance"], atol=1e-4)
 
 
-def test_the_mlm_item_is_valid_and_correct(checkpoint, tmp_path):
+def test_its_mlm_item_is_valid_and_correct(checkpoint, tmp_path):
     card = import_published("hscnn-plus", checkpoint, tmp_path / "m")
     item = json.loads((tmp_path / "m/mlm-item.json").read_text())
     folder = SCHEMAS if SCHEMAS.is_dir() else None
     assert not (validate(item, folder) and folder)
-    properties, weights = item["properties"], item["assets"]["weights"]
+    properties, asset = item["properties"], item["assets"]["weights"]
     assert properties["mlm:total_parameters"] == card.data["parameters"]
-    assert weights["file:checksum"] == f"1220{card.sha256}"
-    assert weights["file:size"] == card.weights.stat().st_size
+    assert asset["file:checksum"] == f"1220{card.sha256}"
+    assert asset["file:size"] == card.weights.stat().st_size
     names = {band["name"] for band in properties["bands"]}
     used = [*properties["mlm:input"][0]["bands"], *properties["mlm:output"][0]["bands"]]
     assert names == set(used) and len(used) == 34
@@ -79,7 +79,7 @@ def test_an_existing_folder_is_kept(checkpoint, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_folder_with_other_files_is_never_replaced(checkpoint, tmp_path):
+def test_a_folder_with_anything_else_in_it_is_never_replaced(checkpoint, tmp_path):
     with pytest.raises(DestinationExists, match=r"hscnn\.pth' is not part of a model"):
         import_published("hscnn-plus", checkpoint, tmp_path, overwrite=True)
     with pytest.raises(DestinationExists, match="not part of a model"):
@@ -87,7 +87,7 @@ def test_a_folder_with_other_files_is_never_replaced(checkpoint, tmp_path):
     assert checkpoint.is_file()
 
 
-def test_weights_that_are_not_finite_are_rejected(network, tmp_path):
+def test_weights_that_are_not_finite_raise(network, tmp_path):
     state = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     state["conv_out.weight"][0] = torch.nan
     torch.save(state, tmp_path / "nan.pth")
@@ -95,15 +95,15 @@ def test_weights_that_are_not_finite_are_rejected(network, tmp_path):
         import_published("hscnn-plus", tmp_path / "nan.pth", tmp_path / "m")
 
 
-def test_a_wrong_number_of_bands_is_rejected_before_measuring(tmp_path):
+def test_another_number_of_bands_raises_before_measuring(tmp_path):
     torch.save(HSCNNPlus(28, blocks=2).state_dict(), tmp_path / "c.pth")
     with pytest.raises(InvalidCheckpoint, match=r"have 28 bands.*wavelengths for 31"):
         import_published("hscnn-plus", tmp_path / "c.pth", tmp_path / "m")
 
 
 @pytest.mark.parametrize(("width", "level"), [(96, "min-max"), (200, "as-is")])
-def test_awan_weights_get_the_input_encoding_they_were_trained_on(width, level):
-    """The paper divided images by 255; the benchmark stretched each image to [0, 1]."""
+def test_weights_of_awan_get_the_encoding_of_their_training(width, level):
+    """Images over 255 for the paper, images stretched to [0, 1] for the benchmark."""
     assert Config.from_published(bands=31, width=width, blocks=8).level == level
 
 
@@ -112,7 +112,7 @@ class _Code:
         return (print, ("this ran",))
 
 
-def test_a_pickle_is_rejected_and_its_code_does_not_run(tmp_path, capsys):
+def test_a_pickle_raises_and_none_of_its_code_runs(tmp_path, capsys):
     path = tmp_path / "whole.pth"
     torch.save(_Code(), path)
     with pytest.raises(InvalidCheckpoint, match=r"run any code.*state_dict"):
@@ -124,7 +124,7 @@ def test_a_pickle_is_rejected_and_its_code_does_not_run(tmp_path, capsys):
     assert not (tmp_path / "m").exists()
 
 
-def test_files_that_are_not_checkpoints_are_rejected(tmp_path):
+def test_files_that_are_not_checkpoints_are_named(tmp_path):
     for name, content in {
         **{"page.pth": b"<!DOCTYPE html>", "empty.pth": b"", "cut.pth": b"PK\x03\x04" + bytes(40)},
         **{"short.pth": b"\x80\x02.", "odd.safetensors": b"\xff" * 40},
@@ -136,13 +136,13 @@ def test_files_that_are_not_checkpoints_are_rejected(tmp_path):
         import_published("awan", tmp_path / "no.pth", tmp_path / "m")
 
 
-def test_weights_of_another_network_are_rejected(checkpoint, tmp_path):
+def test_another_network_is_recognised(checkpoint, tmp_path):
     with pytest.raises(InvalidCheckpoint, match="hscnn_plus"):
         import_published("awan", checkpoint, tmp_path / "m")
     assert not list(tmp_path.glob("m*"))
 
 
-def test_systems_without_published_weights_are_rejected(checkpoint, tmp_path):
+def test_systems_without_published_weights_raise(checkpoint, tmp_path):
     with pytest.raises(UsageError, match="no weights of 'srcgan' were published"):
         import_published("srcgan", checkpoint, tmp_path / "m")
     with pytest.raises(UnknownName, match="did you mean 'awan'"):
@@ -152,11 +152,11 @@ def test_systems_without_published_weights_are_rejected(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["hscnn_plus", "hscnn-plus"])
-def test_names_of_weights_and_names_of_systems_are_accepted(checkpoint, tmp_path, name):
+def test_names_of_weights_and_of_systems_are_both_accepted(checkpoint, tmp_path, name):
     assert import_published(name, checkpoint, tmp_path / "m").reconstructor == "hscnn-plus"
 
 
-def test_rgb_weights_and_snapshot_weights_are_not_confused(tmp_path):
+def test_rgb_weights_are_not_snapshot_weights(tmp_path):
     """`mst-l` is the system for RGB, and `mst_l` the weights for snapshots."""
     torch.save(MST(31).state_dict(), tmp_path / "rgb.pth")
     torch.save(SnapshotMST().state_dict(), tmp_path / "cassi.pth")
@@ -169,15 +169,15 @@ def test_rgb_weights_and_snapshot_weights_are_not_confused(tmp_path):
     }
 
 
-def test_a_folder_without_a_card_is_rejected(checkpoint, tmp_path):
+def test_a_folder_without_its_card_raises(checkpoint, tmp_path):
     import_published("hscnn-plus", checkpoint, tmp_path / "m")
     (tmp_path / "m/card.json").unlink()
     done = run("models", "show", tmp_path / "m")
     assert done.exit_code == 3 and "has no card" in done.stderr
 
 
-def test_functions_are_not_shadowed_by_modules_of_the_same_name():
-    """Importing a module sets it as an attribute of its package."""
+def test_functions_are_not_shadowed_by_modules_of_their_name():
+    """A module that is imported becomes an attribute of its package."""
     import hsi_xr.checkpoints as checkpoints
 
     for name in checkpoints.__all__:

@@ -1,4 +1,4 @@
-"""Published checkpoints load by name from any container, and reproduce published outputs."""
+"""Published checkpoints load by name, however they are wrapped, and run as published."""
 
 from collections import OrderedDict
 
@@ -30,7 +30,7 @@ SMALL = {
     "mst_plus_plus_cassi": lambda: SnapshotMSTPlusPlus(31, stages=1),
     "mst_s": lambda: SnapshotMST(8, SIZES["S"]),
 }
-"""One small variant of each network, with sizes other than the published ones."""
+"""Networks whose bands, width, stages and blocks differ from the published ones."""
 
 WRAPPINGS = {
     "bare": lambda state: state,
@@ -43,8 +43,8 @@ WRAPPINGS = {
 
 
 @pytest.fixture(scope="module")
-def ours():
-    """The networks by name, with random temperatures, biases and gains."""
+def networks():
+    """Networks by name, with perturbed temperatures, biases and gains."""
     rng, found = torch.Generator().manual_seed(0), {}
     for name, make in SMALL.items():
         torch.manual_seed(0)
@@ -55,14 +55,14 @@ def ours():
 
 
 def _images(count, channels, rows=16, columns=24):
-    """Random, and brighter to the right."""
+    """Random images that are brighter to the right."""
     rng = torch.Generator().manual_seed(channels + columns)
     ramp = torch.linspace(0.1, 1, columns)
     return torch.rand(count, channels, rows, columns, generator=rng) * ramp
 
 
 def _inputs(network):
-    """The arguments of the authors' `forward` for a network."""
+    """Arguments of the authors' `forward` of a network."""
     match network:
         case SnapshotMST():
             bands = network.embedding.in_channels
@@ -73,30 +73,28 @@ def _inputs(network):
     return (_images(1, 3),)
 
 
-def _same(network, expected):
-    found, expected = network.state_dict(), expected.state_dict()
-    return found.keys() == expected.keys() and all(
-        torch.equal(found[k], expected[k]) for k in expected
-    )
+def _same(network, wanted):
+    found, wanted = network.state_dict(), wanted.state_dict()
+    return found.keys() == wanted.keys() and all(torch.equal(found[k], wanted[k]) for k in wanted)
 
 
-def test_every_published_network_is_tested_here():
+def test_every_published_network_is_tested():
     assert set(SMALL) == set(NETWORKS)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SMALL)
-def test_the_container_of_a_state_does_not_matter(ours, name):
-    images = _inputs(ours[name])
-    expected = ours[name](*images)
+def test_the_output_does_not_depend_on_how_it_was_saved(networks, name):
+    images = _inputs(networks[name])
+    wanted = networks[name](*images)
     for wrap in WRAPPINGS.values():
-        network = load(name, wrap(ours[name].state_dict()))
-        assert not network.training and _same(network, ours[name])
-        torch.testing.assert_close(network(*images), expected, atol=1e-6, rtol=1e-6)
+        network = load(name, wrap(networks[name].state_dict()))
+        assert not network.training and _same(network, networks[name])
+        torch.testing.assert_close(network(*images), wanted, atol=1e-6, rtol=1e-6)
 
 
-def test_names_may_have_hyphens_or_underscores(ours):
-    assert _same(load("hscnn-plus", ours["hscnn_plus"].state_dict()), ours["hscnn_plus"])
+def test_hyphens_count_as_underscores(networks):
+    assert _same(load("hscnn-plus", networks["hscnn_plus"].state_dict()), networks["hscnn_plus"])
 
 
 @pytest.mark.parametrize(
@@ -116,22 +114,22 @@ def test_names_may_have_hyphens_or_underscores(ours):
 )
 def test_published_sizes_are_inferred(name, make):
     with torch.device("meta"):
-        expected = make().state_dict()
-        found = NETWORKS[name].network(**NETWORKS[name].sizes(expected)).state_dict()
-    assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in expected.items()}
+        wanted = make().state_dict()
+        found = NETWORKS[name].network(**NETWORKS[name].sizes(wanted)).state_dict()
+    assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in wanted.items()}
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
-def test_tensors_of_any_precision_load_as_float32(ours, kind):
-    state = {key: tensor.to(kind) for key, tensor in ours["mst_plus_plus"].state_dict().items()}
+def test_values_of_any_precision_load_as_float32(networks, kind):
+    state = {key: tensor.to(kind) for key, tensor in networks["mst_plus_plus"].state_dict().items()}
     for key, tensor in load("mst_plus_plus", state).state_dict().items():
         assert tensor.dtype == torch.float32
         assert torch.equal(tensor, state[key].float())
 
 
-def test_loading_copies_the_state(ours):
-    """The state is neither shared nor changed, and no random numbers are drawn."""
-    state = ours["hscnn_plus"].state_dict()
+def test_the_state_of_the_caller_is_not_changed(networks):
+    """Nothing is shared with it, nothing in it changes, and no random number is drawn."""
+    state = networks["hscnn_plus"].state_dict()
     drawn = torch.get_rng_state()
     network = load("hscnn_plus", WRAPPINGS["parallel run"](state))
     nn.init.zeros_(network.conv_out.weight)
@@ -142,9 +140,9 @@ def test_loading_copies_the_state(ours):
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SNAPSHOT_NETWORKS)
-def test_named_inputs_of_snapshots_fit_each_network(ours, name):
-    """The named inputs fit `forward`, whose result depends on the mask."""
-    network = ours[name]
+def test_each_network_gets_its_form_of_snapshot_and_mask(networks, name):
+    """Inputs by name fit `forward`, and the mask changes the output."""
+    network = networks[name]
     bands = NETWORKS[name].sizes(network.state_dict())["bands"]
     cubes = _images(2, bands)
     outputs = []
@@ -156,9 +154,9 @@ def test_named_inputs_of_snapshots_fit_each_network(ours, name):
     assert (outputs[0] - outputs[1]).abs().max() > 1e-3
 
 
-def test_all_other_networks_take_rgb_images(ours):
+def test_rgb_images_are_the_input_of_all_others(networks):
     for name in NETWORKS.keys() - {*SNAPSHOT_NETWORKS}:
-        assert NETWORKS[name].inputs == ("RGB",) and len(_inputs(ours[name])) == 1
+        assert NETWORKS[name].inputs == ("RGB",) and len(_inputs(networks[name])) == 1
 
 
 @torch.no_grad()
@@ -166,7 +164,7 @@ def test_all_other_networks_take_rgb_images(ours):
     ("name", "file"),
     [("mst_plus_plus", "mst_plus_plus_rgb"), ("bisrnet", "bisrnet_published")],
 )
-def test_outputs_equal_those_of_the_authors_code(name, file):
+def test_the_output_is_that_of_the_authors_code(name, file):
     path = RECORDED / f"{file}.safetensors"
     if not path.is_file():
         pytest.skip(f"no recorded outputs at {path}")
@@ -181,82 +179,82 @@ def test_outputs_equal_those_of_the_authors_code(name, file):
     torch.testing.assert_close(found, recorded["output"], atol=1e-5, rtol=1e-5)
 
 
-# guides of a batch
+# whose guide
 
 BRIGHTER = torch.tensor([4.0, 1.0])[:, None, None, None]
-"""Makes the first guide of a batch different from the second."""
+"""Makes the first guide of a batch differ from the second."""
 
 
 @torch.no_grad()
-def test_the_first_image_of_a_batch_guides_all(ours):
-    plain, network = ours["mst_l_rgb"], load("mst_l_rgb", ours["mst_l_rgb"].state_dict())
+def test_the_first_image_of_a_batch_guides_all(networks):
+    plain, network = networks["mst_l_rgb"], load("mst_l_rgb", networks["mst_l_rgb"].state_dict())
     first, second = rgb = _images(2, 3) * BRIGHTER
     of_first = plain.embedding_1(first[None].contiguous(memory_format=torch.channels_last))
     hook = plain.embedding_1.register_forward_hook(lambda *_: of_first)
-    expected = plain(second[None])
+    wanted = plain(second[None])
     hook.remove()
     found = network(rgb)
-    torch.testing.assert_close(found[1:], expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found[1:], wanted, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found[:1], plain(rgb)[:1], atol=1e-5, rtol=1e-5)
     assert (found[1:] - plain(rgb)[1:]).abs().max() > 1e-3
 
 
 @torch.no_grad()
-def test_the_first_mask_of_a_batch_guides_all(ours):
-    plain, network = ours["mst_s"], load("mst_s", ours["mst_s"].state_dict())
+def test_the_first_mask_of_a_batch_guides_all(networks):
+    plain, network = networks["mst_s"], load("mst_s", networks["mst_s"].state_dict())
     measurement, mask = _images(2, 8), _images(2, 8, columns=38) * BRIGHTER
     found = network(measurement, mask)
     torch.testing.assert_close(found, plain(measurement, mask[:1]), atol=1e-5, rtol=1e-5)
     assert (found[1:] - plain(measurement, mask)[1:]).abs().max() > 1e-3
 
 
-# states that do not fit
+# what does not fit
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_tensors_of_another_network_are_recognised(ours, name):
+def test_the_tensors_of_another_network_are_recognised(networks, name):
     asked = "awan" if name != "awan" else "bisrnet"
     with pytest.raises(InvalidCheckpoint, match=f"not one of {asked}: .*the tensors of {name}$"):
-        load(asked, ours[name].state_dict())
+        load(asked, networks[name].state_dict())
 
 
 @pytest.mark.parametrize(
     ("asked", "name"),
     [("mst_s", "mst_m"), ("mst_l", "mst_l_rgb"), ("mst_plus_plus", "mst_plus_plus_cassi")],
 )
-def test_similar_networks_are_distinguished(ours, asked, name):
+def test_related_networks_are_distinguished(networks, asked, name):
     with pytest.raises(InvalidCheckpoint, match=f"these are the tensors of {name}$"):
-        load(asked, ours[name].state_dict())
+        load(asked, networks[name].state_dict())
 
 
-def test_missing_and_unknown_keys_are_listed(ours):
-    state = dict(ours["hscnn_plus"].state_dict())
+def test_missing_and_unknown_keys_are_named(networks):
+    state = dict(networks["hscnn_plus"].state_dict())
     state["stray"] = state.pop("ddfn.conv_up1.weight")
-    with pytest.raises(InvalidCheckpoint) as raised:
+    with pytest.raises(InvalidCheckpoint) as told:
         load("hscnn_plus", state)
-    assert str(raised.value) == (
+    assert str(told.value) == (
         "the state is not one of hscnn_plus: it has unknown stray; lacks ddfn.conv_up1.weight"
     )
 
 
-def test_wrong_shapes_are_listed(ours):
-    state = dict(ours["mst_plus_plus"].state_dict())
+def test_other_shapes_are_named(networks):
+    state = dict(networks["mst_plus_plus"].state_dict())
     state["conv_out.weight"] = state["conv_out.weight"][:27]
-    message = r"it conv_out.weight is \(27, 28, 3, 3\), not \(28, 28, 3, 3\)$"
-    with pytest.raises(InvalidCheckpoint, match=message):
+    says = r"it conv_out.weight is \(27, 28, 3, 3\), not \(28, 28, 3, 3\)$"
+    with pytest.raises(InvalidCheckpoint, match=says):
         load("mst_plus_plus", state)
 
 
-def test_only_the_first_of_many_differences_are_listed(ours):
-    state = dict(ours["mst_plus_plus"].state_dict())
+def test_of_many_differences_a_few_are_named(networks):
+    state = dict(networks["mst_plus_plus"].state_dict())
     state["conv_in.weight"] = state["conv_in.weight"][:27]
-    with pytest.raises(InvalidCheckpoint, match=r"proj.bias is \(112,\), not \(108,\)") as raised:
+    with pytest.raises(InvalidCheckpoint, match=r"proj.bias is \(112,\), not \(108,\)") as told:
         load("mst_plus_plus", state)
-    assert str(raised.value).endswith(" ...") and str(raised.value).count(";") == 4
+    assert str(told.value).endswith(" ...") and str(told.value).count(";") == 4
 
 
 @pytest.mark.parametrize("state", [{}, {"state_dict": OrderedDict()}, {0: torch.ones(2)}])
-def test_missing_keys_of_an_empty_or_malformed_state_are_listed(state):
+def test_an_empty_or_odd_state_lacks_what_is_published(state):
     with pytest.raises(InvalidCheckpoint, match="lacks "):
         load("mst_s", state)
 
@@ -264,14 +262,14 @@ def test_missing_keys_of_an_empty_or_malformed_state_are_listed(state):
 @pytest.mark.parametrize(
     "tensor", [torch.ones(()), torch.ones(0, 28, 3, 3), torch.ones(1, 1, 1).expand(10**5, 1, 1)]
 )
-def test_implausible_sizes_are_rejected_without_allocating_memory(ours, tensor):
-    state = {**ours["mst_s"].state_dict(), "embedding.weight": tensor}
+def test_invalid_sizes_raise_without_allocating_memory(networks, tensor):
+    state = {**networks["mst_s"].state_dict(), "embedding.weight": tensor}
     with pytest.raises(InvalidCheckpoint, match="not one of mst_s"):
         load("mst_s", state)
 
 
 @pytest.mark.parametrize(
-    ("state", "message"),
+    ("state", "says"),
     [
         (
             nn.Linear(2, 2),
@@ -284,18 +282,18 @@ def test_implausible_sizes_are_rejected_without_allocating_memory(ours, tensor):
         (torch.ones(2), "is a Tensor, not a mapping"),
     ],
 )
-def test_a_state_that_is_not_a_mapping_of_tensors_is_rejected(state, message):
-    with pytest.raises(InvalidCheckpoint, match=message):
+def test_anything_but_a_mapping_of_tensors_raises(state, says):
+    with pytest.raises(InvalidCheckpoint, match=says):
         load("bisrnet", state)
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "says"),
     [
         ("mst-plus-pluss", "called 'mst-plus-pluss'; did you mean 'mst_plus_plus'[?] known: awan,"),
         ("restormer", "called 'restormer'; known: awan, bisrnet,"),
     ],
 )
-def test_the_error_for_an_unknown_name_lists_the_known_ones(name, message):
-    with pytest.raises(UnknownName, match=message):
+def test_an_unknown_name_raises_with_the_known_names(name, says):
+    with pytest.raises(UnknownName, match=says):
         load(name, {})

@@ -1,4 +1,4 @@
-"""Names and paths of models, and broken third-party systems."""
+"""Names, paths, and installed systems that are broken."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def _distribution(folder: Path, module: str) -> None:
     (info / "entry_points.txt").write_text(f"[hsi_xr.reconstructors]\nbroken = {module}\n")
 
 
-def test_names_and_paths_are_not_confused(tmp_path, monkeypatch):
+def test_paths_and_names_are_not_confused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("default", "awan"):
         (tmp_path / name).mkdir()
@@ -30,12 +30,12 @@ def test_names_and_paths_are_not_confused(tmp_path, monkeypatch):
         registry.find("./awan")
 
 
-def test_the_error_for_a_torch_checkpoint_suggests_models_import():
+def test_a_torch_checkpoint_raises_with_a_repair():
     with pytest.raises(UnknownName, match="models import"):
         registry.find("mst_plus_plus.pth")
 
 
-def test_a_package_that_cannot_be_imported_does_not_hide_others(tmp_path, monkeypatch):
+def test_a_package_that_cannot_be_imported_hides_no_other(tmp_path, monkeypatch):
     (tmp_path / "broken_package").mkdir()
     (tmp_path / "broken_package/__init__.py").write_text("raise RuntimeError('at import')")
     _distribution(tmp_path, "broken_package.system")
@@ -44,7 +44,7 @@ def test_a_package_that_cannot_be_imported_does_not_hide_others(tmp_path, monkey
     assert {card.call for card in hsi_xr.models()} >= {"default", "awan"}
 
 
-def test_a_third_party_system_with_a_broken_card_is_left_out_with_a_warning(tmp_path, monkeypatch):
+def test_an_installed_system_with_a_broken_card_is_left_out_with_a_warning(tmp_path, monkeypatch):
     (tmp_path / "broken_module.py").write_text("")
     (tmp_path / "broken_module.json").write_text("{}")
     _distribution(tmp_path, "broken_module")
@@ -53,6 +53,6 @@ def test_a_third_party_system_with_a_broken_card_is_left_out_with_a_warning(tmp_
         assert "broken" not in {card.call for card in hsi_xr.models()}
 
 
-def test_unexpected_options_are_rejected_by_name():
+def test_options_of_other_functions_raise_by_name():
     with pytest.raises(TypeError, match="unexpected options: batch, samples"):
         hsi_xr.survey(scene(32, 40), samples=4, batch=2)

@@ -1,4 +1,4 @@
-"""Saving and loading weights; damaged, foreign and inconsistent files are rejected."""
+"""Corrupt, foreign or inconsistent weights raise an error that names them."""
 
 import json
 import pickle
@@ -17,7 +17,7 @@ from hsi_xr.errors import InvalidCheckpoint
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the default model in its own folder."""
+    """A copy of the default model in another folder."""
     card = registry.find("default")
     for suffix in (".safetensors", ".json"):
         shutil.copy(card.weights.with_suffix(suffix), tmp_path / f"mine{suffix}")
@@ -37,7 +37,7 @@ def test_the_default_model_is_small_and_documented():
     assert {"training", "scores", "licence", "limits"} <= card.data.keys()
 
 
-def test_a_copy_of_a_model_has_the_same_tensors(copy):
+def test_a_model_in_a_folder_runs_like_a_shipped_one(copy):
     assert (
         load_model(read(copy)).state_dict().keys()
         == load_model(registry.find("default")).state_dict().keys()
@@ -53,8 +53,8 @@ def test_a_saved_model_can_be_loaded(copy, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_saved_regression_gives_the_same_result(tmp_path):
-    """Its coefficients nearly cancel: in half precision they would give another spectrum."""
+def test_a_saved_regression_gives_the_same_output(tmp_path):
+    """Its coefficients nearly cancel; in half precision they would give other spectra."""
     card = registry.find("root-polynomial", untrained=True)
     model = registry.load("root-polynomial").build({"bands": 31, "level": "as-is"})
     rng = torch.Generator().manual_seed(2)
@@ -64,25 +64,25 @@ def test_a_saved_regression_gives_the_same_result(tmp_path):
     whole |= {"config": {"bands": 31, "level": "as-is"}, "parameters": parameters(model)}
     save_model(model, tmp_path / "mine.safetensors", whole)
     again = load_model(read(tmp_path / "mine.safetensors"))
-    image = rgb.T.reshape(1, 3, 20, 25)
-    assert again.network(image).equal(model.network(image))
+    picture = rgb.T.reshape(1, 3, 20, 25)
+    assert again.network(picture).equal(model.network(picture))
 
 
-def test_a_wrong_checksum_is_rejected(copy):
+def test_another_checksum_raises(copy):
     with copy.open("ab") as file:
         file.write(b"x")
     with pytest.raises(InvalidCheckpoint, match="sha256"):
         load_model(read(copy))
 
 
-def test_a_pickle_is_rejected_without_being_loaded(copy):
+def test_a_pickle_raises_without_being_opened(copy):
     copy.write_bytes(pickle.dumps({"weights": 1}))
     _edit(copy, sha256=checksum(copy))
     with pytest.raises(InvalidCheckpoint, match="not a safetensors"):
         load_model(read(copy))
 
 
-def test_differences_from_the_network_are_listed(copy):
+def test_weights_of_another_network_are_named(copy):
     state = load_file(copy)
     state["network.stem.weight"] = state["network.stem.weight"][:, :5].contiguous()
     state["stray"] = torch.zeros(2)
@@ -96,7 +96,7 @@ def test_differences_from_the_network_are_listed(copy):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "says"),
     [
         ({"schema": 9}, "schema 9"),
         ({"bands": {"centres_nm": [400, 500], "widths_nm": [10, 10]}}, "inconsistent"),
@@ -106,13 +106,13 @@ def test_differences_from_the_network_are_listed(copy):
         ({"reconstructor": "r2d2"}, "no reconstructor"),
     ],
 )
-def test_invalid_cards_are_rejected(copy, changes, message):
+def test_invalid_cards_raise(copy, changes, says):
     _edit(copy, **changes)
-    with pytest.raises(hsi_xr.errors.HsiError, match=message):
+    with pytest.raises(hsi_xr.errors.HsiError, match=says):
         load_model(read(copy))
 
 
-def test_missing_and_malformed_cards_are_rejected(copy):
+def test_missing_and_malformed_cards_raise(copy):
     copy.with_suffix(".json").write_text("{")
     with pytest.raises(InvalidCheckpoint, match="not valid JSON"):
         read(copy)

@@ -12,13 +12,13 @@ from tests.third_party import install
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory) -> Path:
-    """Weights of a cheap third-party model, whose folder is not on `sys.path` yet."""
+    """The weights of a very cheap model, in a folder that is not on any search path yet."""
     return install(tmp_path_factory.mktemp("third_party"))
 
 
 @pytest.fixture
 def slope(installed, monkeypatch) -> Path:
-    """The cheap model, on the path of this process and of its child processes."""
+    """The cheap model, importable here and in child processes."""
     monkeypatch.syspath_prepend(installed.parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed.parent), *sys.path]))
     return installed
@@ -26,7 +26,7 @@ def slope(installed, monkeypatch) -> Path:
 
 @pytest.fixture
 def reconstruct(slope) -> Callable[..., Result]:
-    """Runs `hsi-xr reconstruct`, by default with the cheap model."""
+    """Runs `hsi-xr reconstruct`, with the cheap model by default."""
     return lambda *arguments: run("reconstruct", "--model", slope, *arguments)
 
 

@@ -14,7 +14,7 @@ from tests.command_line import run, write_scene
 
 @pytest.fixture
 def estimate(tmp_path: Path) -> Path:
-    """A written cube and its deviation."""
+    """A written cube and its standard deviation."""
     dataset = cube()
     dataset["reflectance_std"] = 0.1 * dataset["reflectance"]
     return hsi_xr.write(dataset, tmp_path / "cube.tif")
@@ -33,7 +33,7 @@ def pixels(path: Path) -> np.ndarray:
         return src.read()
 
 
-def test_the_calibrated_cube_its_deviation_and_its_item_are_written(estimate, panels, out):
+def test_the_calibrated_cube_its_std_and_its_item_are_written(estimate, panels, out):
     result = run("calibrate", estimate, panels, out / "cube.tif")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [str(out / "cube.tif"), str(out / "cube.json")]
@@ -51,7 +51,7 @@ def test_the_calibrated_cube_its_deviation_and_its_item_are_written(estimate, pa
     assert "uncertainty" in item["assets"]
 
 
-def test_it_writes_what_the_library_gives(estimate, panels, out):
+def test_it_writes_what_the_library_returns(estimate, panels, out):
     run("calibrate", estimate, panels, out / "cli.tif", "--no-stac")
     hsi_xr.write(hsi_xr.open(estimate).hsi.calibrate(panels), out / "library.tif")
     np.testing.assert_array_equal(pixels(out / "cli.tif"), pixels(out / "library.tif"))
@@ -73,14 +73,14 @@ def test_a_cube_of_any_format_can_be_calibrated(estimate, panels, out, source, t
         assert found.attrs["hsi_xr_level"] == "calibrated"
 
 
-def test_info_tells_of_the_calibration(estimate, panels, out):
+def test_info_shows_the_calibration(estimate, panels, out):
     run("calibrate", estimate, panels, out / "cube.tif", "--smooth", "inf")
     made = json.loads(run("info", out / "cube.tif").stdout)["provenance"]
     assert (made["calibration"], made["calibration_points"]) == ("one gain", 5)
     assert made["level"] == "calibrated"
 
 
-def test_a_dry_run_tells_gains_and_points_and_writes_nothing(estimate, panels, out):
+def test_a_dry_run_prints_gains_and_points_and_writes_nothing(estimate, panels, out):
     result = run("calibrate", estimate, panels, out / "cube.tif", "--dry-run")
     assert result.exit_code == 0
     assert "at 550 nm" in result.stdout
@@ -88,7 +88,7 @@ def test_a_dry_run_tells_gains_and_points_and_writes_nothing(estimate, panels, o
     assert not list(out.iterdir())
 
 
-def test_a_raster_is_told_its_bands_and_scale(estimate, tmp_path, out):
+def test_bands_and_scale_of_a_raster_can_be_given(estimate, tmp_path, out):
     """Two bands of 100 m^2 pixels, stored times 10,000."""
     known = cube()["reflectance"].isel(band=[5, 25]) * 1.2
     coarse = known[:, :56, :80].fillna(0.2).values.reshape(2, 7, 8, 4, 20).mean((2, 4))
@@ -104,7 +104,7 @@ def test_a_raster_is_told_its_bands_and_scale(estimate, tmp_path, out):
     assert gains == pytest.approx([1.2] * 31, abs=0.03)
 
 
-def test_what_cannot_be_done_is_refused_in_one_line(estimate, panels, tmp_path, out):
+def test_invalid_requests_are_refused_in_one_line(estimate, panels, tmp_path, out):
     def refused(code: int, words: str, *arguments: object) -> None:
         result = run("calibrate", *arguments)
         assert (result.exit_code, result.stdout) == (code, "")
@@ -125,7 +125,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(estimate, panels, tmp_path, 
     refused(2, "none of the 5 points", estimate, panels, dst, "--known-crs", "EPSG:32632")
 
 
-def test_what_is_there_is_replaced_only_if_asked(estimate, panels, out):
+def test_existing_files_are_not_replaced_by_default(estimate, panels, out):
     dst = out / "cube.tif"
     assert run("calibrate", estimate, panels, dst, "--no-stac").exit_code == 0
     before = dst.read_bytes()

@@ -13,7 +13,7 @@ from tests.training.small import write_pairs
 
 @pytest.fixture
 def cave(tmp_path):
-    """Two scenes of a data set, as it is distributed but smaller."""
+    """Two scenes of a data set, in its layout but smaller."""
     io = pytest.importorskip("skimage.io", reason="writes the pictures")
     for letter, name in (("b", "balloons"), ("c", "watercolors")):
         inner = tmp_path / "cave" / f"{name}_ms" / f"{name}_ms"
@@ -29,26 +29,26 @@ def cave(tmp_path):
 
 @pytest.fixture
 def arguments(slope, cave):
-    """Enough of them for a cheap model on these scenes."""
+    """The minimum arguments for a cheap model on these scenes."""
     asked = ("--data", f"cave={cave}", "--option", "rgb=display", "--split", "validation")
     return ("evaluate", "--model", slope, *asked, "--option", "cave.size=[40, 53]")
 
 
-def test_the_table_is_printed_with_its_protocol_and_written_with_pictures(arguments, out):
+def test_the_table_is_printed_with_its_protocol_and_written_with_figures(arguments, out):
     result = run(*arguments, "--out", out / "scores")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == (out / "scores" / "scores.md").read_text()
     assert "| cave" in result.stdout and "split validation" in result.stdout
     assert "rgb=display" in result.stdout
-    told = json.loads((out / "scores" / "scores.json").read_text())
-    names = {image["image"] for image in told["images"]}
+    report = json.loads((out / "scores" / "scores.json").read_text())
+    names = {image["image"] for image in report["images"]}
     assert {path.stem for path in out.rglob("*.png")} == names and len(names) == 2
     (row,) = csv.DictReader((out / "scores" / "scores.csv").open())
-    assert float(row["mrae"]) == pytest.approx(np.mean([i["mrae"] for i in told["images"]]))
+    assert float(row["mrae"]) == pytest.approx(np.mean([i["mrae"] for i in report["images"]]))
 
 
-def test_an_option_may_be_of_one_data_set(slope, cave, tmp_path):
-    """KAIST has no option rgb; what is refused is that it lacks the scenes."""
+def test_an_option_may_be_for_one_data_set(slope, cave, tmp_path):
+    """KAIST has no option rgb, so the error is about its missing scenes."""
     asked = ("--data", f"cave={cave}", "--data", f"kaist={tmp_path}", "--split", "validation")
     of_all = run("evaluate", "-m", slope, *asked, "--option", "rgb=display")
     assert of_all.exit_code == 2 and "'kaist' has no option rgb" in of_all.stderr
@@ -60,15 +60,15 @@ def test_an_option_may_be_of_one_data_set(slope, cave, tmp_path):
     assert "rgb=display" in alone.stdout
 
 
-def test_a_camera_s_view_is_scored_where_a_camera_is_given(arguments, out, tmp_path):
+def test_the_image_of_a_camera_is_scored_if_one_is_given(arguments, out, tmp_path):
     rows = {str(nm): [nm - 300, 200 - abs(nm - 550), 800 - nm] for nm in (380, 550, 780)}
     path = tmp_path / "camera.json"
     path.write_text(json.dumps({"spectral_data": {"data": {"main": rows}}}))
     result = run(*arguments, "--camera", path, "--out", out)
     assert result.exit_code == 0, result.stderr
     assert "BPMRAE" in result.stdout and "camera camera.json, sha256" in result.stdout
-    told = json.loads((out / "scores.json").read_text())
-    assert 0 < told["means"][0]["bpmrae"] != told["means"][0]["mrae"]
+    report = json.loads((out / "scores.json").read_text())
+    assert 0 < report["means"][0]["bpmrae"] != report["means"][0]["mrae"]
     assert len([*out.rglob("*.png")]) == 2
     rows.pop("780")
     path.write_text(json.dumps({"spectral_data": {"data": {"main": rows}}}))
@@ -77,7 +77,7 @@ def test_a_camera_s_view_is_scored_where_a_camera_is_given(arguments, out, tmp_p
     assert "380 to 550 nm" in refused.stderr
 
 
-def test_an_earlier_evaluation_stays_unless_told(arguments, out):
+def test_an_earlier_evaluation_is_kept_unless_overwritten(arguments, out):
     arguments = (*arguments, "--out", out, "--no-pictures")
     assert run(*arguments).exit_code == 0
     assert {path.name for path in out.iterdir()} == {"scores.json", "scores.csv", "scores.md"}
@@ -102,7 +102,7 @@ def test_an_earlier_evaluation_stays_unless_told(arguments, out):
         (("--device", "abacus"), 2, "device"),
     ],
 )
-def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words):
+def test_invalid_requests_and_data_leave_no_files(arguments, out, more, code, words):
     result = run(*arguments, "--out", out / "scores", *more)
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr and result.stderr.count("\n") == 1
@@ -118,7 +118,7 @@ def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words
         ("cave", ("rgb=display", "size=[1, 2, 3]"), "size must be (rows, columns)"),
     ],
 )
-def test_an_option_s_value_is_refused_in_a_line(slope, tmp_path, name, options, words):
+def test_an_invalid_option_value_is_refused_in_one_line(slope, tmp_path, name, options, words):
     for part in ("hsi", "rgb"):
         (tmp_path / part).mkdir()
     given = [word for option in options for word in ("--option", option)]
@@ -127,14 +127,14 @@ def test_an_option_s_value_is_refused_in_a_line(slope, tmp_path, name, options, 
     assert words in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_files_that_are_not_as_they_must_be_are_listed_before_work(arguments, cave, out):
+def test_invalid_files_are_listed_before_work(arguments, cave, out):
     (cave / "watercolors_ms/watercolors_ms/watercolors_ms_07.png").unlink()
     result = run(*arguments, "--out", out / "scores")
     assert result.exit_code == 3 and "watercolors_ms_07.png' is missing" in result.stderr
     assert not list(out.iterdir())
 
 
-def test_bands_are_said_in_numbers_and_told_as_such(slope, tmp_path, out):
+def test_bands_are_given_and_reported_as_numbers(slope, tmp_path, out):
     folder = write_pairs(tmp_path / "pairs")
     read = ("--option", "bands=[400,700,20]", "--option", "scale=1.0", "--no-pictures")
     result = run("evaluate", "-m", slope, "--data", f"pairs={folder}", *read, "--out", out / "s")
@@ -143,7 +143,7 @@ def test_bands_are_said_in_numbers_and_told_as_such(slope, tmp_path, out):
     assert data["options"] == {"bands": [400, 700, 20], "scale": 1.0}
 
 
-def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):
+def test_a_missing_data_set_is_reported(slope, tmp_path):
     assert run("evaluate", "-m", slope, "--data", f"cave={tmp_path / 'no'}").exit_code == 3
     assert run("evaluate", "-m", slope, "--data", f"cvae={tmp_path}").exit_code == 2
 
@@ -155,6 +155,6 @@ def test_a_data_set_that_is_not_there_is_told(slope, tmp_path):
      ("--data", "cave=a", "--option", "rgb=display", "--option", "rgb=camera"),
      ("--data", "cave=a", "--option", "icvl.rgb=display")],
 )  # fmt: skip
-def test_words_that_say_nothing_are_refused(arguments):
+def test_malformed_arguments_are_refused(arguments):
     result = run("evaluate", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")

@@ -27,20 +27,20 @@ def test_the_table_is_printed_with_its_protocol_and_written(arguments, out):
     assert {path.name for path in (out / "scores").iterdir()} == {
         "scores.json", "scores.csv", "scores.md",
     }  # fmt: skip
-    told = json.loads((out / "scores" / "scores.json").read_text())
+    report = json.loads((out / "scores" / "scores.json").read_text())
     rows = list(csv.DictReader((out / "scores" / "scores.csv").open()))
     assert [float(row["psnr"]) for row in rows] == [
-        *(each["psnr"] for each in told["scenes"]), told["mean"]["psnr"],
+        *(each["psnr"] for each in report["scenes"]), report["mean"]["psnr"],
     ]  # fmt: skip
 
 
-def test_without_a_folder_it_only_prints_and_says_the_same(arguments, out):
+def test_without_a_folder_it_prints_the_same_and_writes_nothing(arguments, out):
     assert run(*arguments).stdout == run(*arguments, "--out", out / "scores").stdout
 
 
 def test_every_scene_is_logged_while_it_runs(arguments):
-    told = run(*arguments, "-v").stderr.splitlines()
-    assert len(told) == 10 and told[8].startswith("Info: scene09: PSNR ")
+    report = run(*arguments, "-v").stderr.splitlines()
+    assert len(report) == 10 and report[8].startswith("Info: scene09: PSNR ")
 
 
 def test_an_earlier_evaluation_is_kept_unless_overwritten(arguments, out):
@@ -64,14 +64,14 @@ def test_an_earlier_evaluation_is_kept_unless_overwritten(arguments, out):
         (("--device", "abacus"), 2, "device"),
     ],
 )
-def test_wrong_requests_and_data_leave_nothing(arguments, out, more, code, words):
+def test_invalid_requests_and_data_leave_no_files(arguments, out, more, code, words):
     result = run(*arguments, "--out", out / "scores", *more)
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr
     assert not list(out.iterdir())
 
 
-def test_a_wrong_folder_is_refused_with_the_right_one(arguments):
+def test_a_wrong_folder_is_refused_with_a_repair(arguments):
     command, kaist, *rest = arguments
     inside = run(command, kaist / "TSA_simu_data", *rest)
     assert inside.exit_code == 3

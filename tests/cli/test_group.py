@@ -1,4 +1,4 @@
-"""What all commands have in common: the list, the log, errors, endings."""
+"""What all commands have in common: help, log, errors, exit status."""
 
 import importlib.metadata
 import json
@@ -17,9 +17,9 @@ COMMANDS = [
 
 def test_help_lists_every_command_with_what_it_does():
     lines = run("--help").stdout.split("Commands:")[1].split("\n")
-    told = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
-    assert sorted(told) == COMMANDS
-    assert all(len(words) >= 5 for words in told.values())
+    output = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    assert sorted(output) == COMMANDS
+    assert all(len(words) >= 5 for words in output.values())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -28,12 +28,12 @@ def test_every_command_has_help(command):
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "models show"])
-def test_every_command_can_be_told_to_be_quiet_or_to_say_more(command):
-    told = run(*command.split(), "--help").stdout
-    assert "-q, --quiet" in told and "-v, --verbose" in told
+def test_every_command_accepts_quiet_and_verbose(command):
+    output = run(*command.split(), "--help").stdout
+    assert "-q, --quiet" in output and "-v, --verbose" in output
 
 
-def test_an_unknown_command_is_a_wrong_request():
+def test_an_unknown_command_is_a_usage_error():
     assert run("reconstuct").exit_code == 2
 
 
@@ -44,11 +44,11 @@ def test_errors_are_one_line_on_stderr():
     assert result.stderr.count("\n") == 1
 
 
-def test_errors_are_json_where_that_was_asked_for():
+def test_errors_can_be_json():
     result = run("--log-format", "json", "models", "show", "no_such_model")
-    said = json.loads(result.stderr)
-    assert (said["level"], said["event"]) == ("error", "error")
-    assert "no_such_model" in said["msg"]
+    line = json.loads(result.stderr)
+    assert (line["level"], line["event"]) == ("error", "error")
+    assert "no_such_model" in line["msg"]
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):
@@ -60,20 +60,20 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         run("models")
 
 
-def test_a_reader_that_goes_away_is_no_traceback():
+def test_a_closed_pipe_gives_no_traceback():
     command = f"{sys.executable} -m hsi_xr models --json | head -c 0"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.stderr == ""
 
 
-def test_it_runs_as_a_module_and_says_its_version():
+def test_it_runs_as_a_module_and_prints_its_version():
     done = subprocess.run(
         [sys.executable, "-m", "hsi_xr", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.split()[-1] == importlib.import_module("hsi_xr").__version__
 
 
-def test_rio_has_all_of_it_under_its_own_name():
+def test_rio_has_all_commands_as_a_subcommand():
     if not importlib.metadata.entry_points(group="rasterio.rio_plugins", name="hsi"):
         pytest.skip("hsi_xr is not installed here, only on the path: rasterio finds no plugin")
     lines = "from rasterio.rio.main import main_group; main_group(['hsi', '--help'])"

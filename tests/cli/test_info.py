@@ -12,7 +12,7 @@ def info(path) -> dict:
     return json.loads(result.stdout)
 
 
-def test_the_grid_of_a_scene_is_told(scene):
+def test_the_grid_of_a_scene_is_shown(scene):
     facts = info(scene)
     assert (facts["width"], facts["height"], facts["count"]) == (83, 61, 3)
     assert (facts["dtype"], facts["crs"]) == ("uint8", "EPSG:32633")
@@ -23,11 +23,11 @@ def test_the_grid_of_a_scene_is_told(scene):
 
 
 @pytest.mark.parametrize(("dtype", "kind"), [("uint8", "srgb"), ("uint16", None)])
-def test_the_radiometry_is_told_only_where_it_would_be_assumed(tmp_path, dtype, kind):
+def test_the_radiometry_is_shown_only_if_it_would_be_assumed(tmp_path, dtype, kind):
     assert info(write_scene(tmp_path / "scene.tif", dtype=dtype))["radiometry"] == kind
 
 
-def test_a_product_tells_its_wavelengths_and_its_making(reconstruct, scene, out):
+def test_wavelengths_and_provenance_of_a_product_are_shown(reconstruct, scene, out):
     cube = out / "cube.tif"
     assert reconstruct(scene, cube, "--datetime", "2026-01-02T03:04Z").exit_code == 0
     facts = info(cube)
@@ -39,12 +39,12 @@ def test_a_product_tells_its_wavelengths_and_its_making(reconstruct, scene, out)
     assert "radiometry" not in facts
 
 
-def test_without_crs_no_place_is_told(tmp_path):
+def test_without_a_crs_no_location_is_shown(tmp_path):
     facts = info(write_scene(tmp_path / "a.tif", crs=None, transform=Affine.identity()))
     assert (facts["crs"], facts["transform"], facts["bounds"]) == (None, None, None)
 
 
-def test_what_is_no_raster_is_invalid(tmp_path):
+def test_a_file_that_is_not_a_raster_is_invalid(tmp_path):
     path = tmp_path / "a.tif"
     path.write_text("no raster")
     result = run("info", path)

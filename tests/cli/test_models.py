@@ -13,7 +13,7 @@ READY = {"guided-posterior", "r2h-diff", "root-polynomial"}
 
 
 def _lines() -> list[str]:
-    """The table without what is said below it."""
+    """Returns the lines of the table, without the note below it."""
     lines = run("models").stdout.splitlines()
     return lines[: lines.index("")]
 
@@ -26,14 +26,14 @@ def test_the_table_has_one_line_for_each_model_and_system():
     assert {line.split()[0] for line in lines if line.split()[2] == "no"} == SYSTEMS
 
 
-def test_every_listed_name_is_one_that_is_known():
+def test_every_listed_name_is_known():
     for line in _lines()[1:]:
         assert run("models", "show", line.split()[0]).exit_code == 0
 
 
-def test_json_is_all_that_the_cards_say_and_whether_there_are_weights():
-    told = json.loads(run("models", "--json").stdout)
-    for one, card in zip(told, hsi_xr.models(), strict=True):
+def test_json_contains_the_cards_and_whether_there_are_weights():
+    listed = json.loads(run("models", "--json").stdout)
+    for one, card in zip(listed, hsi_xr.models(), strict=True):
         assert bool(one.pop("weights")) == card.trained
         assert one == json.loads(json.dumps(dict(card.data)))
 
@@ -49,7 +49,7 @@ def test_one_model_is_shown_by_name_or_path():
     assert "400, 410 ... 700 (31)" in text
 
 
-def test_listing_models_loads_none():
+def test_listing_models_loads_no_weights():
     lines = (
         "from hsi_xr.cli import cli; cli(['models'], standalone_mode=False)\n"
         "import sys; print({'torch', 'rasterio'} & set(sys.modules))"

@@ -1,4 +1,4 @@
-"""`hsi-xr reconstruct` over every real scene at hand: refused for a reason, or in its place."""
+"""`hsi-xr reconstruct` on every real scene that is available."""
 
 import warnings
 from pathlib import Path
@@ -28,8 +28,8 @@ def expected_warnings():
         yield
 
 
-def told_twice(path: Path) -> tuple[tuple[str, ...], int, str]:
-    """What a scene needs to be told, how it is refused without, and what the refusal names."""
+def required_options(path: Path) -> tuple[tuple[str, ...], int, str]:
+    """Returns the options that a scene requires, and exit status and error without them."""
     with rasterio.open(path) as scene:
         if scene.crs is None:
             return ("--allow-ungeoreferenced",), 3, "no coordinate reference system"
@@ -39,16 +39,16 @@ def told_twice(path: Path) -> tuple[tuple[str, ...], int, str]:
 
 
 @pytest.mark.parametrize("path", SCENES)
-def test_a_real_scene_becomes_a_cube_in_its_place_or_is_refused(reconstruct, path, out):
-    told, code, words = told_twice(path)
+def test_a_real_scene_becomes_a_cube_at_its_location_or_is_refused(reconstruct, path, out):
+    options, code, words = required_options(path)
     cube = out / "cube.tif"
     arguments = (path, cube, "--no-stac", "--tile", 512)
-    if told:
+    if options:
         result = reconstruct(*arguments)
         assert (result.exit_code, result.stdout) == (code, "")
         assert words in result.stderr and result.stderr.count("\n") == 1
         assert not list(out.iterdir())
-    result = reconstruct(*arguments, *told)
+    result = reconstruct(*arguments, *options)
     assert (result.exit_code, result.stdout) == (0, f"{cube}\n")
     with rasterio.open(path) as given, rasterio.open(cube) as made:
         assert (made.shape, made.crs, made.transform) == (given.shape, given.crs, given.transform)

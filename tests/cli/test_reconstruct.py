@@ -1,4 +1,4 @@
-"""`hsi-xr reconstruct` on small scenes; mostly with a model that costs next to nothing."""
+"""`hsi-xr reconstruct` on small scenes; mostly with a very cheap model."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.command_line import TRANSFORM, run, write_scene
 from tests.scenes import CAMERA, ground, photographed, save
 
 TAKEN = ("--datetime", "2026-01-02T03:04:05Z")
-BESIDE = {"cube.tif", "cube.qml", "cube.json", "cube.png"}
+FILES = {"cube.tif", "cube.qml", "cube.json", "cube.png"}
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -32,11 +32,11 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_the_cube_and_its_item_are_written_and_named_on_stdout(scene, out):
+def test_the_cube_and_its_item_are_written_and_their_paths_printed(scene, out):
     result = run("reconstruct", scene, out / "cube.tif", *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [str(out / "cube.tif"), str(out / "cube.json")]
-    assert names(out) == {*BESIDE, "models"}
+    assert names(out) == {*FILES, "models"}
     with rasterio.open(out / "cube.tif") as cube, rasterio.open(scene) as rgb:
         assert (cube.shape, cube.crs, cube.transform) == (rgb.shape, rgb.crs, rgb.transform)
         assert (cube.count, cube.dtypes[0]) == (31, "int16")
@@ -52,13 +52,13 @@ def test_the_cube_and_its_item_are_written_and_named_on_stdout(scene, out):
     assert hsi_xr.validate(out).findings == []
 
 
-def test_it_writes_what_the_library_gives(reconstruct, slope, scene, out):
+def test_it_writes_what_the_library_returns(reconstruct, slope, scene, out):
     reconstruct(scene, out / "cli.tif", "--no-stac")
     hsi_xr.write(hsi_xr.reconstruct(hsi_xr.open(scene), slope), out / "library.tif")
     np.testing.assert_array_equal(pixels(out / "cli.tif"), pixels(out / "library.tif"))
 
 
-def test_without_a_time_the_item_is_left_out_and_the_repair_told(reconstruct, scene, out):
+def test_without_a_time_there_is_no_item_and_a_warning_with_a_repair(reconstruct, scene, out):
     result = reconstruct(scene, out / "cube.tif", "--dtype", "float32")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [str(out / "cube.tif")]
@@ -91,7 +91,7 @@ def test_options_reach_the_product(reconstruct, slope, scene, out):
 
 
 @pytest.mark.parametrize("suffix", ["zarr", "nc", "img"])
-def test_other_formats_go_by_their_suffix_and_are_described(reconstruct, scene, out, suffix):
+def test_other_formats_are_chosen_by_suffix_and_described(reconstruct, scene, out, suffix):
     reconstruct(scene, out / "cube.tif", "--samples", 2, "--no-stac")
     path = out / "other" / f"cube.{suffix}"
     path.parent.mkdir()
@@ -101,16 +101,20 @@ def test_other_formats_go_by_their_suffix_and_are_described(reconstruct, scene, 
     for variable in ("reflectance", "reflectance_std"):
         expected = hsi_xr.open(out / "cube.tif", variable=variable)
         np.testing.assert_array_equal(hsi_xr.open(path, variable=variable), expected)
-    told = json.loads(run("info", path).stdout)
-    assert (told["content"], told["count"], told["dtype"]) == ("reflectance", 31, "int16")
-    assert told["provenance"]["samples"] == 2
+    reported = json.loads(run("info", path).stdout)
+    assert (reported["content"], reported["count"], reported["dtype"]) == (
+        "reflectance",
+        31,
+        "int16",
+    )
+    assert reported["provenance"]["samples"] == 2
     result = reconstruct(scene, path, "--no-stac")
     assert result.exit_code == 2
     assert "set overwrite" in result.stderr
     assert reconstruct(scene, path, "--no-stac", "--overwrite").exit_code == 0
 
 
-def test_a_format_that_the_name_denies_is_a_wrong_request(reconstruct, scene, out):
+def test_a_format_that_contradicts_the_suffix_is_a_usage_error(reconstruct, scene, out):
     result = reconstruct(scene, out / "cube.tif", "--format", "zarr", "--no-stac")
     assert result.exit_code == 2
     assert "'cube.zarr'" in result.stderr
@@ -131,7 +135,7 @@ def test_a_part_has_the_pixels_of_the_whole(reconstruct, scene, out):
 
 @pytest.mark.parametrize("scale", [1, 1e-4])
 def test_pixels_of_the_given_nodata_are_left_out(reconstruct, tmp_path, out, scale):
-    """Given as it is stored, whatever scale the file states."""
+    """It is a stored value, whatever scale the file states."""
     scene = write_scene(tmp_path / "scene.tif")
     with rasterio.open(scene, "r+") as dst:
         dst.scales = (scale,) * 3
@@ -146,7 +150,7 @@ def test_pixels_of_the_given_nodata_are_left_out(reconstruct, tmp_path, out, sca
     assert empty[20:30, 40:60].all()
 
 
-def test_a_dry_run_tells_the_plan_and_writes_nothing(reconstruct, scene, out):
+def test_a_dry_run_prints_the_plan_and_writes_nothing(reconstruct, scene, out):
     result = reconstruct(scene, out / "cube.tif", "--dry-run", "--no-stac", "--tile", 64)
     assert result.exit_code == 0
     assert "61 x 83 px" in result.stdout
@@ -155,7 +159,7 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(reconstruct, scene, out):
     assert names(out) == set()
 
 
-def test_a_dry_run_tells_the_part_that_is_asked_for(reconstruct, scene, out):
+def test_a_dry_run_prints_the_size_of_the_requested_part(reconstruct, scene, out):
     x, y = TRANSFORM.c, TRANSFORM.f
     options = ("--no-stac", "--samples", 2, "--bounds", x + 5, y - 25, x + 35, y - 4)
     result = reconstruct(scene, out / "cube.tif", *options, "--dry-run")
@@ -168,22 +172,22 @@ def test_a_dry_run_tells_the_part_that_is_asked_for(reconstruct, scene, out):
 
 
 @pytest.mark.parametrize("before", [(), ("-v",)])
-def test_quiet_may_stand_after_the_command(slope, scene, out, before):
+def test_quiet_may_precede_or_follow_the_command(slope, scene, out, before):
     arguments = (scene, out / "cube.tif", "--model", slope)
     result = run(*before, "reconstruct", "-q", *arguments)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "--datetime" in run(*before, "reconstruct", *arguments, "--overwrite").stderr
 
 
-def test_progress_is_json_lines_where_that_was_asked_for(reconstruct, scene, out):
+def test_progress_can_be_json_lines(reconstruct, scene, out):
     result = reconstruct("-q", scene, out / "a.tif", "--no-stac", "--progress", "json")
-    told = [json.loads(line) for line in result.stderr.splitlines()]
-    assert {line["event"] for line in told} == {"progress"}
-    assert (told[-1]["done"], told[-1]["total"]) == (61 * 83, 61 * 83)
-    assert [line["done"] for line in told] == sorted(line["done"] for line in told)
+    reported = [json.loads(line) for line in result.stderr.splitlines()]
+    assert {line["event"] for line in reported} == {"progress"}
+    assert (reported[-1]["done"], reported[-1]["total"]) == (61 * 83, 61 * 83)
+    assert [line["done"] for line in reported] == sorted(line["done"] for line in reported)
 
 
-# what bad requests get
+# errors
 
 
 def refused(result, code: int, words: str) -> None:
@@ -211,7 +215,7 @@ def refused(result, code: int, words: str) -> None:
         (("--datetime", "2026-01-02"), "time of day"),
     ],
 )
-def test_a_request_that_cannot_be_met_leaves_nothing(reconstruct, scene, out, options, words):
+def test_an_invalid_request_leaves_no_files(reconstruct, scene, out, options, words):
     refused(reconstruct("-q", scene, out / "cube.tif", *options), 2, words)
     assert names(out) == set()
 
@@ -219,13 +223,13 @@ def test_a_request_that_cannot_be_met_leaves_nothing(reconstruct, scene, out, op
 @pytest.mark.parametrize(
     "options", [("--bands", "1,2"), ("--bands", "0,1,2"), ("-co", "COMPRESS"), ("--tile", "big")]
 )
-def test_malformed_options_are_wrong_requests(reconstruct, scene, out, options):
+def test_malformed_options_are_usage_errors(reconstruct, scene, out, options):
     result = reconstruct(scene, out / "cube.tif", *options)
     assert result.exit_code == 2
     assert names(out) == set()
 
 
-def test_an_item_that_was_asked_for_needs_a_time(reconstruct, scene, out):
+def test_a_requested_item_requires_a_time(reconstruct, scene, out):
     refused(reconstruct(scene, out / "cube.tif", "--stac"), 2, "--datetime")
     assert names(out) == set()
 
@@ -240,7 +244,7 @@ def test_an_item_that_was_asked_for_needs_a_time(reconstruct, scene, out):
         ({"dtype": "complex64"}, "complex64"),
     ],
 )
-def test_scenes_that_are_none_are_invalid_data(reconstruct, tmp_path, out, profile, words):
+def test_files_that_are_not_rgb_scenes_are_invalid_data(reconstruct, tmp_path, out, profile, words):
     scene = write_scene(tmp_path / "scene.tif", **profile)
     refused(reconstruct("-q", scene, out / "cube.tif"), 3, words)
     assert names(out) == set()
@@ -265,7 +269,7 @@ def test_the_meaning_of_16_bit_values_must_be_given(reconstruct, tmp_path, out, 
     refused(reconstruct("-q", scene, out / "cube.tif", *given), 2, missing)
 
 
-def test_a_scene_of_nothing_is_invalid_data(reconstruct, tmp_path, out):
+def test_a_scene_without_valid_pixels_is_invalid_data(reconstruct, tmp_path, out):
     scene = write_scene(tmp_path / "scene.tif", nodata=0)
     with rasterio.open(scene, "r+") as dst:
         dst.write(np.zeros(dst.read().shape, "uint8"))
@@ -275,17 +279,17 @@ def test_a_scene_of_nothing_is_invalid_data(reconstruct, tmp_path, out):
 
 
 @pytest.mark.parametrize("there", ["cube.tif", "cube.json", "cube.png"])
-def test_what_is_there_is_not_replaced_unless_that_was_asked_for(reconstruct, scene, out, there):
+def test_existing_files_are_not_replaced_by_default(reconstruct, scene, out, there):
     (out / there).write_text("mine")
     refused(reconstruct(scene, out / "cube.tif", *TAKEN), 2, there)
     assert (out / there).read_text() == "mine"
     assert names(out) == {there}
     assert reconstruct(scene, out / "cube.tif", *TAKEN, "--overwrite").exit_code == 0
-    assert names(out) == BESIDE
+    assert names(out) == FILES
     assert json.loads((out / "cube.json").read_text())["id"] == "cube"
 
 
-def test_an_item_that_stays_is_named_as_stale(reconstruct, scene, out):
+def test_a_stale_item_is_reported(reconstruct, scene, out):
     (out / "cube.json").write_text("of an earlier cube")
     result = reconstruct(scene, out / "cube.tif", "--no-stac")
     assert result.exit_code == 0
@@ -310,7 +314,7 @@ def test_a_scene_is_not_replaced_by_the_preview_of_its_cube(reconstruct, scene, 
     assert picture.read_bytes() == before
 
 
-def test_what_is_written_beside_a_cube_does_not_replace_the_scene(reconstruct, scene, out):
+def test_companion_files_do_not_replace_the_scene(reconstruct, scene, out):
     before = scene.rename(out / "cube_std.tif").read_bytes()
     result = run("reconstruct", out / "cube_std.tif", out / "cube.tif", *TAKEN, "--overwrite")
     refused(result, 2, "the file that is being read")
@@ -322,16 +326,18 @@ def test_products_of_one_name_do_not_share_an_item(reconstruct, scene, out):
     before = (out / "cube.json").read_bytes()
     for name in ("cube.zarr", "cube.img"):
         refused(reconstruct(scene, out / name, *TAKEN, "--overwrite"), 2, "'cube.tif'")
-    assert names(out) == BESIDE
+    assert names(out) == FILES
     assert (out / "cube.json").read_bytes() == before
     assert reconstruct(scene, out / "cube.zarr", "--no-stac").exit_code == 0
 
 
-def test_a_folder_that_is_not_there_is_named(reconstruct, scene, out):
+def test_a_missing_folder_is_named(reconstruct, scene, out):
     refused(reconstruct("-q", scene, out / "a" / "cube.tif"), 2, str(out / "a"))
 
 
-def test_without_crs_the_option_lets_it_pass_and_the_product_says_so(reconstruct, tmp_path, out):
+def test_a_scene_without_a_crs_can_be_accepted_and_the_product_states_it(
+    reconstruct, tmp_path, out
+):
     scene = write_scene(tmp_path / "scene.tif", crs=None, transform=Affine.identity())
     result = reconstruct("-q", scene, out / "cube.tif", "--allow-ungeoreferenced", *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -341,14 +347,14 @@ def test_without_crs_the_option_lets_it_pass_and_the_product_says_so(reconstruct
     assert json.loads((out / "cube.json").read_text())["geometry"] is None
 
 
-# at a terminal
+# on a terminal
 
 
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "hsi_xr", *map(str, arguments)]
 
 
-def test_a_terminal_gets_a_bar_and_a_pipe_none(slope, scene, out):
+def test_a_bar_is_shown_on_a_terminal_and_not_in_a_pipe(slope, scene, out):
     ours, theirs = pty.openpty()
     arguments = command("reconstruct", "-m", slope, scene, out / "cube.tif", "--no-stac")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=theirs) as process:
@@ -373,7 +379,7 @@ def test_ctrl_c_ends_with_130_and_resume_gives_the_same_cube(reconstruct, slope,
         [*arguments, "--progress", "json"],
         stderr=subprocess.PIPE,
         text=True,
-        # a run in the background ignores the signal, and its children would, too
+        # background jobs ignore the signal, and their children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         lines = map(json.loads, process.stderr)
@@ -391,11 +397,11 @@ def test_ctrl_c_ends_with_130_and_resume_gives_the_same_cube(reconstruct, slope,
     np.testing.assert_array_equal(pixels(out / "cube.tif"), pixels(out / "once.tif"))
 
 
-# what the camera saw
+# consistency with a camera
 
 
 def reflectance_scene(path: Path) -> Path:
-    """What a known camera sees of smooth spectra."""
+    """Write the image that a known camera records of smooth spectra."""
     image = photographed(ground(61, 83), chunks=None).values
     return save(path, image, transform=TRANSFORM)
 
@@ -403,11 +409,11 @@ def reflectance_scene(path: Path) -> Path:
 HELD = ("--radiometry", "reflectance", "--camera", CAMERA, "--consistency", "exact", "--residual")
 
 
-def test_a_known_camera_sees_the_scene_in_the_cube(reconstruct, tmp_path, out):
+def test_a_known_camera_would_record_the_scene_from_the_cube(reconstruct, tmp_path, out):
     scene = reflectance_scene(tmp_path / "scene.tif")
     result = reconstruct("-q", scene, out / "cube.tif", *HELD, *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert names(out) == {*BESIDE, "cube_residual.tif"}
+    assert names(out) == {*FILES, "cube_residual.tif"}
     assert 0 <= pixels(out / "cube_residual.tif").max() <= 0.5 / 255
     with rasterio.open(out / "cube.tif") as cube:
         made = cube.tags(ns="HSI_XR")
@@ -418,7 +424,7 @@ def test_a_known_camera_sees_the_scene_in_the_cube(reconstruct, tmp_path, out):
     assert f"camera {CAMERA}" in item.properties["processing:lineage"]
 
 
-def test_a_dry_run_tells_the_camera_and_the_bytes_of_the_residual(reconstruct, tmp_path, out):
+def test_a_dry_run_prints_the_camera_and_the_size_of_the_residual(reconstruct, tmp_path, out):
     scene = reflectance_scene(tmp_path / "scene.tif")
     x, y = TRANSFORM.c, TRANSFORM.f
     bounds = ("--bounds", x + 5, y - 25, x + 35, y - 4)
@@ -437,17 +443,19 @@ def test_a_dry_run_tells_the_camera_and_the_bytes_of_the_residual(reconstruct, t
         (("--consistency", "strict"), "exact or soft"),
     ],
 )
-def test_what_a_camera_cannot_tell_is_refused(reconstruct, scene, out, options, words):
+def test_consistency_without_reflectance_or_camera_is_refused(
+    reconstruct, scene, out, options, words
+):
     result = reconstruct("-q", scene, out / "cube.tif", *options)
     refused(result, 3 if "nowhere.json" in options else 2, words)
     assert names(out) == set()
 
 
-def test_steps_deviation_and_what_is_out_of_domain(scene, out):
+def test_steps_std_and_out_of_domain_score_are_written(scene, out):
     asked = ("--steps", 1, "--samples", 2, "--out-of-domain")
     result = run("reconstruct", scene, out / "cube.tif", *asked, *TAKEN)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert names(out) == {*BESIDE, "models", "cube_std.tif", "cube_domain.tif"}
+    assert names(out) == {*FILES, "models", "cube_std.tif", "cube_domain.tif"}
     strange = pixels(out / "cube_domain.tif")
     assert strange.shape[0] == 1 and 0 <= strange.min() <= strange.max() <= 1
     with rasterio.open(out / "cube.tif") as cube:

@@ -42,7 +42,7 @@ def file(data, tmp_path):
     return path
 
 
-def test_what_was_trained_reconstructs(file, tmp_path):
+def test_a_trained_model_reconstructs(file, tmp_path):
     out = tmp_path / "a 'folder'"
     camera = write_camera(tmp_path / "camera.json")
     seen = ("--set", f"objective.camera={camera.as_posix()}", "--set", "objective.camera_weight=10")
@@ -53,12 +53,16 @@ def test_what_was_trained_reconstructs(file, tmp_path):
     assert "step 4 of 4, regression " in done.stderr
     card = read(weights)
     assert card.bands.centres == COMMON.centres
-    told = card.data["training"]
-    assert told["data"]["name"] == "pairs" and "folder" not in told["data"]
-    assert (told["optimiser"]["rate"], told["steps_taken"], told["scenes"]) == (1e-3, 4, 2)
-    assert told["scores"]["split"] == "validation" and told["processes"] == 1
-    assert "weights_from" not in card.data  # which tells of those that others trained
-    assert told["objective"]["camera"] == "camera.json"
+    protocol = card.data["training"]
+    assert protocol["data"]["name"] == "pairs" and "folder" not in protocol["data"]
+    assert (protocol["optimiser"]["rate"], protocol["steps_taken"], protocol["scenes"]) == (
+        1e-3,
+        4,
+        2,
+    )
+    assert protocol["scores"]["split"] == "validation" and protocol["processes"] == 1
+    assert "weights_from" not in card.data  # it refers to published weights
+    assert protocol["objective"]["camera"] == "camera.json"
     assert str(tmp_path) not in json.dumps(card.data)
     scene = write_scene(tmp_path / "scene.tif")
     cube = tmp_path / "cube.tif"
@@ -72,7 +76,7 @@ def test_what_was_trained_reconstructs(file, tmp_path):
     assert all(found[key].equal(value) for key, value in trained.items())
 
 
-def test_bands_are_said_in_numbers(file, tmp_path):
+def test_bands_are_given_as_numbers(file, tmp_path):
     asked = ("--set", "data.options.bands=[450, 650, 50]", "--set", "schedule.validate=0")
     done = run("train", file, "--out", tmp_path / "out", *asked)
     assert done.exit_code == 0, done.stderr
@@ -81,7 +85,7 @@ def test_bands_are_said_in_numbers(file, tmp_path):
     assert card.data["training"]["data"]["options"] == {"scale": 1.0, "bands": [450, 650, 50]}
 
 
-def test_a_card_names_the_camera_that_took_the_pictures(data, file, tmp_path):
+def test_a_card_names_the_camera_that_rendered_the_images(data, file, tmp_path):
     camera = write_camera(tmp_path / "camera.json")
     (data / "hsi/wavelengths.csv").write_text((data / "wavelengths.csv").read_text())
     cubes = ("--set", "data.name=cubes", "--set", f"data.folder={(data / 'hsi').as_posix()}")
@@ -93,7 +97,7 @@ def test_a_card_names_the_camera_that_took_the_pictures(data, file, tmp_path):
     assert str(tmp_path) not in json.dumps(card)
 
 
-def test_data_that_are_not_whole_are_listed(data, file, tmp_path):
+def test_incomplete_data_are_listed(data, file, tmp_path):
     (data / "rgb/b.tif").unlink()
     done = run("train", file, "--out", tmp_path / "out")
     assert done.exit_code == 3

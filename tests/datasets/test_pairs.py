@@ -65,7 +65,7 @@ def test_linear_values_are_averaged_over_the_pixels_of_the_cube(plots):
     assert dataset.coding == "linear" and pair.rgb.dtype == pair.cube.dtype == np.float32
 
 
-def test_cubes_are_brought_to_the_bands_of_the_option(plots):
+def test_cubes_are_resampled_to_the_bands_of_the_option(plots):
     cube = load("pairs", plots, **OPTIONS).read("a").cube
     # the mean of a ramp under a symmetric Gaussian is its value at the centre
     at = np.searchsorted(WAVELENGTHS, BANDS.centres)

@@ -1,4 +1,4 @@
-"""The default model is trained by the training loop, on data of its own."""
+"""The default model is trained by the training loop, on its own data."""
 
 import json
 import sys

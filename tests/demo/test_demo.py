@@ -29,7 +29,7 @@ def shown() -> Scene:
 @pytest.fixture(scope="module")
 def report(shown, tmp_path_factory) -> demo.Report:
     """The report of a demo that is run once for all tests of this file."""
-    return demo.run(tmp_path_factory.mktemp("demo") / "new", shown=shown, samples=2)
+    return demo.run(tmp_path_factory.mktemp("demo") / "new", scene=shown, samples=2)
 
 
 def test_all_reported_files_exist_and_none_is_partial(report):
@@ -103,7 +103,7 @@ def test_existing_files_are_not_replaced_by_default(report, shown):
     folder = report.files.rgb.parent
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     with pytest.raises(DestinationExists, match="overwrite"):
-        demo.run(folder, shown=shown)
+        demo.run(folder, scene=shown)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -112,7 +112,7 @@ def test_files_are_replaced_with_overwrite_and_progress_is_reported(shown, tmp_p
     (tmp_path / "demo_rgb.tif").write_text("an earlier demo")
     (tmp_path / "demo_hsi.tif").write_text("an earlier demo")
     report = demo.run(
-        tmp_path, overwrite=True, shown=shown, samples=1, progress=lambda *now: calls.append(now)
+        tmp_path, overwrite=True, scene=shown, samples=1, progress=lambda *now: calls.append(now)
     )
     assert calls[-1] == (61 * 78, 61 * 78)
     with rasterio.open(report.files.cube) as src:
@@ -129,7 +129,7 @@ def test_without_matplotlib_the_error_names_the_extra_before_any_work(monkeypatc
 def test_a_file_instead_of_a_folder_is_refused(tmp_path, shown):
     (tmp_path / "taken").write_text("not a folder")
     with pytest.raises(DestinationUnwritable, match="taken"):
-        demo.run(tmp_path / "taken", shown=shown)
+        demo.run(tmp_path / "taken", scene=shown)
     assert (tmp_path / "taken").read_text() == "not a folder"
 
 

@@ -256,7 +256,7 @@ def test_invalid_arguments_are_refused_before_an_image_is_read(model, slope):
         (UnreadableFile, "check the path", {"camera": "nowhere.json"}),
         (
             BandMismatch,
-            "blue channel of the camera has no response in the 29 bands that slope and toy have",
+            "no response in blue over the 29 bands that slope and toy have",
             {"datasets": {"toy": replace(data, bands=harvard)}, "camera": blind},
         ),
         (

@@ -115,7 +115,7 @@ def test_the_item_of_an_object_is_the_same_as_that_of_a_file(bucket, cube, tmp_p
     item = hsi_xr.describe(url).to_dict(include_self_link=False)
     validate(item)
     assert item == hsi_xr.describe(here).to_dict(include_self_link=False)
-    with pytest.raises(UsageError, match="cannot link the local file"):
+    with pytest.raises(UsageError, match="cannot link to the local file"):
         hsi_xr.describe(url, derived_from=here)
 
     save(item, upath.UPath(f"s3://{BUCKET}/a/cube.json"))

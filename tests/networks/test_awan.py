@@ -1,4 +1,4 @@
-"""AWAN loads published weights, and its fast computations equal its formulas."""
+"""AWAN loads published weights, and its shortcuts give the results of its formulas."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ from tests.benchmarks.plain_awan import PlainAWAN
 CARD = registry.find("awan", untrained=True)
 
 WIDTHS = {96: (4_039_425, 270_613_816_320), 200: (17_461_521, 1_148_386_252_288)}
-"""Channels -> parameters, and multiply-accumulates at 256 x 256, including N x N matrices."""
+"""Parameters, and multiply-accumulates at 256 x 256 with the N x N matrices, by channels."""
 
 
 def _keys() -> set[str]:
@@ -45,15 +45,15 @@ def _on_meta(make, *size):
 
 
 def _counted(network):
-    """Returns multiply-accumulates at 256 x 256: those of convolutions, and the total."""
+    """Multiply-accumulates at 256 x 256: of convolutions, and in total."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.empty(1, 3, 256, 256, device="meta"))
     by_kind = counter.get_flop_counts()["Global"]
     return by_kind[torch.ops.aten.convolution] / 2, counter.get_total_flops() / 2
 
 
-def _randomise(network):
-    """Randomises weights that start at zero: the non-local module starts as the identity."""
+def _liven(network):
+    """Perturbed weights, because the non-local module starts as the identity."""
     torch.nn.init.normal_(network.tail_nonlocal.non_local.W.weight)
     torch.nn.init.normal_(network.tail_nonlocal.non_local.theta.weight)
     return network.eval()
@@ -62,18 +62,18 @@ def _randomise(network):
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return _randomise(AWAN(31, 48, blocks=2))
+    return _liven(AWAN(31, 48, blocks=2))
 
 
 def _image(*shape, seed=0):
-    """Random, and brighter to the right and to the bottom."""
+    """A random image that is brighter to the right and to the bottom."""
     rng = torch.Generator().manual_seed(seed)
     ramp = torch.linspace(0.2, 1, shape[-1]) * torch.linspace(0.5, 1, shape[-2])[:, None]
     return torch.rand(*shape, generator=rng) * ramp
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_tensors_have_the_published_names_and_shapes(width):
+def test_it_has_the_published_tensors(width):
     network = _on_meta(AWAN, 31, width)
     assert set(network.state_dict()) == _keys() and len(_keys()) == 105
     assert sum(p.numel() for p in network.parameters()) == WIDTHS[width][0]
@@ -85,16 +85,16 @@ def test_tensors_have_the_published_names_and_shapes(width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_cost_is_as_published(width, monkeypatch):
-    """The published figure counts the plain formulas; the convolutions do not differ."""
+def test_it_costs_as_much_as_published(width, monkeypatch):
+    """The published figure counts the formulas as written; the convolutions are the same."""
     convolutions, everything = _counted(_on_meta(PlainAWAN, 31, width))
     assert everything == WIDTHS[width][1]
-    monkeypatch.setattr(awan, "second_order", lambda theta, values: values)  # it depends on values
+    monkeypatch.setattr(awan, "second_order", lambda theta, values: values)  # it reads values
     assert _counted(_on_meta(AWAN, 31, width))[0] == convolutions
 
 
 @pytest.mark.parametrize("size", [(40, 56), (37, 29), (9, 8), (7, 3)])
-def test_outputs_equal_those_of_the_plain_formulas(network, size):
+def test_its_outputs_are_those_of_the_plain_formulas(network, size):
     plain = PlainAWAN(31, 48, blocks=2).eval()
     plain.load_state_dict(network.state_dict())
     rgb = _image(2, 3, *size)
@@ -105,7 +105,7 @@ def test_outputs_equal_those_of_the_plain_formulas(network, size):
     torch.testing.assert_close(network(rgb).detach(), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_gradients_equal_those_of_the_plain_formulas(network):
+def test_its_gradients_are_those_of_the_plain_formulas(network):
     plain = PlainAWAN(31, 48, blocks=2).eval()
     plain.load_state_dict(network.state_dict())
     rgb = _image(2, 3, 13, 11)
@@ -118,7 +118,7 @@ def test_gradients_equal_those_of_the_plain_formulas(network):
 
 
 @torch.no_grad()
-def test_images_of_a_batch_are_independent(network):
+def test_a_batch_does_not_mix(network):
     rgb = _image(3, 3, 19, 26)
     together = network(rgb)
     for i in range(3):
@@ -138,7 +138,7 @@ def test_memory_layout_does_not_matter(network):
 
 @pytest.mark.parametrize("side", [3, 5])
 @pytest.mark.parametrize("size", [(8, 8), (11, 9), (13, 31), (131, 10)])
-def test_toom_cook_convolution_equals_plain_convolution(side, size):
+def test_rows_by_products_of_polynomials_equal_the_convolution(side, size):
     rng = torch.Generator().manual_seed(side)
     x = torch.randn(2, 40, *size, generator=rng)
     weight = torch.randn(33, 40, side, side, generator=rng) / (40 * side**2) ** 0.5
@@ -146,11 +146,11 @@ def test_toom_cook_convolution_equals_plain_convolution(side, size):
     exact = F.conv2d(padded.double(), weight.double())
     for layout in (torch.contiguous_format, torch.channels_last):
         found = convolve_by_rows(x.contiguous(memory_format=layout), weight)
-        # the error of a plain float32 convolution is about 3e-6
+        # a plain float32 convolution is about 3e-6 from the exact one
         torch.testing.assert_close(found.double(), exact, atol=2e-5, rtol=0)
 
 
-def test_toom_cook_convolution_is_accurate_in_float64():
+def test_rows_by_products_of_polynomials_are_exact_in_exact_arithmetic():
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(1, 3, 17, 9, generator=rng, dtype=torch.float64)
     for side in (3, 5):
@@ -177,7 +177,7 @@ def _features(batch, count, channels, scale, seed=0):
 
 @pytest.mark.parametrize("scale", [0.0, 0.1, 0.7, 1.5, 3.0, 30.0])
 @pytest.mark.parametrize(("count", "channels"), [(700, 3), (1, 3), (90, 3), (120, 1), (120, 5)])
-def test_second_order_attention_equals_the_formula_with_a_matrix(count, channels, scale):
+def test_the_sums_equal_those_of_the_matrix(count, channels, scale):
     theta, values = _features(2, count, channels, scale)
     if scale > 3:  # exponents in the thousands: in float32 the formula itself is off by 1e-4
         theta, values = theta.double(), values.double()
@@ -186,7 +186,7 @@ def test_second_order_attention_equals_the_formula_with_a_matrix(count, channels
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.7, 1.2])
-def test_the_power_series_does_not_compare_pairs_of_pixels(scale, monkeypatch):
+def test_powers_need_no_pair_of_pixels(scale, monkeypatch):
     monkeypatch.delattr(_second_order, "_by_blocks")
     theta, values = _features(2, 900, 3, scale)
     found = second_order(theta, values)
@@ -194,7 +194,7 @@ def test_the_power_series_does_not_compare_pairs_of_pixels(scale, monkeypatch):
 
 
 @pytest.mark.parametrize("blocks", [False, True])
-def test_second_order_attention_has_correct_gradients(blocks, monkeypatch):
+def test_the_sums_pass_gradients_on(blocks, monkeypatch):
     if blocks:
         monkeypatch.setattr(_second_order, "REACH", -1.0)
     theta, values = (each.double().requires_grad_() for each in _features(1, 150, 3, 0.4))
@@ -206,7 +206,7 @@ def test_second_order_attention_has_correct_gradients(blocks, monkeypatch):
 
 
 class _Largest(TorchDispatchMode):
-    """Records the size of the largest tensor that any operation returns."""
+    """Records the size of the largest tensor that any operation creates."""
 
     bytes = 0
 
@@ -221,22 +221,22 @@ class _Largest(TorchDispatchMode):
 @torch.no_grad()
 def test_a_full_frame_needs_little_memory():
     """Its N x N matrix would take 15 GB; the frame itself takes 31 MB."""
-    module = _randomise_module(PSNL(31), theta=0.3)
+    module = _liven_module(PSNL(31), theta=0.3)
     with _Largest() as largest:
         module(_image(1, 31, 482, 512))
     assert largest.bytes < 100e6
 
 
 @torch.no_grad()
-def test_distant_features_are_compared_block_by_block():
-    module = _randomise_module(PSNL(31), theta=30.0)
+def test_distant_points_are_attended_block_by_block():
+    module = _liven_module(PSNL(31), theta=30.0)
     count = 40 * 60
     with _Largest() as largest:
         module(_image(1, 31, 80, 120))
     assert largest.bytes < 4 * count**2 / 10
 
 
-def _randomise_module(module, *, theta):
+def _liven_module(module, *, theta):
     rng = torch.Generator().manual_seed(0)
     inner = module.non_local
     for weight, scale in ((inner.theta.weight, theta), (inner.W.weight, 1.0)):
@@ -245,8 +245,8 @@ def _randomise_module(module, *, theta):
 
 
 @torch.no_grad()
-def test_an_output_depends_only_on_its_own_quarter():
-    module = _randomise_module(PSNL(31), theta=0.3)
+def test_a_quarter_depends_only_on_itself():
+    module = _liven_module(PSNL(31), theta=0.3)
     x = _image(1, 31, 11, 15)
     changed = x.clone()
     changed[..., 5:, 7:] += 1  # floor(11 / 2), floor(15 / 2): the last quarter
@@ -255,11 +255,11 @@ def test_an_output_depends_only_on_its_own_quarter():
     assert not same[..., 5:, 7:].any()
 
 
-# channel attention and its pooling
+# channel attention, and whose pixels it pools
 
 
 @torch.no_grad()
-def test_collected_statistics_reproduce_the_output(network):
+def test_surveyed_statistics_reproduce_the_output_of_the_image(network):
     rgb, statistics = _image(1, 3, 28, 37), PooledStatistics(None)
     pooled = network(rgb, attention=statistics)
     given = network(rgb, attention=GivenStatistics(statistics.collected))
@@ -271,7 +271,7 @@ def test_collected_statistics_reproduce_the_output(network):
 @torch.no_grad()
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_windows_pool_into_the_statistics_of_their_scene(scale):
-    """Even if the logarithms of the weights are far from zero and from each other."""
+    """Also if the logarithms of the weights are far from zero and from each other."""
     torch.manual_seed(0)
     layer = AWCA(48)
     layer.conv.weight *= scale
@@ -303,7 +303,7 @@ def test_a_window_without_weight_does_not_count():
 
 
 @torch.no_grad()
-def test_a_pixel_with_half_the_weight_counts_half():
+def test_half_a_weight_is_half_a_pixel():
     layer, x = AWCA(48), _image(1, 48, 8, 8)
     weights = torch.full((1, 1, 8, 8), 0.5)
     doubled = torch.cat([x, x[..., :4]], dim=3)
@@ -314,13 +314,11 @@ def test_a_pixel_with_half_the_weight_counts_half():
 
 
 @torch.no_grad()
-def test_the_reconstructor_reproduces_a_whole_scene_from_its_statistics():
+def test_the_system_reproduces_the_whole_scene_from_its_survey():
     torch.manual_seed(1)
     system = build({"width": 32, "blocks": 1, "coding": "srgb", "level": "min-max"}).eval()
     rgb = _image(1, 3, 21, 33)
-    cube, scene_statistics = system.whole(SceneWindows.entire(rgb), lambda step: rgb)
+    cube, facts = system.whole(SceneWindows.entire(rgb), lambda step: rgb)
     assert cube.shape == (1, 31, 21, 33)
-    torch.testing.assert_close(
-        system(rgb, lambda step: rgb, scene_statistics, stochastic=False), cube
-    )
+    torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
     assert CARD.data["reach"]["survey"] and CARD.needs_blending and CARD.stride == 1

@@ -1,4 +1,4 @@
-"""BiSRNet reproduces the published network, and binary weights have surrogate gradients."""
+"""BiSRNet gives the published network's output, and its bits learn through surrogates."""
 
 import pytest
 import torch
@@ -34,14 +34,14 @@ def _keys() -> set[str]:
 
 
 def counted_parameters(network):
-    """Counts as published: parameters outside full-precision convolutions count 1/32."""
+    """As published: anything but a full-precision convolution counts one thirty-second."""
     layers = (network.fution, network.conv_in, network.conv_out)
     full = sum(p.numel() for layer in layers for p in layer.parameters())
     return full + (sum(p.numel() for p in network.parameters()) - full) / 32
 
 
 def counted_operations(network, side):
-    """Counts multiply-accumulates as published: binary ones count 1/64."""
+    """As published: multiply-accumulates, those of bits count one sixty-fourth."""
     bands = network.conv_in.in_channels
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(*(torch.empty(1, bands, side, side, device="meta") for _ in range(2)))
@@ -54,7 +54,7 @@ def counted_operations(network, side):
 
 @pytest.fixture(scope="module")
 def network():
-    """A network with random weights of every kind."""
+    """A network with perturbed weights of every kind."""
     torch.manual_seed(0)
     network = BiSRNet(28).eval()
     for parameter in network.parameters():
@@ -69,8 +69,8 @@ def _inputs(count, rows, columns, seed=0):
     return cube, mask.expand_as(cube).contiguous()
 
 
-@pytest.mark.skipif(not RECORDED.is_file(), reason=f"no recorded outputs at {RECORDED}")
-def test_outputs_equal_those_of_the_published_network():
+@pytest.mark.skipif(not RECORDED.is_file(), reason=f"no recorded answers at {RECORDED}")
+def test_its_output_is_that_of_the_published_network():
     recorded = load_file(RECORDED)
     prefix = "weights/"
     weights = {k.removeprefix(prefix): v for k, v in recorded.items() if k.startswith(prefix)}
@@ -82,7 +82,7 @@ def test_outputs_equal_those_of_the_published_network():
         torch.testing.assert_close(found.detach(), recorded["output"], atol=1e-5, rtol=1e-5)
 
 
-def test_tensors_have_the_published_names_and_shapes():
+def test_it_has_the_published_tensors():
     with torch.device("meta"):
         network = BiSRNet(28)
     assert set(network.state_dict()) == _keys()
@@ -98,7 +98,7 @@ def test_tensors_have_the_published_names_and_shapes():
     assert shapes["body.0.bottleneck.blocks.0.fn.net.3.relu.pr_prelu.weight"] == (448,)
 
 
-def test_parameters_and_cost_are_as_published():
+def test_it_costs_as_little_as_published():
     """36 K parameters and 1.18 G operations at 256 x 256."""
     with torch.device("meta"):
         network = BiSRNet(28).eval()
@@ -116,7 +116,7 @@ def test_a_binary_convolution_has_one_bit_per_weight():
     assert BinaryActivation()(torch.tensor([-2.0, -1e-9, 3.0])).tolist() == [-1, -1, 1]
 
 
-def test_the_gradient_passes_straight_through_to_weights_within_one():
+def test_weights_learn_straight_through_where_they_are_within_one():
     layer = BinaryConv(2, 1, groups=1)
     layer.weight.data = torch.tensor([[0.5, -1.5], [2.0, -0.25]])[..., None, None]
     towards = torch.tensor([[1.0, 2.0], [3.0, 4.0]])[..., None, None]
@@ -124,24 +124,24 @@ def test_the_gradient_passes_straight_through_to_weights_within_one():
     assert layer.weight.grad[..., 0, 0].tolist() == [[1, 0], [0, 4]]
 
 
-def test_the_gradient_of_signs_is_that_of_a_hyperbolic_tangent():
+def test_signs_learn_through_a_hyperbolic_tangent():
     layer, x = BinaryActivation(), torch.tensor([-0.7, 0.1, 2.0], requires_grad=True)
     layer.beta.data.fill_(1.5)
     found = layer(x)
-    assert found.tolist() == [-1, 1, 1]  # not those of tanh
+    assert found.tolist() == [-1, 1, 1]  # and not the tangent's values
     found.sum().backward()
     slope = 1 - torch.tanh(1.5 * x.detach()) ** 2
     torch.testing.assert_close(x.grad, 1.5 * slope)
     torch.testing.assert_close(layer.beta.grad, (x.detach() * slope).sum().reshape(1))
 
 
-def test_only_the_surrogate_argument_gets_a_gradient():
+def test_the_exact_argument_gets_no_gradient():
     exact, surrogate = (torch.randn(3, requires_grad=True) for _ in range(2))
     StraightThrough.apply(exact, surrogate).sum().backward()
     assert exact.grad is None and surrogate.grad.tolist() == [1, 1, 1]
 
 
-def test_gradients_reach_every_parameter(network):
+def test_every_parameter_learns(network):
     network.zero_grad()
     network(*_inputs(1, 16, 24)).square().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
@@ -150,8 +150,8 @@ def test_gradients_reach_every_parameter(network):
 
 
 @torch.no_grad()
-def test_a_binary_layer_with_zero_weights_is_the_identity():
-    """The full-precision shortcut passes the features on."""
+def test_a_layer_without_bits_to_add_is_the_identity():
+    """The shortcut of full precision carries the features."""
     layer, x = BiSRConv(6, 3), torch.randn(1, 6, 5, 7)
     layer.binary_conv.weight.zero_()
     torch.testing.assert_close(layer(x), x)
@@ -159,23 +159,23 @@ def test_a_binary_layer_with_zero_weights_is_the_identity():
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(16, 24), (13, 21), (9, 5)])
-def test_images_of_any_size_are_accepted(network, size):
+def test_any_size_is_accepted(network, size):
     cube, mask = _inputs(1, *size)
     assert network(cube, mask).shape == cube.shape
 
 
 @torch.no_grad()
-def test_images_of_a_batch_are_independent(network):
+def test_a_batch_does_not_mix(network):
     cube, mask = _inputs(3, 16, 24)
     together = network(cube, mask)
     for i in range(3):
         alone = network(cube[i : i + 1], mask[i : i + 1])
-        # rounding may flip a sign, so a few values may differ
+        # rounding may turn a sign around: a few numbers differ, and those not by much
         assert ((together[i : i + 1] - alone).abs() > 1e-5).float().mean() < 0.01
 
 
 @torch.no_grad()
-def test_an_identity_prior_does_not_change_the_output(network):
+def test_a_prior_that_does_nothing_changes_no_bit(network):
     cube, mask = _inputs(1, 16, 24)
     seen = []
 
@@ -189,7 +189,7 @@ def test_an_identity_prior_does_not_change_the_output(network):
 
 
 @torch.no_grad()
-def test_a_prior_gets_normalised_features_and_affects_the_output(network):
+def test_a_prior_reads_normalised_features_and_changes_the_output(network):
     cube, mask = _inputs(1, 16, 24)
     norm = network.body[0].encoder_layers[0][0].blocks[0].norm
     found = []

@@ -1,4 +1,4 @@
-"""Chromaticity histograms of windows and of whole scenes."""
+"""Chromaticity histograms describe the colours of a scene, whatever windows they come from."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The network and the chain of conditional DDPM."""
+"""The diffusion network keeps its budget; its chain is on the scale of reflectance."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ SMALL = (8, 16, 32)
 def network(request):
     torch.manual_seed(0)
     net = ConditionalUNet(31, widths=SMALL, step=24, norm=request.param)
-    net(*_images(4, 16, 24))  # so that BatchNorm has running statistics
+    net(*_images(4, 16, 24))  # BatchNorm has seen something
     return net.eval()
 
 
@@ -37,8 +37,8 @@ def _images(count, rows, columns):
     ("widths", "parameters", "cost"),
     [((64, 128, 256), 8.03e6, 44.1e9), ((32, 64, 128), 2.16e6, 11.6e9)],
 )
-def test_parameters_and_cost_are_as_documented(norm, widths, parameters, cost):
-    """Convolutions at 256 x 256; attention adds 2 x 1024 x 1024 per channel, 0.5 G."""
+def test_it_keeps_its_budget(norm, widths, parameters, cost):
+    """At 256 x 256 in convolutions; attention has 2 x 1024 x 1024 more per channel, 0.5 G."""
     with torch.device("meta"):
         net = ConditionalUNet(31, widths=widths, norm=norm).eval()
         images = torch.empty(1, 31, 256, 256), torch.empty(1, 3, 256, 256), torch.ones(1)
@@ -52,8 +52,8 @@ def test_parameters_and_cost_are_as_documented(norm, widths, parameters, cost):
 
 @torch.no_grad()
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_attention_does_not_need_a_pixel_by_pixel_matrix(layout):
-    """Torch raises an error unless a kernel that computes attention in blocks can be used."""
+def test_attention_runs_without_a_matrix_of_pixel_pairs(layout):
+    """Torch raises unless it has a kernel that processes the pairs in blocks."""
     attend = SpatialAttention(32, norm="batch").eval()
     h = torch.randn(2, 32, 24, 20).to(memory_format=layout)
     with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]):
@@ -64,19 +64,19 @@ def test_attention_does_not_need_a_pixel_by_pixel_matrix(layout):
 
 @torch.no_grad()
 @pytest.mark.parametrize(("rows", "columns"), [(8, 8), (24, 40), (88, 16)])
-def test_sizes_may_be_any_multiple_of_the_stride(network, rows, columns):
+def test_any_multiple_of_the_stride_fits(network, rows, columns):
     x, rgb, step = _images(2, rows, columns)
     assert network.stride == CARD.stride
     assert network(x, rgb, step).shape == x.shape
 
 
-def test_other_sizes_are_rejected(network):
+def test_other_sizes_raise(network):
     with pytest.raises(ValueError, match="multiples of 8"):
         network(*_images(1, 16, 20))
 
 
 @torch.no_grad()
-def test_images_of_a_batch_are_independent(network):
+def test_a_batch_does_not_mix(network):
     x, rgb, step = _images(3, 16, 24)
     together = network(x, rgb, step)
     for i in range(3):
@@ -85,7 +85,7 @@ def test_images_of_a_batch_are_independent(network):
 
 
 @torch.no_grad()
-def test_evaluation_changes_neither_weights_nor_inputs(network):
+def test_evaluation_leaves_no_trace(network):
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     images = _images(2, 16, 24)
     kept = [image.clone() for image in images]
@@ -95,7 +95,7 @@ def test_evaluation_changes_neither_weights_nor_inputs(network):
 
 
 @torch.no_grad()
-def test_the_output_depends_on_step_and_rgb(network):
+def test_step_and_rgb_change_the_output(network):
     x, rgb, step = _images(1, 16, 24)
     plain = network(x, rgb, step)
     assert (network(x, rgb, step + 300) - plain).abs().max() > 1e-3
@@ -111,8 +111,8 @@ def test_gradients_reach_every_parameter():
 
 @torch.no_grad()
 @pytest.mark.parametrize("attends", [True, False])
-def test_only_attention_reads_the_whole_tile(attends):
-    """A change at the western edge affects pixels 500 columns away, so tiles must be blended."""
+def test_only_attention_reads_across_the_tile(attends):
+    """A change at the western edge has an effect 500 columns to the east, so tiles are blended."""
     torch.manual_seed(0)
     net = ConditionalUNet(31, widths=SMALL, step=24).eval()
     if not attends:
@@ -125,7 +125,7 @@ def test_only_attention_reads_the_whole_tile(attends):
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("config", "says"),
     [
         ({"sampler": "euler"}, "'ddim' or 'ancestral'"),
         ({"sampler": "ancestral"}, "visits all 1000"),
@@ -133,8 +133,8 @@ def test_only_attention_reads_the_whole_tile(attends):
         ({"norm": "layer"}, "'batch' or 'group'"),
     ],
 )
-def test_an_invalid_config_is_rejected(config, message):
-    with pytest.raises(ValueError, match=message):
+def test_an_invalid_config_raises(config, says):
+    with pytest.raises(ValueError, match=says):
         build({"width": 4, **config})
 
 
@@ -143,32 +143,32 @@ def _noise(rows, columns, sample=0):
     return lambda step: NoiseField(7, sample).read(r, c, channels=31, step=step)
 
 
-class _ExactNoise(nn.Module):
-    """Returns the exact noise in x_t of a known cube in [-1, 1]."""
+class _Knows(nn.Module):
+    """Predicts the noise in x_t of a cube in [-1, 1]."""
 
-    def __init__(self, cube, keep):
+    def __init__(self, answer, keep):
         super().__init__()
-        self.cube, self.keep = cube, keep
+        self.answer, self.keep = answer, keep
 
     def forward(self, x, rgb, step):
         share = self.keep[step[0]].item()
-        return (x - share**0.5 * self.cube) / (1 - share) ** 0.5
+        return (x - share**0.5 * self.answer) / (1 - share) ** 0.5
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("sampler", [{}, {"sampler": "ancestral", "steps": 1000}])
-def test_exact_noise_predictions_give_the_reflectance(sampler):
-    """In float32, rounding is amplified by a division by the square root of 4e-5."""
+def test_a_network_that_knows_the_noise_gives_the_reflectance(sampler):
+    """To float32: a division by the square root of 4e-5 is undone only up to rounding."""
     model = build({"width": 4, **sampler}).eval()
     cube = torch.rand(1, 31, 8, 16, generator=torch.Generator().manual_seed(1))
-    model.network = _ExactNoise(2 * cube - 1, model.keep)
+    model.network = _Knows(2 * cube - 1, model.keep)
     found, facts = model.whole(SceneWindows(cube[:, :3], cube[:, :1], None), _noise(8, 16))
     torch.testing.assert_close(found, cube, atol=1e-4, rtol=0)
     assert facts == {}
 
 
 @torch.no_grad()
-def test_samples_depend_on_the_seed_and_are_reflectance():
+def test_samples_belong_to_the_seed_and_are_reflectance():
     torch.manual_seed(0)
     model = build({"width": 4, "steps": 5}).eval()
     rgb = _images(1, 16, 24)[1]
@@ -181,7 +181,7 @@ def test_samples_depend_on_the_seed_and_are_reflectance():
 
 
 @torch.no_grad()
-def test_only_stochastic_chains_add_fresh_noise():
+def test_fresh_noise_enters_stochastic_chains_alone():
     torch.manual_seed(0)
     rgb = _images(1, 16, 24)[1]
     model = build({"width": 4, "steps": 5, "eta": 1.0}).eval()
@@ -189,7 +189,7 @@ def test_only_stochastic_chains_add_fresh_noise():
     assert not torch.allclose(plain, model(rgb, _noise(16, 24), {}, stochastic=True))
 
 
-def test_the_card_agrees_with_the_default_config():
+def test_the_card_states_the_default_config():
     config = Config()
     assert (config.steps, config.bands) == (CARD.data["steps"], 31)
     assert CARD.needs_blending

@@ -1,4 +1,4 @@
-"""The posterior of a mixture of spectra, given the colours of a camera."""
+"""A mixture of spectra in the colours of a camera: Gaussian conditioning and its properties."""
 
 import math
 
@@ -8,7 +8,7 @@ import torch
 from hsi_xr.networks.gaussian_mixture import SpectralMixture
 
 BANDS, COUNT = 9, 5
-SURE = torch.tensor(0.0)
+CERTAIN = torch.tensor(0.0)
 
 
 def _mixture(count=COUNT, seed=0):
@@ -33,10 +33,10 @@ def _rgb(rows=7, columns=5, seed=2):
     return grey * (0.2 * torch.randn(2, 3, rows, columns, generator=rng)).exp()
 
 
-def test_one_gaussian_equals_textbook_conditioning():
+def test_one_gaussian_is_conditioned_as_the_textbook_does():
     mixture, camera = _mixture(1), _camera()
     rgb = 0.2 + 0.02 * _rgb(1, 1)[:1]
-    found = mixture.project(camera, noise=torch.tensor(0.01)).posterior(rgb, SURE)
+    found = mixture.project(camera, noise=torch.tensor(0.01)).posterior(rgb, CERTAIN)
     # shapes over the camera's brightness, to first order: mean m and covariance J C J^T
     shape, factor = mixture.mean[0].double(), mixture.cholesky[0].double()
     through = camera.double().mean(0)
@@ -54,56 +54,58 @@ def test_one_gaussian_equals_textbook_conditioning():
     torch.testing.assert_close(found.std[0, :, 0, 0], (level * variance.sqrt()).float())
 
 
-def test_without_noise_the_mean_reproduces_the_image():
+def test_without_noise_the_mean_has_the_colours_of_the_image():
     camera, rgb = _camera(), 0.1 + 0.02 * _rgb()  # colours that spectra of the mixture can have
-    found = _mixture().project(camera, noise=torch.tensor(1e-6)).posterior(rgb, SURE)
+    found = _mixture().project(camera, noise=torch.tensor(1e-6)).posterior(rgb, CERTAIN)
     seen = torch.einsum("cb,nbhw->nchw", camera, found.mean)
     torch.testing.assert_close(seen, rgb, rtol=2e-4, atol=1e-5)
 
 
-def test_if_the_level_is_unknown_doubling_the_image_doubles_the_spectrum():
+def test_without_a_known_level_twice_the_light_is_twice_the_spectrum():
     seen = _mixture().project(_camera(), noise=torch.tensor(0.01))
     one, two = (seen.posterior(k * _rgb(), torch.tensor(math.inf)) for k in (1, 2))
     torch.testing.assert_close(two.mean, 2 * one.mean)
     torch.testing.assert_close(two.std, 2 * one.std)
 
 
-def test_posterior_mean_equals_the_mean_of_the_posterior():
+def test_the_mean_alone_is_that_of_the_posterior():
     seen, rgb = _mixture().project(_camera(), noise=torch.tensor(0.01)), _rgb()
-    torch.testing.assert_close(seen.posterior_mean(rgb, SURE), seen.posterior(rgb, SURE).mean)
+    torch.testing.assert_close(seen.posterior_mean(rgb, CERTAIN), seen.posterior(rgb, CERTAIN).mean)
 
 
-def test_pixels_are_independent(monkeypatch):
+def test_a_pixel_depends_only_on_itself(monkeypatch):
     seen, rgb = _mixture().project(_camera(), noise=torch.tensor(0.01)), _rgb(13, 11)
-    whole = seen.posterior(rgb, SURE)
+    whole = seen.posterior(rgb, CERTAIN)
     monkeypatch.setattr("hsi_xr.networks.projected_mixture.STRIP", 20)
-    for name, part in vars(seen.posterior(rgb[:, :, 2:9, 3:10], SURE)).items():
+    for name, part in vars(seen.posterior(rgb[:, :, 2:9, 3:10], CERTAIN)).items():
         own = getattr(whole, name)[:, :, 2:9, 3:10]
         torch.testing.assert_close(part, own, rtol=1e-3, atol=1e-4)
 
 
-def test_an_uncertain_camera_increases_the_uncertainty():
+def test_an_uncertain_camera_makes_spectra_less_certain():
     rgb, noise = _rgb(), torch.tensor(0.004)
     covariance = (0.1**2 * torch.eye(2)).expand(COUNT, 2, 2)
     mixture = _mixture(1)
-    sure = mixture.project(_camera(), noise=noise).posterior(rgb, SURE)
-    unsure = mixture.project(_camera(), noise=noise, covariance=covariance[:1]).posterior(rgb, SURE)
-    assert (unsure.std > sure.std).all()
+    certain = mixture.project(_camera(), noise=noise).posterior(rgb, CERTAIN)
+    uncertain = mixture.project(_camera(), noise=noise, covariance=covariance[:1]).posterior(
+        rgb, CERTAIN
+    )
+    assert (uncertain.std > certain.std).all()
 
 
-def test_colours_that_no_spectrum_explains_are_novel():
+def test_colours_that_no_spectrum_has_are_novel():
     mixture, camera = _mixture(), _camera()
     mixture.cholesky.data[0] *= 20
     mixture.log_weight.data[0] -= 3
     seen = mixture.project(camera, noise=torch.tensor(0.004))
     own = 0.1 * torch.einsum("cb,b->c", camera, mixture.mean[2]).view(1, 3, 1, 1)
     green = torch.tensor([0.02, 0.5, 0.02]).view(1, 3, 1, 1)
-    usual, odd = (float(seen.posterior(rgb, SURE).novelty) for rgb in (own, green))
+    usual, odd = (float(seen.posterior(rgb, CERTAIN).novelty) for rgb in (own, green))
     assert usual < 0.2 and odd > 0.99
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
-def test_a_colour_matrix_preserves_white(strength):
+def test_a_colour_matrix_keeps_white_white(strength):
     mixture, observer = _mixture(), _camera(5)
     cameras = torch.stack([_camera(), _camera(7)])
     found = mixture.colour_corrected(cameras, observer, torch.tensor([strength]))

@@ -1,4 +1,4 @@
-"""HSCNN+ loads the weights of the benchmark, and has the documented reach."""
+"""HSCNN+ takes the benchmark's weights and looks no further than it says."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def _image(*shape, seed=0):
     return torch.rand(*shape, generator=rng) * torch.linspace(0.2, 1, shape[-1])
 
 
-def test_tensors_and_cost_are_as_published():
+def test_it_has_the_published_tensors_and_cost():
     with torch.device("meta"):
         network = HSCNNPlus(31)
     stem = ("conv_up1", "conv_up2", "conv_down1", "conv_down2")
@@ -43,7 +43,7 @@ def test_tensors_and_cost_are_as_published():
 
 @torch.no_grad()
 def test_a_block_fuses_its_branches_in_the_published_order(network):
-    """Shapes do not reveal the order: weights would load in any."""
+    """Order is not told by shapes, and weights would load into any."""
     block, x = network.ddfn.dfus_blocks[0], _image(1, 128, 7, 9)
 
     def layer(name, x):
@@ -58,7 +58,7 @@ def test_a_block_fuses_its_branches_in_the_published_order(network):
 
 
 @torch.no_grad()
-def test_images_of_a_batch_are_independent_and_may_have_any_size(network):
+def test_a_batch_does_not_mix_and_any_size_is_accepted(network):
     rgb = _image(3, 3, 17, 11)
     together = network(rgb, attention=ImageStatistics())
     assert together.shape == (3, 31, 17, 11)
@@ -67,7 +67,7 @@ def test_images_of_a_batch_are_independent_and_may_have_any_size(network):
 
 
 @torch.no_grad()
-def test_the_reach_is_one_pixel_per_block_plus_one(network):
+def test_it_reaches_one_pixel_per_block_and_one_more(network):
     rgb = _image(1, 3, 15, 15)
     changed = rgb.clone()
     changed[..., 7, 7] += 1
@@ -77,23 +77,23 @@ def test_the_reach_is_one_pixel_per_block_plus_one(network):
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_outputs_are_equal_with_and_without_gradients(network, layout):
+def test_the_output_is_the_same_with_and_without_gradients(network, layout):
     rgb = _image(2, 3, 14, 9).contiguous(memory_format=layout)
     with torch.no_grad():
         found = network(rgb)
     torch.testing.assert_close(found, network(rgb).detach(), atol=1e-6, rtol=1e-5)
 
 
-def test_gradients_reach_every_parameter(network):
+def test_every_parameter_learns(network):
     network(_image(1, 3, 9, 8)).square().mean().backward()
     assert all(p.grad.abs().max() > 0 for p in network.parameters())
 
 
 @torch.no_grad()
-def test_the_reconstructor_uses_the_level_of_the_scene():
+def test_the_system_knows_the_level_of_the_scene():
     system = build({"blocks": 1}).eval()
     rgb = _image(1, 3, 12, 10)
-    cube, statistics = system.whole(SceneWindows.entire(rgb), lambda step: rgb)
-    torch.testing.assert_close(system(rgb, lambda step: rgb, statistics, stochastic=False), cube)
+    cube, facts = system.whole(SceneWindows.entire(rgb), lambda step: rgb)
+    torch.testing.assert_close(system(rgb, lambda step: rgb, facts, stochastic=False), cube)
     assert cube.shape == (1, 31, 12, 10)
     assert not CARD.data["reach"]["survey"] and not CARD.needs_blending

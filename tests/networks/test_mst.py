@@ -1,4 +1,4 @@
-"""MST has the published layout in every size, and its guides shift masks back."""
+"""MST of every size has the published layout; its guide shifts masks back at every level."""
 
 import pytest
 import torch
@@ -20,16 +20,16 @@ TINY = (1, 2, 1)
 
 @pytest.fixture(scope="module")
 def snapshot():
-    return _randomised(SnapshotMST(28, TINY))
+    return _shaken(SnapshotMST(28, TINY))
 
 
 @pytest.fixture(scope="module")
 def rgb_network():
-    return _randomised(MST(31, TINY))
+    return _shaken(MST(31, TINY))
 
 
-def _randomised(net):
-    """Randomises temperatures, biases and gains."""
+def _shaken(net):
+    """Perturbs temperatures, biases and gains, which start at special values."""
     rng = torch.Generator().manual_seed(0)
     for parameter in net.parameters():
         parameter.data += 0.03 * torch.randn(parameter.shape, generator=rng)
@@ -54,7 +54,7 @@ def test_snapshot_sizes_have_the_parameters_of_the_published_checkpoints(size, p
     assert len(net.state_dict()) == tensors
 
 
-def test_the_rgb_network_has_the_parameters_of_the_published_checkpoint():
+def test_for_rgb_it_has_the_parameters_of_the_published_checkpoint():
     with torch.device("meta"):
         net = MST()
     assert sum(p.numel() for p in net.parameters()) == 2_450_978
@@ -65,7 +65,7 @@ def test_the_rgb_network_has_the_parameters_of_the_published_checkpoint():
     ("net", "counts", "embeddings"),
     [(SnapshotMST, "S", ["embedding"]), (MST, "L", ["embedding_1", "embedding_2"])],
 )
-def test_keys_are_those_of_the_published_checkpoints(net, counts, embeddings):
+def test_its_keys_are_those_of_the_published_checkpoints(net, counts, embeddings):
     fine, middle, coarse = SIZES[counts]
     block = ["0.rescale", "0.proj.bias", "1.norm.weight", "1.norm.bias"]
     block += [f"0.{name}.weight" for name in ("to_q", "to_k", "to_v", "proj")]
@@ -94,8 +94,8 @@ def test_keys_are_those_of_the_published_checkpoints(net, counts, embeddings):
         (SnapshotMST, "L", 28.15e9),
     ],
 )
-def test_the_cost_of_a_pass_is_as_published(make, size, published):
-    """Multiply-accumulates within 5 %, including those of the padding channels."""
+def test_one_pass_costs_as_much_as_published(make, size, published):
+    """Multiply-accumulates within 5 %, including those of the spare channels of zeros."""
     shapes = [(1, 3, 256, 256)] if make is MST else [(1, 28, 256, 256), (1, 28, 256, 310)]
     with torch.device("meta"):
         net, images = make(counts=SIZES[size]).eval(), [torch.empty(shape) for shape in shapes]
@@ -106,10 +106,10 @@ def test_the_cost_of_a_pass_is_as_published(make, size, published):
 
 @torch.no_grad()
 @pytest.mark.parametrize("level", [0, 1, 2])
-def test_a_guide_shifts_channels_back_by_the_amount_for_their_resolution(level):
-    """As published for 256 rows: channel i by floor(2 i / s^2), where s is the downsampling."""
+def test_a_guide_shifts_each_channel_back_by_the_amount_for_its_level(level):
+    """As published for 256 rows: channel i by the whole part of 2 i / s^2, s the down-sampling."""
     width, columns = 28 * 2**level, 64 >> level
-    guide = _randomised(MaskGuide(width, 2 / 4**level))
+    guide = _shaken(MaskGuide(width, 2 / 4**level))
     mask = _images(2, width, 9, columns + 54 // 2**level)
     first = guide.conv1(mask)[:, :width]
     about = F.conv2d(first, guide.conv2.weight, guide.conv2.bias)
@@ -125,9 +125,9 @@ def test_a_guide_shifts_channels_back_by_the_amount_for_their_resolution(level):
 
 
 @torch.no_grad()
-def test_the_guide_weights_the_values_but_not_the_positional_branch():
-    """The formulas: A (V * guide), the projection, and the positional branch of V."""
-    layer = _randomised(SpectralAttention(56, 2, guide=MaskGuide(56, 0.5)))
+def test_the_guide_weighs_the_values_that_are_mixed_but_not_the_local_branch():
+    """Formula by formula: A (V * guide), the projection, and the positional branch of V."""
+    layer = _shaken(SpectralAttention(56, 2, guide=MaskGuide(56, 0.5)))
     x, mask = _images(1, 56, 10, 12), _images(1, 56, 10, 39)
     tokens = x.flatten(2).mT
     q, k, v = (
@@ -156,13 +156,13 @@ def test_snapshots_of_any_size_are_reconstructed(snapshot, size):
     assert (changed - found).abs().max() > 1e-4
 
 
-def test_a_mask_of_the_wrong_size_is_rejected(snapshot):
+def test_a_mask_of_another_size_raises(snapshot):
     with pytest.raises(ValueError, match=r"must be \(16, 78\)"):
         snapshot(_images(1, 28, 16, 24), _images(1, 28, 16, 24))
 
 
 @torch.no_grad()
-def test_images_of_a_batch_are_independent(rgb_network, snapshot):
+def test_a_batch_does_not_mix(rgb_network, snapshot):
     rgb = _images(3, 3, 13, 20)
     together = rgb_network(rgb)
     assert together.shape == (3, 31, 13, 20)
@@ -179,7 +179,7 @@ def test_images_of_a_batch_are_independent(rgb_network, snapshot):
 
 
 @torch.no_grad()
-def test_collected_statistics_reproduce_the_output(rgb_network, snapshot):
+def test_surveyed_statistics_reproduce_the_output_of_the_image(rgb_network, snapshot):
     mask = _images(1, 28, 16, 78)
     for net, images in (
         (rgb_network, (_images(1, 3, 16, 24),)),
@@ -204,7 +204,7 @@ def test_gradients_reach_every_parameter(rgb_network, snapshot):
 
 
 @torch.no_grad()
-def test_the_reconstructor_passes_statistics_to_tiles():
+def test_tiles_use_the_survey():
     torch.manual_seed(3)
     model = build({"bands": 31}).eval()
     rgb = _images(2, 3, 16, 24)

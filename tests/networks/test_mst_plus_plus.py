@@ -1,4 +1,4 @@
-"""MST++ reproduces the authors' code, its cost, and attention from collected statistics."""
+"""MST++ gives the output of the authors' code, keeps its budget, and can be surveyed."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ RECORDED = DATA.parent / "parity" / "mst_plus_plus_rgb.safetensors"
 
 @pytest.fixture(scope="module")
 def network():
-    """One stage with random temperatures and gains."""
+    """One stage, with perturbed temperatures and gains."""
     torch.manual_seed(0)
     net = MSTPlusPlus(31, stages=1).eval()
     for parameter in net.parameters():
@@ -36,8 +36,8 @@ def _images(count, rows, columns, channels=3):
     return torch.rand(count, channels, rows, columns, generator=rng) * ramp
 
 
-@pytest.mark.skipif(not RECORDED.is_file(), reason=f"no recorded outputs in {RECORDED.parent}")
-def test_outputs_equal_those_of_the_authors_code():
+@pytest.mark.skipif(not RECORDED.is_file(), reason=f"no recordings in {RECORDED.parent}")
+def test_it_answers_what_the_authors_code_answered():
     recorded = load_file(RECORDED)
     weights = {
         key.removeprefix("weights/"): value
@@ -58,14 +58,14 @@ def test_outputs_equal_those_of_the_authors_code():
     ("make", "parameters", "tensors"),
     [(MSTPlusPlus, 1_619_625, 227), (SnapshotMSTPlusPlus, 1_333_950, 229)],
 )
-def test_parameters_are_those_of_the_published_checkpoints(make, parameters, tensors):
+def test_it_has_the_parameters_of_the_published_checkpoints(make, parameters, tensors):
     with torch.device("meta"):
         net = make()
     assert sum(p.numel() for p in net.parameters()) == parameters
     assert len(net.state_dict()) == tensors
 
 
-def test_keys_are_those_of_the_published_checkpoints():
+def test_its_keys_are_those_of_the_published_checkpoints():
     attention = ["rescale", "proj.bias", *(f"{n}.weight" for n in ("to_q", "to_k", "to_v", "proj"))]
     attention += [f"pos_emb.{i}.weight" for i in (0, 2)]
     feed = [*(f"fn.net.{i}.weight" for i in (0, 2, 4)), "norm.weight", "norm.bias"]
@@ -91,8 +91,8 @@ def test_keys_are_those_of_the_published_checkpoints():
         (SnapshotMSTPlusPlus, [(1, 28, 256, 256)] * 2, 19.42e9),
     ],
 )
-def test_the_cost_of_a_pass_is_as_published(make, shapes, published):
-    """Multiply-accumulates within 5 %, including those of the padding channels."""
+def test_one_pass_costs_as_much_as_published(make, shapes, published):
+    """Multiply-accumulates, within 5 %; those with the spare channels of zeros included."""
     with torch.device("meta"):
         net, images = make().eval(), [torch.empty(shape) for shape in shapes]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -102,8 +102,8 @@ def test_the_cost_of_a_pass_is_as_published(make, shapes, published):
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(8, 8), (21, 34), (40, 24), (96, 200)])
-def test_outputs_equal_those_of_the_plain_formulas(network, size):
-    """At any size; the last one is computed in strips."""
+def test_it_answers_what_its_formulas_answer(network, size):
+    """At any size; the last is done in strips."""
     plain = PlainMSTPlusPlus(31, stages=1).eval()
     plain.load_state_dict(network.state_dict())
     rgb = _images(2, *size)
@@ -111,7 +111,7 @@ def test_outputs_equal_those_of_the_plain_formulas(network, size):
 
 
 @torch.no_grad()
-def test_a_feed_forward_in_strips_equals_the_whole(monkeypatch):
+def test_strips_of_a_feed_forward_are_the_whole(monkeypatch):
     feed = FeedForward(31).eval()
     x = _images(2, 37, 20, 32).contiguous(memory_format=torch.channels_last)
     x[:, 31:] = 0
@@ -121,7 +121,7 @@ def test_a_feed_forward_in_strips_equals_the_whole(monkeypatch):
 
 
 @torch.no_grad()
-def test_snapshots_may_share_a_mask():
+def test_a_snapshot_may_share_its_mask():
     net = SnapshotMSTPlusPlus(stages=1).eval()
     snapshots, mask = _images(2, 21, 18, 28), _images(1, 21, 18, 28)
     both = net(snapshots, mask)
@@ -131,7 +131,7 @@ def test_snapshots_may_share_a_mask():
 
 
 @torch.no_grad()
-def test_images_of_a_batch_are_independent(network):
+def test_a_batch_does_not_mix(network):
     rgb = _images(3, 21, 28)
     together = network(rgb)
     for i in range(3):
@@ -147,7 +147,7 @@ def test_memory_layout_does_not_matter(network):
     torch.testing.assert_close(network(last), network(rgb), atol=1e-6, rtol=1e-5)
 
 
-def test_gradients_reach_every_parameter_and_equal_those_of_the_formulas(network):
+def test_gradients_reach_every_parameter_and_are_those_of_the_formulas(network):
     plain = PlainMSTPlusPlus(31, stages=1)
     plain.load_state_dict(network.state_dict())
     rgb = _images(2, 13, 16)
@@ -168,7 +168,7 @@ def test_a_black_image_has_finite_gradients(network):
 
 
 @torch.no_grad()
-def test_collected_statistics_reproduce_the_output(network):
+def test_surveyed_statistics_reproduce_the_output_of_the_image(network):
     rgb = _images(1, 24, 40)
     statistics = PooledStatistics(None)
     pooled = network(rgb, attention=statistics)
@@ -180,7 +180,7 @@ def test_collected_statistics_reproduce_the_output(network):
 
 
 @torch.no_grad()
-def test_collected_statistics_apply_to_any_number_of_tiles(network):
+def test_surveyed_statistics_serve_any_number_of_tiles(network):
     rgb = _images(3, 16, 24)
     statistics = PooledStatistics(None)
     pooled = network(rgb, attention=statistics)
@@ -190,7 +190,7 @@ def test_collected_statistics_apply_to_any_number_of_tiles(network):
 
 
 @torch.no_grad()
-def test_a_pass_with_given_statistics_computes_no_queries_or_keys(network):
+def test_a_surveyed_pass_computes_no_queries_and_keys(network):
     attend = network.body[0].bottleneck.blocks[0][0]
     x = torch.randn(1, 124, 6, 10).contiguous(memory_format=torch.channels_last)
     statistics = PooledStatistics(None)
@@ -205,7 +205,7 @@ def test_a_pass_with_given_statistics_computes_no_queries_or_keys(network):
 
 @torch.no_grad()
 def test_windows_pool_into_the_statistics_of_their_scene():
-    """A layer has the same matrices for an image and for its four quarters."""
+    """One layer on the four quarters of an image has the matrices of the image."""
     torch.manual_seed(1)
     layer = SpectralAttention(62, 2)
     layer.rescale.data += torch.rand(2, 1, 1)
@@ -230,7 +230,7 @@ def test_pixels_without_weight_do_not_count():
     torch.testing.assert_close(weighted.collected, kept.collected, atol=1e-6, rtol=1e-5)
 
 
-def test_blocks_are_numbered_in_the_order_in_which_they_run():
+def test_blocks_are_counted_in_the_order_they_run():
     net = MSTPlusPlus(7, stages=2).eval()
     seen = []
 
@@ -245,12 +245,12 @@ def test_blocks_are_numbered_in_the_order_in_which_they_run():
 
 
 @torch.no_grad()
-def test_a_tile_of_a_surveyed_scene_equals_that_part_of_the_scene():
-    """Encoding, level and attention come from the survey; pixels at the border are excluded."""
+def test_a_tile_of_a_surveyed_scene_is_the_scene():
+    """Coding, level and attention come from the survey; compared far from the tile's border."""
     torch.manual_seed(3)
     model = build({"bands": 31, "stages": 1}).eval()
     rgb = _images(1, 128, 128)
-    cube, facts = model.whole(SceneWindows.entire(rgb), None)
-    tile = model(rgb[..., :96, :96], None, facts, stochastic=False)
+    cube, statistics = model.whole(SceneWindows.entire(rgb), None)
+    tile = model(rgb[..., :96, :96], None, statistics, stochastic=False)
     torch.testing.assert_close(tile[..., :40, :40], cube[..., :40, :40], atol=1e-5, rtol=1e-4)
     assert CARD.data["reach"]["survey"] and CARD.stride == 8

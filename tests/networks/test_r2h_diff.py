@@ -1,4 +1,4 @@
-"""The network of R2H-Diff: its cost, and attention from the statistics of a scene."""
+"""R2H-Diff keeps its budget, and its attention accepts the statistics of a scene."""
 
 import pytest
 import torch
@@ -13,8 +13,8 @@ from hsi_xr.networks.r2h_diff import THIN, R2HDiff, Size
 def network():
     torch.manual_seed(0)
     net = R2HDiff(31).eval()
-    nn.init.normal_(net.head.weight, std=0.05)  # it starts at zero
-    for parameter in net.parameters():  # random temperatures and biases
+    nn.init.normal_(net.head.weight, std=0.05)  # it starts at zero, and would hide everything
+    for parameter in net.parameters():  # temperatures and biases that are not special
         parameter.data += 0.02 * torch.randn_like(parameter)
     return net
 
@@ -27,23 +27,23 @@ def _images(count, rows, columns):
     return x, rgb, torch.arange(1, count + 1)
 
 
-def test_the_number_of_parameters_is_as_published(network):
+def test_it_has_as_many_parameters_as_published(network):
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(579_453, rel=0.01)
 
 
-def test_the_cost_of_a_pass_is_as_published(network):
-    """12.25 G multiply-accumulates at 256 x 256 in the paper; 12.1 to 12.4 G here."""
+def test_one_pass_costs_as_much_as_published(network):
+    """12.25 G multiply-accumulates at 256 x 256 in the paper; 12.1 to 12.4 here."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(*_images(1, 256, 256))
     assert 12.1e9 <= counter.get_total_flops() / 2 <= 12.4e9
 
 
-def test_there_are_no_normalisation_layers(network):
+def test_it_has_no_normalisation_layer(network):
     assert not [m for m in network.modules() if "Norm" in type(m).__name__]
 
 
 @torch.no_grad()
-def test_images_of_a_batch_are_independent(network):
+def test_a_batch_does_not_mix(network):
     x, rgb, step = _images(3, 20, 28)
     together = network(x, rgb, step)
     for i in range(3):
@@ -67,8 +67,8 @@ def test_the_guide_may_be_computed_once(network):
 
 
 @torch.no_grad()
-def test_collected_statistics_reproduce_the_output(network):
-    """The fast path without queries and keys gives the same result."""
+def test_surveyed_statistics_reproduce_the_output_of_the_image(network):
+    """The short path without queries and keys equals the long one."""
     x, rgb, step = _images(1, 28, 36)
     statistics = PooledStatistics(None)
     pooled = network(x, rgb, step, attention=statistics)
@@ -80,12 +80,10 @@ def test_collected_statistics_reproduce_the_output(network):
 
 @torch.no_grad()
 def test_windows_pool_into_the_statistics_of_their_scene(network):
-    """A layer has the same matrices for an image and for its pooled quarters."""
+    """One layer on the four quarters of an image, pooled, has the matrices of the image."""
     layer = network.down[0].blocks[0].attend
     h = torch.randn(1, 32, 24, 40, generator=torch.Generator().manual_seed(3))
-    query, key, value = layer.to_qkv(h).chunk(
-        3, dim=1
-    )  # computed per pixel, so quarters have no border effects
+    query, key, value = layer.to_qkv(h).chunk(3, dim=1)  # per pixel, so quarters see no border
     whole = layer._rule(layer._moments(query, key, value, None))
     quarters = [
         torch.cat([q for half in each.chunk(2, dim=2) for q in half.chunk(2, dim=3)])
@@ -107,15 +105,15 @@ def test_pixels_without_weight_do_not_count(network):
 
 
 def _cost(network, rows, columns):
-    """Returns the multiply-accumulates of one pass, without computing it."""
+    """Multiply-accumulates of one pass; nothing is computed."""
     x, rgb = (torch.empty(1, bands, rows, columns, device="meta") for bands in (31, 3))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.to("meta")(x, rgb, torch.ones(1, dtype=torch.long, device="meta"))
     return counter.get_total_flops() / 2
 
 
-def test_five_steps_of_the_thin_size_cost_as_much_as_documented():
-    """0.533 M parameters; 2.81 G a step and 14.05 G in total, including attention."""
+def test_the_thin_size_has_the_other_published_cost_in_five_steps():
+    """0.533 M, 2.81 G a step, 14.05 G in all; the matrices of attention are counted."""
     thin = R2HDiff(31, THIN)
     assert sum(p.numel() for p in thin.parameters()) == pytest.approx(0.533e6, rel=0.002)
     cost = _cost(thin, 256, 256)
@@ -124,15 +122,15 @@ def test_five_steps_of_the_thin_size_cost_as_much_as_documented():
 
 
 @torch.no_grad()
-def test_the_thin_size_accepts_any_multiple_of_its_stride():
+def test_the_thin_size_runs_on_multiples_of_its_stride():
     assert (THIN.stride, Size().stride) == (8, 4)
     thin = R2HDiff(31, THIN).eval()
     x, rgb, step = _images(2, 24, 40)
     assert thin(x, rgb, step).shape == x.shape
 
 
-def test_initial_weights_of_the_base_size_are_stable():
-    """Recorded sums for a seed: the order and the values of random weights must not change."""
+def test_the_base_size_draws_the_same_weights_as_before():
+    """Sums for a seed, recorded before another size existed: order and values are unchanged."""
     torch.manual_seed(0)
     state = R2HDiff(31).state_dict()
     assert len(state) == 304

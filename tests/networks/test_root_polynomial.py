@@ -1,4 +1,4 @@
-"""Root-polynomial regression is proportional to exposure, and its fit is deterministic."""
+"""Root-polynomial regression is proportional to exposure."""
 
 import torch
 
@@ -9,25 +9,25 @@ def _colours(count=500):
     return torch.rand(count, 3, generator=torch.Generator().manual_seed(0)) + 0.01
 
 
-def test_doubling_the_exposure_doubles_every_term():
+def test_terms_are_proportional_to_exposure():
     rgb = _colours()[:, :, None, None]
     terms = root_polynomial.root_polynomial(rgb)
     assert terms.shape[1] == root_polynomial.TERMS
     torch.testing.assert_close(root_polynomial.root_polynomial(2.5 * rgb), 2.5 * terms)
 
 
-def test_all_terms_of_grey_equal_its_level():
+def test_grey_has_only_its_own_level():
     grey = torch.full((1, 3, 2, 2), 0.3)
     torch.testing.assert_close(
         root_polynomial.root_polynomial(grey), torch.full((1, 13, 2, 2), 0.3)
     )
 
 
-def test_a_fit_recovers_known_coefficients():
-    expected = torch.rand(4, root_polynomial.TERMS, generator=torch.Generator().manual_seed(1))
+def test_a_fit_recovers_the_coefficients():
+    wanted = torch.rand(4, root_polynomial.TERMS, generator=torch.Generator().manual_seed(1))
     rgb = _colours()
     terms = root_polynomial.root_polynomial(rgb[:, :, None, None])[..., 0, 0]
-    spectra = terms @ expected.T
+    spectra = terms @ wanted.T
     found = root_polynomial.fit(rgb, spectra)
     torch.testing.assert_close(terms @ found.T, spectra, atol=1e-4, rtol=1e-4)
 
@@ -44,7 +44,7 @@ def test_a_fit_does_not_depend_on_previous_contents_of_memory():
 
 
 def test_grey_images_can_be_fitted():
-    """All terms are equal: their coefficients are ambiguous, but the prediction is not."""
+    """All terms are equal: the coefficients are not determined, but their sum is."""
     grey = _colours()[:, :1].expand(-1, 3)
     ramp = torch.linspace(0.2, 0.9, 31)
     found = root_polynomial.fit(grey, grey[:, :1] * ramp)

@@ -1,4 +1,4 @@
-"""Generator and discriminator of SRCGAN; dropout does not depend on tiles."""
+"""Generator and discriminator keep their budgets; ground dropout does not depend on tiles."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def network():
     torch.manual_seed(0)
     net = Generator(31, levels=5, width=4)
     for _ in range(3):
-        net(_rgb(4, 64, 96))  # so that BatchNorm has running statistics
+        net(_rgb(4, 64, 96))  # BatchNorm has seen something
     return net.eval()
 
 
@@ -32,36 +32,36 @@ def _rgb(count, rows, columns):
 
 
 def _cost(network, *channels):
-    """Returns the multiply-accumulates of one pass at 256 x 256, without computing it."""
+    """Multiply-accumulates of one pass at 256 x 256; nothing is computed."""
     images = [torch.empty(1, count, 256, 256, device="meta") for count in channels]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        output = network(*images)
-    return counter.get_total_flops() / 2, output
+        answer = network(*images)
+    return counter.get_total_flops() / 2, answer
 
 
 @pytest.mark.parametrize(
     ("levels", "parameters", "cost"),
     [(5, 16.72e6, 6.46e9), (7, 41.9e6, 6.96e9), (8, 54.5e6, 7.0e9)],
 )
-def test_the_cost_of_the_generator_is_as_documented(levels, parameters, cost):
+def test_the_generator_keeps_its_budget(levels, parameters, cost):
     with torch.device("meta"):
         net = Generator(31, levels=levels).eval()
-    found, output = _cost(net, 3)
+    found, answer = _cost(net, 3)
     assert sum(p.numel() for p in net.parameters()) == pytest.approx(parameters, rel=0.002)
     assert found == pytest.approx(cost, rel=0.005)
-    assert output.shape == (1, 31, 256, 256)
+    assert answer.shape == (1, 31, 256, 256)
 
 
-def test_the_cost_and_output_size_of_the_discriminator_are_as_documented():
+def test_the_discriminator_keeps_its_budget_and_returns_thirty_by_thirty_logits():
     with torch.device("meta"):
         net = Discriminator(31).eval()
-    found, output = _cost(net, 3, 31)
+    found, answer = _cost(net, 3, 31)
     assert sum(p.numel() for p in net.parameters()) == pytest.approx(2.80e6, rel=0.002)
     assert found == pytest.approx(3.67e9, rel=0.002)
-    assert output.shape == (1, 1, 30, 30)
+    assert answer.shape == (1, 1, 30, 30)
 
 
-def test_the_discriminator_classifies_patches_of_seventy_pixels():
+def test_the_discriminator_reads_patches_of_seventy_pixels():
     net = Discriminator(5, width=4).eval()
     rgb, cube = torch.rand(1, 3, 128, 128), torch.rand(1, 5, 128, 128, requires_grad=True)
     net(rgb, cube)[0, 0, 7, 7].backward()
@@ -71,12 +71,12 @@ def test_the_discriminator_classifies_patches_of_seventy_pixels():
 
 @torch.no_grad()
 @pytest.mark.parametrize(("rows", "columns"), [(32, 32), (64, 160)])
-def test_sizes_may_be_any_multiple_of_the_stride(network, rows, columns):
+def test_any_multiple_of_the_stride_fits(network, rows, columns):
     assert network.stride == CARD.stride == 2 ** Config().levels
     assert network(_rgb(2, rows, columns)).shape == (2, 31, rows, columns)
 
 
-def test_other_sizes_and_too_few_levels_are_rejected(network):
+def test_other_sizes_and_too_few_levels_raise(network):
     with pytest.raises(ValueError, match="multiples of 32"):
         network(_rgb(1, 64, 80))
     with pytest.raises(ValueError, match="at least 4"):
@@ -84,14 +84,14 @@ def test_other_sizes_and_too_few_levels_are_rejected(network):
 
 
 @torch.no_grad()
-def test_seven_levels_reduce_an_image_to_one_pixel():
+def test_seven_levels_come_down_to_one_pixel_and_run():
     net = Generator(31, levels=7, width=2).eval()
     assert net(_rgb(1, 128, 128)).shape == (1, 31, 128, 128)
 
 
 @torch.no_grad()
-def test_an_output_depends_on_pixels_up_to_three_strides_away():
-    """Positive weights, so that effects do not cancel; each column of one cell is changed."""
+def test_the_output_depends_on_pixels_up_to_three_strides_away():
+    """Weights are made positive, so that nothing cancels; each column of one cell is changed."""
     net = Generator(3, levels=4, width=4).double().eval()
     for parameter in net.parameters():
         parameter.abs_()
@@ -106,7 +106,7 @@ def test_an_output_depends_on_pixels_up_to_three_strides_away():
 
 
 @torch.no_grad()
-def test_images_of_a_batch_are_independent(network):
+def test_a_batch_does_not_mix(network):
     rgb = _rgb(3, 64, 32)
     together = network(rgb)
     for i in range(3):
@@ -116,7 +116,7 @@ def test_images_of_a_batch_are_independent(network):
 
 
 @torch.no_grad()
-def test_evaluation_is_deterministic_and_changes_no_weights(network):
+def test_evaluation_is_deterministic_and_leaves_no_trace(network):
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     rgb = _rgb(2, 64, 32)
     assert torch.equal(network(rgb), network(rgb))
@@ -124,17 +124,17 @@ def test_evaluation_is_deterministic_and_changes_no_weights(network):
     assert all(torch.equal(before[key], now) for key, now in network.state_dict().items())
 
 
-def test_dropout_is_random_in_training():
+def test_training_drops_by_chance():
     net = Generator(31, levels=5, width=4)
     assert not torch.equal(net(_rgb(2, 64, 32)), net(_rgb(2, 64, 32)))
 
 
-def test_gradients_reach_every_parameter():
+def test_gradients_reach_every_parameter_of_both():
     torch.manual_seed(0)
-    net, discriminator = Generator(5, levels=4, width=4), Discriminator(5, width=4)
+    net, critic = Generator(5, levels=4, width=4), Discriminator(5, width=4)
     rgb = _rgb(2, 64, 96)
-    discriminator(rgb, net(rgb)).square().mean().backward()
-    for each in (net, discriminator):
+    critic(rgb, net(rgb)).square().mean().backward()
+    for each in (net, critic):
         assert all(p.grad is not None and p.grad.abs().max() > 1e-7 for p in each.parameters())
 
 
@@ -144,8 +144,8 @@ def _noise(rows, columns, sample=0):
 
 
 @pytest.mark.parametrize(("channels", "stride"), [(512, 16), (128, 4), (64, 1)])
-def test_ground_dropout_keeps_half_of_the_features(channels, stride):
-    """Independently for each channel; the last case needs more than 31 channels of noise."""
+def test_ground_noise_gives_fair_coins(channels, stride):
+    """One for each channel of each feature; the last case reads 31 channels more than once."""
     drop = ground_dropout(_noise((0, 48), (0, 96)))
     features = torch.ones(1, channels, 48 // stride, 96 // stride)
     kept = drop(features, 0)
@@ -159,8 +159,8 @@ def test_ground_dropout_keeps_half_of_the_features(channels, stride):
 
 
 @torch.no_grad()
-def test_a_tile_drops_the_same_features_as_the_whole_scene():
-    """Tiles start on the stride, and the halo exceeds the reach of the kernels."""
+def test_a_tile_drops_the_features_that_the_whole_image_drops():
+    """Tiles start on the stride; with a halo beyond the reach of the kernels nothing differs."""
     torch.manual_seed(0)
     model = build({"levels": 4, "width": 4}).eval()
     rgb = _rgb(1, 192, 256)
@@ -175,11 +175,11 @@ def test_a_tile_drops_the_same_features_as_the_whole_scene():
     torch.testing.assert_close(tile[inner], whole[..., 64:128, 112:176], atol=1e-6, rtol=1e-5)
 
 
-def test_samples_do_not_depend_on_tiles(tmp_path):
-    """Mean and standard deviation through the public API, with the path of the weights."""
+def test_samples_of_a_scene_do_not_depend_on_its_tiles(tmp_path):
+    """Mean and standard deviation through the public API, for a weights file."""
     torch.manual_seed(0)
     model = build({"levels": 4, "width": 4, "bands": 31})
-    nn.init.constant_(model.network.head.bias, 0.5)  # far from the limits 0 and 1
+    nn.init.constant_(model.network.head.bias, 0.5)  # away from the clipping at 0 and 1
     nn.init.normal_(model.network.head.weight, std=0.2)
     weights = tmp_path / "srcgan.safetensors"
     card = {

@@ -37,7 +37,7 @@ SCRIPT
 
 
 def _run(script: str) -> list[str]:
-    """Returns the output of a script in a new process."""
+    """Returns what a script prints in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", _RUN.replace("SCRIPT", script)],
         capture_output=True,
@@ -68,7 +68,7 @@ def test_freed_memory_is_returned_if_the_option_is_off():
 
 @pytest.fixture
 def applied(monkeypatch):
-    """Records the settings instead of passing them to the C library."""
+    """The settings that the C library would get."""
     applied = []
     monkeypatch.setattr(options, "_memory", options._Memory())
     monkeypatch.setattr(options, "_set_malloc", applied.append)

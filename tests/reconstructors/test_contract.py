@@ -1,4 +1,4 @@
-"""The contract of every reconstructor, built in or installed; new modules are included."""
+"""Contract of every reconstructor, built-in or installed; new modules are tested automatically."""
 
 import json
 import shutil
@@ -19,13 +19,13 @@ from tests.scenes import CAMERA, ground, photographed, scene
 from tests.small_models import model_of
 from tests.third_party import install
 
-THIRD_PARTY = "slope"
+INSTALLED = "slope"
 
 
-@pytest.fixture(scope="module", params=[*registry.built_in(), THIRD_PARTY])
+@pytest.fixture(scope="module", params=[*registry.built_in(), INSTALLED])
 def weights(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    if request.param != THIRD_PARTY:
+    if request.param != INSTALLED:
         yield model_of(request.param, folder)
         return
     sys.path.insert(0, str(folder))
@@ -50,7 +50,7 @@ def _cube(weights, image, **options) -> np.ndarray:
 
 
 def _pair(model, card, rows=64, columns=96):
-    """Two different images at the same position, their scene statistics, and the noise."""
+    """Two different images at one location, their scene statistics, and the noise."""
     rgb = torch.rand(2, 3, rows, columns, generator=torch.Generator().manual_seed(1))
     rgb[1] = rgb[1] ** 2
     one = ground_noise(rgb, bands=len(card.bands))
@@ -64,8 +64,8 @@ def _pair(model, card, rows=64, columns=96):
 
 
 @pytest.mark.parametrize("size", [(33, 31), (97, 58)])
-def test_images_of_any_size_are_reconstructed_in_all_bands(weights, card, size):
-    """Images whose sizes are not multiples of the stride are padded, not rejected."""
+def test_any_size_comes_back_with_its_bands(weights, card, size):
+    """Sizes that are not multiples of the stride are padded."""
     cube = hsi_xr.reconstruct(scene(*size), weights)
     found = cube["reflectance"]
     assert found.dtype == "float32" and found.shape == (len(card.bands), *size)
@@ -73,7 +73,7 @@ def test_images_of_any_size_are_reconstructed_in_all_bands(weights, card, size):
     assert np.isfinite(found.values).all()
 
 
-def test_results_are_repeatable_and_the_dask_name_depends_on_the_seed(weights):
+def test_it_is_repeatable_and_the_seed_is_in_the_name(weights):
     image = scene(40, 52)
     first, again = (hsi_xr.reconstruct(image, weights, seed=3) for _ in range(2))
     other = hsi_xr.reconstruct(image, weights, seed=4)
@@ -82,7 +82,7 @@ def test_results_are_repeatable_and_the_dask_name_depends_on_the_seed(weights):
     np.testing.assert_array_equal(first["reflectance"].values, again["reflectance"].values)
 
 
-def test_images_of_a_batch_are_independent(model, card):
+def test_images_of_a_batch_do_not_mix(model, card):
     rgb, statistics, noise = _pair(model, card)
     with torch.inference_mode():
         both = model(rgb, noise, statistics, stochastic=False)
@@ -93,8 +93,8 @@ def test_images_of_a_batch_are_independent(model, card):
     assert (both - torch.cat(each)).abs().max() <= 3e-5 * max(1.0, float(both.abs().max()))
 
 
-def test_tiles_equal_the_whole_scene(weights, card):
-    """With the halo of the card; if tiles are blended, only seams are excluded."""
+def test_tiles_are_the_scene(weights, card):
+    """Exactly with the halo of the card, or nearly and without seams if tiles are blended."""
     image = scene(150, 203)
     whole = _cube(weights, image)
     survey = hsi_xr.survey(image, weights, exact=True)
@@ -107,7 +107,7 @@ def test_tiles_equal_the_whole_scene(weights, card):
     assert at_edges <= 1.1 * before
 
 
-def test_half_precision_is_close_to_single_precision(model, card):
+def test_half_precision_is_near(model, card):
     rgb, statistics, noise = _pair(model, card)
     with torch.inference_mode():
         exact = model(rgb, noise, statistics, stochastic=False)
@@ -117,10 +117,10 @@ def test_half_precision_is_close_to_single_precision(model, card):
     assert (half - exact).abs().mean() <= 0.05 * exact.abs().mean() + 1e-3
 
 
-def test_samples_differ_only_if_the_result_depends_on_the_seed(weights, card):
-    """A model without noise gives the same result for every seed, and equal samples.
+def test_samples_spread_only_if_the_seed_matters(weights, card):
+    """A system without noise gives the same result for every seed, and equal samples.
 
-    Models that compute their own uncertainty are an exception.
+    The exception is a system that computes its own uncertainty.
     """
     image = scene(33, 40)
     one, two = (hsi_xr.reconstruct(image, weights, samples=2, seed=s).compute() for s in (1, 2))
@@ -130,27 +130,24 @@ def test_samples_differ_only_if_the_result_depends_on_the_seed(weights, card):
     assert (differs or card.has_uncertainty) == bool((spread > 1e-6).any())
 
 
-def test_a_card_that_contradicts_its_tensors_is_refused(weights, tmp_path):
+def test_a_card_that_contradicts_its_tensors_raises(weights, tmp_path):
     for path in (weights, weights.with_suffix(".json")):
         shutil.copy(path, tmp_path)
     card = tmp_path / f"{weights.stem}.json"
-    original = json.loads(card.read_text())
-    card.write_text(json.dumps({**original, "parameters": original["parameters"] + 1}))
+    said = json.loads(card.read_text())
+    card.write_text(json.dumps({**said, "parameters": said["parameters"] + 1}))
     with pytest.raises(InvalidCheckpoint, match="parameters"):
         _cube(tmp_path / weights.name, scene(32, 40))
-    card.write_text(json.dumps({**original, "sha256": "0" * 64}))
+    card.write_text(json.dumps({**said, "sha256": "0" * 64}))
     with pytest.raises(InvalidCheckpoint, match="sha256"):
         _cube(tmp_path / weights.name, scene(32, 40))
 
 
-def test_a_consistent_estimate_reproduces_the_image(weights):
+def test_a_consistent_estimate_has_the_colours_of_the_scene(weights):
     image = photographed(ground(70, 101))
     options = {"radiometry": "reflectance", "camera": CAMERA, "residual": True, "tile": 64}
-    consistent = hsi_xr.reconstruct(image, weights, consistency="exact", **options).compute()
-    assert (
-        float(consistent["rgb_residual"].max()) <= 0.5 / 255
-        and consistent["reflectance"].min() >= 0
-    )
+    held = hsi_xr.reconstruct(image, weights, consistency="exact", **options).compute()
+    assert float(held["rgb_residual"].max()) <= 0.5 / 255 and held["reflectance"].min() >= 0
 
 
 def test_invalid_pixels_stay_invalid(weights):

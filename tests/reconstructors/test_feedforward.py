@@ -1,4 +1,4 @@
-"""The input encoding of a network is determined once per scene."""
+"""Input encodings, which are determined once per scene."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from tests.small_models import model_of
 
 
 @pytest.mark.parametrize("coding", ["srgb", "linear"])
-def test_extremes_of_the_scene_replace_those_of_its_windows(coding):
+def test_extremes_of_the_scene_outweigh_those_of_its_windows(coding):
     adapter = InputAdapter(Benchmark(coding=coding))
     rgb = 0.2 + 0.5 * torch.rand(2, 3, 9, 11)
     encoded = adapter(rgb, adapter.survey(SceneWindows.entire(rgb)))
@@ -27,7 +27,7 @@ def test_extremes_of_the_scene_replace_those_of_its_windows(coding):
 
 
 def test_a_bright_roof_between_windows_counts(tmp_path):
-    """The survey takes extremes from many more pixels than it runs through the network."""
+    """The survey reads far more pixels than it runs: their extremes are the scene's."""
     weights = model_of("hscnn-plus", tmp_path)
     image = scene(1500, 1300, chunks=None)
     image[:, 3:5, 2:4] = 255.0

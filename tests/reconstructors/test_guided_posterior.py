@@ -1,4 +1,4 @@
-"""The guided posterior: its mixture, its refinement, and its uncertainty."""
+"""The guided posterior: the mean of the mixture, the refinement, and the uncertainty."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def _model(config=SMALL):
     return model.eval()
 
 
-def _with_random_network(model):
+def _perturbed(model):
     for parameter in model.network.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return model
@@ -39,10 +39,10 @@ def _rgb():
     return 0.1 + 0.1 * torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(1))
 
 
-def _whole(model, rgb=None, *, for_display=True, response=None):
+def _whole(model, rgb=None, *, display=True, response=None):
     rgb = _rgb() if rgb is None else rgb
     noise = torch.randn(1, 31, *rgb.shape[2:], generator=torch.Generator().manual_seed(2))
-    seen = chromaticity_histogram(rgb) if for_display else None
+    seen = chromaticity_histogram(rgb) if display else None
     with torch.inference_mode():
         cube, statistics = model.whole(
             SceneWindows.entire(rgb, seen, response=response), lambda _: noise
@@ -50,31 +50,31 @@ def _whole(model, rgb=None, *, for_display=True, response=None):
         return cube, statistics, model.estimate(rgb, lambda _: noise, statistics)
 
 
-def test_an_untrained_network_keeps_the_mean_of_the_mixture():
+def test_an_untrained_network_leaves_the_mean_of_the_mixture():
     model = _model()
     cube, statistics, _ = _whole(model)
     torch.testing.assert_close(cube, model.posterior(_rgb(), statistics).mean)
 
 
-def test_the_network_refines_display_images_but_not_reflectance():
-    still, moved = _model(), _with_random_network(_model())
-    assert _whole(still, for_display=False)[0].equal(_whole(moved, for_display=False)[0])
-    assert (_whole(still)[0] - _whole(moved)[0]).abs().max() > 1e-4
+def test_the_network_runs_for_display_images_and_not_for_reflectance():
+    untrained, perturbed = _model(), _perturbed(_model())
+    assert _whole(untrained, display=False)[0].equal(_whole(perturbed, display=False)[0])
+    assert (_whole(untrained)[0] - _whole(perturbed)[0]).abs().max() > 1e-4
 
 
-def test_with_zero_steps_the_network_is_not_used():
-    without = _whole(_with_random_network(_model(replace(SMALL, steps=0))))[0]
+def test_without_steps_there_is_no_network():
+    without = _whole(_perturbed(_model(replace(SMALL, steps=0))))[0]
     torch.testing.assert_close(without, _whole(_model())[0])
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
-def test_tiles_equal_the_whole_scene(steps):
-    model = _with_random_network(_model(replace(SMALL, steps=steps)))
+def test_tiles_reproduce_the_whole_scene(steps):
+    model = _perturbed(_model(replace(SMALL, steps=steps)))
     cube, _, estimate = _whole(model)
     torch.testing.assert_close(estimate.cube, cube, rtol=1e-4, atol=1e-5)
 
 
-def test_encoding_inverts_decoding_along_the_directions():
+def test_encoding_is_undone_along_the_directions():
     model = _model()
     _, statistics, _ = _whole(model)
     posterior = model.posterior(_rgb(), statistics)
@@ -84,13 +84,12 @@ def test_encoding_inverts_decoding_along_the_directions():
     )
 
 
-def test_the_camera_matters_and_an_unknown_camera_adds_uncertainty():
+def test_the_camera_matters_and_an_unknown_one_adds_uncertainty():
     model = _model()
     known = [
-        _whole(model, for_display=False, response=camera)[2]
-        for camera in model.photofinishing.cameras
+        _whole(model, display=False, response=camera)[2] for camera in model.photofinishing.cameras
     ]
-    unknown = _whole(model, for_display=False)[2]
+    unknown = _whole(model, display=False)[2]
     assert (known[0].cube - known[1].cube).abs().max() > 1e-4
     mean = torch.stack([each.std.mean() for each in known]).mean()
     assert unknown.std.mean() > mean
@@ -100,7 +99,7 @@ def test_a_response_of_any_scale_is_normalised():
     model = _model()
     response = model.photofinishing.cameras[1]
     found, scaled = (
-        _whole(model, for_display=False, response=each)[0]
+        _whole(model, display=False, response=each)[0]
         for each in (response, response * torch.tensor([[2.0], [3.0], [4.0]]))
     )
     torch.testing.assert_close(scaled, found)
@@ -108,11 +107,11 @@ def test_a_response_of_any_scale_is_normalised():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("for_display", [False, True])
+@pytest.mark.parametrize("display", [False, True])
 @pytest.mark.parametrize("known", [False, True])
-def test_a_gpu_computes_the_same_posterior_as_a_cpu(for_display, known):
+def test_the_posterior_on_a_gpu_is_that_on_the_cpu(display, known):
     rgb, found = _rgb(), []
-    colours = chromaticity_histogram(rgb) if for_display else None
+    colours = chromaticity_histogram(rgb) if display else None
     for device in ("cpu", "cuda"):
         model = _model()
         seen, on = rgb.to(device), model.to(device)
@@ -124,21 +123,21 @@ def test_a_gpu_computes_the_same_posterior_as_a_cpu(for_display, known):
     torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
 
 
-def test_the_uncertainty_of_the_level_is_part_of_the_standard_deviation():
+def test_uncertainty_of_the_level_is_in_the_standard_deviation():
     model = _model()
     _, statistics, estimate = _whole(model)
-    lower_bound = statistics["level_std"] * estimate.cube
-    assert (estimate.std >= 0.999 * lower_bound).all() and statistics["level_std"] > 0
+    least = statistics["level_std"] * estimate.cube
+    assert (estimate.std >= 0.999 * least).all() and statistics["level_std"] > 0
 
 
-def test_invalid_configs_are_rejected():
+def test_invalid_configs_raise():
     with pytest.raises(ValueError, match="steps must be 0 to 5"):
         Config(steps=6)
     with pytest.raises(ValueError, match="three"):
         Config(strengths=(1.0,))
 
 
-def test_the_shipped_model_runs_in_every_number_of_steps_in_its_card():
+def test_the_shipped_model_runs_the_steps_of_its_card():
     card = registry.find("default")
     assert card.has_uncertainty and card.steps in card.step_choices
     for steps in card.step_choices:

@@ -1,4 +1,4 @@
-"""Photofinishing is inferred from the colours of an image."""
+"""Photofinishing is estimated from the colours of a scene."""
 
 import pytest
 import torch
@@ -47,7 +47,7 @@ def _image(mixture, response, level=1.0):
     return (level * spectra @ response.T).clamp(min=1e-4).T.reshape(1, 3, 20, 30)
 
 
-def test_reflectance_from_a_known_camera_needs_no_correction(mixture, photofinishing):
+def test_reflectance_of_a_known_camera_is_kept(mixture, photofinishing):
     camera = photofinishing.cameras[1]
     statistics = photofinishing(mixture, None, camera)
     torch.testing.assert_close(statistics["response"], camera)
@@ -55,22 +55,21 @@ def test_reflectance_from_a_known_camera_needs_no_correction(mixture, photofinis
     assert not statistics["level_std"].any() and statistics["colour_covariance"].abs().max() < 1e-9
 
 
-def test_an_unknown_camera_is_the_mean_camera_with_uncertainty(mixture, photofinishing):
+def test_an_unknown_camera_is_the_mean_with_a_covariance(mixture, photofinishing):
     statistics = photofinishing(mixture, None, None)
     torch.testing.assert_close(statistics["response"], photofinishing.cameras.mean(0))
-    assert (statistics["colour_covariance"].diagonal(dim1=1, dim2=2) > 0).all() and statistics[
-        "level_std"
-    ] > 0
+    assert (statistics["colour_covariance"].diagonal(dim1=1, dim2=2) > 0).all()
+    assert statistics["level_std"] > 0
 
 
-def test_images_with_a_colour_matrix_are_distinguished_from_raw_images(mixture, photofinishing):
+def test_colour_corrected_images_are_distinguished_from_raw_ones(mixture, photofinishing):
     camera = photofinishing.cameras[2]
-    developed = mixture.colour_corrected(camera, photofinishing.observer, torch.ones(1))
-    raw, made = (
+    corrected = mixture.colour_corrected(camera, photofinishing.observer, torch.ones(1))
+    raw, displayed = (
         photofinishing(mixture, chromaticity_histogram(_image(mixture, response))[0], None)
-        for response in (camera, developed)
+        for response in (camera, corrected)
     )
-    for statistics, right, wrong in ((raw, camera, developed), (made, developed, camera)):
+    for statistics, right, wrong in ((raw, camera, corrected), (displayed, corrected, camera)):
         near, far = ((statistics["response"] - each).norm() for each in (right, wrong))
         assert near < far
 
@@ -82,7 +81,7 @@ def test_an_image_as_bright_as_its_ground_keeps_its_level(mixture, photofinishin
     assert statistics["gain"].log().abs().max() < 0.1
 
 
-def test_an_image_much_brighter_than_ground_has_a_large_gain(mixture, photofinishing):
+def test_an_image_far_brighter_than_ground_gets_a_gain(mixture, photofinishing):
     response = photofinishing.cameras[0]
     gains = [
         float(
@@ -101,7 +100,7 @@ def test_an_image_much_brighter_than_ground_has_a_large_gain(mixture, photofinis
     assert gains[0] > gains[1] > 1.5
 
 
-def test_the_mixture_accepts_the_statistics(mixture, photofinishing):
+def test_the_statistics_project_the_mixture(mixture, photofinishing):
     rgb = _image(mixture, photofinishing.cameras[0])
     statistics = photofinishing(mixture, chromaticity_histogram(rgb)[0], None)
     posterior = project_mixture(mixture, statistics).posterior(rgb, statistics["level_std"])

@@ -1,4 +1,4 @@
-"""R2H-Diff as a reconstructor: regression, scene gain and smooth refinement."""
+"""The system around the network: regression, gain and smooth shapes."""
 
 import pytest
 import torch
@@ -28,20 +28,20 @@ def _noise(rows=24, columns=32):
     return lambda t: NoiseField(0).read(r, c, channels=31, step=t)
 
 
-def test_smooth_shapes_are_a_projection_that_removes_brightness():
+def test_smooth_shapes_are_a_projection_without_brightness():
     project = smooth_shapes(31, 10)
     torch.testing.assert_close(project @ project, project, atol=1e-5, rtol=0)
     torch.testing.assert_close(project.sum(1), torch.zeros(31), atol=1e-5, rtol=0)
 
 
-def test_encoding_inverts_decoding(model):
+def test_decoding_inverts_encoding(model):
     base = model.regress(_rgb())
     x = model._shape(0.3 * torch.randn(base.shape, generator=torch.Generator().manual_seed(3)))
     torch.testing.assert_close(model.encode(model.decode(x, base), base), x, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
-def test_an_untrained_network_keeps_the_regression():
+def test_an_untrained_network_leaves_the_regression():
     fresh = R2HDiffReconstructor(Config())
     fresh.base.data = torch.rand(31, 13) / 13
     cube, _ = fresh.whole(SceneWindows.entire(_rgb()), _noise())
@@ -50,7 +50,7 @@ def test_an_untrained_network_keeps_the_regression():
 
 @torch.no_grad()
 def test_a_known_gain_undoes_the_exposure(model):
-    """Half the exposure with half the gain gives the same reflectance."""
+    """Half the light with half the gain is the same ground."""
     weights = torch.ones(1, 1, 24, 32)
     cube, statistics = model.whole(SceneWindows(_rgb(), weights, None), _noise())
     dark = model(
@@ -60,7 +60,7 @@ def test_a_known_gain_undoes_the_exposure(model):
 
 
 @torch.no_grad()
-def test_the_stochastic_chain_varies_more_between_samples_than_the_mean_chain(model):
+def test_the_stochastic_chain_varies_with_the_sample_and_the_mean_chain_barely(model):
     _, statistics = model.whole(SceneWindows.entire(_rgb()), _noise())
     r, c = torch.arange(24)[None], torch.arange(32)[None]
 
@@ -74,7 +74,7 @@ def test_the_stochastic_chain_varies_more_between_samples_than_the_mean_chain(mo
     assert wide > narrow >= 0
 
 
-def test_a_card_without_a_size_means_the_base_size():
+def test_a_config_without_a_size_has_the_base_size():
     card = registry.find("r2h-diff", untrained=True)
     found = build({key: value for key, value in card.config.items() if key != "size"})
     assert found.config.size == "base" and found.stride == card.stride

@@ -1,4 +1,4 @@
-"""The scene gain: its level is invariant to exposure, and its tint does not change the level."""
+"""The scene gain: its level follows the colours, windows average, the tint moves no level."""
 
 import torch
 
@@ -23,14 +23,14 @@ def _gain():
 
 
 @torch.no_grad()
-def test_an_image_twice_as_bright_has_twice_the_gain():
+def test_a_brighter_image_is_brighter_ground():
     gain, rgb = _gain(), _rgb()
     level, brighter = (gain(chromaticity_histogram(each)).log().mean() for each in (rgb, 2 * rgb))
     torch.testing.assert_close(brighter, level)
 
 
 @torch.no_grad()
-def test_the_tint_does_not_change_the_level():
+def test_the_tint_moves_no_level():
     gain = _gain()
     tint = gain.tint(gain.features(colour_means(chromaticity_histogram(_rgb()))))
     torch.testing.assert_close(tint.sum(), torch.tensor(0.0), atol=1e-6, rtol=0)
@@ -38,8 +38,8 @@ def test_the_tint_does_not_change_the_level():
 
 
 @torch.no_grad()
-def test_colour_means_are_the_means_of_the_pixels():
-    """For uniform patches; colours within one cell of the histogram are averaged first."""
+def test_means_are_those_of_the_pixels():
+    """For uniform patches: within a cell of the histogram, colours count as their mean."""
     patches = torch.rand(1, 3, 2, 3, generator=_rng(5)).repeat_interleave(6, dim=3)
     level = colour_means(chromaticity_histogram(patches))[:, :3]
     torch.testing.assert_close(level, patches.mean((2, 3)))
@@ -48,7 +48,7 @@ def test_colour_means_are_the_means_of_the_pixels():
 
 
 @torch.no_grad()
-def test_extreme_scenes_have_a_plausible_gain():
+def test_any_scene_gets_a_sane_gain():
     gain = _gain()
     for rgb in (torch.zeros(1, 3, 5, 7), torch.full((1, 3, 5, 7), 4.0), _rgb() * 1e-6):
         found = gain(chromaticity_histogram(rgb))

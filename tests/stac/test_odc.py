@@ -53,5 +53,5 @@ def test_standard_deviations_are_bands_of_their_own_asset(collection):
 def test_assets_without_common_bands_are_refused(collection):
     with pytest.raises(BandMismatch, match=r"reflectance\.1"):
         odc_config({**collection.to_dict(), "item_assets": {}})
-    with pytest.raises(BandMismatch, match="no bands of 'thumbnail'"):
+    with pytest.raises(BandMismatch, match="no bands for asset 'thumbnail'"):
         odc_config(collection.get_item("tile_0_0"), "thumbnail")

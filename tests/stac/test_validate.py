@@ -66,7 +66,7 @@ def test_what_was_written_is_valid(cubes):
 def test_missing_files_are_refused(tmp_path):
     with pytest.raises(UnreadableFile, match="does not exist"):
         hsi_xr.validate(tmp_path / "absent")
-    assert "contains no product" in wrong(tmp_path)[0]
+    assert "contains neither products" in wrong(tmp_path)[0]
 
 
 def flip(path: Path) -> None:
@@ -218,10 +218,16 @@ def test_bands_that_a_model_names_must_be_described(cubes):
 
 def test_left_over_files_are_reported(cubes):
     shutil.copy(cubes / NAME / f"{NAME}.tif", cubes / NAME / "more.tif")
-    (cubes / NAME / f"{NAME}.part.tif").touch()
+    unfinished = ("mosaic.part.vrt", f"{NAME}.json.part", f"{NAME}.tif.part")
+    for name in unfinished[:2]:
+        (cubes / NAME / name).touch()
+    staging = cubes / NAME / unfinished[2]
+    staging.mkdir()
+    (staging / "0.tif").touch()
     lines = "\n".join(wrong(cubes))
     assert "more.tif: no item in this folder describes it" in lines
-    assert f"{NAME}.part.tif: an unfinished run has left it" in lines
+    assert all(f"{name}: it was left by an unfinished run" in lines for name in unfinished)
+    assert "0.tif" not in lines
 
 
 def test_images_next_to_products_are_not_products(cubes):
@@ -231,7 +237,7 @@ def test_images_next_to_products_are_not_products(cubes):
     assert inspection.findings == []
     assert f"{cubes / 'tiles' / NAME}.tif, which hsi_xr did not write" in inspection.unseen
     (alone,) = wrong(cubes / "tiles")
-    assert "it contains no product and no STAC item" in alone
+    assert "it contains neither products nor STAC objects" in alone
     (line,) = wrong(cubes / "tiles" / f"{NAME}.tif")
     assert "is not a product of hsi_xr" in line
 
@@ -249,7 +255,7 @@ def test_malformed_json_is_reported(cubes):
         ([None, None], [None, None], "no band has"),
         ([400, None, 600], [10] * 3, "band 2 has no wavelength"),
         ([400, 400, 600], [10] * 3, "not ascending"),
-        ([400, float("nan")], [10] * 2, "outside of reflected sunlight"),
+        ([400, float("nan")], [10] * 2, "outside the range of reflected sunlight"),
         ([0.4, 0.5], [None] * 2, "another unit"),
         ([400, 500], [10, -3], "is -3 nm wide"),
         ([400, 500], [10, 0.0], "is 0 nm wide"),

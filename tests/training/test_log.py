@@ -1,4 +1,4 @@
-"""TensorBoard files of a training: losses by update, and images of validations."""
+"""TensorBoard files of a training run: losses by update, and images of validations."""
 
 from io import BytesIO
 

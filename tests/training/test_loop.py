@@ -116,7 +116,7 @@ def test_the_best_checkpoint_is_that_of_the_declared_split(tmp_path):
     assert best["scores"]["mrae"] == min(scores.values())
 
 
-def test_the_test_split_neither_trains_nor_chooses():
+def test_the_test_split_is_used_neither_to_train_nor_to_select():
     with pytest.raises(UsageError, match="test"):
         Data(name="slopes", folder=Path(), validation="test")
 
@@ -161,7 +161,7 @@ def test_scenes_that_are_not_finite_are_refused_by_name(tmp_path):
         training_of(run_of("regression", tmp_path), Broken()).finish()
 
 
-def test_a_disk_that_fills_up_leaves_the_checkpoint_before(tmp_path):
+def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path):
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no device that is always full")
     training = training_of(run_of("regression", tmp_path), Slopes())
@@ -175,7 +175,7 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(tmp_path):
     training_of(training.settings, Slopes(), resume=True).finish()  # now that there is room
 
 
-def test_a_disk_that_fills_up_under_the_log_is_reported(tmp_path):
+def test_a_full_disk_while_logging_is_reported(tmp_path):
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no device that is always full")
     run = run_of("regression", tmp_path, schedule=Schedule(steps=STEPS, validate=0, save=4, log=5))
@@ -193,7 +193,7 @@ def test_without_a_checkpoint_nothing_is_resumed(tmp_path):
         pytest.skip("this system has no device that is always full")
     (tmp_path / "last.pt.part").symlink_to("/dev/full")
     with pytest.raises(
-        Incomplete, match=r"there is no previous one\. Make room on the disk and start again"
+        Incomplete, match=r"there is no previous one\. Free some disk space and start again"
     ):
         training_of(run_of("regression", tmp_path), Slopes()).finish()
 
@@ -298,7 +298,7 @@ def test_patches_of_image_and_cube_cover_the_same_pixels(tmp_path):
     assert batch.rgb[:, 2].flatten(1).gather(1, order).diff(dim=1).min() > -1e-6
 
 
-def test_unknown_pixels_of_a_cube_teach_nothing(tmp_path):
+def test_unknown_pixels_of_a_cube_do_not_affect_training(tmp_path):
     """Holes are NaN, and every objective trains around them."""
     for kind in SYSTEMS:
         training = training_of(run_of(kind, tmp_path / kind), Slopes(holes=True))

@@ -55,7 +55,7 @@ def test_a_few_steps_lower_the_loss(kind, update, loss, tmp_path):
     assert measured(training, update)[loss] < 0.95 * before
 
 
-def test_the_players_of_a_game_move_only_themselves(tmp_path):
+def test_generator_and_critic_update_only_their_own_parameters(tmp_path):
     training = training_of(run_of("adversarial", tmp_path), Slopes())
     critic, generator = training.task.objective.updates
     batches = [training.task.draw(0)]
@@ -67,7 +67,7 @@ def test_the_players_of_a_game_move_only_themselves(tmp_path):
         assert all(each.grad is None for each in generator.parameters) == (update is critic)
 
 
-def test_a_critic_may_learn_at_a_rate_of_its_own(tmp_path):
+def test_a_critic_may_have_its_own_learning_rate(tmp_path):
     """Four times the generator's, at the start and after the cosine has fallen."""
     optimiser, schedule = Optimiser(rate=1e-4, floor=1e-5), Schedule(steps=10, validate=0)
     objective = Adversarial(width=4, critic_rate=4e-4)
@@ -116,7 +116,7 @@ def test_with_a_prior_of_zero_a_trained_host_is_the_host_alone(tmp_path):
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 @pytest.mark.parametrize("kind", ["regression, RMSE", "x0", "adversarial"])
 def test_losses_in_a_reduced_precision_are_nearly_the_same(kind, precision, tmp_path):
-    """Only networks run in it; chains, coefficients and losses do not."""
+    """Only networks run in reduced precision; chains, coefficients and losses do not."""
     found = []
     for reduced in ("float32", precision):
         training = training_of(run_of(kind, tmp_path / reduced, precision=reduced), Slopes())
@@ -204,7 +204,7 @@ def test_a_camera_that_does_not_cover_all_bands_is_refused(tmp_path):
     [
         ("epsilon", Regression(), "denoising"),
         ("two stages", Regression(), "two-stage"),
-        ("regression", Denoising(), "diffuse"),
+        ("regression", Denoising(), "diffusion"),
         ("regression", Adversarial(), "generator"),
         ("regression", TwoStage(first=1, latent=1), "prior"),
         ("two stages", TwoStage(first=5, latent=4), "leaves none"),
@@ -243,7 +243,7 @@ def test_a_closed_form_is_fitted_on_what_it_is_given_later(level, tmp_path):
     [
         ("root-polynomial", Regression(), 1, "closed-form"),
         ("root-polynomial", ClosedForm(), 2, "is one step"),
-        ("mst-plus-plus", ClosedForm(), 1, "without parameters that are learned"),
+        ("mst-plus-plus", ClosedForm(), 1, "without trainable parameters"),
     ],
 )
 def test_a_closed_form_requires_a_system_that_has_one(system, objective, steps, what, tmp_path):

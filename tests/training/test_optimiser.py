@@ -32,7 +32,7 @@ def test_a_warm_up_delays_what_follows(schedule):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_a_stage_of_a_step_begins_at_the_rate(schedule):
+def test_a_stage_of_one_step_begins_at_the_rate(schedule):
     assert rates(schedule, steps=1, warm_up=0)[0] == 1.0
 
 
@@ -48,6 +48,6 @@ def test_a_rate_halves_at_equal_distances():
     ]
 
 
-def test_a_poly_of_power_one_is_a_line():
+def test_poly_with_power_one_is_linear():
     optimiser = Optimiser(rate=1.0, floor=0.0, schedule="poly", power=1.0)
     assert [optimiser.learning_rate(step, 4) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]

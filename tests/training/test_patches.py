@@ -82,7 +82,7 @@ def test_statistics_of_bands_are_those_of_known_values():
     assert exist.all()
 
 
-def test_no_pixel_has_no_mean_and_one_pixel_no_deviation():
+def test_no_pixels_have_no_mean_and_one_pixel_has_no_standard_deviation():
     known = torch.zeros(1, 2, 4, 4, dtype=torch.bool)
     known[0, 1, 0, 0] = True
     found, exist = band_statistics(known.float(), known)
@@ -105,7 +105,7 @@ def test_scenes_narrower_than_a_stride_are_scored(tmp_path):
 
 
 class Unmeasured(Slopes):
-    """The first band was never measured, as 400 nm in scenes of Harvard."""
+    """The first band was never measured, like 400 nm in scenes of Harvard."""
 
     def read(self, name):
         pair = super().read(name)

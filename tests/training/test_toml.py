@@ -53,7 +53,7 @@ def test_changes_replace_what_the_file_states(file):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("optimiser.rat=1", "unknown key 'optimiser.rat'; did you mean 'rate'? known: accumulate"),
         ("sytem=1", "unknown key 'sytem'; did you mean 'system'?"),
@@ -96,13 +96,13 @@ def test_changes_replace_what_the_file_states(file):
         ("rate", "'rate' is not key=value"),
     ],
 )
-def test_settings_that_are_wrong_are_named(file, change, said):
-    with pytest.raises(UsageError, match=said.replace("?", r"\?")):
+def test_settings_that_are_wrong_are_named(file, change, message):
+    with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         read(file, [change])
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"schedule": "poly", "power": 0}, "power must be `float` > 0.0; got 0"),
         ({"schedule": "poly", "power": 1.5, "every": 4}, "takes power; got power, every"),
@@ -111,9 +111,9 @@ def test_settings_that_are_wrong_are_named(file, change, said):
         ({"schedule": "constant", "factor": 0.5}, "takes none; got factor"),
     ],
 )
-def test_a_schedule_has_keys_of_its_own_that_reduce_the_rate(file, keys, said):
+def test_a_schedule_has_keys_of_its_own_that_reduce_the_rate(file, keys, message):
     changes = [f"optimiser.{key}={value}" for key, value in keys.items()]
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         read(file, changes)
 
 

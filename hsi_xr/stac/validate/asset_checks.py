@@ -57,7 +57,7 @@ class _Asset:
 
 
 def check_asset(item: Document, key: str, fields: Json, inspection: Inspection) -> None:
-    """Check an asset, and its file if that is local."""
+    """Checks an asset, and its file if the file is local."""
     asset = _Asset(item, key, fields, inspection)
     for fault in asset_band_faults(asset.name, fields, named_only=item.is_model):
         asset.add(*fault)
@@ -113,7 +113,7 @@ def _is_intact(asset: _Asset, file: Path) -> bool:
 
 
 def _report_unknown(asset: _Asset, checksum: object, file: Path) -> None:
-    """Other tools may use any algorithm; hsi_xr uses SHA-256."""
+    """Reports a checksum of unknown algorithm; other tools may use any, hsi_xr uses SHA-256."""
     text = short(checksum)
     if asset.item.is_ours:
         what = f"{asset.name}: file:checksum {text} is not a multihash of SHA-256"
@@ -129,7 +129,7 @@ def _check_media_type(asset: _Asset, implied: str) -> None:
 
 
 def _compare(asset: _Asset, file: Path) -> None:
-    """Check that an asset agrees with its file; the main asset, also the item."""
+    """Checks that an asset, and the item if it is the main asset, agree with the file."""
     try:
         product = CubeFile.read(file, asset.variable)
     except (InvalidData, UnknownName):

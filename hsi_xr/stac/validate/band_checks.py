@@ -12,11 +12,11 @@ from hsi_xr.stac.validate.findings import Fault, short
 
 RESTORE = "restore the original file, which another tool has modified"
 _SUNLIGHT = (300.0, 3000.0)
-"""nm in which the ground reflects the sun; beyond, it is dark or emits."""
+"""Range of sunlight that the ground reflects, nm; beyond it, the ground is dark or emits."""
 _WIDEST = 500.0
 """nm, full width at half maximum."""
 _SAME = 1e-3
-"""nm by which two statements of one wavelength may differ."""
+"""Largest difference, in nm, between two copies of the same wavelength."""
 _CENTRE, _WIDTH = "eo:center_wavelength", "eo:full_width_half_max"
 _FIX_ASSET = "give wavelengths in um, in the order of the file's bands"
 
@@ -25,7 +25,7 @@ Wavelengths = Sequence[float | None]
 
 
 def raster_band_faults(src: RasterDataset, product: CubeFile) -> Iterator[Fault]:
-    """Yields what is wrong with the wavelengths in a file, of which it has up to three copies."""
+    """Yields what is wrong with the wavelengths in a file, which has up to three copies of them."""
     centres = [_nm(centre) for centre in product.centres]
     for fault in implausible(centres, [_nm(width) for width in product.widths]):
         yield Fault(fault, RESTORE)
@@ -81,8 +81,8 @@ def implausible(centres: Wavelengths, widths: Wavelengths) -> list[str]:
     odd = [nm for nm in known if not low <= nm <= high]  # including NaN
     if odd:
         faults.append(
-            f"wavelengths are outside of reflected sunlight ({low:g} to {high:g} nm), perhaps in "
-            f"another unit: {_first(odd)} nm"
+            f"wavelengths are outside the range of reflected sunlight ({low:g} to {high:g} nm), "
+            f"perhaps in another unit: {_first(odd)} nm"
         )
     if swapped := [(a, b) for a, b in pairwise(known) if not a < b]:
         faults.append(
@@ -105,7 +105,7 @@ def _first(values: Sequence[float]) -> str:
 
 
 def _nm(micrometres: object) -> float | None:
-    """Rounds, since 0.41 * 1000 is not 410. None for NaN and for what is not a number."""
+    """Converts to nm, rounded since 0.41 * 1000 is not 410; None if not a number."""
     if not isinstance(micrometres, int | float) or math.isnan(micrometres):
         return None
     return round(1000 * micrometres, 6)

@@ -18,7 +18,7 @@ from hsi_xr.stac.validate.schemas import violations
 
 
 def check_collection(collection: Document, inspection: Inspection) -> None:
-    """Check a collection and its items, and that it summarises them correctly."""
+    """Checks a collection and its items, and that it summarises them correctly."""
     is_valid = check_object(collection, inspection)
     links = [link for link in collection.links if link.rel == "item"]
     linked = [_check_linked(collection, link.href, inspection) for link in links]
@@ -28,7 +28,7 @@ def check_collection(collection: Document, inspection: Inspection) -> None:
 
 
 def _check_linked(collection: Document, href: str, inspection: Inspection) -> Document | None:
-    """Check a local item of a collection. None if it is missing or invalid."""
+    """Checks a local item of a collection, and returns it; None if it is missing or invalid."""
     try:
         path = None if is_external(href) else collection.target(href)
     except ValueError:
@@ -72,7 +72,7 @@ def _check_membership(item: Document, collection: Document, inspection: Inspecti
 
 
 def _compare(collection: Document, items: list[Document], inspection: Inspection) -> None:
-    """Check extent and summaries, as far as the collection has them."""
+    """Checks extent and summaries, as far as the collection has them."""
     contents = [item.json for item in items]
     actual = {"extent": extent(contents), **summaries(contents)}
     stated = {"extent": collection.json.get("extent"), **mapping(collection.json.get("summaries"))}

@@ -1,4 +1,4 @@
-"""Findings of a validation: what is wrong, with which file, and how to repair it."""
+"""Findings of a validation: what is wrong, with which file, and how to fix it."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ Difference = tuple[str, object, object]
 
 
 class Fault(NamedTuple):
-    """Something that is wrong, and how to repair it."""
+    """Something that is wrong, and how to fix it."""
 
     what: str
     repair: str = ""
@@ -47,7 +47,7 @@ class Inspection:
     schemas: Path | None = None
     """Folder with the schemas of STAC extensions."""
     report: Callable[[Finding], None] | None = None
-    """Is called with each finding as it is made."""
+    """Called with each finding as it is made."""
     findings: list[Finding] = field(default_factory=list)
     """Everything that is wrong; empty if all files are valid."""
     unseen: set[str] = field(default_factory=set)
@@ -66,7 +66,7 @@ class Inspection:
         return _identity(path) not in self.looked
 
     def visit(self, path: Path, part: str = "") -> bool:
-        """Note that a file, or a variable of a store, is being checked. False if it was before."""
+        """Records that a file, or a variable of a store, is checked; False if it already was."""
         name = _identity(path)
         if name not in self.looked:
             _log.info("checking %s", display_name(path))
@@ -77,7 +77,7 @@ class Inspection:
 
 
 def display_name(path: Path) -> str:
-    """Returns a path without ".." where possible, and a URL without the key of its signature."""
+    """Returns a path without ".." where possible, and a URL without its signature."""
     if is_remote(str(path)):
         return without_query(str(path))
     tidy = os.path.normpath(path)  # leads elsewhere after a symbolic link
@@ -85,7 +85,7 @@ def display_name(path: Path) -> str:
 
 
 def fault_of(error: HsiError, path: Path) -> Fault:
-    """Returns an error about a file as a fault: its message ends in "; " and the repair."""
+    """Converts an error about a file to a fault; its message must end with "; " and the repair."""
     name = repr(without_query(str(path)))
     what, _, repair = str(error).replace(name, "it", 1).rpartition("; ")
     return Fault(what, repair) if what else Fault(repair)
@@ -116,5 +116,5 @@ def short(value: object) -> str:
 
 
 def _identity(path: Path) -> str:
-    """One name per file, however many symbolic links lead to it."""
+    """Returns one name per file, however many symbolic links lead to it."""
     return str(path) if is_remote(str(path)) else os.path.realpath(path)

@@ -11,7 +11,7 @@ from hsi_xr.stac.validate.object_checks import FIX_LINK, check_object, follow, r
 
 
 def check_item(item: Document, inspection: Inspection) -> bool:
-    """Check an item and the local files that it refers to.
+    """Checks an item and the local files that it refers to.
 
     Returns:
         True if it satisfies its schemas, and its times are valid.
@@ -32,13 +32,13 @@ def check_item(item: Document, inspection: Inspection) -> bool:
 
 
 def _check_expression(item: Document, inspection: Inspection) -> None:
-    """Check that the item of the model exists, and describes the weights that were used."""
+    """Checks that the item of the model exists, and describes the weights that were used."""
     expression = mapping(item.properties.get("processing:expression"))
     if expression.get("format") != "stac-mlm":
         return
     href, what = expression.get("expression"), "its processing:expression"
     if not isinstance(href, str):
-        inspection.add(item.path, f"{what} has no href of the item of a model", FIX_LINK)
+        inspection.add(item.path, f"{what} has no href of a model's item", FIX_LINK)
         return
     path = follow(item, href, what, inspection)
     model = None if path is None else _read_model(path, inspection)
@@ -64,7 +64,7 @@ def _read_model(path: Path, inspection: Inspection) -> Document | None:
 
 
 def _check_model_bands(item: Document, inspection: Inspection) -> None:
-    """Check that bands of inputs and outputs are described, which the schema does not require."""
+    """Checks that bands of inputs and outputs are described, which the schema does not require."""
     described = {str(band.get("name")) for band in bands_of(item.properties)}
     for key in ("mlm:input", "mlm:output"):
         lists = [mapping(value).get("bands") for value in sequence(item.properties.get(key))]

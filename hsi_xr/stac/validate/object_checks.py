@@ -20,7 +20,7 @@ _RANGE = {"start_datetime", "end_datetime"}
 
 
 def read(path: Path, inspection: Inspection) -> Document | None:
-    """Read a STAC object. None, with a finding, if the file is not one."""
+    """Reads a STAC object; returns None and adds a finding if the file is not one."""
     try:
         document = Document.read(path)
     except InvalidData as error:
@@ -34,7 +34,7 @@ def read(path: Path, inspection: Inspection) -> Document | None:
 
 
 def check_object(stac: Document, inspection: Inspection) -> bool:
-    """Check an object against its schemas, and that its links lead somewhere.
+    """Checks an object against its schemas, and that the targets of its links exist.
 
     Returns:
         True if it satisfies the schemas.
@@ -54,7 +54,7 @@ def check_object(stac: Document, inspection: Inspection) -> bool:
 
 
 def follow(stac: Document, href: str, what: str, inspection: Inspection) -> Path | None:
-    """Returns the file that an href refers to. None if it is external or, with a finding, missing.
+    """Returns the file that an href refers to; None if it is external, or missing (a finding).
 
     Args:
         stac: The object with the href.
@@ -78,7 +78,7 @@ def follow(stac: Document, href: str, what: str, inspection: Inspection) -> Path
 
 
 def time_faults(properties: Json) -> Iterator[Fault]:
-    """Yields times that do not exist, and ranges that are incomplete or reversed.
+    """Yields invalid times, and ranges that are incomplete or reversed.
 
     The schemas check little more than that a time ends in Z.
     """

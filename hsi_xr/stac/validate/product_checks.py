@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RASTERS = (".tif", ".tiff", ".img", ".nc", ".nc4", ".zarr")
 """Suffixes of products."""
 _COARSEST = 0.01
-"""Reflectance per step, above which integers cannot store a spectrum."""
+"""Largest step of reflectance with which integers can represent a spectrum."""
 _SIDE = 1024
 """Pixels per side of the windows in which a store is read."""
 _REPLACE = "copy the file again, or recreate it"
@@ -48,7 +48,7 @@ def variables_of(path: Path) -> list[str | None]:
 
 
 def is_foreign(path: Path) -> bool:
-    """True if a raster can be read and does not state that hsi_xr wrote it."""
+    """True if a raster can be read, but does not state that hsi_xr wrote it."""
     try:
         with open_raster_dataset(str(path)) as src:
             return not is_product(src.tags(ns="HSI_XR"))
@@ -93,7 +93,7 @@ def _layout(src: RasterDataset, path: Path) -> Iterator[Fault]:
     layout = formats.by_driver(src.driver)
     for kind, file in {} if layout is None else layout.sidecars(path).items():
         if not file.exists():
-            yield Fault(f"its {kind} {file.name!r} is missing", "put it next to the file")
+            yield Fault(f"its {kind} {file.name!r} is missing", "put it next to the product")
     if src.driver == "ENVI":
         rows, columns = src.shape
         expected = rows * columns * src.count * np.dtype(src.dtypes[0]).itemsize

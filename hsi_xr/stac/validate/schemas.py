@@ -1,4 +1,4 @@
-"""Validation of STAC objects against their JSON schemas, without a network.
+"""Validation of STAC objects against their JSON schemas, without network access.
 
 pystac provides the schemas of the core; those of extensions are read from a folder. pystac's
 `JsonSchemaSTACValidator` is not used: it downloads missing schemas, logs a traceback if a reference
@@ -32,7 +32,7 @@ _CORE = {
 
 
 def violations(stac: Mapping[str, Any], schemas: Path | None = None) -> list[str]:
-    """Returns what an item, collection or catalogue violates in its schemas, one line each.
+    """Returns the schema violations of an item, collection or catalogue, one line each.
 
     Args:
         stac: The object as JSON.

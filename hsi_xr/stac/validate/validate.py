@@ -30,7 +30,7 @@ def validate(
     schemas: str | os.PathLike[str] | None = None,
     report: Callable[[Finding], None] | None = None,
 ) -> Inspection:
-    """Find what is wrong with a product, a STAC item, a collection, or a folder of them.
+    """Finds what is wrong with a product, a STAC item, a collection, or a folder of them.
 
     Items are compared with their files, checksums with the bytes, collections with their items and
     links with what they refer to. Wavelengths must ascend and be plausible; pixels that no checksum
@@ -47,14 +47,14 @@ def validate(
         An inspection. Its `findings` are empty if everything is valid.
 
     Raises:
-        UnreadableFile: The file does not exist, or must not be read.
+        UnreadableFile: The file does not exist, or there is no permission to read it.
         UsageError: The URL is a folder on a web server, `schemas` contains no schema, or the
             package that reads or reaches the file is not installed.
     """
     inspection = Inspection(Path(schemas) if schemas is not None else None, report)
     target = file_of(path)
     name = without_query(str(target))
-    with store_access(name, "look at") if is_remote(name) else _permission_errors():
+    with store_access(name, "read") if is_remote(name) else _permission_errors():
         is_folder = store_driver(str(target)) is None and _is_folder(target)
         if not exists(target):
             raise UnreadableFile(f"{name!r} does not exist; check the path")
@@ -93,7 +93,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _check_folder(folder: Path, inspection: Inspection) -> None:
-    """Check the collections first, so that items are checked as members of them."""
+    """Checks a folder, collections first, so that items are checked as members of them."""
     files = list(_files_in(folder))
     kinds = {path: _kind(path, inspection) for path in files if path.suffix == ".json"}
     stac = [path for path, kind in kinds.items() if kind is not None]
@@ -102,30 +102,35 @@ def _check_folder(folder: Path, inspection: Inspection) -> None:
         if inspection.is_new(path):
             _check_file(path, inspection)
     for path in files:
-        if path.suffix.lower() in RASTERS and inspection.is_new(path):
+        if _is_unfinished(path):
+            repair = "resume with --resume, or delete it"
+            inspection.add(path, "it was left by an unfinished run", repair)
+        elif path.suffix.lower() in RASTERS and inspection.is_new(path):
             _check_undescribed(path, inspection, has_items=has_items)
     if not inspection.looked and not inspection.findings:
-        nothing = "it contains no product and no STAC item"
+        nothing = "it contains neither products nor STAC objects"
         inspection.add(folder, nothing, "give another folder")
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Yields files and stores, recursively; symbolic links to folders are not followed."""
+    """Yields files, stores and staging folders; symbolic links to folders are not followed."""
     for path in sorted(folder.iterdir()):
         if path.is_symlink() and path.is_dir():
             continue
-        if path.is_dir() and store_driver(str(path)) is None:
+        if path.is_dir() and store_driver(str(path)) is None and not _is_unfinished(path):
             yield from _files_in(path)
         else:
             yield path
 
 
+def _is_unfinished(path: Path) -> bool:
+    """True for staging folders and temporary files: `cube.tif.part`, `mosaic.part.vrt`."""
+    return path.suffix == ".part" or ".part." in path.name
+
+
 def _check_undescribed(path: Path, inspection: Inspection, *, has_items: bool) -> None:
-    """Check a raster to which no item refers, which is a fault if other products have items."""
-    if ".part." in path.name:
-        repair = "resume with --resume, or delete the file"
-        inspection.add(path, "an unfinished run has left it", repair)
-    elif is_foreign(path):
+    """Checks a raster to which no item refers, which is a fault if other products have items."""
+    if is_foreign(path):
         inspection.unseen.add(f"{without_query(str(path))}, which hsi_xr did not write")
     else:
         if has_items:
@@ -135,7 +140,7 @@ def _check_undescribed(path: Path, inspection: Inspection, *, has_items: bool) -
 
 
 def _kind(path: Path, inspection: Inspection) -> str | None:
-    """Returns the type of a STAC object, with models apart; None for other JSON.
+    """Returns the type of a STAC object, `Model` for the item of a model; None for other JSON.
 
     JSON that cannot be read is reported.
     """

@@ -1,6 +1,6 @@
-"""Objectives of a training: a file each, with the keys of its table and how it builds the losses.
+"""Training objectives, one per file, with the keys of its table and how it builds the losses.
 
-A new objective is a file, and a name in `AnyObjective`.
+A new objective needs a file, and its name in `AnyObjective`.
 """
 
 from hsi_xr.training.objectives.adversarial import Adversarial

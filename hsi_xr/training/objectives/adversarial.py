@@ -1,4 +1,4 @@
-"""Adversarial training: a generator against a PatchGAN critic, in alternation."""
+"""Adversarial training: a generator and a PatchGAN critic, trained in alternation."""
 
 from dataclasses import dataclass
 
@@ -55,8 +55,8 @@ class Adversarial(ObjectiveSettings, frozen=True, kw_only=True, tag="adversarial
 class _Game:
     """The losses of both players.
 
-    Source: Isola et al. 2017 (arXiv:1611.07004), eq. 4, with the generator's loss that does not
-    saturate; as Alvarez-Gila et al. 2017 (arXiv:1709.00265) train.
+    Source: Isola et al. 2017 (arXiv:1611.07004), eq. 4, with the non-saturating loss of the
+    generator, as in Alvarez-Gila et al. 2017 (arXiv:1709.00265).
     """
 
     adapter: InputAdapter

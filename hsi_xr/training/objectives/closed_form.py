@@ -1,4 +1,4 @@
-"""No learning by gradients: everything is fitted before the first step."""
+"""Closed form: everything is fitted before the first step, without gradient descent."""
 
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import UsageError
@@ -16,8 +16,8 @@ class ClosedForm(ObjectiveSettings, frozen=True, kw_only=True, tag="closed-form"
     ) -> Objective[PatchBatch]:
         if not isinstance(model, FittedReconstructor) or trainable(model):
             raise UsageError(
-                "objective.kind = 'closed-form' fits systems without parameters that are learned "
-                f"by gradients; {type(model).__name__} has some"
+                "objective.kind = 'closed-form' fits closed-form systems without trainable "
+                f"parameters; {type(model).__name__} is not one"
             )
         if steps != 1:
             raise UsageError(f"a fit in closed form is one step; got schedule.steps = {steps}")

@@ -1,4 +1,4 @@
-"""Denoising: the network of a diffusion, at a random step of the chain."""
+"""Denoising: trains the network of a diffusion model at random steps of the chain."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -32,8 +32,8 @@ class Denoising(ObjectiveSettings, frozen=True, kw_only=True, tag="denoising"):
     ) -> Objective[PatchBatch]:
         if not isinstance(model, DiffusionReconstructor):
             raise UsageError(
-                f"objective.kind = 'denoising' trains systems that diffuse cubes; "
-                f"{type(model).__name__} does not"
+                f"objective.kind = 'denoising' trains diffusion systems; "
+                f"{type(model).__name__} is not one"
             )
         loss = _DenoisingLoss(self, model)
         return Objective((ParameterUpdate("denoising", trainable(model), loss, range(steps)),))
@@ -43,8 +43,8 @@ class Denoising(ObjectiveSettings, frozen=True, kw_only=True, tag="denoising"):
 class _DenoisingLoss:
     """Draws a step and noise for every patch.
 
-    Source: Ho et al. 2020 (arXiv:2006.11239), algorithm 1; for x0 in place of the noise see section
-    3.2 there. The gradient term is that of R2H-Diff (arXiv:2605.05688).
+    Source: Ho et al. 2020 (arXiv:2006.11239), algorithm 1; for x0 instead of the noise, see its
+    section 3.2. The gradient term is that of R2H-Diff (arXiv:2605.05688).
     """
 
     settings: Denoising
@@ -85,7 +85,7 @@ class _DenoisingLoss:
 
 
 def _draw_steps(keep: Tensor, count: int, rng: Generator, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Steps counted from 1, and the shares of signal variance left by them, (count, 1, 1, 1)."""
+    """Returns steps, from 1 on, and the shares of signal variance they leave, (count, 1, 1, 1)."""
     step = torch.randint(1, len(keep), (count,), generator=rng, device=rng.device)
     return step, keep.to(like)[step][:, None, None, None]
 

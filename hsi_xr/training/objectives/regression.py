@@ -56,8 +56,10 @@ class Regression(ObjectiveSettings, frozen=True, kw_only=True, tag="regression")
 def _check(model: Reconstructor, network: nn.Module) -> None:
     """Refuse systems that another objective trains."""
     if isinstance(model, DiffusionReconstructor):
-        raise UsageError("a system that diffuses cubes is trained by objective.kind = 'denoising'")
+        raise UsageError("a diffusion system is trained by objective.kind = 'denoising'")
     if isinstance(getattr(model, "prior", None), SpectralPrior):
         raise UsageError("a system with a prior is trained by objective.kind = 'two-stage'")
     if not trainable(network):
-        raise UsageError("a system without gradients is fitted by objective.kind = 'closed-form'")
+        raise UsageError(
+            "a system without trainable parameters is fitted by objective.kind = 'closed-form'"
+        )

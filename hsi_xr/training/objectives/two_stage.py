@@ -70,7 +70,7 @@ class TwoStage(ObjectiveSettings, frozen=True, kw_only=True, tag="two-stage"):
 
 
 def _teacher(prior: SpectralPrior, bands: int) -> FeatureExtractor:
-    """An extractor like the prior's own that is given the true cube, too."""
+    """Returns an extractor like that of the prior, whose input also contains the true cube."""
     layers = list(prior.extract.features)
     convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
     width, size = convolutions[0].out_channels, convolutions[-1].out_channels
@@ -117,19 +117,19 @@ class _Stages:
         return ParameterUpdate("together", parameters, self.joint_loss, range(last, steps))
 
     def host_loss(self, batch: PatchBatch, rng: Generator) -> Losses:
-        """The host, given the prior of the truth."""
+        """Returns the loss of the host with the prior of the true cube."""
         image = self.adapter(batch.rgb, batch.statistics)
         return {self.settings.loss: self._distance(image, self._true_prior(image, batch), batch)}
 
     def chain_loss(self, batch: PatchBatch, rng: Generator) -> Losses:
-        """The chain, from noise to the prior of the truth."""
+        """Returns the loss of the chain, from noise to the prior of the true cube."""
         image = self.adapter(batch.rgb, batch.statistics)
         with torch.no_grad():
             truth = self._true_prior(image, batch)
         return {"prior": (self._sampled_prior(image, truth, rng) - truth).abs().mean()}
 
     def joint_loss(self, batch: PatchBatch, rng: Generator) -> Losses:
-        """The chain, and the host, given the prior that the chain finds."""
+        """Returns the losses of the chain, and of the host with the prior that the chain finds."""
         image = self.adapter(batch.rgb, batch.statistics)
         with torch.no_grad():
             truth = self._true_prior(image, batch)
@@ -140,7 +140,7 @@ class _Stages:
         return {"loss": total, self.settings.loss: of_cubes, "prior": of_priors}
 
     def anchored_loss(self, head: nn.Module, batch: PatchBatch, rng: Generator) -> Losses:
-        """Extractors and chain, with a head that predicts statistics of the bands from a prior."""
+        """Returns the losses of extractors, chain, and a head that predicts band statistics."""
         image = self.adapter(batch.rgb, batch.statistics)
         truth = self._true_prior(image, batch)
         sampled = self._sampled_prior(image, truth.detach(), rng)
@@ -165,15 +165,15 @@ class _Stages:
 
 
 def band_statistics(cube: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each band over the known pixels.
+    """Returns the mean and standard deviation of each band over the known pixels.
 
     Args:
         cube: (batch, bands, rows, columns).
         known: True where the cube is known; of the same shape.
 
     Returns:
-        Means, then deviations, (batch, 2 bands), 0 where one does not exist; and true where it
-        does.
+        Means, then deviations, (batch, 2 bands), 0 where undefined; and true where
+        they are defined.
     """
     count = known.sum((2, 3))
     mean = (cube * known).sum((2, 3)) / count.clamp(min=1)
