@@ -33,14 +33,12 @@ _LISTED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageInfo:
-    """An image that can be converted, as its header describes it."""
+class ImageHeader:
+    """What the header of an image states."""
 
-    source: InputImage
     shape: tuple[int, int]
     """Rows, columns."""
     transform: Affine
-    crs: "CRS | None"
     dtype: str
     bands: tuple[int, ...]
     """Numbers of the red, green and blue bands."""
@@ -53,8 +51,16 @@ class ImageInfo:
     nodata: float | None
     scale: float
     offset: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageInfo(ImageHeader):
+    """An image that can be converted."""
+
+    source: InputImage
+    crs: "CRS | None"
     acquired: str | None
-    """Acquisition time, ISO 8601 in UTC; `START/END` for a range."""
+    """Acquisition time, ISO 8601 in UTC; two times with `/` between for a range."""
     version: tuple[int, int]
     """Modification time and size of a local file; zeros for others."""
 
@@ -114,38 +120,45 @@ def _inspect_or_refuse(source: InputImage, config: Conversion) -> ImageInfo | _R
 
 
 def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
-    from rasterio.enums import MaskFlags
-
     with open_raster_dataset(source.href) as raster:
         if is_product(raster.tags(ns="HSI_XR")):
             raise BandMismatch(
                 "it is a reconstructed cube; give the RGB image that it was made from"
             )
-        alpha = alpha_bands(raster)
-        colours = tuple(band for band in raster.indexes if band not in alpha)
-        bands = config.rgb or source.rgb or _rgb_bands(raster) or colours
-        first = min(bands[0], raster.count) - 1  # a wrong number is refused below
-        dtype = raster.dtypes[first]
-        image = open_image(source.href, rgb=bands, nodata=config.nodata)
-        _check_radiometry(image, dtype, config)
-        plan(image, config.model, **config.reconstruct_options(dtype, config.devices[0]))
-        acquired = source.acquired or image.attrs.get("datetime") or config.datetime
-        return ImageInfo(
-            source=source,
-            shape=raster.shape,
-            transform=raster.transform,
-            crs=crs_of(image),
-            dtype=dtype,
-            bands=bands,
-            count=raster.count,
-            alpha=alpha[0] if alpha else None,
-            has_mask=MaskFlags.per_dataset in raster.mask_flag_enums[first],
-            nodata=raster.nodatavals[first],
-            scale=raster.scales[first],
-            offset=raster.offsets[first],
-            acquired=utc_text(acquired) if acquired else None,
-            version=file_version(source.href),
-        )
+        header = _read_header(raster, config.rgb or source.rgb)
+    # the handle is closed first: opening a remote file twice makes GDAL request its header again
+    image = open_image(source.href, rgb=header.bands, nodata=config.nodata)
+    _check_radiometry(image, header.dtype, config)
+    plan(image, config.model, **config.reconstruct_options(header.dtype, config.devices[0]))
+    acquired = source.acquired or image.attrs.get("datetime") or config.datetime
+    return ImageInfo(
+        **vars(header),
+        source=source,
+        crs=crs_of(image),
+        acquired=utc_text(acquired) if acquired else None,
+        version=file_version(source.href),
+    )
+
+
+def _read_header(raster: "RasterDataset", rgb: tuple[int, ...] | None) -> ImageHeader:
+    from rasterio.enums import MaskFlags
+
+    alpha = alpha_bands(raster)
+    colours = tuple(band for band in raster.indexes if band not in alpha)
+    bands = rgb or _rgb_bands(raster) or colours
+    first = min(bands[0], raster.count) - 1  # opening the image refuses a wrong number
+    return ImageHeader(
+        shape=raster.shape,
+        transform=raster.transform,
+        dtype=raster.dtypes[first],
+        bands=bands,
+        count=raster.count,
+        alpha=alpha[0] if alpha else None,
+        has_mask=MaskFlags.per_dataset in raster.mask_flag_enums[first],
+        nodata=raster.nodatavals[first],
+        scale=raster.scales[first],
+        offset=raster.offsets[first],
+    )
 
 
 def _rgb_bands(raster: "RasterDataset") -> tuple[int, ...] | None:
