@@ -1,4 +1,4 @@
-"""The command line, and scenes for it."""
+"""Runs the command line, and writes scenes for it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ TRANSFORM = Affine(0.5, 0, 500_000, 0, -0.5, 5_200_000)
 def write_scene(
     path: Path, count: int = 3, dtype: str = "uint8", repeat: tuple[int, int] = (1, 1), **profile
 ) -> Path:
-    """61 x 83 px, brighter to the east, no two rows alike: not one symmetry to hide behind."""
+    """61 x 83 px, brighter to the east, with different rows: symmetry would hide bugs."""
     rows, columns = 61 * repeat[0], 83 * repeat[1]
     rng = np.random.default_rng(0)
     texture = rng.uniform(0.2, 1, (count, rows, columns)) * np.linspace(0.2, 1, columns)
@@ -28,7 +28,7 @@ def write_scene(
 
 
 def run(*arguments: object) -> Result:
-    """Run the command line here; bugs keep their traceback."""
+    """Runs the command line in this process; unexpected errors keep their traceback."""
     return CliRunner().invoke(
         cli, [str(argument) for argument in arguments], catch_exceptions=False
     )

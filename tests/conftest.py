@@ -1,4 +1,4 @@
-"""What tests of several folders stand on."""
+"""Fixtures of several folders of tests."""
 
 import os
 import shutil
@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.stranger import install
+from tests.third_party import install
 
 
 @pytest.fixture
 def slope(tmp_path, monkeypatch):
-    """Installs models of the stranger's system; see `tests.stranger.install`."""
+    """Returns a function that installs a third-party model; see `tests.third_party.install`."""
     monkeypatch.syspath_prepend(tmp_path)
-    sys.modules.pop("stranger_slope", None)  # another test's, in another folder
+    sys.modules.pop("third_party_slope", None)  # imported by another test from another folder
     return partial(install, tmp_path)
 
 
 def pytest_configure(config):
-    """Each process that runs tests has temporary files of its own, and so have those it starts."""
+    """Gives each process that runs tests, and its child processes, a temporary folder."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is not None:
         folder = Path(tempfile.gettempdir()) / f"hsi_xr-tests-{os.getppid()}-{worker}"

@@ -1,7 +1,7 @@
 """Code blocks of Markdown pages, and how each kind is run or checked.
 
 Python blocks of a page run one after the other in one namespace, and commands of `hsi-xr` run
-through click. A block of text right below one of Python is what that prints. A comment
+through click. A block of text right below a Python block is its output. A comment
 `<!-- not run: REASON -->` above a block keeps it from running; its commands and options must exist
 all the same.
 """
@@ -35,9 +35,9 @@ class Block:
     language: str
     text: str
     reason: str | None
-    """Why the block is not run; None if it is."""
+    """Why the block is not run; None if it is run."""
     is_output: bool = False
-    """True if the block shows what the one above it prints."""
+    """True if the block shows the output of the one above it."""
 
     @property
     def commands(self) -> list[list[str]]:
@@ -59,7 +59,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def run_block(block: Block, namespace: dict[str, object]) -> None:
-    """Run a block, or check what can be checked of one that is not run."""
+    """Runs a block; for a block that is not run, checks that its names exist."""
     if block.language == "python":
         code = compile("\n" * block.line + block.text, str(block.page), "exec")
         if block.reason is None:
@@ -73,12 +73,12 @@ def run_block(block: Block, namespace: dict[str, object]) -> None:
 
 
 def prints(block: Block, printed: str) -> bool:
-    """True if that is what a block of output shows; `...` stands for anything."""
+    """True if the output matches a block of output, in which `...` stands for anything."""
     return OutputChecker().check_output(block.text, printed, ELLIPSIS | NORMALIZE_WHITESPACE)
 
 
 def _arguments(words: list[str]) -> list[str] | None:
-    """What follows the name of the command line of hsi_xr; None for another command."""
+    """Returns the arguments of a call of the hsi_xr command line; None for other commands."""
     starts = (["hsi-xr"], ["rio", "hsi"], ["python", "-m", "hsi_xr"], ["torchrun", "-m", "hsi_xr"])
     for start in starts:
         if words[: len(start)] == start:
@@ -87,7 +87,7 @@ def _arguments(words: list[str]) -> list[str] | None:
 
 
 def _check(words: list[str]) -> None:
-    """Everything that a command names exists: subcommands, options, modules, files, targets."""
+    """Checks that all names in a command exist: subcommands, options, modules, files, targets."""
     arguments = _arguments(words)
     if arguments is not None:
         _check_options(cli, arguments)
@@ -125,7 +125,7 @@ def _check_installation(words: list[str]) -> None:
 
 
 def _check_script(words: list[str]) -> None:
-    """A script or module exists, and its text names the options that it is given."""
+    """Checks that a script or module exists, and that its text contains the options used."""
     if words[0] == "-m":
         if words[1] in {"http.server", "hsi_xr_smooth_inverse"}:
             return

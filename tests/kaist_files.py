@@ -1,4 +1,4 @@
-"""Ten small scenes and the mask of the coded-aperture simulation, in the distributed layout."""
+"""Writes ten small scenes and a mask for coded-aperture simulation, as KAIST distributes them."""
 
 from pathlib import Path
 

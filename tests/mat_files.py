@@ -1,4 +1,4 @@
-"""MATLAB files as MATLAB writes them, and image files, for tests of data sets."""
+"""Writes MATLAB files, as MATLAB itself does, and image files for tests of data sets."""
 
 from pathlib import Path
 
@@ -54,6 +54,6 @@ def write_image(path: Path, pixels: np.ndarray, driver: str, **options: str) -> 
 
 
 def cut(path: Path, share: float = 0.6) -> None:
-    """Truncate a file to a share of its length, as a broken download is."""
+    """Truncates a file to a share of its length, like an interrupted download."""
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])

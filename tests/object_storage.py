@@ -1,4 +1,4 @@
-"""A local object store, in a separate process: GDAL would block one in its own process."""
+"""Runs a local object store in a separate process: GDAL would block one in this process."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ BUCKET = "scenes"
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """Yields the address of an empty store; skips the test if one cannot be run."""
+    """Yields the address of an empty store; skips the test if no store can be run."""
     if absent := [name for name in NEEDED if find_spec(name) is None]:
         pytest.skip(f"{', '.join(absent)} not installed: `pip install --group test`")
     with socket.socket() as free:

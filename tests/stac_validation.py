@@ -11,6 +11,6 @@ SCHEMAS = Path(os.environ.get("HSI_XR_STAC_SCHEMAS", ROOT.parent / "shared" / "s
 
 
 def validate(item: dict[str, Any], folder: Path | None = None) -> list[str]:
-    """Fail if an object is invalid; returns the extensions that were not checked."""
+    """Asserts that an item is valid; returns the extensions that were not checked."""
     assert violations(item, folder) == []
     return unchecked(item, folder)

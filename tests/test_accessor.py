@@ -1,4 +1,4 @@
-"""`.hsi`: functions of the package as methods, and what is shown of them."""
+"""The accessor `.hsi`: its methods, and its text and HTML representations."""
 
 import inspect
 import pydoc
@@ -45,7 +45,7 @@ def test_help_describes_the_arguments_that_a_method_takes(cube):
     assert [*parameters][:2] == ["self", "path"]
 
 
-def test_methods_call_their_functions_with_the_object(cube):
+def test_methods_pass_the_object_to_their_functions(cube):
     x, y = float(cube.x[7]), float(cube.y[4])
     xr.testing.assert_identical(cube.hsi.spectrum(x, y=y), hsi_xr.spectrum(cube, x, y))
     xr.testing.assert_identical(cube.hsi.bands(500, last=600), hsi_xr.bands(cube, 500, 600))
@@ -57,26 +57,26 @@ def test_completion_lists_methods_only(cube):
     assert dir(cube.hsi) == sorted(METHODS)
 
 
-def test_a_scene_and_a_cube_are_introduced_in_a_few_lines(cube):
+def test_scenes_and_cubes_have_a_short_representation(cube):
     assert repr(scene(40, 50).hsi).splitlines() == [
         "<hsi_xr: RGB scene>",
         "    size: 40 rows x 50 columns x 3 bands",
         "    CRS: EPSG:32633",
         "    methods: reconstruct, plan, survey",
     ]
-    shown = repr(cube.hsi)
-    assert shown.startswith("<hsi_xr: hyperspectral cube>")
-    assert "wavelengths: 400 to 700 nm" in shown and "spectrum, bands" in shown
-    assert max(map(len, shown.splitlines())) <= 88
+    text = repr(cube.hsi)
+    assert text.startswith("<hsi_xr: hyperspectral cube>")
+    assert "wavelengths: 400 to 700 nm" in text and "spectrum, bands" in text
+    assert max(map(len, text.splitlines())) <= 88
     colours = {name: scene(9, 8)[band].drop_vars("band") for band, name in enumerate("rgb")}
     named = xr.Dataset(colours).rename(r="red", g="green", b="blue")
     assert repr(named.hsi).startswith("<hsi_xr: RGB scene>")
     assert repr(cube.reflectance.isel(band=0, drop=True).hsi).startswith("<hsi_xr: map>")
 
 
-def test_notebooks_show_the_same(cube):
-    shown = cube.hsi._repr_html_()
-    assert "hyperspectral cube" in shown and "400 to 700 nm" in shown
+def test_the_html_representation_has_the_same_content(cube):
+    text = cube.hsi._repr_html_()
+    assert "hyperspectral cube" in text and "400 to 700 nm" in text
     crs = scene(9, 9).assign_coords(spatial_ref=0)
     crs.spatial_ref.attrs["crs_wkt"] = "<b>none</b>"
     assert "cannot be read" in crs.hsi._repr_html_()
@@ -102,7 +102,7 @@ def test_notebooks_show_the_same(cube):
         ),
     ],
 )
-def test_an_object_without_an_image_is_refused_with_a_repair(obj, method, call, words):
+def test_an_object_without_an_image_is_rejected_with_advice(obj, method, call, words):
     with pytest.raises(InvalidData, match=words) as refused:
         call(obj.hsi)
     assert f"`.hsi.{method}` needs an image" in str(refused.value)

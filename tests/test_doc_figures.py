@@ -26,7 +26,7 @@ SETS = {
 
 
 def _rows(heading: str) -> Iterator[tuple[str, list[float]]]:
-    """Case in the words of a card, and numbers, of each row of a table of the page on accuracy."""
+    """Returns, for each row of a table on the accuracy page, its case (as in cards) and numbers."""
     page = (ROOT / "docs/accuracy.md").read_text("utf-8")
     kind = ""
     for line in page.split(f"\n## {heading}\n")[1].split("\n## ")[0].splitlines():
@@ -38,7 +38,7 @@ def _rows(heading: str) -> Iterator[tuple[str, list[float]]]:
 
 
 def _scores(model: str, of: str, names: str) -> dict[str, list[float]]:
-    """Case -> scores of a card, as the page rounds them."""
+    """Returns case -> scores of a card, rounded as on the page."""
     card = json.loads((ROOT / f"hsi_xr/weights/{model}.json").read_text("utf-8"))
     digits = {"sam_deg": 1, "coverage_90": 2}
     return {
@@ -48,7 +48,7 @@ def _scores(model: str, of: str, names: str) -> dict[str, list[float]]:
     }
 
 
-def test_scores_on_the_page_on_accuracy_are_those_of_the_cards():
+def test_scores_on_the_accuracy_page_equal_those_in_the_cards():
     default = _scores("default", "model", "mrae mrae_levelled sam_deg coverage_90")
     rows = [*_rows("Default model")]
     assert len(rows) == 19

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = ROOT / "examples/experiments"
 
 pytestmark = pytest.mark.skipif(
-    not (DATA / "cubes/neon_idtrees").is_dir(), reason="the plots of ../shared/data are not here"
+    not (DATA / "cubes/neon_idtrees").is_dir(),
+    reason="the plots in ../shared/data are not available",
 )
 
 
@@ -48,7 +49,7 @@ def prepared(tmp_path_factory):
         ("harv", {"name": "pairs"}),
     ],
 )
-def test_no_plot_is_both_trained_on_and_tested(prepared, what, options):
+def test_no_plot_is_used_for_both_training_and_testing(prepared, what, options):
     camera = {"camera": prepared / "camera.json"} if "camera" in options else {}
     data = verify(load(options["name"], prepared / what, scale=1.0, **camera))
     plots = {
@@ -61,7 +62,7 @@ def test_no_plot_is_both_trained_on_and_tested(prepared, what, options):
     assert plots.get("train", set()).isdisjoint(plots.get("validation", set()))
 
 
-def test_a_budget_of_two_steps_gives_a_table_once(prepared, tmp_path):
+def test_a_budget_of_two_steps_writes_a_table_once(prepared, tmp_path):
     arguments = (prepared, tmp_path, "--trials", "simulated", "--steps", "2", "--systems")
     systems = ("root-polynomial", "mst-plus-plus")
     output = _run("run.py", *arguments, *systems)

@@ -10,7 +10,7 @@ import hsi_xr
 HEAVY = ("torch", "rasterio", "osgeo", "pystac", "matplotlib")
 
 
-def fresh(*lines: str) -> str:
+def run_fresh(*lines: str) -> str:
     """Runs lines in a new interpreter and returns what they print."""
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False
@@ -21,7 +21,7 @@ def fresh(*lines: str) -> str:
 
 def loaded(*lines: str) -> set[str]:
     """Returns the heavy modules that lines import in a new interpreter."""
-    names = fresh(*lines, "import sys", "print(*sys.modules, file=sys.stdout)").split()
+    names = run_fresh(*lines, "import sys", "print(*sys.modules, file=sys.stdout)").split()
     return {"xarray", "rioxarray", *HEAVY} & set(names)
 
 
@@ -39,14 +39,14 @@ def test_help_loads_neither_torch_nor_gdal(arguments):
 @pytest.mark.parametrize("imports", ["import xarray, hsi_xr", "import hsi_xr, xarray"])
 def test_the_accessor_is_registered_in_any_order(imports):
     names = "xarray.DataArray([0]).hsi, xarray.Dataset().hsi"
-    assert fresh(imports, f"print(*(type(a).__module__ for a in ({names})))") == (
+    assert run_fresh(imports, f"print(*(type(a).__module__ for a in ({names})))") == (
         "hsi_xr.accessor hsi_xr.accessor"
     )
 
 
 def test_importing_the_package_adds_no_import_hook():
     code = "print(any('hsi_xr' in type(finder).__module__ for finder in sys.meta_path))"
-    assert fresh("import sys, hsi_xr", code) == "False"
+    assert run_fresh("import sys, hsi_xr", code) == "False"
 
 
 @pytest.mark.parametrize("name", hsi_xr.__all__)

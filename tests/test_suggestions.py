@@ -17,11 +17,11 @@ NAMES = ["mst_plus_plus", "awan", "Sentinel-2A", "Sentinel-2B"]
         ("nothing like it", ""),
     ],
 )
-def test_similar_names_are_suggested_as_they_are_spelt(name, words):
+def test_similar_names_are_suggested_in_their_exact_spelling(name, words):
     assert did_you_mean(name, NAMES, closest=2) == words
 
 
-def test_an_unknown_name_is_refused_with_those_that_are_known():
+def test_the_error_for_an_unknown_name_lists_the_known_ones():
     error = unknown_name("system", "awam", NAMES)
     assert isinstance(error, UnknownName)
     assert str(error) == (
@@ -30,7 +30,7 @@ def test_an_unknown_name_is_refused_with_those_that_are_known():
     )
 
 
-def test_a_long_list_of_known_names_is_cut():
+def test_a_long_list_of_known_names_is_truncated():
     known = [f"scene {number:03}" for number in range(950)]
     message = str(unknown_name("scene", "x", known))
     assert message.endswith(", scene 015, ...")

@@ -1,4 +1,4 @@
-"""One clock for everything that is written: SOURCE_DATE_EPOCH replaces it."""
+"""SOURCE_DATE_EPOCH replaces the system clock in everything that is written."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,13 +18,13 @@ def epoch(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1780000000")
 
 
-def test_the_clock_is_that_of_the_system(monkeypatch):
+def test_the_default_clock_is_that_of_the_system(monkeypatch):
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     assert timedelta(0) <= datetime.now(UTC) - now() < timedelta(seconds=5)
     assert now().microsecond == 0
 
 
-def test_a_source_date_epoch_that_is_not_a_number_is_refused(monkeypatch):
+def test_a_source_date_epoch_that_is_not_a_number_is_rejected(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(UsageError, match=r"SOURCE_DATE_EPOCH must be a whole number.*'yesterday'"):
         now()

@@ -1,4 +1,4 @@
-"""The card of a model: everything that is known of it without loading it. Does not import torch."""
+"""The card of a model: what is known about it without loading it. Does not import torch."""
 
 import hashlib
 import json
@@ -157,7 +157,7 @@ def read(model: Path) -> Card:
 
     Raises:
         InvalidCheckpoint: There are no weights or no card, the card is not valid JSON, or a
-            required entry is missing or has another type.
+            required entry is missing or has the wrong type.
     """
     weights = model / WEIGHTS if model.is_dir() else model
     if not weights.is_file():
@@ -207,7 +207,7 @@ def _read_json(path: Path, required: Mapping[str, type]) -> Mapping[str, Any]:
     wrong = [key for key, kind in required.items() if not isinstance(data.get(key), kind)]
     if wrong:
         raise InvalidCheckpoint(
-            f"the card {name!r} has missing entries or entries of another type: {', '.join(wrong)}"
+            f"the card {name!r} has missing or wrongly typed entries: {', '.join(wrong)}"
         )
     if data["schema"] != SCHEMA:
         raise InvalidCheckpoint(

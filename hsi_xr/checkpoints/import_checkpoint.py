@@ -48,10 +48,10 @@ def import_published(
 
     Raises:
         UnknownName: No system has that name.
-        UsageError: The system has no published weights, or the weights do not read RGB.
+        UsageError: The system has no published weights, or the weights do not take RGB.
         DestinationExists: The folder exists, or `overwrite` is true and it contains other files.
         DestinationUnwritable: The folder cannot be created.
-        InvalidCheckpoint: The file does not contain plain tensors, or those of another network.
+        InvalidCheckpoint: The file does not contain plain tensors, or tensors of another network.
     """
     checkpoint, folder = Path(checkpoint), Path(folder).resolve()
     system, weights = _system(name)
@@ -77,7 +77,7 @@ def _system(name: str) -> tuple[Card, str]:
 
     Raises:
         UnknownName: No system has that name.
-        UsageError: There are no published weights for it, or they do not read RGB.
+        UsageError: There are no published weights for it, or they do not take RGB.
     """
     by_weights = {card.published: card for card in registry.untrained()}
     key = name.replace("-", "_")
@@ -85,7 +85,7 @@ def _system(name: str) -> tuple[Card, str]:
         return system, key
     if key in published.NETWORKS and name not in registry.systems():
         raise UsageError(
-            f"{name!r} reads coded-aperture snapshots, and models read RGB; evaluate it with "
+            f"{name!r} takes coded-aperture snapshots, but models take RGB; evaluate it with "
             f"`hsi-xr evaluate-snapshots`, or load its network with "
             f"`hsi_xr.checkpoints.published.load({key!r}, state)`"
         )

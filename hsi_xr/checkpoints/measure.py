@@ -48,7 +48,7 @@ class Probe:
     def reach(self, images: Mapping[str, Tensor]) -> dict[str, Any]:
         """Measures the surroundings that an output pixel depends on, as a card states them.
 
-        If the largest halo exceeds the tolerance, the error that remains is stated as tolerance.
+        If even the largest halo exceeds the tolerance, the remaining error becomes the tolerance.
 
         Args:
             images: See `errors`, by name.
@@ -108,8 +108,8 @@ class Probe:
     def gmac_per_pixel(self, side: int = 64) -> float:
         """Counts the multiply-accumulates of a whole reconstruction, in units of 10^9 per pixel.
 
-        They are counted with gradients enabled, with which networks run as published; without, some
-        use products of polynomials that need fewer.
+        Gradients are enabled, so that networks run as published; without gradients, some use faster
+        convolutions.
         """
         rgb = torch.rand(1, 3, side, side)
         noise = ground_noise(rgb, bands=self.bands)
@@ -148,7 +148,7 @@ def measure_model(model: Reconstructor, card: Mapping[str, Any]) -> dict[str, An
 
 
 def random_patches(side: int = 320) -> Tensor:
-    """Returns squares of random colours with grain, which are harder on a network than any ground.
+    """Returns squares of random colours with grain, which are harder than any real image.
 
     Args:
         side: Rows and columns of the image.

@@ -1,4 +1,4 @@
-"""Folders of models: weights, card and STAC item; for products, copies next to them."""
+"""Writes model folders (weights, card and STAC item), also as copies next to products."""
 
 import filecmp
 import os
@@ -41,7 +41,7 @@ def export(card: Card, folder: str | os.PathLike[str]) -> Path:
         path = folder / name
         if path.exists() and not filecmp.cmp(path, source, shallow=False):
             raise DestinationExists(
-                f"{str(path)!r} is of another model than {card.name!r}; give another folder"
+                f"{str(path)!r} does not belong to model {card.name!r}; give another folder"
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)

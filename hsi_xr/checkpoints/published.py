@@ -1,7 +1,7 @@
 """Networks with the weights of published checkpoints, as their authors ran them.
 
-They take and return what the authors' code does, in its encoding and scale. A reconstructor
-contains the same network with statistics, levels and guides for whole scenes.
+They take and return the same tensors as the authors' code, in its encoding and scale. A
+reconstructor contains the same network with statistics, levels and guides for whole scenes.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ def load(name: str, state: Mapping[str, object]) -> nn.Module:
 
     Raises:
         UnknownName: No published network has this name.
-        InvalidCheckpoint: The state contains no tensors, or those of another network.
+        InvalidCheckpoint: The state contains no tensors, or tensors of another network.
     """
     key = key_of(name)
     tensors = _tensors(state)
@@ -100,7 +100,7 @@ def _tensors(state: object) -> State:
         state = next((state[key] for key in CONTAINERS if key in state), state)
     if not isinstance(state, Mapping):
         raise InvalidCheckpoint(
-            f"the state is a {type(state).__name__}, not a mapping of tensors by key; of a whole "
+            f"the state is a {type(state).__name__}, not a mapping of tensors by key; for a whole "
             "module, pass its `state_dict()`"
         )
     for key, value in state.items():
@@ -125,7 +125,7 @@ def _empty(name: str, state: State) -> nn.Module:
 
 
 def _other_network(state: State, name: str) -> str:
-    """Returns a hint at another network with these keys, if there is one."""
+    """Returns a hint that another network has these keys, or an empty text."""
     others = [
         other
         for other in NETWORKS

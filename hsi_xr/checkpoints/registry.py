@@ -38,7 +38,7 @@ class System(Protocol):
         """Builds the reconstructor from the `config` of a card.
 
         Raises:
-            TypeError, ValueError: The configuration is not one of the system's.
+            TypeError, ValueError: The configuration is not valid for the system.
         """
 
 
@@ -153,7 +153,8 @@ def _no_weights(card: Card) -> str:
         message += f"; {source}"
     if card.published:
         message += f", and import them with `hsi-xr models import {name} FILE.pth FOLDER`"
-    return f"{message}. `--untrained` (untrained=True) runs it with random weights, to try its cost"
+    run = "`--untrained` (untrained=True) runs it with random weights, to measure its cost"
+    return f"{message}. {run}"
 
 
 def _built_in() -> dict[str, str]:

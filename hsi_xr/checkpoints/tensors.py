@@ -35,7 +35,7 @@ def read_checkpoint(path: Path) -> Mapping[str, object]:
         The contents by key, as they are in the file: tensors, or containers of tensors.
 
     Raises:
-        InvalidCheckpoint: The file is missing, damaged, or a pickle of more than tensors.
+        InvalidCheckpoint: The file is missing, damaged, or a pickle with more than tensors.
     """
     if not path.is_file():
         raise InvalidCheckpoint(f"no checkpoint {str(path)!r}; check the path")
@@ -43,9 +43,9 @@ def read_checkpoint(path: Path) -> Mapping[str, object]:
         contents = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
     except pickle.UnpicklingError as error:
         raise InvalidCheckpoint(
-            f"{path.name!r} is a pickle of more than tensors, and unpickling can run any code, so "
-            "it is not read. If you trust its origin, save only its `state_dict()` with "
-            "`torch.save`, and give that file"
+            f"{path.name!r} is a pickle that contains more than tensors; it is not read, because "
+            "unpickling can run any code. If you trust its origin, save only its `state_dict()` "
+            "with `torch.save`, and give that file"
         ) from error
     except _DAMAGED as error:
         raise InvalidCheckpoint(f"{path.name!r} is damaged ({error}); download it again") from error

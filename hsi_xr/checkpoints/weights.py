@@ -26,7 +26,7 @@ def load_model(card: Card, *, steps: int | None = None) -> Reconstructor:
         steps: Number of steps of its chain, instead of that in the card's `config`.
 
     Raises:
-        InvalidCheckpoint: The file does not match its card, or its weights are of another system.
+        InvalidCheckpoint: The file does not match its card, or the weights are for another system.
     """
     if card.weights is None:
         with torch.random.fork_rng(devices=[]):
@@ -36,7 +36,7 @@ def load_model(card: Card, *, steps: int | None = None) -> Reconstructor:
     if (count := parameters(model)) != card.parameters:
         raise InvalidCheckpoint(
             f"the card of {card.weights.name!r} states {card.parameters:,} parameters, but its "
-            f"config has {count:,}; download both files again"
+            f"config gives {count:,}; download both files again"
         )
     return model.eval()
 

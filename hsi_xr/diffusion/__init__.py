@@ -1,1 +1,1 @@
-"""Diffusion: noise schedules, samplers, and noise as a function of the ground."""
+"""Diffusion: noise schedules, samplers, and noise as a function of position."""

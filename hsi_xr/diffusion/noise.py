@@ -1,4 +1,4 @@
-"""Noise as a function of the ground: of seed, step, channel, and absolute row and column.
+"""Noise as a function of position: of absolute row and column, and of seed, step and channel.
 
 Neighbouring, resumed and distributed tiles read the same values where they overlap, in any order
 and on any device, because nothing is drawn: each value is a hash of its position.

@@ -1,7 +1,7 @@
 """Write a file or a folder so that its name always refers to a complete one.
 
-Writers fill a temporary file next to the destination, which then takes its name in one step. After
-a failure, or a crash of the machine, the destination is what it was before, or does not exist.
+Writers fill a temporary file next to the destination and then rename it in one step. After a
+failure, or a crash of the machine, the destination is unchanged, or still does not exist.
 """
 
 import tempfile
@@ -32,13 +32,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a complete file, or none."""
+    """Write a file completely or not at all."""
     with replacing(path) as part:
         part.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a complete file in UTF-8, or none."""
+    """Write a UTF-8 file completely or not at all."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
@@ -48,7 +48,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder to fill; it replaces `folder` when the block ends without an error.
 
     A folder cannot be replaced in one step, so the old one is moved away first, and moved back if
-    the new one cannot take its name.
+    the new one cannot be renamed.
 
     Raises:
         OSError: The folder could not be renamed.

@@ -1,4 +1,4 @@
-"""Area-weighted means of a fine grid over the pixels of a coarse grid along the same axes."""
+"""Resamples a raster to a coarser grid with the same axes by area-weighted means."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,21 +14,21 @@ Array = NDArray[np.float32]
 Edges = NDArray[np.floating[Any]]
 
 _COVERED = 0.5
-"""Fraction of a coarse pixel that must have valid values for its mean to be valid."""
+"""Fraction of a coarse pixel's area that must be valid for its mean to be valid."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The georeference and the shape of a raster."""
+    """The georeference and shape of a raster."""
 
     transform: Affine
-    """From (column, row) to `crs`."""
+    """Maps (column, row) to coordinates in `crs`."""
     crs: "CRS | None"
     shape: tuple[int, int]
     """(rows, columns)"""
 
     def edges_in(self, other: "Grid") -> tuple[Edges, Edges]:
-        """Returns the edges of its rows and columns, in rows and columns of another grid."""
+        """Returns the edges of the rows and columns, in fractional rows and columns of `other`."""
         own, base = self.transform, other.transform
         rows = own.f + own.e * np.arange(self.shape[0] + 1)
         columns = own.c + own.a * np.arange(self.shape[1] + 1)
@@ -40,8 +40,8 @@ def average(values: Array, fine: Grid, coarse: Grid) -> Array:
 
     Args:
         values: (n, rows, columns) on the fine grid, NaN where invalid.
-        fine: The grid of the values.
-        coarse: The grid of the result, in the same CRS and along the same axes.
+        fine: The grid of `values`.
+        coarse: The grid of the result, with the same CRS and axes.
 
     Returns:
         (n, rows, columns) on the coarse grid; NaN where less than half of a pixel is valid.
@@ -59,7 +59,7 @@ def average(values: Array, fine: Grid, coarse: Grid) -> Array:
 
 
 def _integrate(values: NDArray[Any], edges: Edges, axis: int) -> Edges:
-    """Integrals between consecutive edges along an axis; an edge may divide a pixel."""
+    """Integrates values between consecutive edges along an axis; edges may lie within pixels."""
     size = values.shape[axis]
     sums = np.cumsum(values, axis=axis, dtype="float64")
     sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)

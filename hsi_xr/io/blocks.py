@@ -1,4 +1,4 @@
-"""A lazy cube in blocks, the next of which are computed while one is written."""
+"""Splits a lazy cube into blocks, and computes the next blocks while one is being written."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import dask.array
 
 BlockSizes = tuple[tuple[int, ...], tuple[int, ...]]
-"""Rows and columns of the blocks along y and x."""
+"""Sizes of the blocks in pixels, along y and along x."""
 
 ReadBlock = Callable[["Block"], list[NDArray[np.number]]]
 """Computes one block of all arrays."""
@@ -29,7 +29,7 @@ _MOST_WORKERS = 8
 
 @dataclass(frozen=True)
 class Block:
-    """A rectangle of pixels, and its row and column among all blocks."""
+    """A rectangle of pixels, and its row and column in the grid of blocks."""
 
     index: tuple[int, int]
     rows: slice
@@ -47,13 +47,12 @@ class Block:
 def block_sizes(arrays: Sequence[xr.DataArray], side: int) -> BlockSizes:
     """Returns the sizes of blocks that are whole chunks, with small chunks joined.
 
-    Each chunk of the first lazy array is then computed once, wherever a slice or a tile size puts
-    the edges of chunks; other arrays are rechunked to it. Arrays in memory are split at multiples
-    of `side`.
+    Each chunk of the first lazy array is then computed once, wherever its chunk edges are; other
+    arrays are rechunked to match. Arrays in memory are split at multiples of `side`.
 
     Args:
         arrays: Arrays over the same pixels.
-        side: Pixels that joined chunks reach.
+        side: Chunks are joined until they are at least this long, in pixels.
     """
     chunked = next((array for array in arrays if array.chunks is not None), None)
     if chunked is None:
@@ -65,7 +64,7 @@ def block_sizes(arrays: Sequence[xr.DataArray], side: int) -> BlockSizes:
 
 
 def split_blocks(sizes: BlockSizes) -> list[Block]:
-    """Returns all blocks in the order of a file: by row, then by column."""
+    """Returns all blocks in row-major order."""
     rows, columns = ([0, *np.cumsum(lengths).tolist()] for lengths in sizes)
     return [
         Block((i, j), slice(*vertical), slice(*horizontal))
@@ -75,9 +74,9 @@ def split_blocks(sizes: BlockSizes) -> list[Block]:
 
 
 def block_reader(arrays: Sequence[xr.DataArray], sizes: BlockSizes) -> ReadBlock:
-    """Returns a function that computes one block of all arrays, and what they share only once.
+    """Returns a function that computes one block of all arrays; tasks that they share run once.
 
-    The graph is optimised here, for all blocks; a block then costs only the tasks that it needs.
+    The graph is optimised here, once for all blocks; a block then runs only the tasks it needs.
     """
     from dask.array.optimization import optimize
     from dask.core import flatten
@@ -88,7 +87,7 @@ def block_reader(arrays: Sequence[xr.DataArray], sizes: BlockSizes) -> ReadBlock
     lazy = {at: _rechunk(array, sizes) for at, array in enumerate(arrays) if array.chunks}
     merged = HighLevelGraph.merge(*(data.__dask_graph__() for data in lazy.values()))
     keys = list(flatten([data.__dask_keys__() for data in lazy.values()]))
-    # for all keys together: `dask.optimize` fuses a task that arrays share into each of them
+    # all keys together, because `dask.optimize` would duplicate tasks that arrays share
     graph = dict(optimize(merged, keys)) if lazy else {}
 
     def read(block: Block) -> list[NDArray[np.number]]:
@@ -145,7 +144,7 @@ def _join(chunks: tuple[int, ...], side: int) -> tuple[int, ...]:
 
 def _rechunk(array: xr.DataArray, sizes: BlockSizes) -> "dask.array.Array":
     bands = (-1,) if "band" in array.dims else ()
-    # as tasks even if a cluster is connected: shuffling by it would need the whole cube at once
+    # as tasks even with a distributed client, whose shuffle would need the whole cube at once
     return array.data.rechunk((*bands, *sizes), method="tasks")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from hsi_xr.errors import UsageError
 
 Length: TypeAlias = int | str | tuple[int, ...] | None
-"""Along one dimension: pixels, -1 or None for all, `"auto"`, `"64MiB"`, or every size in turn."""
+"""Along one dimension: pixels, -1 or None for all, `"auto"`, `"64MiB"`, or a tuple of all sizes."""
 
 Chunks: TypeAlias = Length | tuple[Length, ...] | Mapping[Hashable, Length]
 """One length for `y` and `x`, a tuple of (y, x) or (band, y, x), or a mapping by dimension."""
@@ -21,7 +21,7 @@ _DIMS = ("band", "y", "x")
 def chunk_sizes(chunks: Chunks, shape: tuple[int, int, int]) -> tuple[tuple[int, ...], ...]:
     """Returns the chunk sizes along band, y and x.
 
-    Bands stay together unless `chunks` names them, since a pixel is valid in all or none.
+    Bands stay together unless `chunks` names them, since a pixel is valid in all bands or in none.
 
     Args:
         chunks: Not None, which means no chunks at all.
@@ -46,7 +46,7 @@ def _by_dimension(chunks: Chunks) -> tuple[Length, ...]:
     """Returns the lengths along band, y and x.
 
     Raises:
-        ValueError: There is no such dimension, or the tuple has another length.
+        ValueError: There is no such dimension, or the tuple does not have two or three elements.
     """
     if isinstance(chunks, Mapping):
         if unknown := [name for name in chunks if name not in _DIMS]:
@@ -60,7 +60,7 @@ def _by_dimension(chunks: Chunks) -> tuple[Length, ...]:
 
 
 def _check_lengths(lengths: tuple[Length, ...]) -> None:
-    """Refuses what dask takes for chunks without pixels.
+    """Rejects sizes that dask would turn into empty chunks.
 
     Raises:
         ValueError: A length is not positive, and not -1.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _TOLERANCE = 1e-6
-"""Bounds that are this close to the edge of a pixel, in pixels, mean that edge."""
+"""Bounds within this distance of the edge of a pixel, in pixels, snap to that edge."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Window:
 
 
 def window(scene: "xr.DataArray | xr.Dataset", bounds: grid.Bounds) -> Window:
-    """Return the smallest window whose pixels cover the bounds, cut to the scene.
+    """Return the smallest window whose pixels cover the bounds, clipped to the scene.
 
-    If the scene is rotated against its CRS, the window covers more than the bounds.
+    If the scene is rotated relative to its CRS, the window covers more than the bounds.
 
     Args:
         scene: A scene with dimensions y and x, and a transform.
@@ -48,13 +48,11 @@ def window(scene: "xr.DataArray | xr.Dataset", bounds: grid.Bounds) -> Window:
     """
     west, south, east, north = bounds
     if not (west < east and south < north):
-        raise UsageError(
-            f"bounds are least x, least y, greatest x, greatest y; got {_text(bounds)}"
-        )
+        raise UsageError(f"bounds must be min x, min y, max x, max y; got {_text(bounds)}")
     transform, shape = transform_of(scene), (scene.sizes["y"], scene.sizes["x"])
     if transform is None:
         raise NotGeoreferenced(
-            "bounds need a scene with a transform, and this one has none; assign it, e.g. "
+            "bounds need a scene with a transform, and this one has none; assign one, e.g. "
             "`scene.rio.write_transform(affine)`"
         )
     corners = [(west, south), (west, north), (east, south), (east, north)]

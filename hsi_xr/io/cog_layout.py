@@ -1,4 +1,4 @@
-"""Check whether a GeoTIFF has the layout of a cloud-optimised one."""
+"""Check whether a GeoTIFF has the layout of a cloud-optimised GeoTIFF (COG)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ _SMALL = 512
 def is_cog(path: Path) -> bool:
     """True if all directories come first, and the pixels follow with the smallest overview first.
 
-    This reads the structure of the file, since only GDAL's COG driver writes the mark `LAYOUT=COG`,
-    and it cannot write one band after the other before GDAL 3.11.
+    This checks the structure of the file instead of the tag `LAYOUT=COG`, because only GDAL's COG
+    driver writes that tag, and it cannot write band-interleaved files before GDAL 3.11.
 
     Source: the requirements of the OGC Cloud Optimized GeoTIFF standard (21-026), section 7.
     """
@@ -39,7 +39,7 @@ def is_cog(path: Path) -> bool:
 
 def _is_tiled(src: "DatasetReader") -> bool:
     rows, columns = src.block_shapes[0]
-    return bool(columns != src.width or rows % 16 == columns % 16 == 0)  # TIFF: sides of tiles
+    return bool(columns != src.width or rows % 16 == columns % 16 == 0)  # tile sides in TIFF
 
 
 def _offset(src: "DatasetReader", item: str, level: int | None) -> int:

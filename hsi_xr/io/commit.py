@@ -1,7 +1,7 @@
 """Upload the files of a product so that all of them replace the old product, or none does.
 
-An object store cannot replace many objects in one step. So the object that makes the others a
-product is uploaded last, and the replaced objects are kept under temporary names until then:
+An object store cannot replace many objects in one step. So the main object, without which the
+others cannot be opened, is uploaded last, and replaced objects are kept elsewhere until then:
 
     cube.zarr.part/new/0, 1, ...             uploaded objects
     cube.zarr.part/replaced/cube.zarr/...    replaced objects
@@ -20,7 +20,7 @@ from hsi_xr.io.upload import retry, store_and_key, upload
 from hsi_xr.io.write_plan import WritePlan
 
 Transfers = Sequence[tuple[Path, Path]]
-"""Sources, files or objects, and the objects that they become."""
+"""Pairs of a source (a local file or an object) and its destination object."""
 
 _CONCURRENT = 8
 """Number of objects that are uploaded or copied at a time."""
@@ -42,7 +42,9 @@ def commit_product(plan: WritePlan, remote: Path, finished: Path) -> None:
         whole = finished / file.path.name
         files += [*file.format.sidecars(whole).values(), *_objects_of(whole)]
     main = remote / plan.main.path.name
-    root = None if files[-1].parent == finished else main  # only a store consists of several
+    root = (
+        None if files[-1].parent == finished else main
+    )  # only a store consists of several objects
     try:
         plan.upload_mark.touch()
         commit(
@@ -67,18 +69,18 @@ def _objects_of(whole: Path) -> list[Path]:
 
 
 def commit(transfers: Transfers, temporary: Path, *, root: Path | None) -> None:
-    """Upload files; after a failure the old objects are in place, and no new ones.
+    """Upload files; after a failure, the old objects are in place, and no new ones are left.
 
     Args:
-        transfers: Local files and their objects; the object that makes the others a product last.
-        temporary: Folder for temporary objects. What an interrupted run has left in it is restored
-            if that run had begun to replace objects, and removed otherwise.
-        root: Folder whose whole content the objects are; others in it are removed. None if the
+        transfers: Local files and their objects, the main object last.
+        temporary: Folder for temporary objects. Objects that an interrupted run left in it are
+            restored if that run had started to replace objects, and removed otherwise.
+        root: Folder that contains only these objects; any others in it are removed. None if the
             objects share a folder with unrelated ones.
 
     Raises:
-        OSError: The store has refused, or has not responded after several retries. Stores also
-            raise the other errors of `store_errors`.
+        OSError: The store refused a request, or did not respond after several retries. Stores
+            also raise the other errors of `store_errors`.
     """
     main, kept = transfers[-1][1], temporary / "replaced"
     if _kept_name(main, kept).exists() and not main.exists():
@@ -123,7 +125,7 @@ def _replace(transfers: Transfers, old: Sequence[Path], temporary: Path, root: P
 
 
 def _existing(transfers: Transfers, root: Path | None) -> list[Path]:
-    """Returns the objects of the old product, main object last; none of a store without root."""
+    """Returns the objects of the old product, main object last; none if its root is missing."""
     main = transfers[-1][1]
     if root is None:
         return [path for _, path in transfers if path.exists()]
@@ -175,7 +177,7 @@ def _transfer(send: Callable[[Path, Path], None], transfers: Transfers) -> None:
 
 
 def _clear(folder: Path | None, first: Path | None = None) -> None:
-    """Remove a folder, starting with the object that makes the others a product."""
+    """Remove a folder, starting with the main object."""
     if folder is None or not folder.exists():
         return
     store, key = store_and_key(folder)

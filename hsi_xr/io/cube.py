@@ -13,10 +13,10 @@ from hsi_xr.io.wavelengths import nm_per_unit
 Cube = xr.Dataset | xr.DataArray
 
 _SHARED = ("hsi_xr_", "datetime")
-"""Prefixes of attributes that hold for every array of a file."""
+"""Prefixes of attributes that apply to every array of a file."""
 _DEVIATION = "standard deviation"
 _PLAUSIBLE = (100.0, 100_000.0)
-"""Shortest and longest wavelength in nm; others are in another unit."""
+"""Shortest and longest plausible wavelength in nm; others must be in another unit."""
 
 
 def cube_of(obj: Cube) -> xr.DataArray:
@@ -44,7 +44,7 @@ def cube_of(obj: Cube) -> xr.DataArray:
 
 
 def refuse_deviation(obj: Cube) -> None:
-    """Refuses a standard deviation without its reflectance, which would be taken for reflectance.
+    """Rejects a standard deviation without its reflectance, which looks like reflectance.
 
     Raises:
         UsageError: `obj` is such an array.
@@ -108,7 +108,7 @@ def sorted_bands(array: xr.DataArray, name: str) -> tuple[Bands, NDArray[np.intp
 
 
 def shared_attributes(*objs: Cube) -> dict[str, Any]:
-    """Returns the attributes that hold for every array of a file: provenance, acquisition time.
+    """Returns the attributes that apply to every array of a file: provenance, acquisition time.
 
     Args:
         objs: Objects that may have them; the last one takes precedence.

@@ -1,4 +1,4 @@
-"""The metadata that a written product states about itself."""
+"""Reads the metadata of a written product."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CubeFile:
-    """The metadata of one variable of a product, as its file states them, without defaults."""
+    """The metadata of one variable of a product, as stated in its file, without defaults."""
 
     path: Path
     variable: str
-    """Name of the variable, even if the file has no other."""
+    """Name of the variable, even if it is the only one in the file."""
     driver: str
     """Name of GDAL's driver; `Zarr` or `netCDF` for a store."""
     shape: tuple[int, int]
@@ -53,7 +53,7 @@ class CubeFile:
 
     @classmethod
     def read(cls, path: Path, variable: str | None = None) -> "CubeFile":
-        """Reads the metadata of a file, or of a variable of a store, and no pixel.
+        """Reads the metadata of a file, or of a variable of a store, but no pixels.
 
         Raises:
             UnreadableFile: There is no such raster.
@@ -112,6 +112,6 @@ class CubeFile:
 
 
 def _micrometres(lengths: Sequence[float] | None, count: int) -> tuple[float | None, ...]:
-    """Converts lengths in nm; rounding undoes what the division loses."""
+    """Converts lengths from nm to um; rounding removes the error of the division."""
     values = lengths or [math.nan] * count
     return tuple(None if math.isnan(nm) else round(nm / 1000, 12) for nm in values)

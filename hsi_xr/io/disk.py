@@ -1,4 +1,4 @@
-"""Local files and folders: errors in words, an exclusive lock, free space, flushing."""
+"""Local files and folders: readable errors, an exclusive lock, free space, flushing."""
 
 import errno
 import os
@@ -14,10 +14,10 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Name the file that could not be written in errors of the block.
+    """Turn an OSError of the block into an error that names the file.
 
     Raises:
-        DestinationUnwritable: In place of an OSError, which those of rasterio are, too.
+        DestinationUnwritable: In place of an OSError; the errors of rasterio are OSErrors, too.
     """
     try:
         yield
@@ -30,7 +30,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def error_message(error: OSError) -> str:
-    """Returns the message of an error, with a repair if the disk or a quota is full."""
+    """Returns the message of an error, with advice if the disk or a quota is full."""
     cause = error.__cause__ or error  # rasterio raises its errors from those of GDAL
     text = error.strerror or str(cause)
     if error.errno in _DISK_FULL:
@@ -87,7 +87,7 @@ def empty_folder(folder: Path) -> None:
 
 
 def check_free_space(path: Path, size: int) -> None:
-    """Check that a file of `size` bytes can be written, by reserving them for a moment.
+    """Check that a file of `size` bytes can be written, by briefly reserving the space.
 
     Raises:
         OSError: The disk, a quota or a limit of the process does not allow it.

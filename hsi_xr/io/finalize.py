@@ -38,7 +38,7 @@ def finalize(plan: WritePlan, journal: Journal, *, overwrite: bool) -> Overview 
         Incomplete: The files could not be uploaded; all computed blocks are kept.
     """
     finished = plan.folder / "finished"
-    shutil.rmtree(finished, ignore_errors=not finished.exists())  # of an interrupted run
+    shutil.rmtree(finished, ignore_errors=not finished.exists())  # left by an interrupted run
     with writing(plan.main.path):
         finished.mkdir()
     for file in plan.files:
@@ -87,7 +87,7 @@ def _verify(plan: WritePlan, file: OutputFile, whole: Path, journal: Journal) ->
             variable = staging_file.variable.name if plan.format.MULTI_VARIABLE else None
             is_intact = _is_intact(whole, plan.blocks, checksums, variable)
             if file.format.is_exact and not is_intact:
-                raise OSError("it returns other values")
+                raise OSError("its values differ")
     except OSError as error:
         raise DestinationUnwritable(
             f"{str(whole)!r} does not contain what was written to it: {error_message(error)}"
@@ -121,7 +121,7 @@ def _rename(plan: WritePlan, finished: Path, *, overwrite: bool) -> None:
 
 
 def _replace(plan: WritePlan, whole: Path, path: Path) -> None:
-    """Rename a finished file; an old one is moved away first, unless one step replaces it."""
+    """Rename a finished file; an old one is moved away first, unless one rename replaces it."""
     sidecars = plan.format.sidecars(whole)
     if not sidecars and not path.is_dir():
         remove_sidecars(path)
@@ -168,7 +168,7 @@ def remove_sidecars(path: Path) -> None:
 
 
 def _contains(path: Path, variable: str) -> bool:
-    """True if a file is this variable of a product by its tags; its name alone proves nothing."""
+    """True if the tags of a file say that it is this variable of a product."""
     try:
         if not path.exists():
             return False

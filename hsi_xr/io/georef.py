@@ -1,4 +1,4 @@
-"""The georeference of an array: its affine transform and its CRS, also after slicing.
+"""The georeference of an array: its affine transform and its CRS, even after slicing.
 
 As in rioxarray, the scalar coordinate `spatial_ref` has the CRS and the `GeoTransform` of a scene.
 Slicing keeps it as it is, so it then describes the scene and not the slice. The coordinates of the
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rasterio.crs import CRS
 
 _ROUNDING = 1e-3
-"""Tolerance in pixels; float64 coordinates locate a 1 cm pixel on Earth to some 1e-7 pixels."""
+"""Tolerance in pixels; float64 coordinates locate a 1 cm pixel on Earth to about 1e-7 pixels."""
 _UNEVEN = 0.01
 """Tolerance of evenly spaced coordinates, in pixels."""
 
@@ -29,7 +29,7 @@ _UNEVEN = 0.01
 def coordinates(
     transform: Affine, crs: "CRS | None", shape: tuple[int, int]
 ) -> dict[str, xr.Variable]:
-    """Returns the coordinates of a grid of (rows, columns): `spatial_ref`, and those of pixels.
+    """Returns the coordinates of a grid of (rows, columns): `spatial_ref` and pixel coordinates.
 
     If the grid is aligned with the axes of the CRS, these are the pixel centres `y` and `x`.
     Otherwise there is no single x for a column, and `row` (along y) and `column` (along x) number
@@ -98,7 +98,7 @@ def crs_of(obj: xr.Dataset | xr.DataArray) -> "CRS | None":
 
 
 def authority_code(crs: "pyproj.CRS | None") -> str | None:
-    """Returns the code of a CRS, such as `EPSG:32633`, if the two are exactly the same."""
+    """Returns the code of a CRS, such as `EPSG:32633`; None if none is exactly equal."""
     from pyproj import CRS
 
     authority = crs.to_authority() if crs is not None else None

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from affine import Affine
 
 Bounds = tuple[float, float, float, float]
-"""Least x, least y, greatest x, greatest y."""
+"""(min x, min y, max x, max y)"""
 
 
 def points(transform: "Affine", pixels: ArrayLike) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from hsi_xr.io import atomic
 from hsi_xr.io.tags import compact_json
 
 _LONGEST = 60
-"""Error messages abbreviate values of more characters."""
+"""Error messages abbreviate values with more characters."""
 
 
 def part_folder(main: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Opens a raster file as a lazy, labelled, georeferenced array, without reading a pixel."""
+"""Opens a raster file as a lazy, labelled, georeferenced array, without reading pixels."""
 
 import os
 from collections.abc import Sequence
@@ -45,15 +45,15 @@ def open(
 ) -> xr.DataArray:
     """Opens a raster, or an array of a store, as float32 (band, y, x) with NaN where invalid.
 
-    Scale and offset are applied. A pixel is invalid, in every band, where alpha, mask or nodata
-    of the file mark it so, and where any band is NaN or infinite. A nodata value that can be a
-    colour (0, or any value of an unsigned type) counts only where all bands have it. The alpha
-    band is not part of the result.
+    Scale and offset are applied. A pixel is invalid, in every band, where the file's alpha
+    band, mask or nodata value marks it as invalid, and where any band is NaN or infinite. A nodata
+    value that can be a colour (0, or any value of an unsigned type) counts only where all bands
+    have it. The alpha band is not part of the result.
 
     Args:
         path: A file, a folder that is a Zarr store, or any other name that GDAL opens. `s3://` and
-            `https://` (also signed) are read by ranges; sidecar files next to them (masks,
-            overviews) are ignored.
+            `https://` (including signed URLs) are read with range requests; sidecar files next to
+            them (masks, overviews) are ignored.
         chunks: Sizes of the dask chunks, in any form that xarray and dask accept: a number of
             pixels along y and x, (rows, columns), a mapping such as `{"y": 400, "x": 400}`,
             `"auto"`, or -1 for one chunk. None reads the pixels at once.
@@ -61,7 +61,7 @@ def open(
         nodata: The stored value that marks nodata, instead of the file's own; the same rule
             applies.
         variable: The variable of a product to open, e.g. `reflectance_std`, in the same file or in
-            its companion file. By default the variable of the file, and of several `reflectance`.
+            its companion file. By default the only variable of the file, or `reflectance`.
 
     Returns:
         Coordinates are `band` (1..n), the pixel centres `y` and `x` (or `row` and `column` numbers
@@ -141,13 +141,13 @@ def _check_pixels(raster: RasterDataset, path: str) -> None:
     unusable = {dtype for dtype in raster.dtypes if "complex" in dtype or dtype == "bool"}
     if unusable:
         raise InvalidData(
-            f"the values of {path!r} are {', '.join(sorted(unusable))}, which is not brightness; "
-            "convert them first, e.g. `rio calc '(abs (read 1))'`"
+            f"the values of {path!r} are {', '.join(sorted(unusable))}, which cannot be "
+            "brightness; convert them first, e.g. `rio calc '(abs (read 1))'`"
         )
 
 
 def _check_length(raster: RasterDataset, path: str, size: int) -> None:
-    """GDAL opens a TIFF whose end is missing; the location of its last blocks reveals it."""
+    """Raises an error if the end of a TIFF is missing, which GDAL does not notice on opening."""
     if raster.driver != "GTiff" or not size:
         return
     tiff = cast("DatasetReader", raster)
@@ -172,7 +172,7 @@ def _bands(raster: RasterDataset, path: str, rgb: Sequence[int] | None) -> tuple
     if not rgb or any(band not in colours for band in rgb):
         raise BandMismatch(
             f"{path!r} has no bands {', '.join(map(str, rgb)) or '(none given)'}; choose from "
-            f"{', '.join(map(str, colours))}" + (", the rest is alpha" if alpha else "")
+            f"{', '.join(map(str, colours))}" + (" (the others are alpha)" if alpha else "")
         )
     return tuple(int(band) for band in rgb)
 
@@ -182,7 +182,7 @@ def _sizes(chunks: Chunks, shape: tuple[int, int, int]) -> Sizes | None:
 
 
 def _pixels(source: RasterSource, sizes: Sizes | None) -> dask.array.Array | NDArray[np.float32]:
-    """One task per window, made of names and numbers only: no file handle, no lock, no pixel."""
+    """Returns one task per window, of names and numbers only: no file handles, locks or pixels."""
     if sizes is None:
         return read_window(source, slice(None), slice(None))
     edges = [[0, *np.cumsum(lengths).tolist()] for lengths in sizes[1:]]

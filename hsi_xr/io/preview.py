@@ -1,4 +1,4 @@
-"""A product in natural colour: one small overview serves its thumbnail and its QGIS style."""
+"""Thumbnails and QGIS styles in natural colour, both from one small overview of a product."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 TITLE = "Estimated spectra in natural colour"
 _DESCRIPTION = (
-    "Bands {red:g}, {green:g} and {blue:g} nm of the estimate, bright up to their {percentile}th "
-    "percentile; made of the model's estimate, not a photograph"
+    "Bands {red:g}, {green:g} and {blue:g} nm of the estimate, stretched to their {percentile}th "
+    "percentile; computed from the model's estimate, not a photograph"
 )
 _RUN = "hsi_xr_run"
 _SIDE = 256
 """Largest side of an overview in pixels."""
 _PERCENTILE = 98
-"""Values above this percentile are displayed as white: a few roofs must not darken a scene."""
+"""Values above this percentile are displayed as white, so bright roofs do not darken a scene."""
 
 _CHANNEL = """\
       <{name}ContrastEnhancement>
@@ -56,7 +56,7 @@ redBand="{red}" greenBand="{green}" blueBand="{blue}">
   </pipe>
 </qgis>
 """
-"""All channels are stretched alike: a stretch of each, which is QGIS's default, would remove the
+"""All channels have the same stretch: one for each channel, QGIS's default, would remove the
 colours. Displays expect about the square root of values that are proportional to light, and QGIS
 does not offer the exact sRGB curve."""
 
@@ -149,7 +149,7 @@ def write_thumbnail(path: Path, overview: Overview | None = None) -> Path | None
 
 
 def find_thumbnail(product: CubeFile) -> Path | None:
-    """Returns the thumbnail next to a product; None if it is missing or of another run."""
+    """Returns the thumbnail next to a product; None if it is missing or from another run."""
     from rasterio.errors import RasterioIOError
 
     path = product.path.with_suffix(".png")
@@ -185,7 +185,7 @@ def _overview_shape(src: "DatasetReader") -> tuple[int, int]:
 
 
 def _read_store(path: Path, bands: tuple[int, int, int]) -> "MaskedValues":
-    """Average squares of pixels, reading one row of squares at a time."""
+    """Averages squares of pixels, reading one row of squares at a time."""
     from rasterio.windows import Window
 
     with open_raster_dataset(str(path)) as src:

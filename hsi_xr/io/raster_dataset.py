@@ -1,4 +1,4 @@
-"""Opens rasters behind one interface: files that GDAL reads, arrays of Zarr and NetCDF stores."""
+"""Opens rasters with one interface: files that GDAL reads, and arrays of Zarr and NetCDF stores."""
 
 import threading
 import warnings
@@ -23,7 +23,7 @@ _opening = threading.Lock()  # `catch_warnings` is process-wide: two at once wou
 
 
 class RasterDataset(Protocol):
-    """The part of `rasterio.DatasetReader` that hsi_xr reads with; `StoredArray` has it, too.
+    """The part of `rasterio.DatasetReader` that hsi_xr uses; `StoredArray` implements it, too.
 
     Per-band sequences (`dtypes`, `scales`, ...) start at band 1. rasterio collects each of them
     from GDAL on every access, so read them once and index the result.
@@ -76,7 +76,7 @@ class RasterDataset(Protocol):
     def read(
         self, indexes: int | Sequence[int] | None = None, *, window: "Window | None" = None
     ) -> NDArray[Any]:
-        """Returns stored values, (bands, rows, columns), or (rows, columns) of one band."""
+        """Returns stored values, (bands, rows, columns), or (rows, columns) for one band."""
 
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -107,7 +107,7 @@ def open_raster_dataset(path: str, variable: str | None = None) -> RasterDataset
 def rasterio_open(path: str, mode: str = "r", **options: Any) -> Any:
     """`rasterio.open` without its warning about missing georeferences.
 
-    Callers check for a georeference themselves, and report it with a repair.
+    Callers check for a georeference themselves, and explain how to add one.
     """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
@@ -120,7 +120,7 @@ def rasterio_open(path: str, mode: str = "r", **options: Any) -> Any:
 def _unreadable(path: str, error: Exception) -> str:
     if is_remote(path):
         reason = str(error).replace(path, without_query(path))
-        return f"{without_query(path)!r} cannot be read as a raster ({reason}); {_repair(reason)}"
+        return f"{without_query(path)!r} cannot be read as a raster ({reason}); {_advice(reason)}"
     is_gdal_name = path.startswith("/vsi") or ":" in path[2:]  # a subdataset
     if not is_gdal_name and not Path(path).exists():
         return f"{path!r} does not exist; check the path"
@@ -130,7 +130,7 @@ def _unreadable(path: str, error: Exception) -> str:
     )
 
 
-def _repair(reason: str) -> str:
+def _advice(reason: str) -> str:
     if "Range downloading not supported" in reason:
         return "this server sends only whole files; download the file and open the local copy"
     return (

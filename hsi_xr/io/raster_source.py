@@ -1,11 +1,11 @@
-"""What is known about the file behind an array: recorded once by `open`, under one key.
+"""Information about the file behind an array, which `open` records under one key.
 
 `hsi_xr.open` attaches a `RasterSource` to `array.encoding`, where xarray keeps what it knows about
-storage. Everything that follows from the file and cannot be seen in the array comes from there:
+storage. All information about the file that the array itself does not show comes from there:
 the data type and meaning of the stored values, and whether pixels can be read from the file by
 window. xarray copies `encoding` when it selects (`isel`, `sel`, `transpose`) and drops it when it
 computes (`* 2`, `where`), so the record never outlives the values that it describes.
-`array.drop_encoding()` removes it by hand; the array then counts as one that was made in memory.
+`array.drop_encoding()` removes it by hand; the array then counts as one in memory.
 """
 
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ class RasterSource:
     nodata: float | None = None
     """A stored value that overrides the nodata value of the file."""
     radiometry: str | None = None
-    """`reflectance` where the file states a scale or is a product of hsi_xr."""
+    """`reflectance` if the file states a scale or is a product of hsi_xr."""
     ground_control_points: int = 0
-    """How many the file has; they do not make a transform."""
+    """Number of control points in the file, which do not define a transform."""
 
     def matches(self, array: xr.DataArray) -> bool:
         """True if the array still has all these pixels, so that windows can be read directly."""

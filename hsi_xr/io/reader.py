@@ -29,7 +29,7 @@ _HANDLES = 4
 
 
 def read_window(source: RasterSource, rows: slice, columns: slice) -> NDArray[np.float32]:
-    """Reads a window of a file, with the values that `hsi_xr.open` gives.
+    """Reads a window of a file, with the same values as `hsi_xr.open`.
 
     Args:
         source: The file and its bands; see `hsi_xr.io.raster_source.source_of`.
@@ -75,7 +75,7 @@ class _Handles(threading.local):
     def open(self, source: RasterSource) -> RasterDataset:
         if file_version(source.path) != (source.mtime_ns, source.size):
             raise UnreadableFile(f"{source.path!r} has changed since it was opened; open it again")
-        # the process is part of the key: after a fork both would move one position in the file
+        # the process is part of the key: after a fork, both would share one file position
         key = (os.getpid(), source.path, source.variable, source.mtime_ns, source.size)
         if key not in self._open:
             self._open[key] = open_raster_dataset(source.path, source.variable)
@@ -102,7 +102,7 @@ def _valid_pixels(
 
 
 def _masked_bands(raster: RasterDataset, bands: Sequence[int]) -> list[int]:
-    """Returns the bands with a mask of their own, or one of them if they share it."""
+    """Returns the bands with their own mask, or only the first of them if they share it."""
     from rasterio.enums import MaskFlags
 
     kinds = raster.mask_flag_enums

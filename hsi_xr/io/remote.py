@@ -1,8 +1,8 @@
 """Names of remote files and stores, and how GDAL and fsspec reach them.
 
 GDAL reads rasters (`s3://`, `https://`, `/vsis3/`, `/vsicurl/`); fsspec reads everything else, and
-writes. Each has its own configuration for credentials and endpoints. What one of them is configured
-with is passed on to the other here.
+writes. Each has its own configuration for credentials and endpoints. This module passes the
+configuration of one on to the other.
 """
 
 import os
@@ -20,8 +20,8 @@ _NETWORKS = ("/vsis3/", "/vsicurl/", "/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss
 _VSI_PREFIXES = {"file": "", "s3": "/vsis3/", "gs": "/vsigs/", "az": "/vsiaz/", "oss": "/vsioss/"}
 """Scheme of a URL -> GDAL's prefix."""
 _GDAL_DEFAULTS = {
-    # nothing is cached of a closed file, which may be another one next time. GDAL caches what it
-    # has read of open files, so a replaced object cannot be read by threads that have it open
+    # do not cache closed files, which may be replaced before they are opened again. GDAL still
+    # caches open files, so threads that have an object open cannot read its replacement
     "CPL_VSIL_CURL_NON_CACHED": ":".join(_NETWORKS),
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "0.5",  # seconds, doubled after each attempt
@@ -41,7 +41,7 @@ def is_remote(path: str) -> bool:
 
 
 def url_of(path: str) -> str:
-    """Returns the URL of an object that GDAL calls `/vsis3/...`; any other path as it is."""
+    """Returns the URL of an object that GDAL calls `/vsis3/...`, and other paths unchanged."""
     return f"s3://{path.removeprefix('/vsis3/')}" if path.startswith("/vsis3/") else path
 
 
@@ -82,7 +82,7 @@ def file_of(path: "str | os.PathLike[str]") -> Path:
 
 
 def storage_options(url: str) -> dict[str, Any]:
-    """Returns the options that fsspec needs for a URL, besides its own configuration."""
+    """Returns the options that fsspec needs for a URL, in addition to its own configuration."""
     if not url.startswith("s3://"):
         return {}
     options: dict[str, Any] = {"use_listings_cache": False}  # others may write there, too
@@ -116,11 +116,11 @@ def gdal_environment(path: str) -> Iterator[None]:
 
 @contextmanager
 def store_access(path: str | Path, action: str) -> Iterator[None]:
-    """Reports a failure to reach an object storage with the object, the reason and a repair.
+    """Turns errors of object storage into one that states the object, the reason and advice.
 
     Args:
         path: The object.
-        action: What is tried: the message begins with "cannot <action> <path>".
+        action: What is attempted: the message starts with "cannot <action> <path>".
 
     Raises:
         DestinationUnwritable: The store refused or did not answer.
@@ -131,19 +131,22 @@ def store_access(path: str | Path, action: str) -> Iterator[None]:
         raise
     except store_errors() as error:
         raise DestinationUnwritable(
-            f"cannot {action} {str(path)!r} ({error}); {_repair(error)}"
+            f"cannot {action} {str(path)!r} ({error}); {_advice(error)}"
         ) from error
 
 
 def store_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """Returns the exceptions that stores raise, of which fsspec translates some, and others."""
+    """Returns the exceptions that stores raise, followed by `others`.
+
+    fsspec translates only some of them to OSError.
+    """
     foreign = (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError"))
     loaded = [(sys.modules.get(module), name) for module, name in foreign]
     raised = [getattr(module, name) for module, name in loaded if module is not None]
     return OSError, *raised, *others
 
 
-def _repair(error: Exception) -> str:
+def _advice(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "check the name of the bucket, or create the bucket first"
     if isinstance(error, PermissionError) or "credentials" in str(error).lower():
@@ -155,17 +158,17 @@ def _repair(error: Exception) -> str:
 
 
 def _listing_options(path: str) -> dict[str, str]:
-    """Keeps GDAL from listing the folder: a bucket may contain a million objects.
+    """Returns options that keep GDAL from listing a folder, which may contain a million objects.
 
-    GDAL would also do so later, when the credentials are no longer set. An ENVI file needs it, to
-    find its header.
+    GDAL would also list it later, when the credentials are no longer set. An ENVI file needs the
+    listing to find its header.
     """
     needs_header = without_query(path).lower().endswith(".img")
     return {} if needs_header else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 
 
 def _endpoint() -> str | None:
-    """Returns the endpoint of an S3 other than Amazon's, by any of its names."""
+    """Returns the endpoint of an S3-compatible store, from any setting that can specify it."""
     endpoint = _fsspec_settings().get("endpoint_url")
     endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3")
     endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
@@ -177,7 +180,7 @@ def _endpoint() -> str | None:
 
 
 def _s3_options() -> dict[str, str]:
-    """Returns GDAL's options for the S3 that fsspec is configured for."""
+    """Returns GDAL's options for the S3 store that fsspec is configured for."""
     settings = _fsspec_settings()
     given = {gdal: settings.get(name) for name, gdal in _CREDENTIALS.items()}
     options = {name: str(value) for name, value in given.items() if value}

@@ -34,7 +34,7 @@ def resume_run(plan: WritePlan) -> Journal:
     Starts a run if none has been interrupted.
 
     Raises:
-        UsageError: The interrupted run had another configuration, or its scene other pixels.
+        UsageError: The interrupted run had another configuration, or its scene had other pixels.
     """
     journal = Journal.load(plan.journal_path)
     if journal is None:
@@ -53,7 +53,7 @@ def discard_run(plan: WritePlan) -> None:
 
 
 def _count_intact(plan: WritePlan, journal: Journal) -> int:
-    """Returns how many blocks, from the first on, are intact in all staging files."""
+    """Returns the number of leading blocks that are intact in all staging files."""
     counts = []
     for at, staging_file in enumerate(plan.staging_files):
         checksums = [block[at] for block in journal.done]
@@ -71,10 +71,10 @@ def _refuse_other_pixels(plan: WritePlan, block: Block) -> None:
         variable = staging_file.variable
         now, _ = variable.storage.encode(values)
         before = staging_file.read(block.rows, block.columns)
-        # one step, because rounding may fall to the other side
+        # one step, because a value may be rounded the other way
         tolerance = _TOLERANCE if variable.storage.dtype == "float32" else 1
         if not np.allclose(before, now.astype(np.float64), rtol=0, atol=tolerance, equal_nan=True):
             raise UsageError(
-                f"cannot resume {str(variable.path)!r}: {variable.name!r} has other values than "
-                "those already written; give the same scene, or start over without resume"
+                f"cannot resume {str(variable.path)!r}: {variable.name!r} differs from the "
+                "values already written; give the same scene, or start over without resume"
             )

@@ -84,7 +84,7 @@ class StagingFile:
 def block_shape(shape: tuple[int, int]) -> tuple[int, int]:
     """Returns rows and columns of a file's tiles, which are smaller for small images.
 
-    They are wider than a small image: validators take a tile of its width for a strip.
+    They are wider than a small image: validators mistake a tile of its width for a strip.
     """
     if max(shape) >= TILE:
         return TILE, TILE

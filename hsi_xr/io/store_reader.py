@@ -1,7 +1,7 @@
 """An array of a Zarr or NetCDF store with the interface of a rasterio dataset.
 
-The code that reads, describes and validates rasters serves stores, too. GDAL cannot: it reads
-sharded Zarr only since 3.13, and a path names just one variable of a NetCDF file.
+It lets the code that reads, describes and validates rasters handle stores, too. GDAL cannot be
+used: it reads sharded Zarr only since 3.13, and its paths name just one variable of a NetCDF file.
 """
 
 import math
@@ -146,7 +146,7 @@ class StoredArray:
     def read(
         self, indexes: int | Sequence[int] | None = None, *, window: "Window | None" = None
     ) -> NDArray[Any]:
-        """Returns stored values, (bands, rows, columns), or (rows, columns) of one band."""
+        """Returns stored values, (bands, rows, columns), or (rows, columns) for one band."""
         rows, columns = window.toslices() if window is not None else (slice(None), slice(None))
         part = self._array.isel(y=rows, x=columns)
         try:
@@ -160,7 +160,7 @@ class StoredArray:
 
     @property
     def _georeferenced(self) -> xr.Dataset:
-        """The array with the variable that has its CRS and transform."""
+        """The array, with the grid-mapping variable that has its CRS and transform."""
         name = self._array.attrs.get("grid_mapping", "spatial_ref")
         array = self._array.to_dataset(name=self.name)
         return array.assign_coords({name: self._dataset[name]}) if name in self._dataset else array

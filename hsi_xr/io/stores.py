@@ -14,7 +14,7 @@ from hsi_xr.io.store_reader import StoredArray
 _NETCDF = (".nc", ".nc4")
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ENGINES = {"Zarr": ("zarr", "zarr"), "netCDF": ("h5netcdf", "netcdf")}
-"""Driver -> xarray's engine, which is also the name of a package, and the extra with it."""
+"""Driver -> xarray's engine, which is also a package's name, and the extra that installs it."""
 _IMAGE_DIMS = ({"y", "x"}, {"band", "y", "x"})
 
 
@@ -42,7 +42,7 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
 
     Args:
         path: A Zarr folder or a NetCDF file, local or remote.
-        driver: As `store_driver` returned it.
+        driver: As returned by `store_driver`.
         variable: Name of the array; by default `reflectance`, or else the first one.
 
     Raises:
@@ -87,7 +87,7 @@ def _open_dataset(path: str, driver: str) -> xr.Dataset:
 
 
 def _open_arguments(path: str, driver: str) -> tuple[str | IO[bytes], dict[str, Any]]:
-    """Returns what `xarray.open_dataset` takes for a path, and the options that it needs."""
+    """Returns the first argument of `xarray.open_dataset` for a path, and its options."""
     if is_remote(path):
         file = file_of(path)
         if driver != "Zarr":

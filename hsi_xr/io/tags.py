@@ -95,7 +95,7 @@ def product_domains(
 
     Raises:
         MissingFact: `datetime` is a day without a time of day.
-        UsageError: `datetime` cannot be read.
+        UsageError: `datetime` cannot be parsed.
     """
     provenance = provenance_of(attrs)
     own = {str(key): value for key, value in variable_attrs.items()}
@@ -119,7 +119,7 @@ def product_domains(
 def store_domains(
     attrs: Mapping[Hashable, Any], variable: str, variable_attrs: Mapping[str, Any]
 ) -> dict[str, dict[str, str]]:
-    """Returns the same tags for a variable of a Zarr or NetCDF store, from its attributes.
+    """Returns the tags of `product_domains` for a variable of a Zarr or NetCDF store.
 
     Args:
         attrs: Global attributes of the store.
@@ -172,7 +172,7 @@ def provenance_attributes(tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def provenance_in(tags: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the same without the prefix."""
+    """Returns the provenance in the HSI_XR tags of a dataset, without the prefix `hsi_xr_`."""
     return _json_object(tags, "CONFIG")
 
 
@@ -191,7 +191,7 @@ def acquisition_time(domains: Domains) -> str | None:
 
 
 def _acquisition_tags(time: datetime | str) -> tuple[str, dict[str, str]]:
-    """Returns domain and tags. GDAL's own tag is for an instant, and its readers expect one."""
+    """Returns domain and tags: GDAL's own tag for an instant, and ours for a period."""
     start, end = period(time)
     if start == end:
         return "IMAGERY", {"ACQUISITIONDATETIME": f"{start:%Y-%m-%d %H:%M:%S.%f}"}
@@ -208,7 +208,7 @@ def provenance_of(attrs: Mapping[Hashable, Any]) -> dict[str, Any]:
 
 
 def compact_json(values: object) -> str:
-    """Returns JSON without spaces; what JSON cannot represent (a path, a date) becomes text."""
+    """Returns JSON without spaces; values that JSON cannot represent (paths, dates) become text."""
     return json.dumps(
         values,
         separators=(",", ":"),
@@ -218,7 +218,7 @@ def compact_json(values: object) -> str:
 
 
 def _plain(value: Any, otherwise: Callable[[Any], Any] = lambda value: value) -> Any:
-    """Numpy scalars and arrays as Python numbers and lists."""
+    """Converts numpy scalars and arrays to Python numbers and lists."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else otherwise(value)
 
 

@@ -4,9 +4,9 @@ GDAL before 3.11 copies either the default domain of a band or its named domains
 tags to a file whose directories come first; and it gives overviews no metadata at all, so that a
 cube read at a coarser level would have neither wavelengths nor a scale. Therefore a staging file
 has these tags in another domain, which is renamed here, and some free space, to which the
-directories of overviews move in order to refer to the metadata of the image.
+directories of overviews are moved so that they can refer to the metadata of the image.
 
-This module can go when rasterio ships GDAL 3.11 or later (rasterio 1.4 ships GDAL 3.10).
+This module can be removed when rasterio ships GDAL 3.11 or later (rasterio 1.4 ships GDAL 3.10).
 
 Source: TIFF 6.0, section 2, and the BigTIFF design; tag 42112 is GDAL's, and contains XML.
 """
@@ -21,7 +21,7 @@ from typing import Self
 HELD = "HSI_XR_HELD"
 """Domain of the tags that belong to the default domain of a band."""
 ROOM = "x" * 16_384
-"""Free space for the directories of overviews: some 30, with 20 tags of 20 bytes each."""
+"""Free space for the directories of overviews: about 30, with 20 tags of 20 bytes each."""
 _ROOM = re.compile(rf'\s*<Item name="ROOM" domain="{HELD}">x*</Item>'.encode())
 _GDAL_METADATA = 42112
 _ASCII = 2
@@ -64,7 +64,7 @@ class _Directory:
 
 @dataclass(frozen=True)
 class _TiffLayout:
-    """Types of the numbers in directories, which a classic TIFF and a BigTIFF have different."""
+    """Number types in directories, which differ between classic TIFF and BigTIFF."""
 
     byte_order: str
     first_pointer: int

@@ -1,6 +1,6 @@
 """Upload single files to object storage, each completely or not at all.
 
-An object appears when all of it has arrived, even if it is sent in parts. Failures of the network
+An object appears only when all of it has arrived, even if it is sent in parts. Network failures
 are retried.
 """
 
@@ -28,7 +28,7 @@ _RETRY_DELAYS = (0.5, 2.0, 8.0)
 
 @contextmanager
 def stage_file(path: Path) -> Iterator[Path]:
-    """Yield a local path to write to; it becomes the file or object `path`, or nothing does.
+    """Yield a local path to write to; it becomes the file or object `path` if the block succeeds.
 
     Raises:
         DestinationUnwritable: It could not be written or uploaded.
@@ -65,12 +65,12 @@ def staging_folder(url: str, tmp: Path | None) -> Path:
     except OSError as error:
         raise DestinationUnwritable(
             f"cannot create the staging folder {str(folder)!r} ({error.strerror}); "
-            "choose another folder by tmp= (--tmp)"
+            "choose another folder with tmp= (--tmp)"
         ) from error
     if owner != user:
         raise DestinationUnwritable(
-            f"the staging folder {str(folder)!r} belongs to another user; choose another folder by "
-            "tmp= (--tmp)"
+            f"the staging folder {str(folder)!r} belongs to another user; choose another folder "
+            "with tmp= (--tmp)"
         )
     return folder
 
@@ -83,7 +83,7 @@ def check_writable(folder: Path, name: str) -> None:
         name: Name of the empty object.
 
     Raises:
-        DestinationUnwritable: They cannot.
+        DestinationUnwritable: Objects cannot be written or deleted.
     """
     store, key = store_and_key(folder / name)
     with store_access(folder, "write into"):
@@ -100,7 +100,7 @@ def upload(file: Path, destination: Path) -> None:
     """Upload a file, and check the number of bytes that have arrived.
 
     Raises:
-        OSError: As `retry` raises.
+        OSError: See `retry`.
     """
     store, key = store_and_key(destination)
 
@@ -117,8 +117,8 @@ def retry(action: Callable[[], object]) -> None:
     """Perform an action; repeat it with delays if the network fails.
 
     Raises:
-        OSError: It has failed every time, or the store has refused it. Stores also raise the other
-            errors of `store_errors`.
+        OSError: It failed every time, or the store refused it. Stores also raise the other errors
+            of `store_errors`.
     """
     for delay in _RETRY_DELAYS:
         try:

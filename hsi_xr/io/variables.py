@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DTYPES = ("int16", "float32")
 DEFAULT_DTYPE: Final = "int16"
 DEFAULT_SCALE: Final = 1e-4
-"""Reflectance of one stored step."""
+"""Reflectance per stored step."""
 
 StoredValues: TypeAlias = NDArray[np.generic]
 """Values as a file stores them: int16, uint16 or float32."""
@@ -214,6 +214,6 @@ def _check_sizes(arrays: Mapping[str, xr.DataArray]) -> None:
     for other, array in arrays.items():
         if (array.sizes["y"], array.sizes["x"]) != shape or not array.size:
             raise InvalidData(
-                f"{other!r} has {dict(array.sizes)} pixels, {name!r} {dict(main.sizes)}; "
-                "all variables must have the same number of pixels, and at least one"
+                f"{other!r} has the sizes {dict(array.sizes)}, {name!r} {dict(main.sizes)}; all "
+                "variables must have the same rows and columns, and at least one pixel"
             )

@@ -68,7 +68,7 @@ def envi_tags(wavelengths: Sequence[float], fwhm: Sequence[float] | None) -> dic
 
 
 def default_bands(wavelengths: Sequence[float]) -> tuple[int, int, int] | None:
-    """Returns the bands to display as red, green and blue, or None if the bands lack a colour."""
+    """Returns the bands to display as red, green and blue, or None if a colour has no band."""
     if not wavelengths:
         return None
     bands = [nearest(wavelengths, colour) for colour in _RGB]
@@ -81,7 +81,7 @@ def default_bands(wavelengths: Sequence[float]) -> tuple[int, int, int] | None:
 def read_wavelengths(
     raster: "RasterDataset", bands: Sequence[int]
 ) -> tuple[list[float] | None, list[float] | None]:
-    """Returns centres and widths of bands of an open raster in nm; errors as of `choose`."""
+    """Returns centres and widths of bands of an open raster in nm; see `choose`."""
     envi = envi_wavelengths(raster.tags(ns="ENVI"), raster.count)
     # GDAL rounds the wavelengths of an ENVI header to nm, unless our tags are in a .aux.xml
     is_rounded = bool(raster.driver == "ENVI" and envi and not raster.tags(ns="HSI_XR"))
@@ -99,7 +99,7 @@ def choose(
 ) -> tuple[list[float] | None, list[float] | None]:
     """Returns centres and widths of all bands in nm, from the most reliable statement.
 
-    A wavelength without a unit does not count, nor does a statement about some of the bands.
+    Wavelengths without a unit are ignored, and so are statements about only some of the bands.
 
     Args:
         bands: Tags of each band.
@@ -164,7 +164,7 @@ def nm_per_unit(name: str) -> float | None:
 
 
 def _length(text: str, nm_per_unit: float) -> float | None:
-    """Parses a positive length as nm; rounding undoes what um lose (0.41 * 1000 is 409.99...)."""
+    """Parses a positive length as nm; rounding removes the error of the factor."""
     try:
         value = round(float(text) * nm_per_unit, 9)
     except ValueError:
@@ -173,7 +173,7 @@ def _length(text: str, nm_per_unit: float) -> float | None:
 
 
 def _number(value: float) -> str:
-    """`0.4` for 0.4, with all digits that a wavelength has."""
+    """Formats a number with up to 12 digits and no trailing zeros."""
     return f"{value:.12g}"
 
 

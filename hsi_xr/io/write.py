@@ -3,9 +3,9 @@
 A run goes through these modules in order:
 
 1. `variables` and `write_plan`: which variables go into which files, in which blocks.
-2. `write_checks`: refuse a destination that cannot be written, before any work.
+2. `write_checks`: check that the destination can be written, before any work.
 3. `resume`: create empty staging files (`staging`), or find those of an interrupted run.
-4. `write_blocks`: compute blocks ahead (`blocks`), write them to the staging files, and note them
+4. `write_blocks`: compute blocks ahead (`blocks`), write them to the staging files, and record them
    in the `journal`.
 5. `finalize`: write each file in its format (`formats`) from the staging files, read it back,
    make the QGIS style (`preview`), and rename all of them.
@@ -81,19 +81,20 @@ def write(
     The variables `reflectance_std`, `rgb_residual` and `out_of_domain`, if the dataset has them,
     are computed and written together with `reflectance`. Zarr and NetCDF store all of them in one
     file. The other formats store them in the files `<stem>_std`, `<stem>_residual` and
-    `<stem>_domain`, next to a style for QGIS, `<stem>.qml`, if the cube has natural colours.
+    `<stem>_domain`, next to a QGIS style, `<stem>.qml`, if the cube has red, green and blue bands.
 
-    All files appear when all are complete. Memory is bounded by a number of blocks of whole chunks,
-    each computed once, and does not grow with the scene. Blocks are computed in this process, by
-    threads, even if a distributed client is active. Until the end the folder `<name>.part`
-    contains the computed blocks, uncompressed, from which any format can be resumed.
+    Files appear only when all of them are complete. Memory is bounded by a few blocks of whole
+    chunks, each computed once, and does not grow with the scene. Blocks are computed in this
+    process, by threads, even if a distributed client is active. Until the end the folder
+    `<name>.part` contains the computed blocks, uncompressed, from which any format can be resumed.
 
     Args:
         obj: Reflectance (band, y, x), lazy or not, in any chunks: an array, or a dataset with the
             variable `reflectance`. NaN marks nodata.
-        path: A path with the suffix .tif, .tiff, .zarr, .img (ENVI), .nc or .nc4, or such a URL of
-            object storage, e.g. `s3://bucket/cube.tif`. A product for object storage is completed
-            locally and then uploaded; the main file, or the root of a store, goes last.
+        path: A path with the suffix .tif, .tiff, .zarr, .img (ENVI), .nc or .nc4, or an
+            object-storage URL with such a suffix, e.g. `s3://bucket/cube.tif`. A product for object
+            storage is completed locally and then uploaded; the main file, or the root of a store,
+            goes last.
         dtype: `int16` stores reflectance in steps of `scale`; `float32` stores values unchanged,
             as it always does for `rgb_residual` and `out_of_domain`.
         scale: Reflectance of one stored step.
@@ -184,7 +185,7 @@ def _local_path(
         if tmp is not None:
             raise UsageError(
                 f"tmp (--tmp) is for object storage only; {str(destination)!r} is a local path, "
-                "whose unfinished files are next to it. Omit tmp"
+                "and unfinished files are kept next to it. Omit tmp"
             )
         yield destination, None
         return

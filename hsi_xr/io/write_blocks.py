@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetWriter
 
 Progress = Callable[[int, int], None]
-"""Called with the number of pixels written, and the number of all pixels."""
+"""Called with the number of pixels written and the total number of pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class _EncodedBlock:
 
 
 def fill_staging_files(plan: WritePlan, journal: Journal, progress: Progress | None) -> None:
-    """Compute and write the blocks that are missing; after each row of blocks all is on disk.
+    """Compute and write the missing blocks, and flush them to disk after each row of blocks.
 
     Raises:
         DestinationUnwritable: A staging file could not be written.

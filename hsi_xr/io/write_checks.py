@@ -1,4 +1,4 @@
-"""Checks of a destination before any work, which would otherwise fail after hours."""
+"""Checks a destination before any work, so that a run does not fail after hours."""
 
 import math
 import shutil
@@ -92,7 +92,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_free_space(plan: WritePlan) -> None:
-    """Staging files are not compressed; those of an earlier run are replaced."""
+    """Check the space for staging files: uncompressed, and less those that they replace."""
     folder = plan.main.path.parent
     needed = sum(
         variable.count * math.prod(variable.shape) * np.dtype(variable.storage.dtype).itemsize
@@ -104,5 +104,5 @@ def _check_free_space(plan: WritePlan) -> None:
         raise DestinationUnwritable(
             f"the uncompressed staging files need {needed / 1e9:.1f} GB in {str(folder)!r}, where "
             f"{free / 1e9:.1f} GB are free; free some space, or choose another folder"
-            + ("" if plan.remote is None else " by tmp= (--tmp)")
+            + ("" if plan.remote is None else " with tmp= (--tmp)")
         )

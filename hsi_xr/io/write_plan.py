@@ -84,7 +84,7 @@ class WritePlan:
 
     @property
     def style_path(self) -> Path | None:
-        """Path of the QGIS style; None if the main file has no natural colours, or is a store.
+        """Path of the QGIS style; None if the main file has no RGB bands, or is a store.
 
         QGIS shows a variable of a store only if the user selects it, and then without this style.
         """

@@ -57,7 +57,7 @@ class HsiXrBackendEntrypoint(BackendEntrypoint):
             Dataset, everything else in those of the variables.
 
         Raises:
-            UsageError: The file is not given by its path.
+            UsageError: The argument is not a path or URL.
             HsiError: See `hsi_xr.open`.
         """
         if not isinstance(filename_or_obj, str | os.PathLike):
@@ -77,7 +77,7 @@ class HsiXrBackendEntrypoint(BackendEntrypoint):
 
 
 class WindowArray(BackendArray):
-    """The pixels of a file as an array that reads the window of an index."""
+    """The pixels of a file as an array that reads only the window that an index needs."""
 
     def __init__(self, source: RasterSource, shape: tuple[int, ...]) -> None:
         self.source, self.shape, self.dtype = source, shape, np.dtype("float32")
@@ -107,7 +107,7 @@ def _window(index: int | slice, size: int) -> tuple[slice, int | slice]:
 
 
 def _lazy(array: xr.DataArray) -> xr.Variable:
-    """Returns an opened array without dask, so that xarray decides about chunks."""
+    """Returns an opened array without dask, so that xarray chooses the chunks."""
     source = source_of(array)
     assert source is not None  # `open` attaches it
     shared = shared_attributes(array)
@@ -127,7 +127,7 @@ def _preferred_chunks(array: xr.DataArray) -> dict[str, int]:
 def _companions(path: str) -> list[str]:
     """Returns the names of the companions of a product; none if it is not a product."""
     if is_remote(path) and store_driver(path) is None:
-        return []  # looking for files would take requests, and a signed URL has no neighbours
+        return []  # companions would cost requests, and a signed URL is for one file
     try:
         product = CubeFile.read(Path(path))
     except InvalidData:

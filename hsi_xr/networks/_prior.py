@@ -9,7 +9,7 @@ class Prior(Protocol):
     """Modulates the features of a host network's blocks.
 
     A host takes `prior: Prior | None`, and each of its blocks calls the prior right after its
-    LayerNorm. With None nothing is called, and the host is bit for bit the network without a prior.
+    LayerNorm. With None, the host is exactly the network without a prior.
     """
 
     def __call__(self, features: Tensor, index: int) -> Tensor:

@@ -36,7 +36,7 @@ def second_order(theta: Tensor, values: Tensor) -> Tensor:
     centred = theta - theta.mean(2, keepdim=True)
     if channels == 3:
         z = centred.double() @ _plane(centred.device) / math.sqrt(3)
-        # a shift of the targets is a weight of the sources, one of the sources changes nothing;
+        # shifting the targets only reweights the sources, and shifting the sources changes nothing;
         # about these two centres, no sum over sources is smaller than one (Jensen's inequality)
         middle = z.mean(1, keepdim=True)
         share = (z @ middle.mT).softmax(1)
@@ -55,7 +55,7 @@ def _plane(device: torch.device) -> Tensor:
 
 
 def _terms(reach: float) -> int:
-    """Returns the number of terms after which the series of exp(reach) has a rest below 1e-8."""
+    """Returns the number of terms after which the series of exp(reach) is accurate to 1e-8."""
     n, term = 0, 1.0
     while term > 5e-9 or n < 2 * min(reach, REACH):
         n += 1
@@ -83,7 +83,7 @@ def _powers(x: Tensor, terms: int) -> Tensor:
 
 
 def _by_blocks(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Evaluates the formula as it is; the fused kernel keeps a block of rows at a time."""
+    """Evaluates the formula directly; the fused kernel keeps a block of rows at a time."""
     channels, wanted = queries.shape[2], values.shape[2]
     # fused kernels need heads of one length, a multiple of eight; zeros add nothing
     length = -(-max(channels, wanted) // 8) * 8

@@ -139,7 +139,7 @@ class AWCA(nn.Module):
 
     def _pooling(self, x: Tensor, weights: Tensor | None) -> Pooling:
         logits = self.conv(x).flatten(2)
-        if weights is not None:  # zero weights stay finite: all pixels may have them
+        if weights is not None:  # keep the logarithm of zero finite: all weights may be zero
             logits = logits + weights.clamp(min=torch.finfo(weights.dtype).tiny).log().flatten(2)
         peak = logits.detach().amax(2, keepdim=True)
         mass = (logits - peak).exp()
@@ -152,7 +152,7 @@ class PSNL(nn.Module):
 
     Input and output are (batch, bands, rows, columns). An output pixel depends on the other pixels
     of its quarter of the image. Sums over a scene cannot replace them, since the quarters of a
-    scene are others. Source: arXiv:2005.09305.
+    scene are different ones. Source: arXiv:2005.09305.
     """
 
     def __init__(self, bands: int) -> None:

@@ -115,7 +115,7 @@ class ProjectedMixture:
         )
 
     def _parts(self) -> Tensor:
-        """Returns what 1, red and blue add to a spectrum beyond the centre; (3, count, bands)."""
+        """Returns coefficients of 1, red and blue, for spectra less centre; (3, count, bands)."""
         offset = self.mean - self._centre() - (self.gain * self.colour[:, None]).sum(-1)
         return torch.stack([offset, *self.gain.unbind(-1)])
 

@@ -1,10 +1,10 @@
 """SDP: a spectral prior from a latent diffusion model, injected into a host network.
 
 Source: Yu, Wu, Huang 2025, "Spectral Diffusion Prior" for hyperspectral reconstruction
-(arXiv:2507.13769). Published are the idea and its parts: a feature extractor (HFE), diffusion of a
-low-dimensional feature, and an injector (SPIM) that multiplies and adds. Their insides, sizes and
-schedule, and where the host is modulated, are original to this package, after the recipe of DiffIR
-(Xia et al. 2023, arXiv:2303.09472).
+(arXiv:2507.13769). The paper describes the idea and its parts: a feature extractor (HFE), diffusion
+of a low-dimensional feature, and an injector (SPIM) that multiplies and adds. Their insides, sizes
+and schedule, and where the host is modulated, are original to this package, after the recipe of
+DiffIR (Xia et al. 2023, arXiv:2303.09472).
 """
 
 from collections.abc import Sequence

@@ -2,10 +2,10 @@
 
 Source: Alvarez-Gila, van de Weijer, Garrote 2017, "Adversarial Networks for Spatial Context-Aware
 Spectral Image Reconstruction from RGB" (arXiv:1709.00265); the name is that of Zhang et al. 2022
-(doi:10.1038/s41598-022-16223-1). Published is a conditional GAN of U-Net and PatchGAN with an L1
-term. The layers here are the defaults of pix2pix, Isola et al. 2017 (arXiv:1611.07004). Original to
-this package are the fully convolutional variant of five levels, the absence of tanh, and BatchNorm
-that applies its running statistics in evaluation (pix2pix uses those of the image).
+(doi:10.1038/s41598-022-16223-1). The paper describes a conditional GAN of U-Net and PatchGAN, with
+an L1 term. The layers here are the defaults of pix2pix, Isola et al. 2017 (arXiv:1611.07004).
+Original to this package are the fully convolutional variant of five levels, the absence of tanh,
+and BatchNorm that applies its running statistics in evaluation (pix2pix uses those of the image).
 """
 
 from collections.abc import Callable

@@ -26,7 +26,7 @@ def check_uncertainty(card: Card) -> None:
     """Raises a UsageError if a model does not estimate its uncertainty."""
     if not card.has_uncertainty:
         raise UsageError(
-            f"{card.name} does not estimate what is out of its domain; the default model does"
+            f"{card.name} does not compute an out-of-distribution score; the default model does"
         )
 
 
@@ -68,7 +68,7 @@ def check_comparable(
 
 
 def steps_of(card: Card, steps: int | None) -> int | None:
-    """Returns a number of steps that differs from the card's, otherwise None.
+    """Returns the number of steps if it differs from that of the card, otherwise None.
 
     Raises:
         UsageError: The model does not offer that number.

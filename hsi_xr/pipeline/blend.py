@@ -1,4 +1,4 @@
-"""Blocks of a scene whose tiles are blended; each tile runs once if blocks are computed in order.
+"""Computes blocks of a scene from blended tiles; in order, each tile runs only once.
 
 A block is the core of a tile. The output of that tile covers the block, and so do, along its first
 rows and columns, the outputs of the tiles above and to the left, which fade out there. No tile
@@ -43,10 +43,10 @@ in the queue of the device, instead of waiting for one another.
 """
 
 _BUDGET, _MIN_TILES = 256 * 2**20, 8
-"""Bytes, but at least tiles, of own parts that may be kept for blocks that are yet to come."""
+"""Bytes of own parts that are kept for later blocks; at least this number of parts is kept."""
 
 _pending: RecentlyUsed[Parts] = RecentlyUsed(limit=2)
-"""Parts that no block has taken yet, by token of the work. One scene may contain another one."""
+"""Parts that no block has taken yet, by token of the work; one scene may contain another."""
 
 
 def blend_block(work: Work, pixels: Pixels, i: int, j: int, statistics: StatisticsArrays) -> Array:
@@ -85,7 +85,7 @@ def _take(work: Work, i: int, j: int) -> tuple[Parts, list[Parts]]:
 
 
 def _parts(tiling: Tiling, i: int, j: int) -> Parts:
-    """All parts of a tile."""
+    """Returns all parts of a tile."""
     rows, columns = tiling.shape
     return {
         Part(i, j, below, right): Future()
@@ -108,7 +108,7 @@ def _limit(pending: Parts, work: Work) -> None:
 
 
 def _run(work: Work, pixels: Pixels, runs: list[Parts], statistics: StatisticsArrays) -> None:
-    """Runs tiles. It waits for nothing but the device, so that there is no deadlock."""
+    """Runs tiles; it waits only for the device, so it cannot deadlock."""
     futures = [future for parts in runs for future in parts.values()]
     with errors_go_to(futures, cleanup=lambda: _pending.discard(work.token)):
         for parts in runs:

@@ -26,7 +26,7 @@ _RELATIVE = {"long_name": "relative spectral reflectance"}
 
 
 def to_dataset(plan: "Plan", stack: da.Array) -> xr.Dataset:
-    """Returns the Dataset that `reconstruct` promises.
+    """Returns the Dataset that `reconstruct` documents.
 
     Args:
         plan: The plan of the scene.
@@ -98,7 +98,7 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
 
 
 def _provenance(plan: "Plan") -> dict[str, str | int | float]:
-    """Attributes of the Dataset: text and numbers only, so that every format can store them."""
+    """Returns the attributes: text and numbers only, so that every format can store them."""
     card, job, tiling, scene = plan.card, plan.job, plan.tiling, plan.scene
     attributes: dict[str, str | int | float] = {
         "Conventions": "CF-1.12",

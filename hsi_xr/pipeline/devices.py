@@ -30,7 +30,7 @@ class Request:
     Attributes:
         job: The model and how to run it.
         rgb: (3, h, w) linear RGB without NaN.
-        rows, columns: (h,) and (w,) absolute rows and columns on the ground.
+        rows, columns: (h,) and (w,) absolute rows and columns; see `tiles.anchor_of`.
         statistics: The statistics of the scene; the same object for all of its images.
         result: (channels of the job's outputs, h, w).
     """
@@ -59,7 +59,7 @@ class _WholeScene:
     result: "Future[tuple[Array, StatisticsArrays]]" = field(default_factory=Future)
 
 
-_TOO_LARGE = "{} x {} px do not fit the device's memory; give a smaller tile (--tile)"
+_TOO_LARGE = "{} x {} px do not fit into the device's memory; give a smaller tile (--tile)"
 
 
 def resolve_device(name: str) -> str:
@@ -80,7 +80,7 @@ def resolve_device(name: str) -> str:
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
-            raise UnknownName(f"device {name!r} does not exist: {count} CUDA devices; use cpu")
+            raise UnknownName(f"no device {name!r}: this machine has {count} CUDA devices; use cpu")
         return f"cuda:{device.index or 0}"
     if device.type != "cpu":
         raise UnknownName(f"device {name!r} is not supported; use auto, cpu or cuda:N")

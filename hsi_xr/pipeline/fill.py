@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 LEVELS = 5
-"""Squares have up to 2^5 px: valid pixels further away (the usual halo) are not considered."""
+"""Squares have sides of up to 2^5 px, the usual halo: pixels farther away are ignored."""
 
 
 def fill(
@@ -15,13 +15,13 @@ def fill(
     """Fills the invalid pixels of an image; valid pixels keep their values.
 
     Each invalid pixel takes the mean of the smallest square around it, with a side of 2, 4, ... 32
-    px on the grid of the ground, that contains a valid pixel. The result therefore does not depend
+    px on the absolute pixel grid, that contains a valid pixel. The result therefore does not depend
     on the tile.
 
     Args:
         image: (bands, rows, columns), NaN where invalid.
         valid: (rows, columns).
-        corner: Absolute row and column of the first pixel on the ground.
+        corner: Absolute row and column of the first pixel; see `tiles.anchor_of`.
         default: (bands,) value of pixels without a valid neighbour; the same for the whole scene.
 
     Returns:
@@ -40,7 +40,7 @@ def fill(
 
 
 def _mean(total: Array, weight: Array, levels: int, default: Array) -> Array:
-    """Means from sums and counts of pixels; holes take the next coarser level."""
+    """Returns means from sums and counts; empty cells take the mean of the next coarser level."""
     mean: Array = (total / np.maximum(weight, 1)).astype("float32")
     if levels == 0:
         coarse: Array = np.broadcast_to(default[:, None, None], mean.shape)
@@ -53,6 +53,6 @@ def _mean(total: Array, weight: Array, levels: int, default: Array) -> Array:
 
 
 def _halve(x: Array) -> Array:
-    """Sums of 2 x 2 pixels."""
+    """Returns sums over 2 x 2 pixels."""
     bands, rows, columns = x.shape
     return x.reshape(bands, rows // 2, 2, columns // 2, 2).sum((2, 4))

@@ -61,7 +61,7 @@ def pixels_of(plan: Plan) -> Pixels:
 
 
 def _separate_tiles(plan: Plan, name: str, chunks: da.Array | None) -> Graph:
-    """Tiles that read their own surroundings: of the pixels, or of the chunks of an array."""
+    """Returns a graph of tiles that read their surroundings from pixels or from dask chunks."""
     pixels, survey = pixels_of(plan), f"hsi-xr-survey-{plan.work.token}"
     graph: Graph = {survey: _survey_task(plan, pixels)}
     for i, j in np.ndindex(*plan.tiling.shape):
@@ -76,7 +76,7 @@ def _separate_tiles(plan: Plan, name: str, chunks: da.Array | None) -> Graph:
 
 
 def _blended_tiles(plan: Plan, name: str) -> Graph:
-    """Tiles that are blended: a task may have to run those before its own, so it reads any."""
+    """Returns a graph of blended tiles; a task may run earlier tiles, so it reads any pixels."""
     survey, scene = f"hsi-xr-survey-{plan.work.token}", f"{name}-scene"
     graph: Graph = {scene: pixels_of(plan), survey: _survey_task(plan, scene)}
     for i, j in np.ndindex(*plan.tiling.shape):
@@ -85,14 +85,14 @@ def _blended_tiles(plan: Plan, name: str) -> Graph:
 
 
 def _survey_task(plan: Plan, pixels: Pixels | str) -> Task:
-    """The task whose result is the statistics of the scene; takes pixels or their key."""
+    """Returns the task that computes the statistics of the scene from pixels, or from their key."""
     if plan.survey is not None:
         return (statistics_of, plan.survey)
     return (survey_scene, plan.work, pixels)
 
 
 def _chunks_of_tiles(plan: Plan) -> da.Array:
-    """The array of a scene in chunks of a tile, so that few chunks surround a tile."""
+    """Returns the array of a scene in chunks of the tile size, so that few surround a tile."""
     side = plan.tiling.tile or -1
     return _array(plan.scene).rechunk((3, side, side))
 
@@ -100,7 +100,7 @@ def _chunks_of_tiles(plan: Plan) -> da.Array:
 def _chunks_around(
     chunks: da.Array, tile: Tile, tiling: Tiling
 ) -> tuple[list[list[Key]], tuple[int, int]]:
-    """Keys of the chunks that a tile's view touches, and row and column of their first pixel."""
+    """Returns the keys of the chunks that a view touches, and the position of their first pixel."""
     rows, columns = source_rectangle(tile, (tiling.rows, tiling.columns))
     side = tiling.tile or max(tiling.rows, tiling.columns)
     down = range(rows.start // side, (rows.stop - 1) // side + 1)

@@ -1,6 +1,6 @@
 """Runs models on one device; arguments and results are numpy arrays.
 
-Samples, the uncertainty they yield, and the comparison with the camera's image are computed here,
+Sampling, the resulting uncertainty, and the comparison with the camera's image are computed here,
 around the network.
 """
 
@@ -47,7 +47,7 @@ class Windows:
     Attributes:
         rgb: (windows, 3, h, w) linear RGB without NaN.
         weights: (windows, 1, h, w), 1 where a pixel counts for the statistics of the scene.
-        lines: Absolute rows (windows, h) and columns (windows, w) on the ground.
+        lines: Absolute rows (windows, h) and columns (windows, w); see `tiles.anchor_of`.
         chromaticity: Chromaticity histogram of the scene; None if its level is known.
         extremes: (2,) lowest and highest linear RGB of the scene.
     """
@@ -75,7 +75,7 @@ class Models:
         Args:
             job: The model and how to run it.
             rgb: (images, 3, h, w) linear RGB without NaN.
-            lines: Absolute rows (images, h) and columns (images, w) on the ground.
+            lines: Absolute rows (images, h) and columns (images, w); see `tiles.anchor_of`.
             statistics: The statistics of the scene; the same object for all of its images.
 
         Returns:
@@ -108,7 +108,7 @@ class Models:
     ) -> dict[str, Tensor]:
         """Returns output variables by name, each (images, channels, h, w).
 
-        They are those of the job, or more.
+        They include those of the job.
         """
         model = self._model(job)
         if isinstance(model, ProbabilisticReconstructor) and job.needs_uncertainty:
@@ -163,7 +163,7 @@ class Models:
         return torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
 
     def _on_device(self, statistics: StatisticsArrays) -> SceneStatistics:
-        """The statistics as tensors; kept, since tiles of one scene follow each other."""
+        """Returns statistics as tensors, cached because successive tiles are of one scene."""
         if self._statistics is None or self._statistics[0] is not statistics:
             tensors = {
                 k: torch.from_numpy(array).to(self.device) for k, array in statistics.items()

@@ -1,4 +1,4 @@
-"""A model run as plain values: all that a task graph contains of a model."""
+"""Describes a model run by plain values, which are all that a task graph contains of a model."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -24,10 +24,10 @@ class Job:
         outputs: The variables to compute.
         device: "auto", "cpu" or "cuda:N"; "auto" is resolved where the job runs.
         batch: Tiles of one shape per batch; 0 lets the device decide.
-        seed: Seed of the noise field, which is a function of the ground.
+        seed: Seed of the noise field, which is a function of position.
         samples: Draws per pixel; 1 runs the mean chain.
         level_known: True if a white reflector is 1 in linear RGB.
-        steps: Steps of the model's chain; None runs those of its card.
+        steps: Steps of the model's chain; None means the default of its card.
         consistency: How the estimate is moved to agree with the image, if at all.
         response: Spectral response of the camera, if it is known and used.
     """
@@ -56,5 +56,5 @@ class Job:
         return self.samples > 1 or "out_of_domain" in self.outputs
 
     def for_survey(self) -> "Job":
-        """The same job, reduced to a single estimate as the model gives it."""
+        """Returns the job without samples, consistency and companion variables."""
         return replace(self, samples=1, consistency=None, outputs=Outputs(self.bands))

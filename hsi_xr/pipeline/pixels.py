@@ -28,7 +28,7 @@ class Pixels(Protocol):
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
         """Reads (3, rows, columns) stored values of several rectangles.
 
-        They are read in one call, so that what they share is computed once.
+        They are read in one call, so that the chunks they share are computed once.
         """
 
 
@@ -88,7 +88,7 @@ class View:
         rgb: (3, rows, columns) linear RGB, NaN where invalid.
         valid: (rows, columns), False for nodata and for implausibly bright pixels.
         implausible: Share of pixels that are implausibly bright.
-        corner: Absolute row and column of the first pixel on the ground.
+        corner: Absolute row and column of the first pixel; see `tiles.anchor_of`.
     """
 
     rgb: Array

@@ -1,4 +1,4 @@
-"""Plans reconstructions: checks all that can be checked without pixels or weights."""
+"""Plans reconstructions: checks everything that can be checked without pixels or weights."""
 
 import os
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ class Plan:
     def memory_bytes(self) -> int:
         """Estimated peak memory while the result is streamed to a file.
 
-        It covers a batch that runs and the blocks that wait to be written; if tiles are blended,
+        It covers a running batch and the blocks that wait to be written; if tiles are blended,
         also the pixels that a row of tiles contributes to the next row.
         """
         tile = self.tiling.overlapping(0, 0)  # none is larger

@@ -1,4 +1,4 @@
-"""Runs networks in single precision; the one setting of torch that is changed meanwhile."""
+"""Runs networks in single precision, by disabling TF32 while they run."""
 
 import threading
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ class _SinglePrecision:
     """Runs networks in single precision, without TF32 on a GPU.
 
     By default, cuDNN rounds the factors of convolutions to 10 bits (TF32). Log-likelihoods of
-    colours contain large ones that nearly cancel: with TF32, spectra err by some per cent. The
-    setting belongs to the process, and several devices run at once: the first one that enters
+    colours have large terms that nearly cancel: with TF32, spectra are wrong by several per cent.
+    The setting belongs to the process, and several devices run at once: the first one that enters
     changes it, the last one that leaves restores what other code had chosen.
     """
 

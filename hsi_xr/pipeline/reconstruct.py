@@ -44,8 +44,8 @@ def reconstruct(
             with "unknown".
         tile: Side of a tile in pixels, a multiple of the model's stride; 0 runs the scene in one
             piece. Default: one piece for scenes of up to 1.2 million pixels, otherwise 512.
-        halo: Pixels around a tile that its output depends on. Default: the need of the model, as
-            measured and recorded in its card.
+        halo: Pixels around a tile that its output depends on. Default: the number that the
+            model needs, as measured and recorded in its card.
         steps: Number of steps of a diffusion model, one of the `step_choices` in its card. 0 steps
             of the default model use its closed-form posterior without the network; that is the
             fastest choice and the most accurate one on unseen ground. 1, 2 or 5 refine the result
@@ -85,8 +85,9 @@ def reconstruct(
         measurements.
 
     Raises:
-        HsiError: The message states what was found and how to repair it; see `hsi_xr.errors`. All
-            that can be checked without reading pixels is checked before this function returns.
+        HsiError: The message states what was found and how to fix it; see `hsi_xr.errors`.
+            Everything that can be checked without reading pixels is checked before this function
+            returns.
     """
     planned = plan(obj, model, **options)
     cube = to_dataset(planned, output_stack(planned))
@@ -100,11 +101,11 @@ reconstruct.__signature__ = signature(plan).replace(  # type: ignore[attr-define
 
 
 def reconstruct_part(planned: Plan, part: Window) -> xr.Dataset:
-    """Returns a part of a planned scene, lazily, with the pixels that the whole would have.
+    """Returns a part of a planned scene, lazily, with the same pixels as the whole result.
 
     Tiles start at the edges of the part, so that nothing else is computed, and their views extend
     beyond them. If tiles are blended, however, results depend on the grid of the whole scene: the
-    part is then cut from that.
+    part is then cropped from the whole result.
     """
     if planned.tiling.blend:
         return part.crop(to_dataset(planned, output_stack(planned)))
@@ -127,12 +128,12 @@ def survey(
     """Estimates the statistics of a scene that all of its tiles share.
 
     Pass the result as `survey=` to reconstruct parts of the scene, later or on other machines, with
-    the pixels that the whole would have.
+    the same pixels as the whole result.
 
     Args:
         obj: The scene, as for `reconstruct`.
         model: The model, as for `reconstruct`.
-        exact: Use all pixels instead of a sample of windows; the memory must hold them. Default:
+        exact: Use all pixels instead of a sample of windows; they must fit into memory. Default:
             False.
         options: `rgb`, `radiometry`, `scale`, `camera`, `steps`, `seed`, `device`, `untrained` and
             `allow_ungeoreferenced`, as for `reconstruct`.

@@ -24,7 +24,7 @@ COLOURS = ("red", "green", "blue")
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """An RGB scene, of which no pixel has been read.
+    """An RGB scene whose pixels have not been read yet.
 
     Attributes:
         rgb: (band, y, x) with the bands red, green and blue.
@@ -59,7 +59,7 @@ def as_scene(
 
     Raises:
         BandMismatch: The object does not have three bands, and no three are selected.
-        NotGeoreferenced: It has no CRS or no transform, and that is not allowed.
+        NotGeoreferenced: It has no CRS or no transform, and `allow_ungeoreferenced` is false.
         MissingFact: Its radiometry is unknown.
         InvalidData: It has no pixels, other dimensions, or complex or boolean values.
     """
@@ -95,9 +95,11 @@ def _missing_georeference(array: xr.DataArray) -> str:
             "first, e.g. `gdalwarp scene.tif warped.tif`, or pass allow_ungeoreferenced=True "
             "(--allow-ungeoreferenced) to ignore them"
         )
-    missing = "coordinate reference system" if crs_of(array) is None else "transform"
+    missing, method = "coordinate reference system", "write_crs('EPSG:32633')"
+    if crs_of(array) is not None:
+        missing, method = "transform", "write_transform(affine)"
     return (
-        f"the scene has no {missing}; assign it, e.g. `scene.rio.write_crs('EPSG:32633')`, or "
+        f"the scene has no {missing}; assign it, e.g. `scene.rio.{method}`, or "
         "pass allow_ungeoreferenced=True (--allow-ungeoreferenced)"
     )
 
@@ -192,7 +194,7 @@ def _index(array: xr.DataArray, band: int | str | float) -> int:
 def _mask_nodata(array: xr.DataArray) -> xr.DataArray:
     """Returns the array with NaN where all bands have the nodata value in `_FillValue`.
 
-    A negative nodata value cannot be a colour, so that a single band with it is enough.
+    A negative nodata value cannot be a colour, so a single band with it is enough.
     """
     nodata = array.attrs.get("_FillValue")
     if nodata is None or not np.isfinite(nodata):

@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class RecentlyUsed(Generic[Value]):
-    """A mapping that keeps the entries used last, and that threads may share.
+    """A thread-safe mapping that keeps the most recently used entries.
 
     Attributes:
         lock: Reentrant lock for operations that must not be interrupted.
@@ -58,7 +58,7 @@ def errors_go_to(
     """
     try:
         yield
-    except BaseException as error:  # noqa: BLE001  # raised by `Future.result` in all who wait
+    except BaseException as error:  # noqa: BLE001  # raised by `Future.result` in waiting threads
         if cleanup is not None:
             cleanup()
         for future in futures:

@@ -24,10 +24,11 @@ to 0.00008 in the mean against the survey of all pixels, on two airborne scenes 
 pixels with the default model."""
 
 LEVEL_SIDE, LEVEL_WINDOW, LEVEL_WINDOWS = 512, 64, 1024
-"""For colour statistics, pixels are only read, so that many more of them can count."""
+"""Tile side, window side and number of windows for colour statistics, which only read pixels and
+can therefore use many more of them."""
 
 SPARSE = 0.05
-"""Share of valid pixels in the windows below which windows are placed where the data is."""
+"""Share of valid pixels below which the windows with the most valid pixels are used instead."""
 
 _surveys: RecentlyUsed[Future[StatisticsArrays]] = RecentlyUsed(limit=8)
 
@@ -61,7 +62,7 @@ def _survey(work: Work, pixels: Pixels) -> StatisticsArrays:
 
 
 def _colours_of_scene(work: Work, pixels: Pixels) -> ColourStatistics:
-    """The colour statistics of a whole scene, or of many small windows of a large one."""
+    """Returns the colour statistics of a whole scene, or of many small windows of a large one."""
     bare = replace(work.tiling, tile=_round_up(LEVEL_SIDE, work), halo=0, blend=0)
     if bare.rows * bare.columns <= LEVEL_WINDOWS * LEVEL_WINDOW**2:
         tiles = [bare.at(i, j) for i, j in np.ndindex(*bare.shape)]
@@ -71,7 +72,7 @@ def _colours_of_scene(work: Work, pixels: Pixels) -> ColourStatistics:
 
 
 def _windows_with_data(work: Work, pixels: Pixels) -> list[Tile]:
-    """The windows of a scene with the most valid pixels; reads all pixels once, in strips."""
+    """Returns the windows with the most valid pixels; reads all pixels once, in strips."""
     cells = replace(work.tiling, tile=_round_up(WINDOW, work), halo=MARGIN, blend=0)
     columns = Span(0, cells.columns)
     fullest: list[tuple[float, int, int]] = []

@@ -19,7 +19,7 @@ MEAN_RGB = "scene/rgb"
 """Key of the mean linear RGB of a scene, which fills holes that have no valid neighbour."""
 
 MAX_IMPLAUSIBLE = 0.01
-"""Share of implausibly bright pixels above which the scale is wrong, and not the pixels."""
+"""Share of implausibly bright pixels above which the scale, not the pixels, must be wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,12 +152,12 @@ def reconstruct_windows(
 
 
 def _ground(work: Work, tile: Tile) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Absolute rows and columns of a tile's view."""
+    """Returns the absolute rows and columns of a tile's view."""
     return work.tiling.ground(tile.view_rows, 0), work.tiling.ground(tile.view_columns, 1)
 
 
 def _crop_and_mask(output: Array, view: View, tile: Tile) -> Array:
-    """The core of a view's output, with NaN at invalid pixels."""
+    """Returns the core of a view's output, with NaN at invalid pixels."""
     core = np.ascontiguousarray(output[(slice(None), *tile.core)])
     core[:, ~view.valid[tile.core]] = np.nan
     return core

@@ -1,4 +1,4 @@
-"""Tiles as values: index arithmetic that reads no pixel.
+"""Divides scenes into tiles by index arithmetic, without reading pixels.
 
         view.start   core.start          core.stop   view.stop
             |------------|=================|------------|
@@ -63,9 +63,9 @@ class Tiling:
         rows, columns: Size of the scene in pixels.
         tile: Side of a core in pixels, or 0 for the whole scene as one tile.
         halo: Pixels around a core that its output depends on.
-        stride: Views start at multiples of this on the ground, so that a network subsamples the
+        stride: Views start at absolute multiples of this, so that a network subsamples the
             same pixels whatever the tile, the area of interest or the file.
-        anchor: Absolute row and column of the scene's first pixel on the ground.
+        anchor: Absolute row and column of the scene's first pixel; see `anchor_of`.
         blend: Pixels by which outputs extend into the next cores; at most a core, so that no more
             than two tiles meet along an axis.
         area: Rows and columns that cores cover, instead of the whole scene; views extend beyond.
@@ -176,7 +176,7 @@ def mirror(span: Span, size: int) -> NDArray[np.int64]:
 
 
 def anchor_of(transform: Affine | None) -> tuple[int, int]:
-    """Returns the absolute row and column of a scene's first pixel on the grid of the ground.
+    """Returns the absolute row and column of a scene's first pixel, on an infinite pixel grid.
 
     Two scenes that are cut from one grid agree on the row and column of every pixel. Without a
     georeference, (0, 0).
@@ -185,7 +185,7 @@ def anchor_of(transform: Affine | None) -> tuple[int, int]:
         return (0, 0)
     linear = Affine(transform.a, transform.b, 0, transform.d, transform.e, 0)
     column, row = ~linear @ (transform.c, transform.f)
-    # grids usually start at the corner or centre of a pixel: round at neither of them
+    # grids usually start at the corner or centre of a pixel: avoid rounding at either
     return (int(np.floor(row + 0.3)), int(np.floor(column + 0.3)))
 
 

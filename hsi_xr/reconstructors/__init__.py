@@ -1,7 +1,7 @@
 """Reconstructors: complete systems from linear RGB to reflectance, one module each.
 
 The name of a module, with hyphens, is the public name of its system. The JSON file of the same name
-is the card of the system: everything that is true for any weights, measured with random ones.
+is the card of the system: everything that applies to any weights, measured with random ones.
 """
 
 from importlib import import_module

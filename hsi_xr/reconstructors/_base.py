@@ -11,8 +11,8 @@ from torch import Tensor, nn
 Noise = Callable[[int], Tensor]
 """Returns standard normal noise of the cube's shape for a step, counted from 1.
 
-The noise is a function of the position on the ground, so that overlapping tiles get the same values
-where they overlap; see `hsi_xr.diffusion.noise`.
+The noise is a function of the position on the ground, so that tiles get the same values where they
+overlap; see `hsi_xr.diffusion.noise`.
 """
 
 SceneStatistics = Mapping[str, Tensor]

@@ -73,7 +73,7 @@ class Photofinishing(nn.Module):
         """Returns the statistics of a scene.
 
         Args:
-            mixture: The spectra that ground may have.
+            mixture: The spectra that the ground may have.
             chromaticity: (4 SIDE^2,) chromaticity histogram; None if a white reflector is 1.
             camera: (3, bands) response with rows that sum to 1; None if unknown.
 
@@ -179,10 +179,11 @@ def _log_likelihood(mixture: ProjectedMixture, rgb: Tensor) -> Tensor:
 def _log_gain(mixture: ProjectedMixture, share: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the log gain of an image over reflectance, and its standard deviation.
 
-    Three ways are weighed. The brightness was left unchanged; it was raised by a gain that is usual
-    for a flight; or the image was exposed by itself, and its brightness carries no information. In
-    all of them, ground of these colours is about as bright as it usually is. The gain returned
-    minimises the expected relative error; the deviation is such that 1.645 of it cover 90 %.
+    Three hypotheses are weighted: the brightness was left unchanged; it was raised by a gain that
+    is usual for a flight; or the image was exposed by itself, so its brightness carries no
+    information. In all of them, ground of these colours has about its usual brightness. The gain
+    returned minimises the expected relative error; the deviation is such that 1.645 of it cover 90
+    %.
     """
     bright = rgb.mean(1).clamp(min=1e-4).log() @ share
     membership = _log_likelihood(mixture, rgb).softmax(1)

@@ -51,8 +51,8 @@ def ground_noise(image: Tensor, *, bands: int, top: int = 0, left: int = 0, seed
     Args:
         image: (1, channels, rows, columns).
         bands: Channels of the noise.
-        top: Row of the first pixel on the ground.
-        left: Column of the first pixel on the ground.
+        top: Absolute row of the first pixel.
+        left: Absolute column of the first pixel.
         seed: Seed of the noise field.
     """
     rows, columns = (

@@ -66,7 +66,7 @@ class Config(DisplayReferred):
 
 
 class DDPMReconstructor(Reconstructor):
-    """Turns ground noise into a cube, guided by the RGB image.
+    """Turns noise into a cube, guided by the RGB image.
 
     Spatial attention reads the pixels of a tile, so the output depends slightly on the tile. No
     halo makes tiles exact; they are blended.

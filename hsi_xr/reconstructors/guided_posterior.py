@@ -30,7 +30,7 @@ from hsi_xr.reconstructors._photofinishing import Photofinishing, project_mixtur
 from hsi_xr.reconstructors.r2h_diff import FLOOR, SIZES, log_guide
 
 LEAST_STD = 0.01
-"""Least relative standard deviation that one unit of the chain stands for."""
+"""Smallest relative standard deviation that one unit of the chain may represent."""
 
 
 @dataclass(frozen=True, kw_only=True)

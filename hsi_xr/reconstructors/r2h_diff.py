@@ -45,7 +45,7 @@ class Config:
         steps: Steps of the chain.
         beta_first: Noise variance added in the first step.
         beta_last: Noise variance added in the last step.
-        spread: Log ratio to the base that one unit of the chain stands for.
+        spread: Log ratio to the base that one unit of the chain represents.
         limit: Largest absolute value in the chain: a spectrum differs from its base by a factor of
             at most exp(limit * spread).
         shapes: Cosines over the bands, without the constant, that a refinement consists of.

@@ -35,7 +35,7 @@ class SRCGANReconstructor(Reconstructor):
     """Runs the generator once. Its output is clipped to [0, 1], the range it was trained on.
 
     In evaluation, no layer reads beyond its kernel, so a halo makes tiles exact. A stochastic pass
-    drops features as in training, but by ground noise; see `ground_dropout`.
+    drops features as in training, but as a function of position; see `ground_dropout`.
     """
 
     def __init__(self, config: Config) -> None:
@@ -56,7 +56,7 @@ class SRCGANReconstructor(Reconstructor):
 
 
 def ground_dropout(noise: Noise) -> Drop:
-    """Returns a dropout of one half that is a function of the ground, the same in all tiles.
+    """Returns a dropout of one half that is a function of position, the same in all tiles.
 
     A feature at a coarse resolution covers a square of pixels, and thus several values of noise.
     Each of its channels takes the sign of one of them as a coin toss. The squares are the same in

@@ -7,13 +7,13 @@ import pytest
 from click.testing import Result
 
 from tests.command_line import run, write_scene
-from tests.stranger import install
+from tests.third_party import install
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory) -> Path:
     """The weights of a very cheap model, in a folder that is not on any search path yet."""
-    return install(tmp_path_factory.mktemp("stranger"))
+    return install(tmp_path_factory.mktemp("third_party"))
 
 
 @pytest.fixture

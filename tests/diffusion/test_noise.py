@@ -1,4 +1,4 @@
-"""Noise is a function of the ground."""
+"""Noise is a function of position."""
 
 import pytest
 import torch

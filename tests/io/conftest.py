@@ -1,4 +1,4 @@
-"""Files and cubes to read and write, different in every direction."""
+"""Files and cubes to read and write, without symmetries."""
 
 import warnings
 from collections.abc import Callable

@@ -46,5 +46,5 @@ def test_a_folder_that_cannot_be_replaced_is_kept(tmp_path):
     folder.mkdir()
     (folder / "old").touch()
     with pytest.raises(FileNotFoundError), atomic.replacing_folder(folder) as new:
-        new.rmdir()  # so that it cannot take the name
+        new.rmdir()  # so that it cannot be renamed
     assert [path.name for path in folder.iterdir()] == ["old"]

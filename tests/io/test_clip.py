@@ -1,4 +1,4 @@
-"""Bounds in a CRS become rows and columns, on grids that are not square."""
+"""Bounds in a CRS are converted to rows and columns, on grids that are not square."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_the_bounds_of_a_scene_select_all_of_it(transform):
     assert (part.rows, part.columns) == (slice(0, SHAPE[0]), slice(0, SHAPE[1]))
 
 
-def test_bounds_beyond_the_edge_are_cut_to_the_scene():
+def test_bounds_beyond_the_edge_are_clipped_to_the_scene():
     part = window(scene(NORTH_UP), (499_000, 5_199_990, 500_005, 5_201_000))
     assert (part.rows, part.columns) == (slice(0, 20), slice(0, 10))
 
@@ -66,13 +66,13 @@ def test_bounds_within_a_pixel_select_that_pixel():
     assert (part.rows, part.columns) == (slice(3, 4), slice(2, 3))
 
 
-def test_bounds_outside_the_scene_are_refused_with_those_of_the_scene():
+def test_the_error_for_bounds_outside_the_scene_states_those_of_the_scene():
     with pytest.raises(UsageError, match=r"outside.*500000 5199969\.5 500041\.5 5200000"):
         window(scene(NORTH_UP), (15.0, 46.9, 15.1, 47.0))
 
 
 def test_reversed_bounds_are_refused():
-    with pytest.raises(UsageError, match="least x, least y, greatest x, greatest y"):
+    with pytest.raises(UsageError, match="min x, min y, max x, max y"):
         window(scene(NORTH_UP), (500_005, 5_199_990, 500_000, 5_200_000))
 
 

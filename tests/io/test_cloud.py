@@ -43,7 +43,7 @@ def bucket(address, monkeypatch):
 
 @pytest.fixture
 def losses(bucket, monkeypatch) -> Iterator[Counter]:
-    """Returns how many more uploads fail, by the ending of the object's name."""
+    """Maps the ending of an object's name to the number of uploads that will still fail."""
     from botocore.exceptions import ConnectionClosedError
 
     left: Counter = Counter()
@@ -126,7 +126,7 @@ def test_the_item_of_an_object_is_the_same_as_that_of_a_file(bucket, cube, tmp_p
     assert {finding.path for finding in findings} == {url, f"s3://{BUCKET}/a/cube.json"}
 
 
-def test_images_are_read_by_any_of_their_names(bucket, save, rgb_image, monkeypatch):
+def test_images_are_read_by_url_and_by_gdal_name(bucket, save, rgb_image, monkeypatch):
     pixels = rgb_image(700, 317)
     path = save(pixels, tiled=True, blockxsize=128, blockysize=128)
     bucket.put_file(str(path), f"{BUCKET}/a/scene.tif", ACL="public-read")
@@ -147,7 +147,7 @@ def test_images_are_read_by_any_of_their_names(bucket, save, rgb_image, monkeypa
 
 
 def _configure(names: str, monkeypatch) -> None:
-    """Configure access by the variables of fsspec, or by those of GDAL alone."""
+    """Configures access through the variables of fsspec, or only through those of GDAL."""
     from fsspec.config import conf, set_conf_env
 
     endpoint = conf.get("s3", {}).get("endpoint_url") or os.environ["AWS_ENDPOINT_URL"]
@@ -190,7 +190,7 @@ def test_a_signature_is_not_recorded_as_source(bucket, save, rgb_image):
     assert "Signature" not in str(wrong.value) and "none.tif" in str(wrong.value)
 
 
-def test_impossible_requests_are_refused_before_work(bucket, cube, tmp_path, monkeypatch):
+def test_impossible_requests_are_rejected_before_any_work(bucket, cube, tmp_path, monkeypatch):
     def never(block):
         raise AssertionError("computed")
 
@@ -259,7 +259,7 @@ def test_a_failed_upload_replaces_nothing(losses, bucket, cube, name):
 
 @pytest.fixture
 def refusals(bucket, monkeypatch) -> Iterator[list[int]]:
-    """Returns the first copy within the store that fails, and the first that succeeds again."""
+    """Sets which copies within the store fail: from the first number up to the second."""
     between: list[int] = []
     copy, done = s3fs.S3FileSystem._cp_file, Counter()
 
@@ -321,8 +321,8 @@ def counting(cube: xr.Dataset, computed: Counter) -> xr.Dataset:
     return lazy.assign(reflectance=lazy.reflectance.copy(data=data))
 
 
-def test_a_killed_upload_does_not_open_and_is_resumed(bucket, cube, tmp_path):
-    """It is killed before the root is uploaded, for which the server does not respond."""
+def test_a_killed_upload_cannot_be_opened_and_can_be_resumed(bucket, cube, tmp_path):
+    """The process is killed while it waits to upload the root of the store."""
     url, product = f"s3://{BUCKET}/a/cube.zarr", cube(300, 517)
     product.to_netcdf(tmp_path / "made.nc")
     script = tmp_path / "killed.py"

@@ -14,7 +14,7 @@ PLACE = {"crs": "EPSG:32633", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 5_20
 
 @pytest.fixture
 def tiled(tmp_path):
-    """Returns a tiled GeoTIFF that is not cloud-optimised, as overviews were added to its end."""
+    """Returns a tiled GeoTIFF that is not a COG, because its overviews were added at the end."""
     path = tmp_path / "tiled.tif"
     values = np.random.default_rng(0).integers(0, 9999, (3, 700, 1300)).astype("int16")
     size = {"width": 1300, "height": 700, "count": 3, "dtype": "int16", "interleave": "band"}

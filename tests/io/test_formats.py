@@ -55,7 +55,7 @@ def full(cube: xr.Dataset) -> xr.Dataset:
 
 @st.composite
 def cubes(draw: st.DrawFn) -> xr.Dataset:
-    """Small cubes of any shape, mask, chunks, georeference, wavelengths and provenance."""
+    """Draws small cubes of any shape, mask, chunks, georeference, wavelengths and provenance."""
     rows, columns, bands = (draw(st.integers(1, most)) for most in (40, 33, 9))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     values = rng.uniform(-0.2, 1.5, (bands, rows, columns)).astype("float32")
@@ -236,7 +236,7 @@ def test_a_resumed_run_writes_the_same_files(cube, tmp_path, name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_chunks_of_the_cube_do_not_change_the_files(cube, tmp_path, name):
-    """Except for the time of writing."""
+    """Only the time of writing may differ."""
     left, right = tmp_path / "left", tmp_path / "right"
     for folder, chunks in ((left, {"y": 97, "x": 300}), (right, {"y": 400, "x": 51})):
         folder.mkdir()
@@ -310,7 +310,7 @@ def interrupt(done: int, total: int) -> None:
         ({"path": "folder.zarr", "overwrite": True}, DestinationUnwritable, "another name"),
     ],
 )
-def test_what_a_format_cannot_do_is_refused_before_work(cube, tmp_path, call, error, words):
+def test_unsupported_requests_are_rejected_before_any_work(cube, tmp_path, call, error, words):
     (tmp_path / "folder.zarr").mkdir()
     (tmp_path / "folder.zarr" / "thesis.txt").touch()
     with pytest.raises(error, match=words):
@@ -322,7 +322,7 @@ def test_what_a_format_cannot_do_is_refused_before_work(cube, tmp_path, call, er
 
 
 @pytest.mark.parametrize("name", ["band/1", "spatial_ref", "wavelength"])
-def test_a_store_refuses_a_name_that_means_something_else(cube, tmp_path, name):
+def test_a_variable_of_a_store_cannot_have_a_reserved_name(cube, tmp_path, name):
     given = cube().reflectance.rename(name)
     with pytest.raises(UsageError, match="rename"):
         hsi_xr.write(given.drop_vars("wavelength"), tmp_path / "cube.zarr")
@@ -337,7 +337,7 @@ def test_a_header_of_another_file_is_not_overwritten(cube, tmp_path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_missing_variable_is_named(cube, tmp_path, name):
+def test_the_error_for_a_missing_variable_names_it(cube, tmp_path, name):
     path = hsi_xr.write(cube(), named(tmp_path, name), format=name)
     with pytest.raises(UnknownName, match="rgb_residual"):
         hsi_xr.open(path, variable="rgb_residual")
@@ -529,7 +529,7 @@ def test_odc_stac_loads_bands_by_wavelength_from_an_item(cube, tmp_path, name, r
 
 
 def test_the_wavelengths_of_a_store_are_read_once(cube):
-    """In a remote store each access is a request."""
+    """In a remote store, each access is a request."""
     calls = []
     given = cube(30, 40, 7)
     lazy = given.wavelength.variable.chunk(band=7)
@@ -543,7 +543,7 @@ def test_the_wavelengths_of_a_store_are_read_once(cube):
 
 
 def test_a_scene_may_be_in_a_foreign_store(cube, tmp_path):
-    """Axes in any order, a georeference by CF alone, values that are not reflectance."""
+    """A store with axes in another order, only a CF georeference, and no reflectance."""
     values = np.random.default_rng(0).integers(1, 255, (61, 83, 3)).astype("uint8")
     place = coordinates(Affine(2, 0, 500, 0, -2, 900), CRS.from_epsg(32633), (61, 83))
     del place["spatial_ref"].attrs["GeoTransform"]
@@ -584,7 +584,7 @@ hsi_xr.write(xr.DataArray(data, dims=("band", "y", "x"), name="reflectance"), {s
 @needs_proc
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "geotiff"])
 def test_memory_does_not_grow_with_the_scene(tmp_path, name):
-    """32 blocks already are as many as may be computed ahead; 128 need no more memory."""
+    """At most 32 blocks are computed ahead, so 128 blocks need no more memory."""
     small, large = (
         peak_of_writing(rows * 512, named(tmp_path, name, str(rows))) for rows in (16, 64)
     )

@@ -22,7 +22,7 @@ ROTATED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
 
 @pytest.fixture(autouse=True)
 def no_warnings():
-    """What a file lacks is reported by attributes and errors, never by a warning."""
+    """Missing metadata is reported by attributes and errors, never by warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
@@ -34,7 +34,7 @@ def moved(transform: Affine, column: int, row: int) -> Affine:
 
 
 def damaged(path, start: float, stop: float):
-    """Overwrite a share of the file's bytes, as a failing disk does."""
+    """Overwrites a share of the file's bytes, as a failing disk would."""
     content = bytearray(path.read_bytes())
     at, end = int(start * len(content)), int(stop * len(content))
     content[at:end] = b"\xff" * (end - at)
@@ -56,7 +56,7 @@ def test_real_scenes_keep_grid_and_mask(real_scenes):
 
 
 def test_opening_reads_no_pixel(save, rgb_image):
-    """The pixels are beyond reading, and only computing them finds that out."""
+    """The pixels are unreadable, which only computing them reveals."""
     path = save(rgb_image(), compress="deflate", tiled=True, blockxsize=128, blockysize=128)
     damaged(path, 0.05, 0.95)
     scene = hsi_xr.open(path, chunks=200)
@@ -67,7 +67,7 @@ def test_opening_reads_no_pixel(save, rgb_image):
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.999])
 @pytest.mark.parametrize("interleave", ["pixel", "band"])
-def test_truncated_files_are_refused(save, rgb_image, kept, interleave):
+def test_truncated_files_are_rejected(save, rgb_image, kept, interleave):
     path = save(rgb_image(), interleave=interleave)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
@@ -76,14 +76,14 @@ def test_truncated_files_are_refused(save, rgb_image, kept, interleave):
     assert "\n" not in str(refused.value)
 
 
-def test_a_file_that_changed_since_is_refused_at_reading(save, rgb_image):
+def test_a_file_that_changed_after_opening_is_rejected_when_read(save, rgb_image):
     scene = hsi_xr.open(save(rgb_image()))
     save(rgb_image(301, 517))
     with pytest.raises(UnreadableFile, match="changed since"):
         scene.compute()
 
 
-def test_what_is_no_raster_is_refused(tmp_path):
+def test_files_that_are_not_rasters_are_rejected(tmp_path):
     with pytest.raises(UnreadableFile, match="does not exist"):
         hsi_xr.open(tmp_path / "none.tif")
     for content in (b"", b"not an image"):
@@ -92,7 +92,7 @@ def test_what_is_no_raster_is_refused(tmp_path):
             hsi_xr.open(tmp_path / "text.tif")
 
 
-def test_complex_numbers_are_refused(save):
+def test_complex_values_are_rejected(save):
     with pytest.raises(InvalidData, match="complex64"):
         hsi_xr.open(save(np.ones((3, 5, 7), dtype="complex64")))
 
@@ -130,7 +130,7 @@ def test_chunks_do_not_change_pixels(save, rgb_image, chunks):
         ("100 KiB", None),
     ],
 )
-def test_chunks_are_what_xarray_and_dask_accept(save, rgb_image, chunks, sizes):
+def test_chunks_may_have_any_form_that_xarray_and_dask_accept(save, rgb_image, chunks, sizes):
     path = save(rgb_image())
     scene = hsi_xr.open(path, chunks=chunks)
     if sizes is None:
@@ -155,7 +155,7 @@ def test_chunks_are_what_xarray_and_dask_accept(save, rgb_image, chunks, sizes):
         (object(), "object"),
     ],
 )
-def test_impossible_chunks_are_refused_with_a_repair(save, rgb_image, chunks, words):
+def test_the_error_for_impossible_chunks_suggests_valid_ones(save, rgb_image, chunks, words):
     with pytest.raises(UsageError, match=words) as refused:
         hsi_xr.open(save(rgb_image()), chunks=chunks)
     assert "chunks={'y': 400, 'x': 400}" in str(refused.value)
@@ -179,7 +179,7 @@ def test_a_nodata_value_that_cannot_be_a_colour_counts_in_any_band(save, rgb_ima
 
 
 def test_a_given_nodata_value_is_a_stored_value(save, rgb_image):
-    """It replaces that of the file, and the same rule applies."""
+    """It replaces the nodata value of the file, and the same rule applies."""
     pixels = rgb_image().astype("uint16")
     pixels[:, 10:20, 30:50] = 7
     pixels[2, 100:120, 200:260] = 7  # a shade of one colour
@@ -228,7 +228,7 @@ def test_transparent_pixels_are_invalid_and_alpha_is_not_a_band(save, rgb_image)
         hsi_xr.open(path, rgb=(1, 2, 4))
 
 
-def test_an_alpha_band_is_known_by_its_colour_interpretation_only(save, rgb_image):
+def test_an_alpha_band_is_recognised_only_by_its_colour_interpretation(save, rgb_image):
     path = save(rgb_image(bands=4))
     with rasterio.open(path, "r+") as file:
         kinds = [ColorInterp.red, ColorInterp.alpha, ColorInterp.green, ColorInterp.blue]
@@ -260,7 +260,7 @@ def test_scale_and_offset_are_applied_and_mean_reflectance(save, rgb_image):
     assert stated_radiometry(scene * 2) is None  # changed values must be declared again
 
 
-def test_any_number_of_threads_reads_the_same(save, rgb_image):
+def test_any_number_of_threads_reads_the_same_pixels(save, rgb_image):
     pixels = rgb_image(700, 900)
     path = save(pixels, compress="deflate", tiled=True, blockxsize=64, blockysize=64)
     source = source_of(hsi_xr.open(path))
@@ -274,7 +274,7 @@ def test_any_number_of_threads_reads_the_same(save, rgb_image):
         assert all(pool.map(agrees, corners))
 
 
-def test_a_window_is_cut_to_the_file(save, rgb_image):
+def test_a_window_is_clipped_to_the_file(save, rgb_image):
     source = source_of(hsi_xr.open(save(rgb_image())))
     window = read_window(source, slice(290, 400), slice(500, 9999))
     np.testing.assert_array_equal(window, rgb_image()[:, 290:, 500:])
@@ -321,7 +321,7 @@ def test_a_slice_keeps_the_location_of_its_pixels(save, rgb_image, window, trans
     assert transform_of(part.to_dataset(name="rgb")) == transform_of(part)
 
 
-def test_the_own_transform_of_a_rotated_slice_is_used(save, rgb_image):
+def test_the_transform_that_a_rotated_slice_states_is_used(save, rgb_image):
     scene = hsi_xr.open(save(rgb_image(), transform=ROTATED))
     part = scene.isel(y=slice(40, 90), x=slice(7, 99))
     stated = part.rio.write_transform(moved(ROTATED, 7, 40))
@@ -363,7 +363,7 @@ def test_a_scene_without_a_georeference_opens(save, rgb_image):
     assert transform_of(scene[:, 5:, 7:]) == Affine.translation(7, 5)
 
 
-def test_a_scene_with_control_points_alone_must_be_warped_first(save, rgb_image):
+def test_a_scene_with_only_control_points_must_be_warped_first(save, rgb_image):
     path = save(rgb_image(40, 50), crs=None, transform=None)
     corners = [(0, 0, 5e5, 5e6), (0, 50, 5.1e5, 5e6), (40, 0, 5e5, 4.99e6), (40, 50, 5.1e5, 4.99e6)]
     with warnings.catch_warnings():
@@ -375,6 +375,6 @@ def test_a_scene_with_control_points_alone_must_be_warped_first(save, rgb_image)
 
 
 @pytest.mark.parametrize("bands", [1, 2])
-def test_a_scene_with_fewer_bands_gets_a_repair_that_fits(save, rgb_image, bands):
+def test_the_error_for_a_scene_with_fewer_bands_has_suitable_advice(save, rgb_image, bands):
     with pytest.raises(BandMismatch, match="colour image"):
         hsi_xr.reconstruct(save(rgb_image(40, 50, bands)), "root-polynomial")

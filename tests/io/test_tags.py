@@ -23,7 +23,7 @@ def made(attrs, **variable_attrs):
     )
 
 
-def test_the_tags_of_bands_give_their_wavelengths_back():
+def test_wavelengths_can_be_read_back_from_the_tags_of_bands():
     bands = [wavelengths.band_domains(*band) for band in zip(CENTRES, WIDTHS)]
     centres, widths = wavelengths_from(*bands)
     assert centres == CENTRES
@@ -44,7 +44,7 @@ def test_the_tags_of_a_band_are_those_that_other_tools_read():
     assert wavelengths.band_description(410.0) == "410 nm"
 
 
-def test_envi_tags_give_the_wavelengths_back():
+def test_wavelengths_can_be_read_back_from_envi_tags():
     envi_tags = wavelengths.envi_tags([450.5, 550.0, 650.25], [10.0, 11.0, 12.5])
     assert envi_tags["wavelength"] == "{450.5, 550, 650.25}"
     assert envi_tags["default_bands"] == "{3, 2, 1}"
@@ -100,7 +100,7 @@ def test_a_statement_about_some_of_the_bands_is_ignored():
     assert wavelengths_from(*some, descriptions=["510 nm", "520 nm"])[0] == [510.0, 520.0]
 
 
-def test_bands_are_displayed_in_colours_that_they_have():
+def test_bands_are_displayed_only_as_colours_close_to_their_wavelength():
     assert wavelengths.default_bands(np.arange(400.0, 701.0, 10.0).tolist()) == (26, 16, 6)
     assert wavelengths.default_bands([450.0, 550.0]) is None
     assert wavelengths.default_bands([800.0, 900.0, 1000.0]) is None
@@ -158,6 +158,6 @@ def test_a_day_does_not_mean_its_midnight(day):
     assert midnight == {"ACQUISITIONDATETIME": "2026-01-02 00:00:00.000000"}
 
 
-def test_tags_that_another_tool_has_broken_are_ignored():
+def test_invalid_tags_are_ignored():
     assert tags.attributes({"HSI_XR": {"CONFIG": "{cut of", "SEED": "7"}}) == {}
     assert tags.attributes({"HSI_XR": {"CONFIG": "[1, 2]"}}) == {}

@@ -108,7 +108,7 @@ def fail_at(dataset: xr.Dataset, error: BaseException, *, at: int) -> xr.Dataset
 
 
 def test_two_runs_do_not_write_one_product(cube, tmp_path):
-    """The second is refused with any options, and the first is not disturbed."""
+    """The second run is rejected with any options, and the first is not affected."""
     given, path, refused = cube(300, 517, 3, chunks={"y": 70, "x": 90}), tmp_path / "cube.tif", []
 
     def meanwhile(done: int, total: int) -> None:
@@ -122,7 +122,7 @@ def test_two_runs_do_not_write_one_product(cube, tmp_path):
     assert [each.name for each in tmp_path.iterdir() if "part" in each.name] == []
 
 
-def test_a_file_in_place_of_the_part_folder_is_refused_and_kept(cube, tmp_path):
+def test_a_file_with_the_name_of_the_part_folder_is_an_error_and_kept(cube, tmp_path):
     (tmp_path / "cube.tif.part").write_text("somebody's")
     with pytest.raises(DestinationUnwritable, match=r"cube\.tif\.part.* move it"):
         hsi_xr.write(cube(33, 31, 3), tmp_path / "cube.tif", overwrite=True)
@@ -193,7 +193,7 @@ def test_each_chunk_is_computed_once(cube, tmp_path, chunks, count):
 
 @pytest.mark.parametrize("side", [512, 500, 200])
 def test_each_chunk_of_a_slice_is_computed_once(cube, tmp_path, side):
-    """An area of interest begins and ends within chunks."""
+    """An area of interest starts and ends within chunks."""
     calls = []
     whole = cube(1100, 1300, 2)
     rows, columns = slice(99, 1090), slice(333, 1250)
@@ -248,7 +248,7 @@ def test_a_slice_keeps_its_georeference(cube, tmp_path, transform):
     assert same(product, part.reflectance, within=STEP)
 
 
-def test_a_scene_without_georeference_is_tagged_as_such(cube, tmp_path):
+def test_a_scene_without_georeference_is_marked(cube, tmp_path):
     given = cube(crs=None, transform=Affine.identity())
     hsi_xr.write(given, tmp_path / "cube.tif")
     with warnings.catch_warnings():
@@ -323,7 +323,7 @@ def test_overviews_are_means_of_the_valid_pixels(cube, tmp_path, dtype):
 @pytest.mark.parametrize("options", [{}, {"BIGTIFF": "YES"}, {"BLOCKXSIZE": 64, "BLOCKYSIZE": 64}])
 @pytest.mark.parametrize(("bands", "rows"), [(1, 600), (31, 300), (200, 20)])
 def test_every_band_has_its_metadata_at_every_overview_level(cube, tmp_path, options, bands, rows):
-    """Also if GDAL opens the overview as an image of its own."""
+    """Even if GDAL opens the overview as a separate image."""
     given = cube(rows, 1300, bands)
     path = hsi_xr.write(given, tmp_path / "cube.tif", creation_options=options)
     assert valid_cog(path)
@@ -404,7 +404,7 @@ def test_clipped_values_are_kept_by_float32(cube, tmp_path):
 
 @pytest.mark.parametrize("name", ["cube.tif", "cube.img"])
 def test_no_georeference_is_invented(cube, tmp_path, name):
-    """QGIS takes rows that run north from 0 for a georeference, and displays them upside down."""
+    """QGIS mistakes rows that run north from 0 for a georeference, and flips the image."""
     given = cube(crs=None, transform=Affine.identity())
     with pytest.warns(NotGeoreferencedWarning), rasterio.open(hsi_xr.write(given, tmp_path / name)):
         pass
@@ -450,8 +450,8 @@ def test_creation_options_are_applied(cube, tmp_path):
     ids=str,
 )
 @pytest.mark.parametrize("format", ["cog", "geotiff"])
-def test_unknown_and_harmful_options_are_refused_before_work(cube, tmp_path, wrong, format):
-    """GDAL ignores unknown ones, and writes empty tiles with codecs for 8 bits."""
+def test_unknown_and_harmful_options_are_rejected_before_any_work(cube, tmp_path, wrong, format):
+    """GDAL ignores unknown options, and writes empty tiles with 8-bit codecs."""
     with pytest.raises(UsageError, match=next(iter(wrong)).upper()):
         hsi_xr.write(cube(), tmp_path / "cube.tif", format=format, creation_options=wrong)
     assert not list(tmp_path.iterdir())
@@ -496,7 +496,7 @@ def test_progress_ends_at_the_total(cube, tmp_path):
         ({"scale": 0.0}, UsageError, "positive"),
     ],
 )
-def test_impossible_requests_are_refused_before_computing(cube, tmp_path, call, error, words):
+def test_impossible_requests_are_rejected_before_computing(cube, tmp_path, call, error, words):
     calls = []
     (tmp_path / "folder.tif").mkdir()
     (tmp_path / "file").touch()
@@ -508,12 +508,12 @@ def test_impossible_requests_are_refused_before_computing(cube, tmp_path, call, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.tif"]
 
 
-def test_a_read_only_folder_is_refused(cube):
+def test_a_read_only_folder_is_rejected(cube):
     with pytest.raises(DestinationUnwritable, match="/proc"):
         hsi_xr.write(cube(), "/proc/cube.tif")
 
 
-def test_invalid_cubes_are_refused(cube, tmp_path):
+def test_invalid_cubes_are_rejected(cube, tmp_path):
     given = cube()
     for wrong, error, words in [
         (given.rename(reflectance="radiance"), UsageError, "radiance"),
@@ -528,7 +528,7 @@ def test_invalid_cubes_are_refused(cube, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_wavelengths_in_other_units_are_converted_or_refused(cube, tmp_path):
+def test_wavelengths_in_other_units_are_converted_or_rejected(cube, tmp_path):
     given = cube()
     um = given.wavelength / 1000
     um.attrs["units"] = "um"
@@ -551,7 +551,7 @@ def test_a_failure_leaves_the_old_product_and_nothing_else(cube, tmp_path, error
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_overwriting_removes_everything_of_the_old_product(cube, tmp_path):
+def test_overwriting_removes_all_files_of_the_old_product(cube, tmp_path):
     hsi_xr.write(cube(), tmp_path / "cube.tif")
     (tmp_path / "cube.tif.aux.xml").write_text("<PAMDataset><SRS>EPSG:4326</SRS></PAMDataset>")
     given = cube(120, 80, 4)
@@ -575,7 +575,7 @@ def test_an_existing_style_is_replaced_only_with_overwrite(cube, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["cube.img", "cube.tiff"])
-def test_sharing_the_style_of_another_raster_is_refused(cube, tmp_path, name):
+def test_sharing_the_style_of_another_raster_is_an_error(cube, tmp_path, name):
     """QGIS uses `cube.qml` for all rasters called cube, whatever their bands are."""
     calls = []
     (tmp_path / "cube.tif").write_text("mine")
@@ -588,7 +588,7 @@ def test_sharing_the_style_of_another_raster_is_refused(cube, tmp_path, name):
 
 
 def test_a_style_is_replaced_after_its_cube(cube, tmp_path, monkeypatch):
-    """A disk that fails in between must not leave the style of another cube."""
+    """If the disk fails between the two, the cube must not get the style of another one."""
     path = hsi_xr.write(cube(), tmp_path / "cube.tif")
     path.with_suffix(".qml").write_text("mine")
     replace = Path.replace
@@ -616,7 +616,7 @@ def test_companions_of_a_replaced_cube_are_removed(cube, tmp_path):
     assert {each.name for each in tmp_path.iterdir()} == {"cube.tif", "cube.qml"}
 
 
-def test_foreign_files_with_the_name_of_a_companion_stay(cube, tmp_path, save, rgb_image):
+def test_unrelated_files_with_the_name_of_a_companion_are_kept(cube, tmp_path, save, rgb_image):
     path = hsi_xr.write(cube(), tmp_path / "cube.tif")
     save(rgb_image(), "cube_std.tif")
     (tmp_path / "cube_residual.tif").write_text("notes")
@@ -638,7 +638,7 @@ def test_a_cube_can_replace_the_file_it_is_read_from(cube, tmp_path):
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
 @pytest.mark.parametrize("side", [512, 500])
 def test_an_interrupted_run_is_resumed(cube, tmp_path, dtype, side):
-    """Also if a tile of the file contains pixels of finished and of missing blocks."""
+    """Even if a tile of the file contains pixels of finished and of missing blocks."""
     given = cube(1100, 1300, 2, chunks={"y": side, "x": side})
     path, calls = tmp_path / "cube.tif", []
     with pytest.raises(KeyboardInterrupt):
@@ -742,7 +742,7 @@ def test_a_full_disk_is_an_error_and_leaves_no_files(cube, tmp_path, share):
 
 
 @pytest.mark.parametrize(("code", "suggests"), [(errno.ENOSPC, True), (errno.EACCES, False)])
-def test_only_a_full_disk_suggests_to_free_space(code, suggests):
+def test_only_the_error_for_a_full_disk_suggests_freeing_space(code, suggests):
     with (
         pytest.raises(DestinationUnwritable, match=os.strerror(code)) as caught,
         writing(Path("cube.tif")),
@@ -751,7 +751,7 @@ def test_only_a_full_disk_suggests_to_free_space(code, suggests):
     assert ("free some space" in str(caught.value)) == suggests
 
 
-def test_the_overview_of_the_style_serves_the_thumbnail(cube, tmp_path):
+def test_the_thumbnail_reuses_the_overview_of_the_style(cube, tmp_path):
     written = write_files(cube(), tmp_path / "cube.tif", WriteOptions())
     reused = write_thumbnail(written.path, written.overview).read_bytes()
     assert written.overview is not None

@@ -1,4 +1,4 @@
-"""`xr.open_dataset(..., engine="hsi_xr")` gives what `hsi_xr.open` gives."""
+"""`xr.open_dataset(..., engine="hsi_xr")` returns the same data as `hsi_xr.open`."""
 
 import pickle
 import subprocess
@@ -81,7 +81,7 @@ def test_nothing_is_read_before_it_is_needed(save, rgb_image):
         (slice(1, 1), slice(None), slice(None)),
     ],
 )
-def test_an_index_gives_the_same_pixels(index, save, rgb_image):
+def test_an_index_selects_the_same_pixels(index, save, rgb_image):
     path = save(rgb_image())
     indexers = dict(zip(("band", "y", "x"), index))
     lazy = xr.open_dataset(path, engine="hsi_xr")["rgb"].isel(indexers)
@@ -97,15 +97,15 @@ def test_variables_can_be_dropped_and_chosen(complete, tmp_path):
     assert list(only.data_vars) == ["reflectance_std"]
     hsi_xr.write(complete.assign_attrs(hsi_xr_seed=8), tmp_path / "other.tif")
     (tmp_path / "other_std.tif").rename(tmp_path / "cube_std.tif")
-    assert "reflectance_std" not in xr.open_dataset(path, engine="hsi_xr")  # of another run
+    assert "reflectance_std" not in xr.open_dataset(path, engine="hsi_xr")  # from another run
 
 
-def test_the_engine_takes_paths_only(tmp_path):
+def test_the_engine_accepts_only_paths(tmp_path):
     with pytest.raises(UsageError, match="opens paths and URLs, not bytes"):
         xr.open_dataset(b"II*\0", engine="hsi_xr")
 
 
-def test_other_engines_keep_their_files(save, rgb_image):
+def test_the_engine_is_never_chosen_automatically(save, rgb_image):
     path = save(rgb_image())
     assert not xr.backends.list_engines()["hsi_xr"].guess_can_open(path)
     code = "import sys, xarray; xarray.backends.list_engines(); print('torch' in sys.modules)"

@@ -1,4 +1,4 @@
-"""The spectral prior leaves its host as it was until trained, and belongs to the scene."""
+"""The spectral prior: its sizes, its effect on a host, and one prior per scene."""
 
 import pytest
 import torch
@@ -29,9 +29,9 @@ def model():
     torch.manual_seed(0)
     made = build(SMALL).eval()
     for linear in made.prior.inject.blocks:
-        torch.nn.init.normal_(linear.weight, std=0.3)  # zeros would hide everything
+        torch.nn.init.normal_(linear.weight, std=0.3)  # with zeros the prior would have no effect
     for parameter in made.prior.extract.parameters():
-        parameter.data *= 2  # first weights let hardly anything of the image through
+        parameter.data *= 2  # initial weights suppress most of the image
     return made
 
 
@@ -45,7 +45,7 @@ def _parameters(module):
     return sum(p.numel() for p in module.parameters())
 
 
-def test_parts_have_the_planned_sizes():
+def test_sizes_and_costs_are_as_documented():
     with torch.device("meta"):
         extract, denoise = FeatureExtractor(28).eval(), LatentDenoiser()
         snapshot = torch.empty(1, 28, 256, 256)
@@ -58,7 +58,7 @@ def test_parts_have_the_planned_sizes():
 
 
 @pytest.mark.parametrize(("size", "added"), [("S", 286_720), ("M", 516_096), ("L", 802_816)])
-def test_the_injector_adds_what_was_planned_to_each_host(size, added):
+def test_the_injector_adds_the_documented_number_of_parameters(size, added):
     with torch.device("meta"):
         widths = block_widths(SnapshotMST(28, SIZES[size]))
         assert _parameters(Injector(widths, 256)) == added
@@ -73,7 +73,7 @@ def test_the_injector_adds_what_was_planned_to_each_host(size, added):
         (lambda: SnapshotMST(28, (1, 1, 1)), [(28, 13, 21), (28, 13, 75)]),
     ],
 )
-def test_an_untrained_prior_leaves_its_host_bit_for_bit(make, shapes):
+def test_an_untrained_prior_does_not_change_its_host(make, shapes):
     torch.manual_seed(1)
     host = make().eval()
     images = [_rgb(2, rows, columns, channels) for channels, rows, columns in shapes]
@@ -95,7 +95,7 @@ def test_a_prior_modulates_every_block():
 
 
 @torch.no_grad()
-def test_images_with_priors_of_their_own_do_not_mix():
+def test_images_with_different_priors_are_independent():
     torch.manual_seed(1)
     host, rgb = MSTPlusPlus(31, 1).eval(), _rgb(2, 16, 24)
     inject = Injector(block_widths(host), 4)
@@ -109,16 +109,16 @@ def test_images_with_priors_of_their_own_do_not_mix():
 
 
 def test_the_schedule_is_linear_in_the_square_root_of_beta():
-    wanted = torch.tensor([1, 0.9, 0.635, 0.260, 0.0026], dtype=torch.float64)
-    torch.testing.assert_close(sqrt_linear(4, 0.1, 0.99), wanted, atol=5e-4, rtol=0)
+    expected = torch.tensor([1, 0.9, 0.635, 0.260, 0.0026], dtype=torch.float64)
+    torch.testing.assert_close(sqrt_linear(4, 0.1, 0.99), expected, atol=5e-4, rtol=0)
 
 
-def test_the_chain_is_that_of_the_samplers():
+def test_the_chain_equals_the_ancestral_sampler():
     torch.manual_seed(2)
     prior = SpectralPrior(3, [4], 16, width=8, blocks=1)
     condition, start = torch.randn(3, 16), torch.randn(3, 16)
     with torch.no_grad():
-        wanted = samplers.ancestral(
+        expected = samplers.ancestral(
             lambda z, t: prior.denoise(z, t, condition),
             lambda t: start,
             sqrt_linear(4, 0.1, 0.99),
@@ -126,11 +126,11 @@ def test_the_chain_is_that_of_the_samplers():
             limit=float("inf"),
         )
         found = prior.sample(condition, start)
-    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
 class Exact(torch.nn.Module):
-    """Knows the clean prior: the condition."""
+    """A denoiser whose clean prior is the condition."""
 
     def forward(self, noisy, t, condition):
         return condition
@@ -142,7 +142,7 @@ def test_with_an_exact_denoiser_the_chain_ends_at_the_prior():
     torch.testing.assert_close(prior.sample(clean, start), clean)
 
 
-def test_gradients_run_through_the_chain_into_extractor_and_host():
+def test_gradients_pass_through_the_chain_to_extractor_and_host():
     torch.manual_seed(3)
     host, rgb = MSTPlusPlus(31, 1), _rgb(2, 16, 16)
     prior = SpectralPrior(3, block_widths(host), 16, width=8, blocks=1)
@@ -154,8 +154,8 @@ def test_gradients_run_through_the_chain_into_extractor_and_host():
 
 
 @torch.no_grad()
-def test_features_of_windows_pool_into_those_of_their_scene():
-    """Windows that each hold what the image holds say what the image says."""
+def test_identical_windows_have_the_prior_of_one_window():
+    """Pooling the features of equal windows gives the features of one of them."""
     extract = FeatureExtractor(3, 16, width=8, blocks=1)
     rgb = _rgb(1, 16, 24)
     alone = extract(rgb)
@@ -165,36 +165,38 @@ def test_features_of_windows_pool_into_those_of_their_scene():
 
 
 @torch.no_grad()
-def test_windows_without_weight_say_nothing(model):
+def test_windows_without_weight_do_not_count(model):
     rgb, weights = _rgb(3, 16, 24), torch.ones(3, 1, 16, 24)
-    weights[2], rgb[2] = 0, 1  # a window of filling
-    _, facts = model.whole(SceneWindows(rgb, weights, None), None)
+    weights[2], rgb[2] = 0, 1  # a window of filled pixels
+    _, statistics = model.whole(SceneWindows(rgb, weights, None), None)
     _, kept = model.whole(SceneWindows(rgb[:2], weights[:2], None), None)
-    torch.testing.assert_close(facts["prior"], kept["prior"], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(statistics["prior"], kept["prior"], atol=1e-6, rtol=1e-5)
     _, all_count = model.whole(SceneWindows.entire(rgb), None)
     assert (all_count["prior"] - kept["prior"]).abs().max() > 1e-4
 
 
 @torch.no_grad()
 def test_an_empty_survey_has_a_finite_prior(model):
-    _, facts = model.whole(SceneWindows(_rgb(1, 16, 16), torch.zeros(1, 1, 16, 16), None), None)
-    assert facts["prior"].isfinite().all()
+    _, statistics = model.whole(
+        SceneWindows(_rgb(1, 16, 16), torch.zeros(1, 1, 16, 16), None), None
+    )
+    assert statistics["prior"].isfinite().all()
 
 
 @torch.no_grad()
-def test_tiles_take_the_prior_of_the_scene(model):
+def test_tiles_use_the_prior_of_the_scene(model):
     rgb = _rgb(3, 16, 24)
-    cube, facts = model.whole(SceneWindows.entire(rgb), None)
-    assert facts["prior"].shape == (1, 32)
+    cube, statistics = model.whole(SceneWindows.entire(rgb), None)
+    assert statistics["prior"].shape == (1, 32)
     for i in range(3):
-        tile = model(rgb[i : i + 1], None, facts, stochastic=False)
+        tile = model(rgb[i : i + 1], None, statistics, stochastic=False)
         torch.testing.assert_close(tile, cube[i : i + 1], atol=1e-5, rtol=1e-4)
-    other = {**facts, "prior": facts["prior"] + 1}
+    other = {**statistics, "prior": statistics["prior"] + 1}
     assert (model(rgb, None, other, stochastic=False) - cube).abs().max() > 1e-4
 
 
 @torch.no_grad()
-def test_the_prior_draws_nothing(model):
+def test_the_prior_draws_no_random_numbers(model):
     rgb, weights = _rgb(1, 16, 24), torch.ones(1, 1, 16, 24)
     _, first = model.whole(SceneWindows(rgb, weights, None), None)
     torch.manual_seed(99)

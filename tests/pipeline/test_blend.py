@@ -1,4 +1,4 @@
-"""Tiles that disagree are blended without seams; each of them runs once."""
+"""Different tiles are blended without seams; each tile runs once."""
 
 import json
 
@@ -15,7 +15,7 @@ from tests.scenes import rgb_image, save, scene
 
 TILE, BLEND = 32, 16
 SIZE = (150, 165)
-"""5 x 6 tiles; the last ones have 22 and 5 px, the ramp has 16."""
+"""5 x 6 tiles; the last ones have 22 and 5 px, the blending ramp 16 px."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def whole_tile_model(slope):
 
 
 def _survey(image, model) -> hsi_xr.Survey:
-    """A survey with given statistics, so that nothing but the tiles runs."""
+    """Returns a survey with given statistics, so that only the tiles run."""
     statistics = {
         "mean": np.full(1, 0.4, dtype="float32"),
         "scene/rgb": np.full(3, 0.2, dtype="f4"),
@@ -44,9 +44,9 @@ def _cube(image, model, *, tile: int = TILE) -> xr.DataArray:
 
 
 def _tiles_run() -> int:
-    import stranger_slope
+    import third_party_slope
 
-    return sum(stranger_slope.BATCHES)
+    return sum(third_party_slope.BATCHES)
 
 
 def _stream(cube: xr.DataArray) -> np.ndarray:
@@ -70,8 +70,8 @@ def _largest_step(field: np.ndarray) -> float:
     return max(np.abs(np.diff(field, axis=axis)).max() for axis in (1, 2))
 
 
-def test_tiles_that_disagree_fade_into_each_other(slope, whole_tile_model):
-    """Tiles add constants: with steps between them, or with ramps as long as the blend."""
+def test_different_tiles_fade_into_each_other(slope, whole_tile_model):
+    """Tiles add different constants; blending turns the steps between them into ramps."""
     image = scene(*SIZE)
     plain = _cube(image, slope()).values
     cropped = _cube(image, slope(name="cropped", pull=1.0)).values - plain
@@ -201,7 +201,7 @@ def test_plan_and_cube_state_the_blend(slope, whole_tile_model):
     assert hsi_xr.plan(image, whole_tile_model).tiling.blend == 0  # in one piece
 
 
-def test_an_unknown_context_is_refused(whole_tile_model):
+def test_an_unknown_context_is_rejected(whole_tile_model):
     card = json.loads(whole_tile_model.with_suffix(".json").read_text())
     card["reach"]["context"] = "continent"
     whole_tile_model.with_suffix(".json").write_text(json.dumps(card))

@@ -1,4 +1,4 @@
-"""The worker of a device: full batches, smaller ones when memory runs out, errors passed on."""
+"""The worker of a device: full batches, smaller ones if memory runs out, and errors."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ def test_a_third_party_model_runs_by_the_path_of_its_weights(slope):
 
 
 def _requests(model, count: int, batch: int) -> list[Request]:
-    """Requests for random images of one shape and one scene."""
+    """Returns requests for random images of one shape and one scene."""
     job = replace(hsi_xr.plan(scene(64, 64), model).job, device="cpu", batch=batch)
     statistics = {"mean": np.full(1, 0.4, dtype="float32")}
     rng = np.random.default_rng(0)
@@ -46,13 +46,13 @@ def _requests(model, count: int, batch: int) -> list[Request]:
 
 
 def _batches():
-    import stranger_slope
+    import third_party_slope
 
-    return stranger_slope.BATCHES
+    return third_party_slope.BATCHES
 
 
 def test_waiting_requests_run_in_full_batches(slope):
-    """The first one may run alone, if nothing else was waiting yet."""
+    """The first request may run alone, if no other one was waiting yet."""
     reconstruct(_requests(slope(), 9, 4))
     sizes = _batches()
     assert sum(sizes) == 9 and len(sizes) <= 4 and max(sizes) == 4
@@ -83,7 +83,7 @@ def test_a_tile_that_never_fits_is_an_error_and_the_worker_continues(slope):
     assert np.isfinite(hsi_xr.reconstruct(scene(20, 24))["reflectance"].compute()).all()
 
 
-def test_weights_that_change_after_planning_are_refused(slope):
+def test_weights_that_change_after_planning_are_rejected(slope):
     model = slope()
     cube = hsi_xr.reconstruct(scene(40, 52), model)
     card = json.loads(model.with_suffix(".json").read_text())
@@ -104,14 +104,14 @@ def test_networks_run_without_tf32_and_other_code_is_not_affected(slope, rows):
     model = slope()
     before = torch.backends.cudnn.allow_tf32
     hsi_xr.reconstruct(scene(rows, 201), model, tile=64, device="cpu").compute()
-    import stranger_slope
+    import third_party_slope
 
-    assert stranger_slope.ROUNDED and not any(stranger_slope.ROUNDED)
+    assert third_party_slope.ROUNDED and not any(third_party_slope.ROUNDED)
     assert torch.backends.cudnn.allow_tf32 == before
 
 
 def test_overlapping_devices_restore_the_setting(monkeypatch):
-    """The first one to enter leaves first; each has its own thread, as workers do."""
+    """The first thread to enter leaves first; each has its own thread, as workers do."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     first, second = ExitStack(), ExitStack()
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:

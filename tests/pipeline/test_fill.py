@@ -23,7 +23,7 @@ def test_valid_pixels_keep_their_values_and_all_others_are_filled():
 
 
 def test_the_fill_does_not_depend_on_the_view():
-    """If the view contains a square of 32 px around the pixel, as a halo does."""
+    """As long as the view contains the surrounding square of 32 px, as it does with a halo."""
     image, valid = _image()
     whole = fill(image, valid, corner=(1005, -7), default=DEFAULT)
     part = (slice(20, 130), slice(11, 140))
@@ -32,7 +32,7 @@ def test_the_fill_does_not_depend_on_the_view():
     np.testing.assert_array_equal(found[inner], whole[:, *part][inner])
 
 
-def test_a_single_hole_takes_the_mean_of_its_square_on_the_ground():
+def test_a_single_hole_takes_the_mean_of_its_square_on_the_absolute_grid():
     image = np.arange(3 * 4 * 6, dtype="float32").reshape(3, 4, 6)
     valid = np.ones((4, 6), dtype=bool)
     valid[1, 3] = False

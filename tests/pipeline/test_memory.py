@@ -7,7 +7,7 @@ import pytest
 
 from tests.memory import needs_proc, peak
 from tests.scenes import rgb_image, save
-from tests.stranger import install
+from tests.third_party import install
 
 _RUN = """
 import sys
@@ -18,7 +18,7 @@ hsi_xr.write(hsi_xr.reconstruct(scene, model, tile=512), cube, overwrite=True)
 
 
 def _peak(folder: Path, model: Path, rows: int, columns: int) -> int:
-    """Peak resident bytes of reading, reconstructing and writing a scene."""
+    """Returns the peak memory of reading, reconstructing and writing a scene, in bytes."""
     strip = rgb_image(256, columns)
     pixels = np.concatenate([strip] * -(-rows // 256), axis=1)[:, :rows]
     path = save(folder / "scene.tif", pixels, tiled=True, blockxsize=256, blockysize=256)
@@ -29,7 +29,7 @@ def _peak(folder: Path, model: Path, rows: int, columns: int) -> int:
 @needs_proc
 @pytest.mark.parametrize("tall", [False, True], ids=["wide", "tall"])
 def test_a_scene_three_times_as_long_needs_no_more_memory(tmp_path, tall):
-    """Without a network, whose memory depends on the tile."""
+    """The model has no network, because its memory would depend on the tile."""
     model = install(tmp_path)
 
     def peak_of(length: int) -> int:

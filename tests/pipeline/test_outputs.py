@@ -1,4 +1,4 @@
-"""Every output variable comes out under its name, with its shape, whatever the others."""
+"""Every output variable has its name and shape in any combination with the others."""
 
 import subprocess
 import sys
@@ -74,11 +74,11 @@ def test_slices_cover_the_channels_once_and_in_order(companions):
     assert outputs.values == sum(BANDS if v.per_band else 1 for v in outputs.variables)
 
 
-def test_an_unknown_companion_is_refused():
+def test_an_unknown_companion_is_rejected():
     with pytest.raises(TypeError, match="unknown output variables: colour"):
         Outputs.of(BANDS, colour=True)
 
 
-def test_outputs_are_known_without_torch():
+def test_outputs_can_be_imported_without_torch():
     code = "import sys, hsi_xr.pipeline.outputs; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -30,7 +30,7 @@ def test_integers_need_a_scale_unless_it_is_obvious(dtype, kind):
     assert resolve_radiometry(dtype, radiometry=kind, scale=1e-4).scale == 1e-4
 
 
-def test_unknown_kinds_and_impossible_scales_are_refused():
+def test_unknown_kinds_and_impossible_scales_are_rejected():
     with pytest.raises(UnknownName, match="srgb, linear, reflectance"):
         resolve_radiometry("uint8", radiometry="gamma", scale=None)
     for scale in (0.0, -1.0, float("nan")):

@@ -30,7 +30,7 @@ def _values(dataset: xr.Dataset, **compute) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def tiled() -> np.ndarray:
-    """150 x 203 px in tiles of 64, computed one at a time."""
+    """150 x 203 px in tiles of 64 px, computed one at a time."""
     return _values(hsi_xr.reconstruct(scene(150, 203), tile=64), scheduler="synchronous")
 
 
@@ -80,7 +80,7 @@ def test_tiles_equal_the_whole_with_an_exact_survey(size):
 
 
 def test_tiles_nearly_equal_the_whole_with_a_sampled_survey():
-    """The mean difference is small, and steps across tile edges are as large as in the whole."""
+    """The mean difference is small, and there are no seams at the edges of tiles."""
     image = scene(260, 331)
     whole = _values(hsi_xr.reconstruct(image))
     found = _values(hsi_xr.reconstruct(image, tile=128))
@@ -114,10 +114,12 @@ def test_invalid_pixels_stay_invalid_and_do_not_spread():
     found = _values(hsi_xr.reconstruct(holed))
     assert (np.isnan(found) == holes).all()
     clean = _values(hsi_xr.reconstruct(image))
-    assert np.nanmedian(np.abs(found - clean)) < 0.02  # the brightness of the scene differs
+    assert (
+        np.nanmedian(np.abs(found - clean)) < 0.02
+    )  # the holes change the brightness of the scene
 
 
-def test_a_scene_without_any_valid_pixel_is_refused():
+def test_a_scene_without_valid_pixels_is_rejected():
     empty = scene(40, 300).where(False)
     empty.encoding = {"dtype": "uint8"}
     for tile in (None, 64):
@@ -171,7 +173,7 @@ def test_nodata_values_that_a_reader_did_not_mask_are_masked(tmp_path):
 
 
 def test_a_reconstruction_can_be_the_scene_of_another_one():
-    """Its survey reads pixels that need the other scene's survey."""
+    """The survey of the outer scene reads pixels that need the survey of the inner one."""
     first = hsi_xr.reconstruct(scene(130, 140), tile=64)
     again = first.hsi.rgb().drop_vars(["wavelength", "fwhm"])
     cube = again.hsi.reconstruct(radiometry="reflectance", tile=64)
@@ -193,7 +195,7 @@ def test_a_few_implausibly_bright_pixels_are_invalid():
 
 
 @pytest.mark.parametrize("size", [(1, 60), (60, 1), (1, 1), (2, 3)])
-def test_thin_scenes_work(size):
+def test_thin_scenes_can_be_reconstructed(size):
     assert np.isfinite(_values(hsi_xr.reconstruct(scene(*size)))).all()
 
 
@@ -224,7 +226,7 @@ def test_the_spectrum_is_labelled():
     assert cube["wavelength"].attrs["units"] == cube["fwhm"].attrs["units"] == "nm"
     assert "not a measurement" in cube["reflectance"].attrs["comment"]
     assert cube.attrs["hsi_xr_radiometry"] == "srgb" and cube.attrs["hsi_xr_level"] == "estimated"
-    assert "standard_name" not in cube["reflectance"].attrs  # its level is estimated
+    assert "standard_name" not in cube["reflectance"].attrs  # the level is estimated
     known = hsi_xr.reconstruct(scene(40, 52), radiometry="reflectance", scale=1 / 255)
     assert known["reflectance"].attrs["standard_name"] == "surface_bidirectional_reflectance"
     assert cube.rio.crs == UTM and cube.rio.transform() == GRID
@@ -270,7 +272,7 @@ def test_an_array_is_not_computed_while_planning():
 
 
 def test_the_graph_has_a_task_per_tile_and_contains_no_model():
-    """A hundred tasks with all that they share are smaller than the weights of one megabyte."""
+    """The graph of a hundred tasks is smaller than the weights, which have one megabyte."""
     cube = hsi_xr.reconstruct(scene(640, 640, chunks=(64, 64)), tile=64)["reflectance"]
     layers = cube.data.dask.layers
     (graph,) = (dict(layer) for name, layer in layers.items() if name.startswith("hsi-xr-recon"))
@@ -285,7 +287,7 @@ def test_equal_work_has_equal_names():
     assert names[0] == names[1] != other
 
 
-def test_a_saved_survey_serves_its_own_scene_only(tmp_path):
+def test_a_saved_survey_is_valid_only_for_its_scene(tmp_path):
     image = scene(100, 130)
     survey = hsi_xr.survey(image)
     loaded = hsi_xr.Survey.load(survey.save(tmp_path / "scene.survey"))
@@ -316,7 +318,7 @@ def test_a_saved_survey_serves_its_own_scene_only(tmp_path):
         (lambda s: s * 1.0, MissingFact, "radiometry"),
     ],
 )
-def test_invalid_scenes_are_refused_while_planning(change, error, message):
+def test_invalid_scenes_are_rejected_while_planning(change, error, message):
     with pytest.raises(error, match=message):
         hsi_xr.plan(change(scene(40, 52)))
 
@@ -337,12 +339,12 @@ def test_invalid_scenes_are_refused_while_planning(change, error, message):
         ({"rgb": (1, 2, 9)}, UnknownName, "9"),
     ],
 )
-def test_invalid_arguments_are_refused_while_planning(options, error, message):
+def test_invalid_arguments_are_rejected_while_planning(options, error, message):
     with pytest.raises(error, match=message):
         hsi_xr.plan(scene(40, 52), **options)
 
 
-def test_a_scale_that_cannot_be_right_is_refused():
+def test_an_implausible_scale_is_rejected():
     bright = scene(40, 52)
     with pytest.raises(InvalidData, match="times as bright as white"):
         hsi_xr.reconstruct(bright, radiometry="linear", scale=1.0).compute()

@@ -29,7 +29,7 @@ def test_cores_cover_every_pixel_once(tiling):
 
 
 @pytest.mark.parametrize("tiling", list(_tilings()), ids=str)
-def test_views_contain_the_halo_and_start_on_the_stride_of_the_ground(tiling):
+def test_views_contain_the_halo_and_start_on_the_stride_of_the_absolute_grid(tiling):
     for tile in _tiles(tiling):
         for core, view, anchor in zip(
             (tile.rows, tile.columns), (tile.view_rows, tile.view_columns), tiling.anchor
@@ -64,7 +64,7 @@ def _blended():
 
 
 def _weights(tiling, k, axis):
-    """The weights of a tile along its output: in its own core, and in the next one."""
+    """Returns the weights of a tile's output in its own core and in the next one."""
     own = tiling.blend_weights(k, axis)[0]
     if k + 1 == tiling.shape[axis]:
         return own
@@ -107,7 +107,7 @@ def test_overlaps_count_among_the_pixels_that_are_read():
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 40])
-def test_mirror_is_the_reflection_of_numpy(size):
+def test_mirror_equals_the_reflect_mode_of_numpy(size):
     expected = np.pad(np.arange(size), 23, mode="reflect")
     assert (mirror(Span(-23, size + 23), size) == expected).all()
 
@@ -121,7 +121,7 @@ def test_mirror_is_the_reflection_of_numpy(size):
     ],
     ids=["drone", "satellite", "rotated"],
 )
-def test_scenes_cut_from_one_grid_agree_on_the_ground(transform):
+def test_scenes_cut_from_one_grid_have_the_same_absolute_rows_and_columns(transform):
     row, column = anchor_of(transform)
     for down, right in [(1, 0), (17, 1003), (40_000, 5)]:
         part = transform @ Affine.translation(right, down)
@@ -137,7 +137,7 @@ def test_survey_windows_are_inside_the_scene_and_have_one_shape():
         assert all(t.rows.start > -4 and t.rows.stop <= rows for t in tiles)
 
 
-def test_impossible_settings_are_refused():
+def test_invalid_settings_are_rejected():
     for wrong in [{"tile": 66}, {"tile": -64}, {"halo": -1}, {"blend": 65}]:
         with pytest.raises(UsageError):
             Tiling(**{"rows": 9, "columns": 9, "tile": 64, "halo": 8, "stride": 4, **wrong})

@@ -74,14 +74,14 @@ def test_tiles_with_steps_equal_the_whole():
     np.testing.assert_allclose(tiles["reflectance"], whole["reflectance"], rtol=1e-3, atol=2e-5)
 
 
-def test_options_that_a_model_lacks_are_refused_with_those_it_has():
+def test_the_error_for_an_unsupported_option_lists_the_supported_ones():
     with pytest.raises(UsageError, match="runs in 0, 1, 2, 5 steps; got 3"):
         hsi_xr.plan(_scene(), steps=3)
-    with pytest.raises(UsageError, match="does not estimate what is out of its domain"):
+    with pytest.raises(UsageError, match="does not compute an out-of-distribution score"):
         hsi_xr.plan(_scene(), "root-polynomial", out_of_domain=True)
 
 
-def test_a_survey_serves_its_camera_and_steps_only():
+def test_a_survey_is_valid_only_for_its_camera_and_steps():
     image = _linear()
     survey = hsi_xr.survey(image, camera="nikon-d810", **REFLECTANCE)
     hsi_xr.plan(image, survey=survey, camera="nikon-d810", **REFLECTANCE)

@@ -1,4 +1,4 @@
-"""A system without weights is refused, or runs with random ones and marks its product."""
+"""A system without weights is rejected, or runs with random ones and marks its product."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.scenes import scene
 
 
 @pytest.mark.parametrize("name", [c.call for c in hsi_xr.models() if not c.trained])
-def test_a_system_without_weights_is_refused_with_a_repair(name):
+def test_the_error_for_a_system_without_weights_has_advice(name):
     with pytest.raises(MissingWeights, match=f"no weights for '{name}'.*untrained"):
         hsi_xr.plan(scene(32, 40), name)
 

@@ -17,7 +17,7 @@ from hsi_xr.reconstructors._base import SceneWindows
 from hsi_xr.reconstructors._whole_image import ground_noise
 from tests.scenes import CAMERA, ground, photographed, scene
 from tests.small_models import model_of
-from tests.stranger import install
+from tests.third_party import install
 
 INSTALLED = "slope"
 

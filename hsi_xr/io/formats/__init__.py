@@ -1,4 +1,4 @@
-"""The file formats that a cube can be written in: one module of this folder each.
+"""The file formats that a cube can be written in, one per module of this folder.
 
 A module defines one `Format`, and its name is the name of the format; there is no other list.
 A format writes a file from staging files (`hsi_xr.io.staging`). Everything else about writing is

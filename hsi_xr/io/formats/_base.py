@@ -12,11 +12,11 @@ from hsi_xr.io.variables import StoredVariable
 
 @dataclass(frozen=True)
 class Format(ABC):
-    """A file format; an instance has the creation options of one file as its fields.
+    """A file format; the fields of an instance are the creation options of one file.
 
     Attributes:
-        SUFFIXES: Suffixes of its files. If formats share one, it means the first by name.
-        DRIVER: Name of the driver in rasterio, or in its stand-in for stores.
+        SUFFIXES: Suffixes of its files. If formats share a suffix, it selects the first by name.
+        DRIVER: Name of the driver in rasterio, or as `store_driver` returns it for stores.
         MULTI_VARIABLE: True if one file contains all variables of a cube, False if each variable
             has a file of its own.
     """

@@ -1,7 +1,7 @@
-"""Staging files as one dataset by the CF conventions, for formats that store all variables.
+"""Converts staging files to a CF dataset, for formats that store all variables in one file.
 
-Variables are stored values, read from the staging files while they are written. They are encoded
-only once, so that readers decode the same values from every format.
+The values are already encoded, and are read from the staging files while they are written. So
+readers decode the same values from every format.
 
 Source: CF-1.12, sections 3 (description), 5.6 (grid mappings) and 8.1 (packed data).
 """
@@ -27,7 +27,7 @@ CHUNK_SIDE = 256
 """Default side of a chunk in pixels."""
 CHUNK_SIDES = range(16, 4097)
 _CHUNK_BYTES = 2**20
-"""Bytes of a chunk before compression: HDF5 caches that much, and it is worth a request."""
+"""Bytes of a chunk before compression: the size of HDF5's cache, and worth an HTTP request."""
 _GLOBAL_ATTRIBUTES = ("title", "source", "history", "references", "institution")
 """Global attributes of CF that are kept if a cube has them."""
 _RESERVED = {"band", "y", "x", "row", "column", "wavelength", "fwhm", GRID_MAPPING}
@@ -50,7 +50,7 @@ class BoxShape:
 
 
 def chunk_shape(variable: StoredVariable, side: int) -> BoxShape:
-    """Returns chunks of some bands, so that reading one band or one spectrum is cheap."""
+    """Returns a chunk of some of the bands, so that reading one band or one spectrum is cheap."""
     rows, columns = (min(side, length) for length in variable.shape)
     size = np.dtype(variable.storage.dtype).itemsize
     bands = max(1, _CHUNK_BYTES // (side * side * size))
@@ -60,7 +60,7 @@ def chunk_shape(variable: StoredVariable, side: int) -> BoxShape:
 def whole_chunks(variable: StoredVariable, chunk: BoxShape, largest: BoxShape) -> BoxShape:
     """Returns the largest block of whole chunks within `largest`, and no larger than the variable.
 
-    A block has one chunk at least.
+    A block has at least one chunk.
     """
 
     def side(length: int, unit: int, limit: int) -> int:
@@ -107,12 +107,12 @@ def dataset(
 def with_grid_mapping(
     encoding: Mapping[str, object], variable: StoredVariable
 ) -> dict[str, object]:
-    """Returns an encoding that links the CRS: xarray drops the link if it gets an encoding."""
+    """Returns an encoding with the grid mapping, which xarray drops if an encoding is given."""
     return {**encoding, "grid_mapping": GRID_MAPPING} if variable.transform else dict(encoding)
 
 
 def check_name(variable: StoredVariable) -> None:
-    """Refuse a name that has another meaning in a store.
+    """Raise an error if a name has another meaning in a store.
 
     Raises:
         UsageError: The variable cannot have that name.
@@ -125,7 +125,7 @@ def check_name(variable: StoredVariable) -> None:
 
 
 def require_package(package: str, extra: str) -> None:
-    """Refuse a format before any work if its package is missing.
+    """Raise an error before any work if the package of a format is missing.
 
     Raises:
         UsageError: The package is not installed.
@@ -160,7 +160,7 @@ def _variable(
 ) -> xr.Variable:
     variable = staging_file.variable
     dims, storage = variable.array.dims, variable.storage
-    # dask orders tasks by name, so that a path in it would determine the order of chunks in a file
+    # dask orders tasks by name, so a path in the name would determine the order of chunks in a file
     values = dask.array.from_array(
         _StagedArray(staging_file),
         chunks=block.along(dims),

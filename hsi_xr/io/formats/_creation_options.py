@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 from hsi_xr.errors import UsageError
 
 _SHORT = 12
-"""Error messages abbreviate a list of choices that is longer."""
+"""Error messages abbreviate lists of at least this many choices."""
 
 Default = TypeVar("Default")
 
@@ -53,7 +53,7 @@ class CreationOptions:
         """Returns an option that is a whole number.
 
         Raises:
-            UsageError: It is not a number of that range.
+            UsageError: It is not a number in that range.
         """
         if name not in self.values:
             return default

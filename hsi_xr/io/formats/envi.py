@@ -87,7 +87,7 @@ class _Georeference(NamedTuple):
 
 
 def _check_georeference(variable: StoredVariable) -> None:
-    """Refuse a grid or a CRS that would change in a header."""
+    """Raise an error if a header would change the grid or the CRS."""
     if variable.transform is not None and not _fits_header(variable):
         raise UsageError(
             "an ENVI header cannot express this grid: its pixels are mirrored, or rotated and not "
@@ -102,9 +102,9 @@ def _check_georeference(variable: StoredVariable) -> None:
 
 
 def _fits_header(variable: StoredVariable) -> bool:
-    """True if GDAL and ENVI both find the pixels by the header.
+    """True if GDAL and ENVI both locate the pixels correctly from the header.
 
-    They disagree about a grid that is rotated by 180 degrees: GDAL takes it for one whose rows run
+    They disagree about a grid that is rotated by 180 degrees: GDAL reads it as one whose rows run
     north.
     """
     transform = variable.transform
@@ -123,7 +123,7 @@ def _is_north_up(transform: "Affine") -> bool:
 
 
 def _read_back(crs: "CRS", transform: "Affine | None") -> _Georeference:
-    """Returns the georeference that GDAL reads from a header which it has written."""
+    """Returns the georeference that GDAL reads from a header that it wrote."""
     with TemporaryDirectory() as folder:
         path = str(Path(folder) / "probe.img")
         size = {"count": 1, "height": 1, "width": 1, "dtype": "uint8"}
@@ -153,7 +153,7 @@ def _header_fields(variable: StoredVariable) -> dict[str, str]:
 
 
 def _edit_header(header: str, variable: StoredVariable) -> str:
-    """Describe the variable instead of the temporary file; give coordinates all their digits."""
+    """Edit a header: describe the variable, not the temporary file, and write all digits."""
     attrs = variable.array.attrs
     text = str(attrs.get("comment") or attrs.get("long_name") or variable.name)
     description = re.sub(r"[{}\s]+", " ", text).strip()

@@ -20,8 +20,8 @@ from hsi_xr.io.variables import StoredVariable
 MEDIA_TYPE: Final = "image/tiff; application=geotiff"
 
 _COMPRESS = ("ZSTD", "DEFLATE", "LZW", "PACKBITS", "LZMA", "LERC", "LERC_ZSTD", "NONE")
-"""The codecs of GDAL that are lossless for all dtypes, or lossy by MAX_Z_ERROR only. GDAL accepts
-codecs of 8-bit images, too, and writes empty tiles with them."""
+"""GDAL's codecs that are lossless for all dtypes, or lossy only if MAX_Z_ERROR is set. GDAL also
+accepts codecs for 8-bit images, but writes empty tiles with them."""
 _BLOCK_SIDES = range(16, 4097, 16)
 _NEEDS_COMPRESS = {
     "ZSTD_LEVEL": ("ZSTD", "LERC_ZSTD"),
@@ -30,9 +30,9 @@ _NEEDS_COMPRESS = {
     "PREDICTOR": ("ZSTD", "DEFLATE", "LZW"),
     "MAX_Z_ERROR": ("LERC", "LERC_ZSTD"),
 }
-"""Options that have an effect with some codecs only."""
+"""Options that have an effect only with some codecs."""
 _BIG = 3.5e9
-"""Bytes above which a file is a BigTIFF; a classic TIFF ends at 4 GiB."""
+"""Bytes above which a file is a BigTIFF; a classic TIFF is limited to 4 GiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,8 @@ class GeoTiff(Format):
     """Creation options of GDAL's GTiff driver that change neither pixels nor metadata.
 
     `max_z_error` is the exception: it allows errors up to its value. None leaves an option out.
-    They are checked here, because GDAL ignores unknown options, and detects invalid values when
-    the pixels have been computed, or never.
+    Options are checked here, because GDAL ignores unknown ones, and detects invalid values only
+    after the pixels have been computed, or never.
     """
 
     SUFFIXES: ClassVar = (".tif", ".tiff")
@@ -66,7 +66,7 @@ class GeoTiff(Format):
         dtype = variable.storage.dtype
         compress = given.choice("COMPRESS", _COMPRESS, "ZSTD")
         _check_codec(given, compress)
-        # validators take a tile that is as wide as the image for a strip
+        # validators mistake a tile that is as wide as the image for a strip
         rows, columns = (256, 256) if variable.shape[1] == TILE else block_shape(variable.shape)
         size = variable.count * math.prod(variable.shape) * np.dtype(dtype).itemsize
         return cls(
@@ -101,10 +101,10 @@ class GeoTiff(Format):
         return f"{MEDIA_TYPE}; profile=cloud-optimized" if is_cog(path) else MEDIA_TYPE
 
     def _write_tiff(self, source: Path, path: Path, *, overviews: Sequence[int] | None) -> None:
-        """Compress a staging file, with overviews of these factors first unless it is None.
+        """Compress a staging file; unless `overviews` is None, write a COG with these factors.
 
-        The GTiff driver writes valid COGs, and the COG driver can write one band after the other
-        only from GDAL 3.11 on.
+        This uses the GTiff driver, which writes valid COGs, because the COG driver can write
+        band-interleaved files only since GDAL 3.11.
         """
         import rasterio
         import rasterio.shutil
@@ -130,7 +130,7 @@ class GeoTiff(Format):
         }
 
     def _environment(self) -> dict[str, str]:
-        """Returns the configuration of GDAL: overviews take theirs from it, not from options."""
+        """Returns GDAL's configuration, which determines the overviews instead of the options."""
         return {
             "GDAL_NUM_THREADS": self.num_threads,
             "GDAL_TIFF_OVR_BLOCKSIZE": str(self.blockxsize),
@@ -169,10 +169,10 @@ def _max_z_error(given: CreationOptions, dtype: str) -> float | None:
     except ValueError:
         error = math.nan
     if not 0 <= error < math.inf:
-        raise UsageError(f"MAX_Z_ERROR is the largest error of a value and >= 0; got {text!r}")
+        raise UsageError(f"MAX_Z_ERROR, the largest error of a value, must be >= 0; got {text!r}")
     if dtype != "float32":  # an error could change the nodata value
         raise UsageError(
-            f"MAX_Z_ERROR requires dtype='float32'; these values are {dtype}, whose error a larger "
-            "scale (--scale) increases"
+            f"MAX_Z_ERROR requires dtype='float32'; these values are {dtype}. To reduce their "
+            "precision, set a larger scale (--scale)"
         )
     return error

@@ -1,4 +1,4 @@
-"""NetCDF-4 by the CF conventions, in compressed chunks."""
+"""NetCDF-4 files in compressed chunks that follow the CF conventions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ class Netcdf(Format):
 
 
 def _largest_size(variable: StoredVariable, chunk: _cf.BoxShape) -> int:
-    """Returns the bytes of whole chunks that cannot be compressed, and some for metadata."""
+    """Returns an upper bound of the size in bytes: uncompressed whole chunks, and metadata."""
     sides = zip((variable.count, *variable.shape), (chunk.bands, chunk.rows, chunk.columns))
     values = math.prod(-(-length // side) * side for length, side in sides)
     return int(1.01 * values * np.dtype(variable.storage.dtype).itemsize) + 2**20

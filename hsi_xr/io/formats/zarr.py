@@ -21,7 +21,7 @@ from hsi_xr.io.variables import StoredVariable
 
 _SHARD_SIDE = 1024
 _SHARD_BANDS = 32
-"""Bands of a shard at most: at float32 and a side of 1024 pixels, memory takes 128 MiB."""
+"""Largest number of bands in a shard: 1024 x 1024 pixels of float32 then take 128 MiB."""
 _PROJ = {
     "schema_url": "https://raw.githubusercontent.com/zarr-conventions/geo-proj/refs/tags/v1/schema.json",
     "spec_url": "https://github.com/zarr-conventions/geo-proj/blob/v1/README.md",
@@ -79,7 +79,7 @@ class Zarr(Format):
             for variable, chunk, shard in zip(variables, chunks, shards)
         }
         with warnings.catch_warnings():
-            # Zarr 3 does not specify consolidated metadata yet; its readers know it
+            # Zarr 3 does not specify consolidated metadata yet, but its readers support it
             warnings.filterwarnings("ignore", "Consolidated metadata")
             writing = dataset.to_zarr(
                 path, mode="w", zarr_format=3, consolidated=True, encoding=encoding, compute=False

@@ -1,13 +1,13 @@
-"""A reconstructor of another package, which is installed as a distribution in a folder.
+"""A third-party reconstructor, installed as a distribution in its own folder.
 
-It is cheap, so that tests of memory and of devices do not wait for a network.
+It is cheap, so that tests of memory and of the pipeline do not wait for a network.
 """
 
 import json
 from pathlib import Path
 
 MODULE = '''
-"""Grey spectra, brighter to the red, plus `pull` times the tile's mean; records its batches."""
+"""Returns grey spectra that rise to the red, plus `pull` times the tile's mean; logs batches."""
 
 import torch
 
@@ -53,20 +53,20 @@ def install(
     pull: float = 0,
     context: str | None = None,
 ) -> Path:
-    """Write the distribution and a model of it into a folder; return the path of the weights.
+    """Writes the distribution and a model of it into a folder; returns the path of the weights.
 
-    The folder must be on `sys.path` (or `PYTHONPATH`).
+    Processes find it if the folder is on `sys.path` or in `PYTHONPATH`.
     """
     import torch
     from safetensors.torch import save_file
 
     from hsi_xr.checkpoints.card import checksum
 
-    (folder / "stranger_slope.py").write_text(MODULE)
-    info = folder / "stranger_slope-1.0.dist-info"
+    (folder / "third_party_slope.py").write_text(MODULE)
+    info = folder / "third_party_slope-1.0.dist-info"
     info.mkdir(parents=True, exist_ok=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger-slope\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[hsi_xr.reconstructors]\nslope = stranger_slope\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party-slope\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[hsi_xr.reconstructors]\nslope = third_party_slope\n")
     weights = folder / f"{name}.safetensors"
     save_file({"slope": torch.linspace(0.5, 1.5, 31)}, weights)
     card = {
