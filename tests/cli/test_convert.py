@@ -165,7 +165,7 @@ def test_an_exported_model_is_linked_by_its_products(scene, out):
     wrong = hsi_xr.errors.InvalidData
     (out / "other").mkdir()
     run("models", "export", "default", out / "other/d")
-    with pytest.raises(wrong, match="other weights"):
+    with pytest.raises(wrong, match="describes weights other than"):
         hsi_xr.describe(out / "cube.tif", model=out / "other/d/mlm-item.json")
 
 
