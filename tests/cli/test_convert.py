@@ -161,7 +161,7 @@ def test_an_exported_model_is_linked_by_its_products(scene, out):
     again = run("models", "export", "root-polynomial", out / "models/rp")
     assert again.exit_code == 0
     other = run("models", "export", "default", out / "models/rp")
-    assert (other.exit_code, "another model" in other.stderr) == (2, True)
+    assert (other.exit_code, "does not belong to model" in other.stderr) == (2, True)
     wrong = hsi_xr.errors.InvalidData
     (out / "other").mkdir()
     run("models", "export", "default", out / "other/d")

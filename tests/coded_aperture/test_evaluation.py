@@ -209,7 +209,7 @@ def overwrite_with(**variables: np.ndarray):
         (TRUTH, overwrite_with(img=scene(7, *SIZE)[..., 1:]), "19 x 26 x 27"),
         (TRUTH, overwrite_with(cube=scene(7, *SIZE)), "no variable 'img'; it has cube"),
         (TRUTH, overwrite_with(img=65535 * scene(7, *SIZE)), r"scene07' has values .* in \[0, 1\]"),
-        (TRUTH, overwrite_with(img=scene(7, *SIZE) / np.float32(np.nan)), "to nan, but must"),
+        (TRUTH, overwrite_with(img=scene(7, *SIZE) / np.float32(np.nan)), "to nan, but they must"),
         (MASK, lambda p: p.unlink(), r"mask\.mat' cannot be read"),
         (MASK, overwrite_with(mask=aperture(COLUMNS, ROWS)), r"has shape \(26, 19\)"),
         (MASK, overwrite_with(mask=0 * aperture(*SIZE)), r"mask\.mat' has values from 0 to 0"),
