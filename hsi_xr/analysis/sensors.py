@@ -63,7 +63,7 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         UnreadableFile: The file of responses cannot be read.
         InvalidData: The file contains no responses.
         BandMismatch: The cube covers none of the sensor's bands.
-        UsageError: `obj` is an uncertainty, or `sensor` is none of these.
+        UsageError: `obj` is an uncertainty, or `sensor` has another type.
     """
     refuse_deviation(obj)
     name, responses = _find_responses(sensor)
