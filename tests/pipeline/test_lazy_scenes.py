@@ -28,16 +28,16 @@ def _large(tmp_path, valid: tuple[slice, slice]) -> str:
 PARTS = {"all": (slice(None), slice(None)), "a strip": (slice(1700, 1790), slice(200, 1900))}
 
 
-@pytest.mark.parametrize("chunks", [{"x": 512, "y": 300}, {"band": 1, "x": 1951, "y": 700}])
 @pytest.mark.parametrize("part", PARTS)
-def test_a_large_array_has_the_survey_of_its_file(tmp_path, slope, part, chunks):
+def test_a_large_array_has_the_survey_of_its_file(tmp_path, slope, part):
     path = _large(tmp_path, PARTS[part])
-    array = rioxarray.open_rasterio(path, chunks=chunks)
+    lazy = rioxarray.open_rasterio(path, chunks={"band": 1, "x": 812, "y": 700})
+    persisted = rioxarray.open_rasterio(path, chunks={"x": 512, "y": 300}).persist()
     wanted = hsi_xr.survey(path, slope())
-    lazy, persisted = hsi_xr.survey(array, slope()), hsi_xr.survey(array.persist(), slope())
-    for name, values in wanted.statistics.items():
-        np.testing.assert_array_equal(lazy.statistics[name], values)
-        np.testing.assert_array_equal(persisted.statistics[name], values)
+    for array in (lazy, persisted):
+        found = hsi_xr.survey(array, slope())
+        for name, values in wanted.statistics.items():
+            np.testing.assert_array_equal(found.statistics[name], values)
 
 
 def test_a_large_array_with_data_in_one_small_corner_is_refused(tmp_path, slope):
@@ -94,9 +94,11 @@ def test_a_part_of_a_surveyed_scene_computes_only_the_chunks_around_it(slope):
 
 def test_writing_surveys_once(slope, tmp_path):
     image, _ = _counted(*LARGE)
-    cube = hsi_xr.reconstruct(image, slope(), tile=1024, **SRGB)
+    cube = hsi_xr.reconstruct(image, slope(), tile=1024, **SRGB).isel(
+        y=slice(0, 1500), x=slice(0, 1100), band=slice(2)
+    )
     ran = []
     with Callback(pretask=lambda key, *_: ran.append(str(key))):
         hsi_xr.write(cube, tmp_path / "cube.tif", format="geotiff")
-    assert len({key for key in ran if "hsi-xr-windows" in key}) == 6
-    assert sum("hsi-xr-windows" in key for key in ran) == 6
+    cuts = [key for key in ran if "hsi-xr-windows" in key]
+    assert cuts and len(cuts) == len(set(cuts))
