@@ -12,7 +12,8 @@ from affine import Affine
 
 from hsi_xr.batch.config import Conversion, Failure, InputImage
 from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
-from hsi_xr.io.georef import crs_of
+from hsi_xr.io.grid_mapping import clean_transform
+from hsi_xr.io.location import location_of
 from hsi_xr.io.open import open as open_image
 from hsi_xr.io.raster_dataset import alpha_bands, file_version, open_raster_dataset
 from hsi_xr.io.raster_source import stated_radiometry
@@ -134,7 +135,7 @@ def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
     return ImageInfo(
         **vars(header),
         source=source,
-        crs=crs_of(image),
+        crs=location_of(image).crs,
         acquired=utc_text(acquired) if acquired else None,
         version=file_version(source.href),
     )
@@ -149,7 +150,7 @@ def _read_header(raster: "RasterDataset", rgb: tuple[int, ...] | None) -> ImageH
     first = min(bands[0], raster.count) - 1  # opening the image refuses a wrong number
     return ImageHeader(
         shape=raster.shape,
-        transform=raster.transform,
+        transform=clean_transform(raster.transform),
         dtype=raster.dtypes[first],
         bands=bands,
         count=raster.count,

@@ -96,7 +96,6 @@ def open(
             variable=inner,
             nodata=nodata,
             radiometry=_radiometry(raster, bands, domains),
-            ground_control_points=len(raster.gcps[0]),
         )
         array = xr.DataArray(
             _pixels(source, sizes),

@@ -36,8 +36,6 @@ class RasterSource:
     """A stored value that overrides the nodata value of the file."""
     radiometry: str | None = None
     """`reflectance` if the file states a scale or is a product of hsi_xr."""
-    ground_control_points: int = 0
-    """Number of control points in the file, which do not define a transform."""
 
     def matches(self, array: xr.DataArray) -> bool:
         """True if the array still has all these pixels, so that windows can be read directly."""
