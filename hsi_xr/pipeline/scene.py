@@ -3,20 +3,17 @@
 import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from hsi_xr.errors import BandMismatch, InvalidData, NotGeoreferenced, UnknownName
-from hsi_xr.io.georef import crs_of, transform_of
+from hsi_xr.errors import BandMismatch, InvalidData, UnknownName
+from hsi_xr.io.grid_mapping import with_georeference
+from hsi_xr.io.location import Location, require_location
 from hsi_xr.io.open import open
 from hsi_xr.io.raster_source import RasterSource, source_of, stated_radiometry, stored_dtype
 from hsi_xr.io.remote import without_query
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
-
-if TYPE_CHECKING:
-    from affine import Affine
 
 Selection = Sequence[int | str | float]
 COLOURS = ("red", "green", "blue")
@@ -30,8 +27,7 @@ class Scene:
         rgb: (band, y, x) with the bands red, green and blue.
         file: The file to read windows from, if the array is an unchanged file.
         radiometry: What the stored values mean.
-        transform: Affine transform from pixels to the CRS, if there is one.
-        georeferenced: True if the scene has both a CRS and a transform.
+        location: Where its pixels are.
         lazy: True if the caller expects a lazy result.
         source: Name of the file, or "".
     """
@@ -39,8 +35,7 @@ class Scene:
     rgb: xr.DataArray
     file: RasterSource | None
     radiometry: Radiometry
-    transform: "Affine | None"
-    georeferenced: bool
+    location: Location
     lazy: bool
     source: str
 
@@ -67,10 +62,7 @@ def as_scene(
     array, file = _select_rgb(opened, rgb)
     array = _mask_nodata(array)
     _check_values(array)
-    crs, transform = crs_of(array), transform_of(array)
-    georeferenced = crs is not None and transform is not None
-    if not (georeferenced or allow_ungeoreferenced):
-        raise NotGeoreferenced(_missing_georeference(array))
+    location = require_location(array, allow_ungeoreferenced=allow_ungeoreferenced)
     return Scene(
         rgb=array,
         file=file,
@@ -80,27 +72,9 @@ def as_scene(
             scale=scale,
             stated=stated_radiometry(array),
         ),
-        transform=transform,
-        georeferenced=georeferenced,
+        location=location,
         lazy=array.chunks is not None,
         source=os.path.basename(without_query(str(array.encoding.get("source", "")))),
-    )
-
-
-def _missing_georeference(array: xr.DataArray) -> str:
-    source = source_of(array)
-    if source is not None and (points := source.ground_control_points):
-        return (
-            f"the scene is georeferenced by {points} ground control points, not by a grid; warp it "
-            "first, e.g. `gdalwarp scene.tif warped.tif`, or pass allow_ungeoreferenced=True "
-            "(--allow-ungeoreferenced) to ignore them"
-        )
-    missing, method = "coordinate reference system", "write_crs('EPSG:32633')"
-    if crs_of(array) is not None:
-        missing, method = "transform", "write_transform(affine)"
-    return (
-        f"the scene has no {missing}; assign it, e.g. `scene.rio.{method}`, or "
-        "pass allow_ungeoreferenced=True (--allow-ungeoreferenced)"
     )
 
 
@@ -149,7 +123,8 @@ def _select_rgb_of_dataset(
         return _stack(dataset, [by_lower_case[colour] for colour in COLOURS]), None
     images = [name for name, v in dataset.data_vars.items() if {"band", "y", "x"} == set(v.dims)]
     if len(images) == 1:
-        return _select_rgb(dataset[images[0]], selection)
+        image = with_georeference(dataset[images[0]], dataset, images)
+        return _select_rgb(image, selection)
     raise BandMismatch(
         f"the dataset has no red, green, blue and no single (band, y, x) variable; it has "
         f"{', '.join(map(str, dataset.data_vars)) or 'no variables'}. Select three, e.g. "
@@ -163,7 +138,7 @@ def _stack(dataset: xr.Dataset, names: list[Hashable]) -> xr.DataArray:
     if len(dtypes) > 1:
         raise BandMismatch(f"red, green and blue differ in type: {', '.join(sorted(dtypes))}")
     stacked.encoding = {"dtype": dtypes.pop()}
-    return _transpose(stacked)
+    return _transpose(with_georeference(stacked, dataset, names))
 
 
 def _transpose(array: xr.DataArray) -> xr.DataArray:
