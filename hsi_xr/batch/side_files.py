@@ -30,7 +30,8 @@ def without_side_files(files: Iterable[Path], source: str) -> tuple[list[Path], 
         The other files, and a text that names the ones left out; "" if there are none.
     """
     given = Path(source).parts
-    kept, left_out = [], []
+    kept: list[Path] = []
+    left_out: list[Path] = []
     for file in files:
         (left_out if _is_side_file(file, given) else kept).append(file)
     if not left_out:
