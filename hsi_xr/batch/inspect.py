@@ -20,6 +20,7 @@ from hsi_xr.io.raster_source import stated_radiometry
 from hsi_xr.io.tags import is_product
 from hsi_xr.pipeline.plan import plan
 from hsi_xr.pipeline.radiometry import resolve_radiometry
+from hsi_xr.stac.footprint import warn_without_geometry
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def inspect_images(
         raise refusals[0].error
     if config.stac:
         _check_times(images)
+        for wkt, image in {image.crs.to_wkt(): image for image in images if image.crs}.items():
+            warn_without_geometry(image.transform, image.shape, wkt)
     return images, [Failure(refusal.source.id, str(refusal.error)) for refusal in refusals]
 
 
