@@ -31,6 +31,11 @@ class Chosen:
     """Counted from 0, among all bands."""
     rule: str
     """How they were found: `as given`, `by name`, ..."""
+    labels: tuple[str, str, str] = ("1", "2", "3")
+    """Their numbers or names."""
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.labels)} ({self.rule})"
 
 
 def choose(

@@ -57,7 +57,7 @@ def open(
             pixels along y and x, (rows, columns), a mapping such as `{"y": 400, "x": 400}`,
             `"auto"`, or -1 for one chunk. None reads the pixels at once.
         rgb: The bands to keep, in order: numbers counted from 1, or names (descriptions, names of
-            a store's variables).
+            a store's variables). Three bands are then red, green and blue for `reconstruct`.
         nodata: The stored value that marks nodata, instead of the file's own; the same rule
             applies.
         variable: The variable of a product to open, e.g. `reflectance_std`, in the same file or in
@@ -117,6 +117,7 @@ def open_described(
             size=version[1],
             array_name=f"hsi-open-{token}",
             facts=chosen,
+            chosen=rgb is not None,
             variable=inner,
             nodata=nodata,
             ground_control_points=len(raster.gcps[0]),

@@ -19,6 +19,11 @@ def is_palette(raster: "DatasetReader") -> bool:
     return bool(raster.count) and raster.colorinterp[0] == ColorInterp.palette
 
 
+def is_expanded(name: str) -> bool:
+    """True if the name of an open raster is that of an expanded palette image."""
+    return name.startswith("<VRTDataset")
+
+
 def expanded(raster: "DatasetReader", path: str) -> str:
     """Returns a virtual raster of red, green, blue and alpha, as GDAL takes it for a file name.
 

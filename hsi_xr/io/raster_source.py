@@ -33,6 +33,8 @@ class RasterSource:
     """Name of the dask array that has exactly these pixels."""
     facts: tuple[BandFacts, ...]
     """What is stated about each of the bands; the array itself is float32 and scaled."""
+    chosen: bool = False
+    """True if the caller of `open` chose the bands: three are then red, green and blue."""
     variable: str | None = None
     """Name of the array within a store; None for a raster file."""
     nodata: float | None = None

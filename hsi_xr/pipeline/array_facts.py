@@ -36,6 +36,8 @@ class ArrayFacts:
             whether it has been applied.
         labels: Values of the coordinate `band`.
         origin: Where scale and offset are stated, for messages.
+        numbers: Numbers of the bands in their file, or their labels.
+        is_chosen: True if they were opened as red, green and blue.
         has_lost_mask: True if the file behind the array has a mask that the array does not have.
     """
 
@@ -43,20 +45,32 @@ class ArrayFacts:
     state: State | None
     labels: tuple[object, ...]
     origin: str
+    numbers: tuple[object, ...]
+    is_chosen: bool = False
     has_lost_mask: bool = False
 
 
 def facts_of(array: xr.DataArray) -> ArrayFacts:
     """Returns what is known about the bands of an array (band, y, x), without reading pixels."""
     labels = _labels(array)
+    own = _from_coordinates(array, labels)
     if (source := source_of(array)) is not None:
-        facts = tuple(source.facts[i] for i in _indices(labels, len(source.facts)))
-        if len(facts) == array.sizes["band"]:
-            own = _from_coordinates(array, labels)
-            merged = (replace(f, names=_joined(o.names, f.names)) for f, o in zip(facts, own))
-            return ArrayFacts(tuple(merged), "decoded", labels, "by the file")
-    bands, state = _with_numbers(array, labels, _from_coordinates(array, labels))
-    return _with_header(array, ArrayFacts(bands, state, labels, "by the attributes of the array"))
+        indices = _indices(labels, len(source.facts))
+        if len(indices) == len(labels):
+            return ArrayFacts(
+                tuple(
+                    replace(source.facts[i], names=_joined(fact.names, source.facts[i].names))
+                    for i, fact in zip(indices, own)
+                ),
+                state="decoded",
+                labels=labels,
+                origin="by the file",
+                numbers=tuple(source.bands[i] for i in indices),
+                is_chosen=source.chosen and labels == (1, 2, 3),
+            )
+    bands, state = _with_numbers(array, labels, own)
+    facts = ArrayFacts(bands, state, labels, "by the attributes of the array", numbers=labels)
+    return _with_header(array, facts)
 
 
 def _labels(array: xr.DataArray) -> tuple[object, ...]:

@@ -142,7 +142,8 @@ def _image_of_variables(dataset: xr.Dataset, names: Sequence[Hashable]) -> Image
     state = first.state if all(facts.state == first.state for facts in each) else None
     lost = any(facts.has_lost_mask for facts in each)
     labels = tuple(map(str, names))
-    return Image(dataset[list(names)], replace(first, bands=bands, state=state, labels=labels, has_lost_mask=lost))
+    facts = ArrayFacts(bands, state, labels, first.origin, labels, has_lost_mask=lost)
+    return Image(dataset[list(names)], facts)
 
 
 def _facts_of_variable(dataset: xr.Dataset, name: Hashable) -> ArrayFacts:

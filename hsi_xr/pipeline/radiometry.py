@@ -24,14 +24,17 @@ class Radiometry:
             for a white reflector.
         scale: Factor from the values to [0, 1].
         offset: Added after the scale.
-        rule: Scale and offset of the stored values, and who states them. Values to which a reader
-            has already applied them have a `scale` of 1.
+        stored_scale, stored_offset: Those of the stored values. If the file states them, its reader
+            has applied them, and `scale` is 1. As text if they differ from band to band.
+        origin: Who states them.
     """
 
     kind: str
     scale: float
     offset: float = 0.0
-    rule: str = field(default="", compare=False)
+    stored_scale: float | str = field(default=1.0, compare=False)
+    stored_offset: float | str = field(default=0.0, compare=False)
+    origin: str = field(default="", compare=False)
 
     @property
     def level_known(self) -> bool:
@@ -44,7 +47,8 @@ class Radiometry:
         return f"{self.kind}, scale {self.scale:.9g}, offset {self.offset:.9g}"
 
     def __str__(self) -> str:
-        return f"{self.kind}, {self.rule}" if self.rule else self.condition
+        scale, offset = map(_text, (self.stored_scale, self.stored_offset))
+        return f"{self.kind}, scale {scale}, offset {offset} ({self.origin})"
 
     def linear(self, values: Array) -> Array:
         """Converts values to linear RGB; NaN stays NaN, negative values become 0."""
@@ -119,11 +123,11 @@ def resolve_radiometry(
         )
     if is_scaled:
         _check_repeated(bands, stated, origin)
-        return Radiometry(kind, 1.0, rule=f"{_numbers(bands)}, stated {origin}")
+        return Radiometry(kind, 1.0, 0.0, *_stored(bands), f"stated {origin}")
     factor, reason = (scale, "as given") if scale is not None else _usual(dtype, kind, bands)
-    shift = 0.0 if offset is None else float(offset)
+    factor, shift = float(factor), 0.0 if offset is None else float(offset)
     reason = "as given" if offset is not None else reason
-    return Radiometry(kind, float(factor), shift, f"scale {factor:.6g}, offset {shift:g}, {reason}")
+    return Radiometry(kind, factor, shift, factor, shift, reason)
 
 
 def _check_repeated(bands: Sequence[BandFacts], stated: Stated, origin: str) -> None:
@@ -132,25 +136,30 @@ def _check_repeated(bands: Sequence[BandFacts], stated: Stated, origin: str) -> 
         same = stated.scale is None or equal(stated.scale, band.scale)
         if same and (stated.offset is None or equal(stated.offset, band.offset)):
             continue
+        scale, offset = map(_text, _stored(bands))
         given = [
             f"{name}={value:g}"
             for name, value in (("scale", stated.scale), ("offset", stated.offset))
             if value is not None
         ]
         raise UsageError(
-            f"{' and '.join(given)} contradicts {_numbers(bands)}, which are stated {origin}; omit "
-            "scale= (--input-scale) and offset= (--input-offset), or correct the metadata, e.g. "
+            f"{' and '.join(given)} contradicts scale {scale} and offset {offset}, which are stated "
+            f"{origin}; omit scale= (--input-scale) and offset= (--input-offset), or correct the metadata, e.g. "
             "`gdal_translate -a_scale 1 -a_offset 0 in.tif out.tif`"
         )
 
 
-def _numbers(bands: Sequence[BandFacts]) -> str:
-    """Returns scales and offsets as text: one number if all bands have the same."""
-    texts = []
-    for name in ("scale", "offset"):
-        values = [f"{getattr(band, name):.6g}" for band in bands]
-        texts.append(f"{name} {values[0] if len({*values}) == 1 else ', '.join(values)}")
-    return ", ".join(texts)
+def _stored(bands: Sequence[BandFacts]) -> tuple[float | str, float | str]:
+    """Returns scale and offset of all bands; as text if they differ."""
+    scales, offsets = ({band.scale for band in bands}, {band.offset for band in bands})
+    return (
+        scales.pop() if len(scales) == 1 else ", ".join(_text(band.scale) for band in bands),
+        offsets.pop() if len(offsets) == 1 else ", ".join(_text(band.offset) for band in bands),
+    )
+
+
+def _text(number: float | str) -> str:
+    return number if isinstance(number, str) else f"{number:.6g}"
 
 
 def _usual(dtype: str, kind: str, bands: Sequence[BandFacts]) -> tuple[float, str]:

@@ -44,7 +44,7 @@ class Scene:
     rgb: xr.DataArray
     file: RasterSource | None
     bands: tuple[BandFacts, ...]
-    colours: str
+    colours: colours.Chosen
     radiometry: Radiometry
     location: Location
     lazy: bool
@@ -81,6 +81,8 @@ def as_scene(
     image = image_of(opened, rgb)
     facts = image.facts
     _refuse_cube(image, rgb)
+    if rgb is None and facts.is_chosen:
+        rgb = (1, 2, 3)
     chosen = colours.choose(facts.bands, rgb, labels=facts.labels)
     bands = tuple(facts.bands[i] for i in chosen.indices)
     _check_bands(bands, facts)
@@ -94,7 +96,7 @@ def as_scene(
         rgb=_with_time(array),
         file=file,
         bands=bands,
-        colours=_described(facts, chosen),
+        colours=replace(chosen, labels=_labels(facts, chosen)),
         radiometry=meaning,
         location=require_location(array, allow_ungeoreferenced=allow_ungeoreferenced),
         lazy=opened.chunks not in (None, {}),
@@ -187,6 +189,6 @@ def _with_time(array: xr.DataArray) -> xr.DataArray:
     return array.assign_attrs(datetime=utc_text(f"{time.values.astype('datetime64[s]')}Z"))
 
 
-def _described(facts: ArrayFacts, chosen: colours.Chosen) -> str:
-    names = ", ".join(str(facts.labels[i]) for i in chosen.indices)
-    return f"{names} ({chosen.rule})"
+def _labels(facts: ArrayFacts, chosen: colours.Chosen) -> tuple[str, str, str]:
+    red, green, blue = (str(facts.numbers[i]) for i in chosen.indices)
+    return red, green, blue
