@@ -5,7 +5,6 @@ Slicing keeps it as it is, so it then describes the scene and not the slice. The
 pixels give the offset of the slice within the scene.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData
+from hsi_xr.io.grid_mapping import GridMapping, clean_transform, grid_mapping_of
 
 if TYPE_CHECKING:
     import pyproj
@@ -35,6 +35,7 @@ def coordinates(
     Otherwise there is no single x for a column, and `row` (along y) and `column` (along x) number
     the pixels of the scene; a slice of a rotated scene is located by them.
     """
+    transform = clean_transform(transform)  # some drivers read -0 or 1e-17 for zero
     rows, columns = np.arange(shape[0]), np.arange(shape[1])
     spatial_ref = _spatial_ref(transform, crs)
     if _is_aligned(transform):
@@ -56,7 +57,7 @@ def transform_of(obj: xr.Dataset | xr.DataArray) -> Affine | None:
     Raises:
         InvalidData: Coordinates are not evenly spaced, or `GeoTransform` is malformed.
     """
-    base = _stated_transform(_grid_mapping(obj))
+    base = grid_mapping_of(obj).transform
     if base is None:
         return _from_centres(obj)
     if _is_aligned(base):
@@ -79,22 +80,9 @@ def crs_of(obj: xr.Dataset | xr.DataArray) -> "CRS | None":
     """Returns the coordinate reference system of an array, or None.
 
     Raises:
-        InvalidData: `spatial_ref` has a CRS that cannot be parsed.
+        InvalidData: Its CRS cannot be parsed, or variables of a Dataset differ in CRS.
     """
-    attrs = _grid_mapping(obj)
-    wkt = attrs.get("crs_wkt") or attrs.get("spatial_ref")
-    if not wkt:
-        return None
-    from rasterio.crs import CRS
-    from rasterio.errors import CRSError
-
-    try:
-        return CRS.from_wkt(str(wkt))
-    except CRSError as error:
-        raise InvalidData(
-            f"the CRS in 'spatial_ref' cannot be parsed ({error}); "
-            "replace it, e.g. `scene.rio.write_crs('EPSG:32633')`"
-        ) from error
+    return grid_mapping_of(obj).crs
 
 
 def authority_code(crs: "pyproj.CRS | None") -> str | None:
@@ -111,8 +99,7 @@ def authority_code(crs: "pyproj.CRS | None") -> str | None:
 def _spatial_ref(transform: Affine, crs: "CRS | None") -> xr.Variable:
     import rioxarray  # noqa: F401  registers .rio
 
-    unsigned = Affine(*(value + 0.0 for value in transform[:6]))  # some drivers read -0 for zero
-    with_transform = xr.DataArray(0).rio.write_transform(unsigned)
+    with_transform = xr.DataArray(0).rio.write_transform(transform)
     attrs = dict(with_transform.coords["spatial_ref"].attrs)
     return xr.Variable((), 0, (_crs_attributes(crs.to_wkt()) if crs else {}) | attrs)
 
@@ -126,39 +113,16 @@ def _is_aligned(transform: Affine) -> bool:
     return bool(transform.b == transform.d == 0)
 
 
-def _grid_mapping(obj: xr.Dataset | xr.DataArray) -> Mapping[str, Any]:
-    """Returns the attributes of the coordinate that has CRS and transform, or none."""
-    arrays = [obj] if isinstance(obj, xr.DataArray) else [obj, *obj.data_vars.values()]
-    named = [{**array.attrs, **array.encoding}.get("grid_mapping") for array in arrays]
-    for name in [*named, "spatial_ref"]:
-        if name in obj.coords or (isinstance(obj, xr.Dataset) and name in obj):
-            return obj[name].attrs
-    return {}
-
-
 def _numbered_transform(obj: xr.Dataset | xr.DataArray) -> Affine | None:
     """Returns the transform of the scene whose pixels `row` and `column` number."""
     if "row" not in obj.coords or "column" not in obj.coords:
         return None
-    return _stated_transform(obj["row"].attrs)
+    return GridMapping(attrs=obj["row"].attrs).transform
 
 
 def _is_shifted(scene: Affine, part: Affine) -> bool:
     """True if only the origins differ, since a part may state a transform of its own."""
     return all(getattr(scene, element) == getattr(part, element) for element in "abde")
-
-
-def _stated_transform(attrs: Mapping[str, Any]) -> Affine | None:
-    text = attrs.get("GeoTransform")
-    if text is None:
-        return None
-    try:
-        return Affine.from_gdal(*map(float, str(text).split()))
-    except (TypeError, ValueError) as error:
-        raise InvalidData(
-            f"'GeoTransform' needs six numbers; got {text!r}. "
-            "Replace it, e.g. `scene.rio.write_transform(affine)`"
-        ) from error
 
 
 def _offset_and_step(

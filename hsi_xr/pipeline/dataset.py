@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from hsi_xr._version import __version__
-from hsi_xr.io.georef import coordinates, crs_of
+from hsi_xr.io.georef import coordinates
 from hsi_xr.output_variables import OutputVariable
 from hsi_xr.times import now, utc_text
 
@@ -77,9 +77,10 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         for name, coordinate in scene.coords.items()
         if coordinate.dims and "band" not in coordinate.dims
     }
-    if plan.scene.transform is not None:
+    location = plan.scene.location
+    if location.transform is not None:
         shape = (scene.sizes["y"], scene.sizes["x"])
-        georeference = coordinates(plan.scene.transform, crs_of(scene), shape)
+        georeference = coordinates(location.transform, location.crs, shape)
         coords["spatial_ref"] = georeference["spatial_ref"]
     numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
     wavelength = {
@@ -127,7 +128,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_survey": _survey(plan),
         "hsi_xr_device": job.device,
         "hsi_xr_precision": "float32",
-        "hsi_xr_georeferenced": "yes" if scene.georeferenced else "no",
+        "hsi_xr_georeferenced": "yes" if scene.location.is_known else "no",
     }
     if scene.source:
         attributes["hsi_xr_source"] = scene.source

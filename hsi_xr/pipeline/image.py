@@ -15,6 +15,7 @@ from hsi_xr.io import colours
 from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.decoding import State, decode
 from hsi_xr.io.dimensions import DIMS, choice_of, with_standard_dims
+from hsi_xr.io.grid_mapping import with_georeference
 from hsi_xr.pipeline.array_facts import ArrayFacts, facts_of
 
 _RIOXARRAY_BAND = re.compile(r"band_(\d+)")
@@ -45,8 +46,8 @@ class Image:
         if planes.chunks == {}:  # stacking would read the pixels
             planes = planes.chunk({"y": _CHUNK, "x": _CHUNK})
         stacked = planes.to_dataarray("band").isel(band=order)
-        numbers = [i + 1 for i in indices]
-        return stacked.assign_coords(band=numbers).transpose(*DIMS)
+        stacked = stacked.assign_coords(band=[i + 1 for i in indices]).transpose(*DIMS)
+        return with_georeference(stacked, self.obj, names)
 
 
 def image_of(obj: xr.Dataset | xr.DataArray, selection: colours.Selection | None) -> Image:
@@ -74,7 +75,7 @@ def image_of(obj: xr.Dataset | xr.DataArray, selection: colours.Selection | None
             raise BandMismatch(_without_colours(stack))
         return stack
     if len(images) == 1:
-        return _image_of_array(dataset[images[0]])
+        return _image_of_array(with_georeference(dataset[images[0]], dataset, images))
     raise BandMismatch(_without_image(dataset, images))
 
 

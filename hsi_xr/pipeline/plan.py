@@ -235,7 +235,7 @@ def _tiling(
         tile=tile,
         halo=card.halo_in(steps) if halo is None else halo,
         stride=card.stride,
-        anchor=anchor_of(scene.transform),
+        anchor=anchor_of(scene.location.pixel_grid),
         blend=blend,
     )
 
