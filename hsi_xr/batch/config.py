@@ -85,7 +85,10 @@ class Conversion:
                 f"a conversion writes GeoTIFFs (cog or geotiff), not {format!r}; write single "
                 "products in other formats with `hsi_xr.write_product`"
             )
-        if reserved := {"rgb", "radiometry", "scale", "offset", "device", "survey"} & self.options.keys():
+        if (
+            reserved := {"rgb", "radiometry", "scale", "offset", "device", "survey"}
+            & self.options.keys()
+        ):
             raise UsageError(
                 f"options= does not take {', '.join(sorted(reserved))}; use rgb=, radiometry=, "
                 "input_scale=, input_offset= and devices= of `Conversion` instead; mosaics are "

@@ -151,7 +151,8 @@ def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
     chosen = [facts.bands[i] for i in choose(facts.bands, config.rgb).indices]
     _check_radiometry(chosen, config)
     options = config.reconstruct_options(chosen[0].dtype, config.devices[0])
-    scene = plan(image, config.model, rgb=config.rgb, **options).scene
+    options["rgb"] = config.rgb
+    scene = plan(image, config.model, **options).scene
     assert scene.file is not None  # the image has just been opened
     first = scene.bands[0]
     acquired = source.acquired or image.attrs.get("datetime") or config.datetime

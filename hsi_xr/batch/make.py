@@ -55,7 +55,8 @@ def _cube(context: ConversionContext, image: ImageInfo, device: str) -> xr.Datas
         cube = context.mosaic.cube(image, device)
     else:
         options = config.reconstruct_options(image.dtype, device)
-        cube = reconstruct(image.open(config), config.model, rgb=config.rgb, **options)
+        options["rgb"] = config.rgb
+        cube = reconstruct(image.open(config), config.model, **options)
     cube = cube.assign_attrs(
         hsi_xr_source=image.name,
         hsi_xr_source_dtype=image.dtype,

@@ -25,6 +25,8 @@ _KEYS = ("visual", "rgb")
 """Keys of assets that are images, in order of preference."""
 _MEDIA_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff")
 _SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
+_BAND_LISTS = ("raster:bands", "eo:bands", "bands")
+"""Fields of an asset that describe its bands, the latest version last."""
 _REDUCED = {"thumbnail", "overview"}
 """Roles of reduced copies of an image."""
 _TIMEOUT = 30
@@ -177,14 +179,11 @@ def _bands(asset: Json, properties: Json) -> tuple[ItemBand, ...]:
     all bands may be in the asset. `earthsearch:boa_offset_applied` says that the stored values
     include the offset already.
     """
-    bands, eo, raster = (
-        [mapping(band) for band in sequence(asset.get(key))]
-        for key in ("bands", "eo:bands", "raster:bands")
-    )
+    lists = [[mapping(band) for band in sequence(asset.get(key))] for key in _BAND_LISTS]
     is_applied = properties.get("earthsearch:boa_offset_applied") is True
     return tuple(
-        _band({**_asset_fields(asset), **a, **b, **c}, is_applied=is_applied)
-        for a, b, c in zip_longest(raster, eo, bands, fillvalue={})
+        _band({**_asset_fields(asset), **older, **eo, **own}, is_applied=is_applied)
+        for older, eo, own in zip_longest(*lists, fillvalue=mapping(None))
     )
 
 
@@ -207,7 +206,9 @@ def _band(fields: Json, *, is_applied: bool) -> ItemBand:
 
 def _asset_fields(asset: Json) -> Json:
     """Returns the fields of an asset that apply to all of its bands."""
-    return {name: asset[name] for name in ("nodata", "raster:scale", "raster:offset") if name in asset}
+    return {
+        name: asset[name] for name in ("nodata", "raster:scale", "raster:offset") if name in asset
+    }
 
 
 def _number(value: object) -> float | None:

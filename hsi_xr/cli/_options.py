@@ -283,7 +283,11 @@ model = click.option(
     help="A name of `hsi-xr models`, a .safetensors file, or a model folder.",
 )
 opening = collect("opening", _OPENING)
-scene_options = collect("options", (*_VALUES, _UNGEOREFERENCED, *_RUN), {"input_scale": "scale", "input_offset": "offset"})
+scene_options = collect(
+    "options",
+    (*_VALUES, _UNGEOREFERENCED, *_RUN),
+    {"input_scale": "scale", "input_offset": "offset"},
+)
 """Options of `hsi_xr.reconstruct`."""
 batch_options = collect("options", (_UNGEOREFERENCED, *_RUN))
 """Those that are the same for all images of a conversion."""

@@ -80,9 +80,9 @@ def open_cube(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
         centres = _read_wavelengths(path, array.sizes["band"])
         array = array.assign_coords(wavelength=("band", centres))
     array = _keep_contributing(array, path, bands)
-    bands = facts_of(array).bands
+    facts = facts_of(array).bands
     try:
-        radiometry = resolve_radiometry(bands, radiometry="reflectance", scale=scale)
+        radiometry = resolve_radiometry(facts, radiometry="reflectance", scale=scale)
     except MissingFact as error:
         raise MissingFact(f"{str(path)!r}: {error}") from error
     return array.assign_attrs(to_reflectance=radiometry.scale)

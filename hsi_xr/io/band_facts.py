@@ -108,15 +108,27 @@ def with_item(
     if len(item) != len(facts):
         return tuple(facts)
     return tuple(
-        replace(
-            fact,
-            names=_distinct(*fact.names, band.name),
-            common_name=band.common_name,
-            wavelength=fact.wavelength or band.wavelength,
-            nodata=band.nodata if fact.nodata is None else fact.nodata,
-            **_scale_and_offset(fact, band, number, name),
-        )
+        _completed(fact, band, number, name)
         for number, (fact, band) in enumerate(zip(facts, item), start=1)
+    )
+
+
+def _completed(fact: BandFacts, band: ItemBand, number: int, name: str) -> BandFacts:
+    differ = not (equal(fact.scale, band.scale) and equal(fact.offset, band.offset))
+    if fact.is_scaled and (band.scale != 1 or band.offset != 0) and differ:
+        raise InvalidData(
+            f"band {number} of {name!r} states scale {fact.scale:g} and offset {fact.offset:g}, "
+            f"its STAC item {band.scale:g} and {band.offset:g}; correct the one that is wrong"
+        )
+    scaled: BandFacts | ItemBand = fact if fact.is_scaled else band
+    return replace(
+        fact,
+        names=_distinct(*fact.names, band.name),
+        common_name=band.common_name,
+        wavelength=fact.wavelength or band.wavelength,
+        scale=scaled.scale,
+        offset=scaled.offset,
+        nodata=band.nodata if fact.nodata is None else fact.nodata,
     )
 
 
@@ -127,18 +139,3 @@ def _distinct(*names: str | None) -> tuple[str, ...]:
 def equal(a: float, b: float) -> bool:
     """True if two scales, or two offsets, are equal up to the rounding of a file."""
     return bool(np.isclose(a, b, rtol=_RELATIVE_TOLERANCE, atol=0))
-
-
-def _scale_and_offset(
-    fact: BandFacts, band: ItemBand, number: int, name: str
-) -> dict[str, float]:
-    if fact.is_scaled and (band.scale != 1 or band.offset != 0):
-        if not (equal(fact.scale, band.scale) and equal(fact.offset, band.offset)):
-            raise InvalidData(
-                f"band {number} of {name!r} states scale {fact.scale:g} and offset "
-                f"{fact.offset:g}, its STAC item {band.scale:g} and {band.offset:g}; correct the "
-                "one that is wrong"
-            )
-    if fact.is_scaled:
-        return {"scale": fact.scale, "offset": fact.offset}
-    return {"scale": band.scale, "offset": band.offset}

@@ -1,7 +1,7 @@
 """Which bands of an image are red, green and blue: by what is stated about them, then by position.
 
-Colour interpretation, names and STAC's common names decide, then wavelengths. All of them must agree.
-Position decides only for three bands about which nothing else is stated.
+Colour interpretation, names and STAC's common names decide, then wavelengths. All of them must
+agree. Position decides only for three bands about which nothing else is stated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -102,13 +102,11 @@ def indices_of(
         BandMismatch: There is no band of a number, or it is transparency.
         UnknownName: There is no band of a name, or there are several.
     """
-    known = list(labels) if labels is not None else list(range(1, len(facts) + 1))
+    known: list[object] = list(labels if labels is not None else range(1, len(facts) + 1))
     return tuple(_index_of(facts, band, known, name) for band in selection)
 
 
-def _index_of(
-    facts: Sequence[BandFacts], band: object, labels: list[object], name: str
-) -> int:
+def _index_of(facts: Sequence[BandFacts], band: object, labels: list[object], name: str) -> int:
     if isinstance(band, str):
         return _index_of_name(facts, band, labels, name)
     numbers = [label for label in labels if not isinstance(label, str)]
@@ -124,9 +122,7 @@ def _index_of(
     )
 
 
-def _index_of_name(
-    facts: Sequence[BandFacts], band: str, labels: list[object], name: str
-) -> int:
+def _index_of_name(facts: Sequence[BandFacts], band: str, labels: list[object], name: str) -> int:
     lower = band.strip().lower()
     own = [
         [*(str(label) for label in labels[i : i + 1] if isinstance(label, str)), *fact.names]
@@ -199,7 +195,8 @@ def _nearest(colour: str, facts: Sequence[BandFacts], candidates: Sequence[int])
     distances = {
         i: abs(nm - _CENTRES[colour])
         for i in candidates
-        if (nm := facts[i].wavelength) is not None and _RANGES[colour][0] <= nm <= _RANGES[colour][1]
+        if (nm := facts[i].wavelength) is not None
+        and _RANGES[colour][0] <= nm <= _RANGES[colour][1]
     }
     return min(distances, key=distances.__getitem__) if distances else None
 
@@ -223,7 +220,7 @@ def _conflict(facts: Sequence[BandFacts], found: Mapping[str, tuple[int, int, in
     )
     return (
         f"it is not clear which bands are red, green and blue: {said}; the bands are "
-        f"{_all_described(facts)}. {_advice(next(reversed(found.values())))}"
+        f"{_all_described(facts)}. {_advice([*found.values()][-1])}"
     )
 
 

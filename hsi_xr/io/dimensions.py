@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import xarray as xr
 
-T = TypeVar("T", xr.Dataset, xr.DataArray)
+T = TypeVar("T", xr.Dataset, xr.DataArray, xr.Dataset | xr.DataArray)
 
 DIMS = ("band", "y", "x")
 
@@ -26,8 +26,10 @@ def with_standard_dims(obj: T) -> T:
         if target is None or target in obj.dims:
             continue
         if name == "wavelength":
-            obj = obj.rename_dims({name: target}) if isinstance(obj, xr.Dataset) else (
-                obj.swap_dims({name: target})
+            obj = (
+                obj.rename_dims({name: target})
+                if isinstance(obj, xr.Dataset)
+                else (obj.swap_dims({name: target}))
             )
         else:
             obj = obj.drop_vars(target, errors="ignore").rename({name: target})

@@ -33,9 +33,7 @@ def expanded(raster: "DatasetReader", path: str) -> str:
         raster: An open palette image.
         path: Its path or URL.
     """
-    root = Xml.Element(
-        "VRTDataset", rasterXSize=str(raster.width), rasterYSize=str(raster.height)
-    )
+    root = Xml.Element("VRTDataset", rasterXSize=str(raster.width), rasterYSize=str(raster.height))
     if raster.crs is not None:
         _add(root, "SRS", raster.crs.to_wkt())
     if not raster.transform.is_identity:

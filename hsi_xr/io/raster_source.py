@@ -44,8 +44,8 @@ class RasterSource:
 
     def select(self, indices: Sequence[int]) -> "RasterSource":
         """Returns some of the bands, by their indices counted from 0."""
-        bands, facts = (tuple(all_[i] for i in indices) for all_ in (self.bands, self.facts))
-        return replace(self, bands=bands, facts=facts)
+        bands = tuple(self.bands[i] for i in indices)
+        return replace(self, bands=bands, facts=tuple(self.facts[i] for i in indices))
 
     def matches(self, array: xr.DataArray) -> bool:
         """True if the array still has all these pixels, so that windows can be read directly."""

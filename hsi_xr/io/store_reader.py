@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rasterio.windows import Window
 
 _NODATA_ATTRIBUTES = ("_FillValue", "missing_value", "fill_value", "nodata")
-"""Attributes that state the nodata value of an array, in the order in which rioxarray reads them."""
+"""Attributes that state the nodata value of an array, in the order of rioxarray."""
 _STORAGE_ATTRIBUTES = {"_FillValue", "scale_factor", "add_offset", "grid_mapping", "coordinates"}
 
 

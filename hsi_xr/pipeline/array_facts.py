@@ -216,16 +216,16 @@ def _with_header(array: xr.DataArray, facts: ArrayFacts) -> ArrayFacts:
             flags = raster.mask_flag_enums
     except HsiError:
         return facts  # the file has been moved; the array is all there is
-    indices = _indices(facts.labels, len(header))
-    if not indices:
-        return facts
-    bands = tuple(
-        replace(fact, interpretation=header[i].interpretation)
-        for fact, i in zip(facts.bands, indices)
-    )
     derived = {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}
-    masked = any(not derived & {*flags[i]} for i in indices)
-    return replace(facts, bands=bands, has_lost_mask=masked and not _is_masked(array))
+    masked = any(not derived & {*each} for each in flags)
+    facts = replace(facts, has_lost_mask=masked and not _is_masked(array))
+    if not all(isinstance(label, int) and 1 <= label <= len(header) for label in facts.labels):
+        return facts  # names say what the bands are, and not where they are in the file
+    bands = tuple(
+        replace(fact, interpretation=header[int(str(label)) - 1].interpretation)
+        for fact, label in zip(facts.bands, facts.labels)
+    )
+    return replace(facts, bands=bands)
 
 
 def _is_masked(array: xr.DataArray) -> bool:

@@ -67,7 +67,9 @@ def image_of(obj: xr.Dataset | xr.DataArray, selection: colours.Selection | None
     if not isinstance(obj, xr.Dataset):
         raise InvalidData(f"a scene is a path, Dataset or DataArray; got {type(obj).__name__}")
     dataset = with_standard_dims(obj)
-    planes = [name for name, variable in dataset.data_vars.items() if {*variable.dims} == {"y", "x"}]
+    planes = [
+        name for name, variable in dataset.data_vars.items() if {*variable.dims} == {"y", "x"}
+    ]
     images = [name for name, variable in dataset.data_vars.items() if {*variable.dims} == {*DIMS}]
     stack = _image_of_variables(dataset, planes) if len(planes) >= 3 else None
     if stack is not None and (not images or _has_colours(stack, selection)):

@@ -47,7 +47,7 @@ class Radiometry:
         return f"{self.kind}, scale {self.scale:.9g}, offset {self.offset:.9g}"
 
     def __str__(self) -> str:
-        scale, offset = map(_text, (self.stored_scale, self.stored_offset))
+        scale, offset = _text(self.stored_scale), _text(self.stored_offset)
         return f"{self.kind}, scale {scale}, offset {offset} ({self.origin})"
 
     def linear(self, values: Array) -> Array:
@@ -143,9 +143,9 @@ def _check_repeated(bands: Sequence[BandFacts], stated: Stated, origin: str) -> 
             if value is not None
         ]
         raise UsageError(
-            f"{' and '.join(given)} contradicts scale {scale} and offset {offset}, which are stated "
-            f"{origin}; omit scale= (--input-scale) and offset= (--input-offset), or correct the metadata, e.g. "
-            "`gdal_translate -a_scale 1 -a_offset 0 in.tif out.tif`"
+            f"{' and '.join(given)} contradicts scale {scale} and offset {offset}, which are "
+            f"stated {origin}; omit scale= (--input-scale) and offset= (--input-offset), or "
+            "correct the metadata, e.g. `gdal_translate -a_scale 1 -a_offset 0 in.tif out.tif`"
         )
 
 

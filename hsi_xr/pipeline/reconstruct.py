@@ -11,7 +11,8 @@ from hsi_xr.io.clip import Window
 from hsi_xr.pipeline.arguments import ReconstructOptions, SurveyOptions
 from hsi_xr.pipeline.dataset import to_dataset
 from hsi_xr.pipeline.graph import output_stack, pixels_of
-from hsi_xr.pipeline.plan import Input, Plan, plan, survey_conditions
+from hsi_xr.pipeline.plan import Plan, plan, survey_conditions
+from hsi_xr.pipeline.scene import Input
 from hsi_xr.pipeline.scene_statistics import Survey
 from hsi_xr.pipeline.survey import survey_scene
 from hsi_xr.pipeline.tiles import Span
@@ -138,8 +139,8 @@ def survey(
         model: The model, as for `reconstruct`.
         exact: Use all pixels instead of a sample of windows; they must fit into memory. Default:
             False.
-        options: `rgb`, `radiometry`, `scale`, `offset`, `camera`, `steps`, `seed`, `device`, `untrained` and
-            `allow_ungeoreferenced`, as for `reconstruct`.
+        options: `rgb`, `radiometry`, `scale`, `offset`, `camera`, `steps`, `seed`, `device`,
+            `untrained` and `allow_ungeoreferenced`, as for `reconstruct`.
 
     Returns:
         The statistics, with what they depend on: model, radiometry, camera, steps and seed.
