@@ -99,17 +99,20 @@ def with_item(
 
     Args:
         facts: Facts of each band of the file.
-        item: Bands of the asset; ignored if their number is not that of the file's bands.
+        item: Bands of the asset, with or without alpha; ignored if their number is another.
         name: The file, for messages.
 
     Raises:
         InvalidData: Both state a scale or an offset, and they differ.
     """
-    if len(item) != len(facts):
+    opaque = [i for i, fact in enumerate(facts) if not fact.is_alpha]
+    described = range(len(facts)) if len(item) == len(facts) else opaque
+    if len(item) != len(described):
         return tuple(facts)
+    by_index = dict(zip(described, item))
     return tuple(
-        _completed(fact, band, number, name)
-        for number, (fact, band) in enumerate(zip(facts, item), start=1)
+        _completed(fact, by_index[i], i + 1, name) if i in by_index else fact
+        for i, fact in enumerate(facts)
     )
 
 

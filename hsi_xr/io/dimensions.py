@@ -11,6 +11,7 @@ DIMS = ("band", "y", "x")
 _Y = ("lat", "latitude", "northing", "row", "rows", "Y")
 _X = ("lon", "longitude", "easting", "col", "column", "columns", "X")
 _BAND = ("bands", "channel", "channels", "wavelength", "wavelengths", "spectral", "variable")
+_TIME = ("time", "date", "datetime", "t", "step")
 _USUAL = {**dict.fromkeys(_Y, "y"), **dict.fromkeys(_X, "x"), **dict.fromkeys(_BAND, "band")}
 """Usual name -> our name."""
 
@@ -37,7 +38,24 @@ def with_standard_dims(obj: T) -> T:
     return obj.isel(single) if single else obj
 
 
-def choice_of(obj: xr.Dataset | xr.DataArray) -> str:
-    """Returns the call that chooses one image along the further dimensions of an array."""
+def repair_of(obj: xr.Dataset | xr.DataArray) -> str:
+    """Returns the call that makes one image of an array: `.isel(time=0)` or `.rename(...)`.
+
+    Args:
+        obj: An array without the dimensions of an image, as `with_standard_dims` returns it.
+    """
     further = [str(dim) for dim in obj.dims if dim not in DIMS]
-    return f".isel({', '.join(f'{dim}=0' for dim in further)})"
+    lacking = [dim for dim in DIMS if dim not in obj.dims]
+    is_time = [dim for dim in further if dim in _TIME or _is_time(obj, dim)]
+    renamed = [dim for dim in further if dim not in is_time][: len(lacking)]
+    chosen = [dim for dim in further if dim not in renamed]
+    calls = []
+    if renamed:
+        calls.append(f".rename({', '.join(f'{a}={b!r}' for a, b in zip(renamed, lacking))})")
+    if chosen:
+        calls.append(f".isel({', '.join(f'{dim}=0' for dim in chosen)})")
+    return "".join(calls)
+
+
+def _is_time(obj: xr.Dataset | xr.DataArray, dim: str) -> bool:
+    return dim in obj.coords and obj[dim].dtype.kind == "M"

@@ -8,7 +8,7 @@ from typing import IO, Any
 import xarray as xr
 
 from hsi_xr.errors import UnknownName, UnreadableFile, UsageError
-from hsi_xr.io.dimensions import choice_of, with_standard_dims
+from hsi_xr.io.dimensions import repair_of, with_standard_dims
 from hsi_xr.io.remote import file_of, is_remote, storage_options, store_errors, without_query
 from hsi_xr.io.store_reader import StoredArray
 
@@ -69,17 +69,15 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
 
 def _without_image(path: str, driver: str, dataset: xr.Dataset) -> str:
     """Returns the message for a store without an array that can be read, with its repair."""
-    if further := next((a for a in dataset.data_vars.values() if {"y", "x"} < {*a.dims}), None):
-        engine = _ENGINES[driver][0]
-        return (
-            f"the arrays of {path!r} have the dimensions {', '.join(map(str, further.dims))}; "
-            f"choose one image, e.g. `xr.open_dataset({path!r}, engine={engine!r}, "
-            f"decode_coords='all'){choice_of(further)}.hsi.reconstruct()`"
-        )
+    arrays = [array for array in dataset.data_vars.values() if array.ndim > 1]
+    if not arrays:
+        names = ", ".join(map(str, dataset.data_vars)) or "no arrays"
+        return f"{path!r} has no array with dimensions (band, y, x) or (y, x); it has {names}"
+    opened = f"xr.open_dataset({path!r}, engine={_ENGINES[driver][0]!r}, decode_coords='all')"
     return (
-        f"{path!r} has no array with dimensions (band, y, x) or (y, x); it has "
-        f"{', '.join(map(str, dataset.data_vars)) or 'no arrays'}. Rename its "
-        "dimensions, e.g. `ds.rename(lat='y', lon='x')`"
+        f"{path!r} has no array with dimensions (band, y, x) or (y, x); {arrays[0].name!r} has "
+        f"{', '.join(map(str, arrays[0].dims))}. Choose or rename its dimensions: "
+        f"`{opened}{repair_of(arrays[0])}.hsi.reconstruct()`"
     )
 
 

@@ -14,7 +14,7 @@ from hsi_xr.errors import BandMismatch, HsiError, InvalidData
 from hsi_xr.io import colours
 from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.decoding import State, decode
-from hsi_xr.io.dimensions import DIMS, choice_of, with_standard_dims
+from hsi_xr.io.dimensions import DIMS, repair_of, with_standard_dims
 from hsi_xr.io.grid_mapping import with_georeference
 from hsi_xr.pipeline.array_facts import ArrayFacts, facts_of
 
@@ -35,6 +35,11 @@ class Image:
 
     obj: xr.DataArray | xr.Dataset
     facts: ArrayFacts
+
+    @property
+    def alpha(self) -> list[int]:
+        """Indices of the bands that are transparency."""
+        return [i for i, band in enumerate(self.facts.bands) if band.is_alpha]
 
     def take(self, indices: Sequence[int]) -> xr.DataArray:
         """Returns some of the bands, (band, y, x), without reading pixels."""
@@ -129,12 +134,7 @@ def _image_of_array(array: xr.DataArray) -> Image:
 
 def _other_dims(array: xr.DataArray, standard: xr.DataArray) -> str:
     found = f"a scene has the dimensions band, y, x; this one has {', '.join(map(str, array.dims))}"
-    if {"y", "x"} <= {*standard.dims} and ("band" in standard.dims or len(standard.dims) > 3):
-        return f"{found}. Choose one image, e.g. `scene{choice_of(standard)}`"
-    unknown = [str(dim) for dim in standard.dims if dim not in DIMS]
-    lacking = [dim for dim in DIMS if dim not in standard.dims]
-    renamed = ", ".join(f"{a}={b!r}" for a, b in zip(unknown, lacking)) or "a='y', b='x'"
-    return f"{found}. Rename them, e.g. `scene.rename({renamed})`"
+    return f"{found}. Choose or rename dimensions: `scene{repair_of(standard)}`"
 
 
 def _image_of_variables(dataset: xr.Dataset, names: Sequence[Hashable]) -> Image:
@@ -192,12 +192,13 @@ def _without_image(dataset: xr.Dataset, images: Sequence[Hashable]) -> str:
             f"the dataset has several images, {', '.join(map(str, images))}; choose one, e.g. "
             f"`ds[{str(images[0])!r}].hsi.reconstruct()`"
         )
-    further = [v for v in dataset.data_vars.values() if {"y", "x"} < {*v.dims}]
-    if further:
-        dims = ", ".join(map(str, further[0].dims))
+    arrays = [array for array in dataset.data_vars.values() if array.ndim > 1]
+    if arrays and not any({*array.dims} == {"y", "x"} for array in arrays):
+        dims = ", ".join(map(str, arrays[0].dims))
         return (
-            f"a scene has the dimensions y and x, and band or a variable for each band; this "
-            f"dataset has {dims}. Choose one image, e.g. `ds{choice_of(further[0])}`"
+            f"a scene has the dimensions band, y, x, or a variable (y, x) for each band; "
+            f"{arrays[0].name!r} has {dims}. Choose or rename dimensions: "
+            f"`ds{repair_of(arrays[0])}`"
         )
     return (
         "the dataset has no red, green, blue and no single (band, y, x) variable; it has "

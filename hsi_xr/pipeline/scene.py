@@ -6,6 +6,7 @@ nodata, and what the numbers are.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,17 +85,19 @@ def as_scene(
     if rgb is None and facts.is_chosen:
         rgb = (1, 2, 3)
     chosen = colours.choose(facts.bands, rgb, labels=facts.labels)
+    array = image.take([*chosen.indices, *image.alpha])
+    _check_values(array)
     bands = tuple(facts.bands[i] for i in chosen.indices)
     _check_bands(bands, facts)
     facts = _settled(facts, bands, scale, offset)
     meaning = resolve_radiometry(
         facts.bands, radiometry=radiometry, scale=scale, offset=offset, origin=facts.origin
     )
-    array, file = _pixels(image, chosen.indices, facts)
-    _check_values(array)
+    if source_of(array) is None:  # `open` has decoded the others
+        array = decoded(array, facts.bands, len(image.alpha), facts.state or "stored")
     return Scene(
         rgb=_with_time(array),
-        file=file,
+        file=_file_of(image, chosen.indices),
         bands=bands,
         colours=replace(chosen, labels=_labels(facts, chosen)),
         radiometry=meaning,
@@ -115,6 +118,14 @@ def _refuse_cube(image: Image, rgb: colours.Selection | None) -> None:
             "this is a reconstructed cube; give the RGB image that it was made from, or select "
             "bands, e.g. `cube.hsi.rgb()`"
         )
+
+
+def _file_of(image: Image, indices: Sequence[int]) -> RasterSource | None:
+    """Returns the file that windows can be read from directly, if the array is unchanged."""
+    if isinstance(image.obj, xr.Dataset):
+        return None
+    source = source_of(image.obj)
+    return source.select(indices) if source and source.matches(image.obj) else None
 
 
 def _check_bands(bands: tuple[BandFacts, ...], facts: ArrayFacts) -> None:
@@ -152,21 +163,6 @@ def _settled(
     if (1.0 if scale is None else scale, offset or 0.0) == (1.0, 0.0):
         bands = tuple(replace(band, scale=1.0, offset=0.0) for band in bands)
     return replace(facts, bands=bands, state="stored")
-
-
-def _pixels(
-    image: Image, indices: tuple[int, int, int], facts: ArrayFacts
-) -> tuple[xr.DataArray, RasterSource | None]:
-    """Returns red, green and blue, and the file to read them from if the array is unchanged."""
-    source = source_of(image.obj) if isinstance(image.obj, xr.DataArray) else None
-    if source is not None and isinstance(image.obj, xr.DataArray):
-        file = source.select(indices) if source.matches(image.obj) else None
-        return image.take(indices), file
-    alpha = [i for i, band in enumerate(image.facts.bands) if band.is_alpha]
-    assert facts.state is not None  # `_settled` sees to it
-    array = image.take([*indices, *alpha])
-    _check_values(array)
-    return decoded(array, facts.bands, len(alpha), facts.state), None
 
 
 def _check_values(array: xr.DataArray) -> None:
