@@ -14,7 +14,8 @@ from hsi_xr.batch.config import Conversion, Failure, InputImage
 from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
 from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.colours import choose
-from hsi_xr.io.georef import crs_of
+from hsi_xr.io.grid_mapping import clean_transform
+from hsi_xr.io.location import location_of
 from hsi_xr.io.open import open_described
 from hsi_xr.io.palette import is_expanded
 from hsi_xr.io.raster_dataset import alpha_bands, file_version, open_raster_dataset
@@ -58,7 +59,7 @@ class _FileHeader:
         alpha = alpha_bands(raster)
         return cls(
             shape=raster.shape,
-            transform=raster.transform,
+            transform=clean_transform(raster.transform),
             count=raster.count,
             alpha=alpha[0] if alpha else None,
             has_mask=any(MaskFlags.per_dataset in flags for flags in raster.mask_flag_enums),
@@ -164,7 +165,7 @@ def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
         scale=first.scale,
         offset=first.offset,
         source=source,
-        crs=crs_of(image),
+        crs=location_of(image).crs,
         acquired=utc_text(acquired) if acquired else None,
         version=file_version(source.href),
     )

@@ -55,10 +55,11 @@ def _metadata(image: "xr.DataArray") -> Json:
 
 
 def _georeference(image: "xr.DataArray") -> Json:
-    from hsi_xr.io.georef import crs_of, transform_of
     from hsi_xr.io.grid import bounds
+    from hsi_xr.io.location import location_of
 
-    crs, transform = crs_of(image), transform_of(image)
+    location = location_of(image)
+    crs, transform = location.crs, location.transform
     if crs is None or transform is None:
         return {"crs": None, "transform": None, "bounds": None}
     return {

@@ -120,7 +120,6 @@ def open_described(
             chosen=rgb is not None,
             variable=inner,
             nodata=nodata,
-            ground_control_points=len(raster.gcps[0]),
         )
         array = xr.DataArray(
             _pixels(source, sizes),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rasterio.control import GroundControlPoint
     from rasterio.crs import CRS
     from rasterio.enums import ColorInterp, MaskFlags
+    from rasterio.rpc import RPC
     from rasterio.windows import Window
 
 _opening = threading.Lock()  # `catch_warnings` is process-wide: two at once would lose filters
@@ -68,6 +69,8 @@ class RasterDataset(Protocol):
     def colorinterp(self) -> "tuple[ColorInterp, ...]": ...
     @property
     def gcps(self) -> "tuple[list[GroundControlPoint], CRS | None]": ...
+    @property
+    def rpcs(self) -> "RPC | None": ...
     @property
     def subdatasets(self) -> list[str]: ...
 

@@ -39,8 +39,6 @@ class RasterSource:
     """Name of the array within a store; None for a raster file."""
     nodata: float | None = None
     """A stored value that overrides the nodata value of the file."""
-    ground_control_points: int = 0
-    """Number of control points in the file, which do not define a transform."""
 
     def select(self, indices: Sequence[int]) -> "RasterSource":
         """Returns some of the bands, by their indices counted from 0."""

@@ -124,6 +124,10 @@ class StoredArray:
         return [], None
 
     @property
+    def rpcs(self) -> None:
+        return None
+
+    @property
     def subdatasets(self) -> list[str]:
         return []
 
@@ -135,7 +139,7 @@ class StoredArray:
     def transform(self) -> "Affine":
         from affine import Affine
 
-        return georef.transform_of(self._georeferenced) or Affine.identity()
+        return georef.pixel_grid_of(self._georeferenced) or Affine.identity()
 
     @property
     def descriptions(self) -> tuple[str | None, ...]:

@@ -1,5 +1,6 @@
 """Builds the Dataset of a reconstruction: names, wavelengths, attributes, provenance."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dask.array as da
@@ -7,12 +8,14 @@ import numpy as np
 import xarray as xr
 
 from hsi_xr._version import __version__
+from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
 from hsi_xr.output_variables import OutputVariable
 from hsi_xr.times import now, utc_text
 
 if TYPE_CHECKING:
     from hsi_xr.pipeline.plan import Plan
+    from hsi_xr.pipeline.scene import Scene
 
 ESTIMATE = "model estimate, not a measurement"
 UNTRAINED = "output of random weights: neither a measurement nor an estimate"
@@ -21,6 +24,8 @@ _REFLECTANCE = {
     "standard_name": "surface_bidirectional_reflectance",
     "long_name": "reconstructed surface reflectance",
 }
+_ROUNDING = 1e-3
+"""Pixels by which coordinates may be off the centres of pixels."""
 _RELATIVE = {"long_name": "relative spectral reflectance"}
 """For images of unknown exposure, whose level is estimated."""
 
@@ -37,7 +42,7 @@ def to_dataset(plan: "Plan", stack: da.Array) -> xr.Dataset:
             variable.dims,
             _values(variable, stack[plan.job.outputs.slices[variable.name]]),
             _attributes(variable, plan),
-            {"grid_mapping": "spatial_ref"},
+            {} if plan.scene.location.transform is None else {"grid_mapping": "spatial_ref"},
         )
         for variable in plan.job.outputs.variables
     }
@@ -77,11 +82,7 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         for name, coordinate in scene.coords.items()
         if coordinate.dims and "band" not in coordinate.dims
     }
-    location = plan.scene.location
-    if location.transform is not None:
-        shape = (scene.sizes["y"], scene.sizes["x"])
-        georeference = coordinates(location.transform, location.crs, shape)
-        coords["spatial_ref"] = georeference["spatial_ref"]
+    coords |= _georeference(plan.scene, coords)
     numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
     wavelength = {
         "standard_name": "radiation_wavelength",
@@ -96,6 +97,27 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         fwhm = {"long_name": "full width at half maximum", "units": "nm"}
         coords["fwhm"] = xr.Variable("band", list(bands.widths), fwhm)
     return coords
+
+
+def _georeference(scene: "Scene", stated: Mapping[str, xr.Variable]) -> dict[str, xr.Variable]:
+    """Returns CRS, transform and pixel coordinates of a scene that has a transform.
+
+    Coordinates of the scene that are pixel centres are left as they are, so that xarray aligns the
+    cube with the scene; rounded ones, and corners of pixels, are replaced.
+    """
+    location, sizes = scene.location, scene.rgb.sizes
+    if location.transform is None:
+        return {}
+    found = coordinates(location.transform, location.crs, (sizes["y"], sizes["x"]))
+    tolerance = _ROUNDING * min(grid.pixel_size(location.transform))
+    for name, exact in list(found.items()):
+        own = stated.get(name)
+        if own is None:
+            continue
+        is_number = name in ("row", "column")  # of the scene that this one was cut from
+        if is_number or np.allclose(own.values, exact.values, rtol=0, atol=tolerance):
+            del found[name]
+    return found
 
 
 def _provenance(plan: "Plan") -> dict[str, str | int | float]:

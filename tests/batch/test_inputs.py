@@ -57,6 +57,56 @@ def test_folders_files_patterns_and_lists_refer_to_the_rasters_in_them(tmp_path)
     assert listed[1].href == "https://example.com/d.tif?k=1"
 
 
+NO_IMAGES = [
+    *("._a.tif", "._b.TIF", ".DS_Store", ".hidden.jp2", ".~lock.a.tif#"),
+    *("a.tif.ovr", "a.tif.msk", "a.tif.aux.xml", "a.TIF.OVR", "a.ovr", "a.msk", "a.aux", "a.tfw"),
+    *("a.tif.part", "a.tif.crdownload", "a.tif~", "mosaic.part.vrt", "c.tif.part/1/c.tif"),
+]
+"""Hidden, side and unfinished files of images."""
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "[!z]*", "**/*", "**"])
+def test_hidden_side_and_unfinished_files_are_left_out(tmp_path, pattern, caplog):
+    images = ["a.tif", "B.TIF", "c.TIFF", "d.JP2", "e.vrt"]
+    touch(*(tmp_path / name for name in images + NO_IMAGES))
+    caplog.set_level("INFO", "hsi_xr")
+    assert sorted(Path(each.href).name for each in found(tmp_path / pattern)) == sorted(images)
+    (said,) = caplog.messages
+    assert "hidden, side or unfinished" in said
+
+
+@pytest.mark.parametrize("pattern", [".*", "._*.tif", "*.ovr", "**/*.part", "*/*"])
+def test_a_source_of_only_such_files_contains_no_images(tmp_path, pattern):
+    touch(*(tmp_path / name for name in NO_IMAGES))
+    with pytest.raises(UnreadableFile, match=r"no file matches.*besides \d+ hidden, side"):
+        find_images([str(tmp_path / pattern)])
+    with pytest.raises(UnreadableFile, match=r"contains no .tif.*besides 4 hidden, .*'\._a\.tif'"):
+        find_images([str(tmp_path)])
+
+
+@pytest.mark.parametrize("name", NO_IMAGES)
+def test_a_file_that_is_named_is_an_image(tmp_path, name):
+    touch(tmp_path / name)
+    (tmp_path / "list.txt").write_text(name)
+    for source in (tmp_path / name, tmp_path / "list.txt"):
+        assert [each.href for each in found(source)] == [str(tmp_path / name)]
+
+
+def test_names_of_given_folders_do_not_count(tmp_path):
+    touch(tmp_path / ".cache/x.part/a.tif")
+    folder = tmp_path / ".cache/x.part"
+    assert [found(source)[0].id for source in (folder, folder / "*.tif")] == ["a", "a"]
+
+
+def test_names_that_differ_in_case_only_are_refused(tmp_path):
+    """Their products would replace each other where names ignore case."""
+    touch(tmp_path / "a.tif", tmp_path / "a.TIF")
+    if len([*tmp_path.iterdir()]) == 1:
+        pytest.skip("this file system ignores case")
+    with pytest.raises(UsageError, match=r"2 images would become 'a'.*rename them"):
+        find_images([str(tmp_path)])
+
+
 def test_an_image_that_is_named_twice_is_converted_once(tmp_path, monkeypatch):
     touch(tmp_path / "a.tif", tmp_path / "b.tif")
     (tmp_path / "link.tif").symlink_to(tmp_path / "b.tif")
@@ -95,6 +145,12 @@ def test_a_source_without_images_is_refused(tmp_path, source, words):
     save(tmp_path / "nothing.json", {"type": "FeatureCollection", "features": []})
     with pytest.raises(UnreadableFile, match=words):
         find_images([str(tmp_path / source)])
+
+
+def test_a_pattern_that_matches_in_the_other_case_is_given(tmp_path):
+    touch(tmp_path / "A.TIF")
+    with pytest.raises(UnreadableFile, match=r"no file matches '.*\*\.tif', but '.*\*\.TIF' match"):
+        find_images([str(tmp_path / "*.tif")])
 
 
 def test_json_that_is_not_stac_is_refused(tmp_path):

@@ -7,13 +7,11 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
-from rasterio.control import GroundControlPoint
-from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
 import hsi_xr
-from hsi_xr.errors import BandMismatch, InvalidData, NotGeoreferenced, UnreadableFile, UsageError
-from hsi_xr.io.georef import coordinates, crs_of, transform_of
+from hsi_xr.errors import BandMismatch, InvalidData, UnreadableFile, UsageError
+from hsi_xr.io.georef import coordinates, crs_of, pixel_grid_of, transform_of
 from hsi_xr.io.raster_source import source_of, stored_dtype
 from hsi_xr.io.reader import read_window
 
@@ -47,7 +45,7 @@ def test_real_scenes_keep_grid_and_mask(real_scenes):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with rasterio.open(path) as src:
-                assert transform_of(scene) == src.transform
+                assert pixel_grid_of(scene) == src.transform
                 assert crs_of(scene) == src.crs
                 assert scene.rio.crs == src.crs
                 invalid = src.dataset_mask() == 0
@@ -362,19 +360,9 @@ def test_coordinates_imply_a_transform_if_there_are_two_of_them():
 def test_a_scene_without_a_georeference_opens(save, rgb_image):
     scene = hsi_xr.open(save(rgb_image(), crs=None, transform=None))
     assert crs_of(scene) is None
-    assert transform_of(scene) == Affine.identity()
-    assert transform_of(scene[:, 5:, 7:]) == Affine.translation(7, 5)
-
-
-def test_a_scene_with_only_control_points_must_be_warped_first(save, rgb_image):
-    path = save(rgb_image(40, 50), crs=None, transform=None)
-    corners = [(0, 0, 5e5, 5e6), (0, 50, 5.1e5, 5e6), (40, 0, 5e5, 4.99e6), (40, 50, 5.1e5, 4.99e6)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with rasterio.open(path, "r+") as file:
-            file.gcps = [GroundControlPoint(*corner) for corner in corners], CRS.from_epsg(32633)
-    with pytest.raises(NotGeoreferenced, match=r"4 ground control points.*gdalwarp"):
-        hsi_xr.reconstruct(path, "root-polynomial")
+    assert transform_of(scene) is None
+    assert pixel_grid_of(scene) == Affine.identity()
+    assert pixel_grid_of(scene[:, 5:, 7:]) == Affine.translation(7, 5)
 
 
 @pytest.mark.parametrize("bands", [1, 2])
