@@ -105,7 +105,7 @@ def _bands(
     if text is None:
         return None
     bands = [each.strip() for each in (text.split(",") if "," in text else text.split())]
-    if len(bands) != 3 or not all(bands):
+    if len(bands) != 3 or not all(band.strip("0") for band in bands):
         raise click.BadParameter(f"{text!r} is not three bands, e.g. 3,2,1 or red,green,blue")
     return tuple(int(band) if band.isdecimal() else band for band in bands)
 

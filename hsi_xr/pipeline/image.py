@@ -29,12 +29,14 @@ class Image:
     """An image whose bands have not been chosen yet.
 
     Attributes:
-        obj: (band, y, x); or a Dataset whose variables (y, x) are bands.
+        obj: (band, y, x); or a Dataset with variables (y, x) that are its bands.
         facts: What is known about its bands.
+        variables: Names of these variables.
     """
 
     obj: xr.DataArray | xr.Dataset
     facts: ArrayFacts
+    variables: tuple[Hashable, ...] = ()
 
     @property
     def alpha(self) -> list[int]:
@@ -45,12 +47,11 @@ class Image:
         """Returns some of the bands, (band, y, x), without reading pixels."""
         if isinstance(self.obj, xr.DataArray):
             return self.obj.isel(band=list(indices))
-        names = [name for i, name in enumerate(self.obj.data_vars) if i in indices]
-        order = [names.index([*self.obj.data_vars][i]) for i in indices]
-        planes = self.obj[names]
+        names = [self.variables[i] for i in indices]
+        planes = self.obj[[*dict.fromkeys(names)]]
         if planes.chunks == {}:  # stacking would read the pixels
             planes = planes.chunk({"y": _CHUNK, "x": _CHUNK})
-        stacked = planes.to_dataarray("band").isel(band=order)
+        stacked = planes.to_dataarray("band").sel(band=names)
         stacked = stacked.assign_coords(band=[i + 1 for i in indices]).transpose(*DIMS)
         return with_georeference(stacked, self.obj, names)
 
@@ -146,7 +147,7 @@ def _image_of_variables(dataset: xr.Dataset, names: Sequence[Hashable]) -> Image
     lost = any(facts.has_lost_mask for facts in each)
     labels = tuple(map(str, names))
     facts = ArrayFacts(bands, state, labels, first.origin, labels, has_lost_mask=lost)
-    return Image(dataset[list(names)], facts)
+    return Image(dataset, facts, tuple(names))
 
 
 def _facts_of_variable(dataset: xr.Dataset, name: Hashable) -> ArrayFacts:
