@@ -147,7 +147,12 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_samples": job.samples,
         "hsi_xr_steps": card.steps if job.steps is None else job.steps,
         "hsi_xr_radiometry": scene.radiometry.kind,
-        "hsi_xr_scale": scene.radiometry.scale,
+        "hsi_xr_scale": scene.radiometry.stored_scale,
+        "hsi_xr_offset": scene.radiometry.stored_offset,
+        "hsi_xr_scale_origin": scene.radiometry.origin,
+        "hsi_xr_source_dtype": scene.bands[0].dtype,
+        "hsi_xr_source_bands": ",".join(scene.colours.labels),
+        "hsi_xr_source_bands_origin": scene.colours.rule,
         "hsi_xr_level": "known" if job.level_known else "estimated",
         "hsi_xr_tile": tiling.tile,
         "hsi_xr_halo": tiling.halo,
@@ -158,6 +163,8 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     }
     if scene.source:
         attributes["hsi_xr_source"] = scene.source
+    if scene.nodata != "none":
+        attributes["hsi_xr_source_nodata"] = scene.nodata
     if plan.response is not None:
         attributes["hsi_xr_camera"] = plan.response.name
         attributes["hsi_xr_camera_sha256"] = plan.response.sha256
@@ -165,8 +172,6 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         attributes["hsi_xr_consistency"] = job.consistency
     if tiling.blend:
         attributes["hsi_xr_blend"] = tiling.blend
-    if scene.file is not None and scene.file.nodata is not None:
-        attributes["hsi_xr_source_nodata"] = scene.file.nodata
     if taken := scene.rgb.attrs.get("datetime"):
         attributes["datetime"] = str(taken)
     return attributes

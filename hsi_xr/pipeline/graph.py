@@ -110,4 +110,6 @@ def _chunks_around(
 
 
 def _array(scene: Scene) -> da.Array:
-    return scene.rgb.data if scene.lazy else da.from_array(scene.rgb.data, chunks=(3, 512, 512))
+    if scene.rgb.chunks is not None:
+        return scene.rgb.data
+    return da.from_array(scene.rgb.data, chunks=(3, 512, 512))

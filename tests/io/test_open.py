@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 import hsi_xr
 from hsi_xr.errors import BandMismatch, InvalidData, UnreadableFile, UsageError
 from hsi_xr.io.georef import coordinates, crs_of, pixel_grid_of, transform_of
-from hsi_xr.io.raster_source import source_of, stated_radiometry, stored_dtype
+from hsi_xr.io.raster_source import source_of, stored_dtype
 from hsi_xr.io.reader import read_window
 
 ROTATED = Affine(0.1, 0.02, 500_000 + 1 / 3, 0.02, -0.1, 4_650_000.7)
@@ -99,9 +99,11 @@ def test_bands_are_chosen_by_number_in_order(save, rgb_image):
     path = save(rgb_image(bands=5))
     np.testing.assert_array_equal(hsi_xr.open(path, rgb=(4, 2, 1)), rgb_image(bands=5)[[3, 1, 0]])
     assert hsi_xr.open(path).name == "image"
-    for wrong in ((0, 1, 2), (1, 2, 6), ()):
+    for wrong in ((0, 1, 2), (1, 2, 6)):
         with pytest.raises(BandMismatch, match="1, 2, 3, 4, 5"):
             hsi_xr.open(path, rgb=wrong)
+    with pytest.raises(BandMismatch, match="no bands"):
+        hsi_xr.open(path, rgb=())
 
 
 @pytest.mark.parametrize("chunks", [None, 512, 97, (64, 200), 10_000])
@@ -246,16 +248,17 @@ def test_masked_pixels_are_invalid(save, rgb_image):
 
 def test_scale_and_offset_are_applied_and_mean_reflectance(save, rgb_image):
     path = save(rgb_image().astype("uint16") * 40, nodata=0)
-    assert stated_radiometry(hsi_xr.open(path)) is None
+    assert not any(band.is_scaled for band in source_of(hsi_xr.open(path)).facts)
     with rasterio.open(path, "r+") as file:
         file.scales, file.offsets = [1e-4, 2e-4, 1e-4], [0, 0, -0.01]
     scene = hsi_xr.open(path)
     expected = rgb_image() * 40.0 * np.array([1e-4, 2e-4, 1e-4])[:, None, None]
     expected[2] -= 0.01
     np.testing.assert_allclose(scene, expected, rtol=1e-6, atol=1e-7)
-    assert stated_radiometry(scene) == "reflectance"
+    facts = source_of(scene).facts
+    assert [(band.scale, band.offset) for band in facts] == [(1e-4, 0), (2e-4, 0), (1e-4, -0.01)]
     assert stored_dtype(scene) == "uint16"
-    assert stated_radiometry(scene * 2) is None  # changed values must be declared again
+    assert source_of(scene * 2) is None  # changed values must be declared again
 
 
 def test_any_number_of_threads_reads_the_same_pixels(save, rgb_image):
