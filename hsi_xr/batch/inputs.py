@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.batch.names import MANIFEST, MOSAIC, RESERVED, SCENE
+from hsi_xr.batch.side_files import without_side_files
 from hsi_xr.batch.stac_inputs import from_stac
 from hsi_xr.checkpoints.model_folder import file_name
 from hsi_xr.errors import HsiError, UnreadableFile, UsageError
@@ -31,7 +32,8 @@ def find_images(
     Args:
         sources: Files, URLs, folders (their rasters, not those of subfolders), patterns such as
             `tiles/**/*.tif`; STAC collections, catalogues, items, and lists of items (.json); and
-            text files (.txt) with one of these per line.
+            text files (.txt) with one of these per line. From folders and patterns, hidden files,
+            side files (.ovr, .msk, .aux.xml) and unfinished ones (.part) are left out.
         asset: Key of the asset of STAC items; None takes the asset that is an image.
         destination: Folder of the products. Products that are already in it are ignored.
 
@@ -63,12 +65,15 @@ def _find_some(source: str, asset: str | None, destination: Path | None) -> list
 def _find(source: str, asset: str | None, destination: Path | None) -> Iterable[Input]:
     path = Path(source)
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in _RASTERS)
+        files = (file for file in path.iterdir() if file.suffix.lower() in _RASTERS)
         reason = f"the folder {source!r} contains no {', '.join(_RASTERS)} file"
-        return _without_products(files, destination, reason)
+        return _images(files, source, destination, reason)
     if has_magic(source) and not path.exists() and "://" not in source:
-        files = sorted(Path(file) for file in glob(source, recursive=True))
-        return _without_products(files, destination, f"no file matches {source!r}")
+        matches = glob(source, recursive=True)
+        reason = f"no file matches {source!r}"
+        if not matches and (other := _other_case(source)):
+            reason += f", but {other!r} matches"
+        return _images(map(Path, matches), source, destination, reason)
     suffix = source.partition("?")[0].rpartition(".")[2].lower()
     if suffix == "txt":
         return _find_listed(path, asset, destination)
@@ -77,12 +82,24 @@ def _find(source: str, asset: str | None, destination: Path | None) -> Iterable[
     return [InputImage(id=_product_name(source), href=source)]
 
 
-def _without_products(files: Iterable[Path], destination: Path | None, reason: str) -> list[Input]:
+def _other_case(pattern: str) -> str | None:
+    """Returns a pattern with its suffix in the other case, if it matches: `*.TIF` for `*.tif`."""
+    suffix = Path(pattern).suffix
+    other = pattern.removesuffix(suffix) + suffix.swapcase()
+    return other if suffix and glob(other, recursive=True) else None
+
+
+def _images(
+    files: Iterable[Path], source: str, destination: Path | None, reason: str
+) -> list[Input]:
+    """Returns the images among the files of a folder or pattern, without those made from them."""
+    others, left_out = without_side_files(sorted(files), source)
     images = [
-        file for file in files if destination is None or not _is_own_product(file, destination)
+        file for file in others if destination is None or not _is_own_product(file, destination)
     ]
     if not images:
-        raise UnreadableFile(f"{reason}; give rasters, e.g. 'tiles/**/*.tif'")
+        besides = f" besides {left_out}" if left_out else ""
+        raise UnreadableFile(f"{reason}{besides}; give rasters, e.g. 'tiles/**/*.tif'")
     return [InputImage(id=_product_name(str(file)), href=str(file)) for file in images]
 
 

@@ -8,6 +8,7 @@ malformed. Here, each such error is one failure with its reason, and all other i
 import json
 import os
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -16,13 +17,16 @@ from urllib.request import urlopen
 from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.checkpoints.model_folder import file_name
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, UnknownName, UnreadableFile
+from hsi_xr.io.band_facts import ItemBand
+from hsi_xr.io.colour_names import COLOURS
 from hsi_xr.stac.document import Json, mapping, sequence
 
-_COLOURS = ("red", "green", "blue")
 _KEYS = ("visual", "rgb")
 """Keys of assets that are images, in order of preference."""
 _MEDIA_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff")
 _SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
+_BAND_LISTS = ("raster:bands", "eo:bands", "bands")
+"""Fields of an asset that describe its bands, the latest version last."""
 _REDUCED = {"thumbnail", "overview"}
 """Roles of reduced copies of an image."""
 _TIMEOUT = 30
@@ -111,7 +115,7 @@ def _image(href: str, stac: Json, asset: str | None, *, item: str | None) -> Inp
         href=make_absolute_href(str(image["href"]), href),
         item=item,
         acquired=_acquired(mapping(stac.get("properties"))),
-        rgb=_rgb(image),
+        bands=_bands(image, mapping(stac.get("properties"))),
     )
 
 
@@ -139,7 +143,7 @@ def _choose(name: str, assets: Mapping[str, Json], asset: str | None) -> Json:
     for key in _KEYS:
         if key in images:
             return images[key]
-    for criterion in (_is_visual, _rgb, bool):
+    for criterion in (_is_visual, _has_colours, bool):
         matching = [fields for fields in images.values() if criterion(fields)]
         if len(matching) == 1:
             return matching[0]
@@ -163,13 +167,52 @@ def _roles(asset: Json) -> list[str]:
     return [str(role) for role in sequence(asset.get("roles"))]
 
 
-def _rgb(asset: Json) -> tuple[int, ...] | None:
-    """Returns the numbers of the red, green and blue band, by `bands` or the older `eo:bands`."""
-    bands = map(mapping, sequence(asset.get("bands")) or sequence(asset.get("eo:bands")))
-    names = [band.get("eo:common_name") or band.get("common_name") for band in bands]
-    if not all(names.count(colour) == 1 for colour in _COLOURS):
-        return None
-    return tuple(names.index(colour) + 1 for colour in _COLOURS)
+def _has_colours(asset: Json) -> bool:
+    names = [band.common_name for band in _bands(asset, {})]
+    return all(names.count(colour) == 1 for colour in COLOURS)
+
+
+def _bands(asset: Json, properties: Json) -> tuple[ItemBand, ...]:
+    """Returns what an item states about the bands of an asset.
+
+    It is in `bands` (STAC 1.1), or in the older `eo:bands` and `raster:bands`; what is the same for
+    all bands may be in the asset. `earthsearch:boa_offset_applied` says that the stored values
+    include the offset already.
+    """
+    lists = [[mapping(band) for band in sequence(asset.get(key))] for key in _BAND_LISTS]
+    is_applied = properties.get("earthsearch:boa_offset_applied") is True
+    return tuple(
+        _band({**_asset_fields(asset), **older, **eo, **own}, is_applied=is_applied)
+        for older, eo, own in zip_longest(*lists, fillvalue=mapping(None))
+    )
+
+
+def _band(fields: Json, *, is_applied: bool) -> ItemBand:
+    def first(*names: str) -> Any:
+        return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+    wavelength = _number(first("eo:center_wavelength", "center_wavelength"))
+    name, common_name = first("name"), first("eo:common_name", "common_name")
+    offset = _number(first("raster:offset", "offset"))
+    return ItemBand(
+        name=None if name is None else str(name),
+        common_name=None if common_name is None else str(common_name),
+        wavelength=None if wavelength is None else round(wavelength * 1000, 6),  # um
+        scale=_number(first("raster:scale", "scale")) or 1.0,
+        offset=0.0 if offset is None or is_applied else offset,
+        nodata=_number(first("nodata")),
+    )
+
+
+def _asset_fields(asset: Json) -> Json:
+    """Returns the fields of an asset that apply to all of its bands."""
+    return {
+        name: asset[name] for name in ("nodata", "raster:scale", "raster:offset") if name in asset
+    }
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _read(href: str) -> dict[str, Any]:

@@ -4,14 +4,15 @@ They take and return the same tensors as the authors' code, in its encoding and 
 reconstructor contains the same network with statistics, levels and guides for whole scenes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from hsi_xr.checkpoints.tensors import differences
+from hsi_xr.checkpoints.groups import Group, containers, names
+from hsi_xr.checkpoints.tensors import listed, mismatches
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.networks._prior import Prior
 from hsi_xr.networks._unet import UNet
@@ -24,7 +25,7 @@ from hsi_xr.networks.mst_plus_plus import MSTPlusPlus, SnapshotMSTPlusPlus
 from hsi_xr.suggestions import unknown_name
 
 CONTAINERS = ("state_dict", "params_ema", "params")
-"""Entries in which training code keeps the weights; the first one present is read."""
+"""Where several entries contain the tensors of a network, the first one of these is read."""
 
 State = Mapping[str, Tensor]
 
@@ -56,20 +57,18 @@ def load(name: str, state: Mapping[str, object]) -> nn.Module:
     Args:
         name: One of `NETWORKS`, with hyphens or underscores.
         state: Contents of a checkpoint as read by `torch.load(path, weights_only=True)`: tensors by
-            key, or under one of `CONTAINERS`, with or without the prefix `module.`. The number of
-            bands, and width, stages and blocks if `name` does not determine them, are inferred.
+            key, with any prefix, such as `module.` or `model._orig_mod.`, and in any entry, such as
+            `state_dict` or `ema`. Other entries are ignored. The number of bands, and width, stages
+            and blocks if `name` does not determine them, are inferred.
 
     Raises:
         UnknownName: No published network has this name.
-        InvalidCheckpoint: The state contains no tensors, or tensors of another network.
+        InvalidCheckpoint: The state contains no tensors, tensors of another network, or several
+            sets of tensors of this one.
     """
     key = key_of(name)
-    tensors = _tensors(state)
+    tensors = _find(key, state)
     network = _empty(key, tensors)
-    if wrong := differences(network.state_dict(), tensors):
-        raise InvalidCheckpoint(
-            f"the state is not one of {key}: it {wrong}{_other_network(tensors, key)}"
-        )
     copies = {
         key: tensor.detach().to("cpu", torch.float32, copy=True) for key, tensor in tensors.items()
     }
@@ -91,30 +90,62 @@ def key_of(name: str) -> str:
 
 def sizes(name: str, state: Mapping[str, object]) -> dict[str, int]:
     """Infers the arguments of a network from the contents of a checkpoint; see `load`."""
-    return NETWORKS[name].sizes(_tensors(state))
+    return NETWORKS[name].sizes(_find(name, state))
 
 
-def _tensors(state: object) -> State:
-    """Returns the tensors of a checkpoint, without containers and prefixes of training code."""
-    if isinstance(state, Mapping):
-        state = next((state[key] for key in CONTAINERS if key in state), state)
-    if not isinstance(state, Mapping):
+def _find(name: str, state: object) -> State:
+    """Returns the tensors of a network, without containers and prefixes of training code.
+
+    Raises:
+        InvalidCheckpoint: No group of tensors is that of the network, or several are, or it
+            contains values that are not finite.
+    """
+    found = containers(state)
+    matching = _matching(name, found)
+    if not matching:
+        raise InvalidCheckpoint(_mismatch(name, found))
+    preferred = min(map(_rank, matching))
+    chosen, *others = (group for group in matching if _rank(group) == preferred)
+    if different := [group for group in others if not group.equals(chosen)]:
         raise InvalidCheckpoint(
-            f"the state is a {type(state).__name__}, not a mapping of tensors by key; for a whole "
-            "module, pass its `state_dict()`"
+            f"the state contains the tensors of {name} more than once, with different values: "
+            f"{names([chosen, *different])}; save only the ones to use, by their keys"
         )
-    for key, value in state.items():
-        if not isinstance(value, Tensor):
-            raise InvalidCheckpoint(
-                f"{key!r} is a {type(value).__name__}, not a tensor; weights are tensors by key, "
-                f"or under {', '.join(CONTAINERS)}, and pickled modules are not read"
-            )
-    if invalid := [key for key, tensor in state.items() if not tensor.isfinite().all()]:
+    if invalid := [key for key, tensor in chosen.tensors.items() if not tensor.isfinite().all()]:
         raise InvalidCheckpoint(
             f"{invalid[0]!r} contains values that are not finite; download the file again"
         )
-    prefix = "module." if all(str(key).startswith("module.") for key in state) else ""
-    return {str(key).removeprefix(prefix): value for key, value in state.items()}
+    return chosen.tensors
+
+
+def _matching(name: str, found: Sequence[Group]) -> list[Group]:
+    """Returns the groups that have all tensors of a network, and no others."""
+    anchor = next(iter(_empty(name, {}).state_dict()))
+    candidates = (group for each in found for group in each.ending_in(anchor))
+    return [group for group in candidates if not _mismatches(name, group)]
+
+
+def _mismatches(name: str, group: Group) -> list[str]:
+    return mismatches(_empty(name, group.tensors).state_dict(), group.tensors)
+
+
+def _rank(group: Group) -> int:
+    """Returns the position of the containers of a group in `CONTAINERS`."""
+    ranks = (CONTAINERS.index(each) for each in group.containers if each in CONTAINERS)
+    return min(ranks, default=len(CONTAINERS))
+
+
+def _mismatch(name: str, found: Sequence[Group]) -> str:
+    """Describes how the tensors that are closest to those of a network differ from them."""
+    anchor = next(iter(_empty(name, {}).state_dict()))
+    first = min(found, key=_rank)
+    candidates = [first, first.without_common_prefix()]
+    candidates += (group for each in found for group in each.ending_in(anchor))
+    closest = min((_mismatches(name, group) for group in candidates), key=len)
+    other = next((other for other in NETWORKS if other != name and _matching(other, found)), None)
+    also = f"; tensors were found in {names(found)}" if len(found) > 1 else ""
+    hint = f"; these are the tensors of {other}" if other is not None else ""
+    return f"the state is not one of {name}: it {listed(closest)}{also}{hint}"
 
 
 def _empty(name: str, state: State) -> nn.Module:
@@ -122,16 +153,6 @@ def _empty(name: str, state: State) -> nn.Module:
     with torch.device("meta"):
         published = NETWORKS[name]
         return published.network(**published.sizes(state))
-
-
-def _other_network(state: State, name: str) -> str:
-    """Returns a hint that another network has these keys, or an empty text."""
-    others = [
-        other
-        for other in NETWORKS
-        if other != name and _empty(other, state).state_dict().keys() == state.keys()
-    ]
-    return f"; these are the tensors of {others[0]}" if others else ""
 
 
 class GuidedByFirst(UNet):

@@ -11,7 +11,7 @@ from safetensors.torch import load, save_file
 from hsi_xr.checkpoints import registry
 from hsi_xr.checkpoints.card import CARD, ITEM, WEIGHTS, Card, as_json, checksum, read
 from hsi_xr.checkpoints.item import mlm_item
-from hsi_xr.checkpoints.tensors import differences
+from hsi_xr.checkpoints.tensors import check_download, differences
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.io import atomic
 from hsi_xr.reconstructors._base import Reconstructor
@@ -95,6 +95,7 @@ def _build(card: Card, steps: int | None) -> Reconstructor:
 
 
 def _build_with_weights(card: Card, weights: Path, steps: int | None) -> Reconstructor:
+    check_download(weights)
     if (found := checksum(weights)) != card.sha256:
         raise InvalidCheckpoint(
             f"{weights.name!r} has sha256 {found[:12]}..., but its card states "

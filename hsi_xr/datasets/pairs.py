@@ -14,7 +14,7 @@ from hsi_xr.errors import BandMismatch, InvalidData, MissingFact, NotGeoreferenc
 from hsi_xr.io.averaging import Grid, average
 from hsi_xr.io.georef import crs_of, transform_of
 from hsi_xr.io.open import open as open_raster
-from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
+from hsi_xr.pipeline.array_facts import facts_of
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
 if TYPE_CHECKING:
@@ -122,10 +122,7 @@ class Pairs:
     def _resolve_radiometry(self, image: "xr.DataArray", path: Path) -> Radiometry:
         try:
             return resolve_radiometry(
-                stored_dtype(image),
-                radiometry=self.radiometry,
-                scale=self.rgb_scale,
-                stated=stated_radiometry(image),
+                facts_of(image).bands, radiometry=self.radiometry, scale=self.rgb_scale
             )
         except MissingFact as error:
             raise MissingFact(f"{str(path)!r}: {error}; here, give it as rgb_scale=...") from error

@@ -5,25 +5,23 @@ Slicing keeps it as it is, so it then describes the scene and not the slice. The
 pixels give the offset of the slice within the scene.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from affine import Affine
-from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData
+from hsi_xr.io import axes, grid
+from hsi_xr.io.grid_mapping import GridMapping, clean_transform, grid_mapping_of
 
 if TYPE_CHECKING:
     import pyproj
     from rasterio.crs import CRS
 
-_ROUNDING = 1e-3
-"""Tolerance in pixels; float64 coordinates locate a 1 cm pixel on Earth to about 1e-7 pixels."""
-_UNEVEN = 0.01
-"""Tolerance of evenly spaced coordinates, in pixels."""
+_MOST_PIXELS = 100_000
+"""Rows and columns of the largest scenes."""
 
 
 def coordinates(
@@ -35,6 +33,7 @@ def coordinates(
     Otherwise there is no single x for a column, and `row` (along y) and `column` (along x) number
     the pixels of the scene; a slice of a rotated scene is located by them.
     """
+    transform = clean_transform(transform)  # some drivers read -0 or 1e-17 for zero
     rows, columns = np.arange(shape[0]), np.arange(shape[1])
     spatial_ref = _spatial_ref(transform, crs)
     if _is_aligned(transform):
@@ -50,51 +49,43 @@ def coordinates(
 def transform_of(obj: xr.Dataset | xr.DataArray) -> Affine | None:
     """Returns the affine transform from (column, row) of an array to its CRS, or None.
 
-    For a slice, it is the transform in `spatial_ref`, shifted by whole pixels: exact, and known for
+    For a slice, it is the transform that is stated, shifted by whole pixels: exact, and known for
     a single row or column, too. Thinned or coarsened coordinates change the size of the pixels.
+    Coordinates that only number pixels, as those of a file without a georeference do, are no
+    transform.
 
     Raises:
-        InvalidData: Coordinates are not evenly spaced, or `GeoTransform` is malformed.
+        InvalidData: Coordinates are uneven or too coarse, or the stated transform is malformed.
     """
-    base = _stated_transform(_grid_mapping(obj))
-    if base is None:
-        return _from_centres(obj)
-    if _is_aligned(base):
-        row, down = _offset_and_step(obj, "y", "y", (base.f, base.e))
-        column, right = _offset_and_step(obj, "x", "x", (base.c, base.a))
-    else:
-        of_scene = _numbered_transform(obj)
-        if of_scene is None or not _is_shifted(of_scene, base):
-            return base  # not numbered, or resampled to another grid since
-        base = of_scene
-        row, down = _offset_and_step(obj, "y", "row", (-0.5, 1.0))
-        column, right = _offset_and_step(obj, "x", "column", (-0.5, 1.0))
-    corner = column + (1 - right) / 2, row + (1 - down) / 2
-    x = base.a * corner[0] + base.b * corner[1] + base.c
-    y = base.d * corner[0] + base.e * corner[1] + base.f
-    return Affine(base.a * right, base.b * down, x, base.d * right, base.e * down, y)
+    base = grid_mapping_of(obj).transform
+    found = _grid(obj, base)
+    return None if found is None or _numbers_pixels(found, base) else found
+
+
+def pixel_grid_of(obj: xr.Dataset | xr.DataArray) -> Affine | None:
+    """Returns the transform of an array, or else that to the pixels of its scene.
+
+    The columns and rows of an array without a georeference still tell which part of a scene it is.
+
+    Raises:
+        InvalidData: As for `transform_of`.
+    """
+    base = grid_mapping_of(obj).transform
+    found = _grid(obj, base)
+    if found is None or not _numbers_pixels(found, base):
+        return found
+    # coordinates of 0, 1, ... number the same pixels as 0.5, 1.5, ...
+    column, row = (float(np.floor(value + 0.5)) for value in (found.c, found.f))
+    return Affine(found.a, 0.0, column, 0.0, found.e, row)
 
 
 def crs_of(obj: xr.Dataset | xr.DataArray) -> "CRS | None":
     """Returns the coordinate reference system of an array, or None.
 
     Raises:
-        InvalidData: `spatial_ref` has a CRS that cannot be parsed.
+        InvalidData: Its CRS cannot be parsed, or variables of a Dataset differ in CRS.
     """
-    attrs = _grid_mapping(obj)
-    wkt = attrs.get("crs_wkt") or attrs.get("spatial_ref")
-    if not wkt:
-        return None
-    from rasterio.crs import CRS
-    from rasterio.errors import CRSError
-
-    try:
-        return CRS.from_wkt(str(wkt))
-    except CRSError as error:
-        raise InvalidData(
-            f"the CRS in 'spatial_ref' cannot be parsed ({error}); "
-            "replace it, e.g. `scene.rio.write_crs('EPSG:32633')`"
-        ) from error
+    return grid_mapping_of(obj).crs
 
 
 def authority_code(crs: "pyproj.CRS | None") -> str | None:
@@ -111,8 +102,7 @@ def authority_code(crs: "pyproj.CRS | None") -> str | None:
 def _spatial_ref(transform: Affine, crs: "CRS | None") -> xr.Variable:
     import rioxarray  # noqa: F401  registers .rio
 
-    unsigned = Affine(*(value + 0.0 for value in transform[:6]))  # some drivers read -0 for zero
-    with_transform = xr.DataArray(0).rio.write_transform(unsigned)
+    with_transform = xr.DataArray(0).rio.write_transform(transform)
     attrs = dict(with_transform.coords["spatial_ref"].attrs)
     return xr.Variable((), 0, (_crs_attributes(crs.to_wkt()) if crs else {}) | attrs)
 
@@ -126,55 +116,48 @@ def _is_aligned(transform: Affine) -> bool:
     return bool(transform.b == transform.d == 0)
 
 
-def _grid_mapping(obj: xr.Dataset | xr.DataArray) -> Mapping[str, Any]:
-    """Returns the attributes of the coordinate that has CRS and transform, or none."""
-    arrays = [obj] if isinstance(obj, xr.DataArray) else [obj, *obj.data_vars.values()]
-    named = [{**array.attrs, **array.encoding}.get("grid_mapping") for array in arrays]
-    for name in [*named, "spatial_ref"]:
-        if name in obj.coords or (isinstance(obj, xr.Dataset) and name in obj):
-            return obj[name].attrs
-    return {}
+def _grid(obj: xr.Dataset | xr.DataArray, base: Affine | None) -> Affine | None:
+    """Returns the stated transform, moved to the pixels of the array; or that of its coordinates.
 
-
-def _numbered_transform(obj: xr.Dataset | xr.DataArray) -> Affine | None:
-    """Returns the transform of the scene whose pixels `row` and `column` number."""
-    if "row" not in obj.coords or "column" not in obj.coords:
-        return None
-    return _stated_transform(obj["row"].attrs)
-
-
-def _is_shifted(scene: Affine, part: Affine) -> bool:
-    """True if only the origins differ, since a part may state a transform of its own."""
-    return all(getattr(scene, element) == getattr(part, element) for element in "abde")
-
-
-def _stated_transform(attrs: Mapping[str, Any]) -> Affine | None:
-    text = attrs.get("GeoTransform")
-    if text is None:
-        return None
-    try:
-        return Affine.from_gdal(*map(float, str(text).split()))
-    except (TypeError, ValueError) as error:
-        raise InvalidData(
-            f"'GeoTransform' needs six numbers; got {text!r}. "
-            "Replace it, e.g. `scene.rio.write_transform(affine)`"
-        ) from error
-
-
-def _offset_and_step(
-    obj: xr.Dataset | xr.DataArray, dim: str, name: str, axis: tuple[float, float]
-) -> tuple[float, float]:
-    """Returns the first pixel and the step along an axis, in pixels of the grid; (0, 1) for all.
-
-    `axis` is (origin, size): the centre of pixel i is at origin + size * (i + 0.5).
+    Args:
+        obj: The array.
+        base: The transform that is stated, of the array or of a scene that it was cut from.
     """
-    values = _values(obj, dim, name)
-    if values is None:
-        return 0.0, 1.0
-    origin, size = axis
-    pixels = (values - origin) / size - 0.5
-    step = _round_to_halves(_even_step(pixels, name)) if len(pixels) > 1 else 1.0
-    return _round_to_halves(pixels[0]), step
+    if base is None:
+        return _from_centres(obj)
+    if not _is_aligned(base):
+        return _rotated(obj, base)
+    y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
+    if _restarts(y, base.f, base.e) and _restarts(x, base.c, base.a):
+        return base  # of these very pixels, which the coordinates merely number
+    row, down = _position(y, "y", base.f, base.e)
+    column, right = _position(x, "x", base.c, base.a)
+    if down == right == 1 and row % 1 == column % 1 == 0.5:
+        row, column = row + 0.5, column + 0.5  # stackstac's coordinates are the upper left corners
+    return _part(base, (row, down), (column, right))
+
+
+def _rotated(obj: xr.Dataset | xr.DataArray, base: Affine) -> Affine:
+    """Returns the transform of a rotated grid, whose pixels may be numbered or located singly."""
+    of_scene = _numbered_transform(obj)
+    if of_scene is not None and _is_shifted(of_scene, base):
+        row = _position(_values(obj, "y", "row"), "row", -0.5, 1.0)
+        column = _position(_values(obj, "x", "column"), "column", -0.5, 1.0)
+        return _part(of_scene, row, column)
+    if of_scene is None and {"xc", "yc"} <= {*obj.coords} and obj["xc"].dims == ("y", "x"):
+        # rioxarray's coordinates of every pixel
+        centres = np.stack([obj["xc"].values, obj["yc"].values], axis=2)
+        columns = grid.points(~base, centres[0])[:, 0]
+        rows = grid.points(~base, centres[:, 0])[:, 1]
+        return _part(base, _position(rows, "yc", 0.0, 1.0), _position(columns, "xc", 0.0, 1.0))
+    return base  # not numbered, or resampled to another grid since
+
+
+def _part(base: Affine, rows: tuple[float, float], columns: tuple[float, float]) -> Affine:
+    """Returns the transform of some pixels of a grid: (first, step) of rows and of columns."""
+    (row, down), (column, right) = rows, columns
+    x, y = base @ (column + (1 - right) / 2, row + (1 - down) / 2)
+    return Affine(base.a * right, base.b * down, x, base.d * right, base.e * down, y)
 
 
 def _from_centres(obj: xr.Dataset | xr.DataArray) -> Affine | None:
@@ -182,28 +165,65 @@ def _from_centres(obj: xr.Dataset | xr.DataArray) -> Affine | None:
     y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
     if y is None or x is None or len(y) < 2 or len(x) < 2:
         return None
-    down, right = _even_step(y, "y"), _even_step(x, "x")
-    return Affine(right, 0.0, float(x[0]) - right / 2, 0.0, down, float(y[0]) - down / 2)
+    (top, down), (left, right) = axes.fit(y, "y"), axes.fit(x, "x")
+    return Affine(right, 0.0, left - right / 2, 0.0, down, top - down / 2)
 
 
-def _values(obj: xr.Dataset | xr.DataArray, dim: str, name: str) -> NDArray[np.float64] | None:
+def _numbered_transform(obj: xr.Dataset | xr.DataArray) -> Affine | None:
+    """Returns the transform of the scene whose pixels `row` and `column` number."""
+    if "row" not in obj.coords or "column" not in obj.coords:
+        return None
+    return GridMapping(attrs=obj["row"].attrs).transform
+
+
+def _is_shifted(scene: Affine, part: Affine) -> bool:
+    """True if only the origins differ, since a part may state a transform of its own."""
+    return all(getattr(scene, element) == getattr(part, element) for element in "abde")
+
+
+def _numbers_pixels(transform: Affine, base: Affine | None) -> bool:
+    """True if a transform leads to numbers of pixels, and not to a place.
+
+    They are 0, 1, 2, ... or 0.5, 1.5, ... with rows that count downwards, or part of them. A real
+    grid like that would have pixels of exactly one unit, run north, and be near the origin.
+
+    Args:
+        transform: That of the array.
+        base: The transform that is stated, if any. If it numbers pixels, those of a thinned or
+            flipped array are numbered, too.
+    """
+    a, b, left, d, e, top = tuple(transform)[:6]
+    if b or d or not all((2 * v).is_integer() and abs(v) <= _MOST_PIXELS for v in (left, top)):
+        return False
+    if base is not None and tuple(base)[:6] in ((1, 0, 0, 0, 1, 0), (1, 0, 0, 0, -1, 0)):
+        return a.is_integer() and e.is_integer()
+    return a == e == 1 and min(left, top) >= -0.5
+
+
+def _restarts(values: axes.Coordinates | None, origin: float, size: float) -> bool:
+    """True if coordinates number pixels from 0 or 0.5, and are not those of the stated grid."""
+    if values is None or values[0] not in (0, 0.5):
+        return False
+    numbers = np.array_equal(values, values[0] + np.arange(len(values)))
+    return bool(numbers and not np.isclose(values[0], origin + 0.5 * size, atol=abs(size)))
+
+
+def _position(
+    values: axes.Coordinates | None, name: str, origin: float, size: float
+) -> tuple[float, float]:
+    """Returns the first pixel and the step along an axis of a grid; (0, 1) for all pixels."""
+    if values is None:
+        return 0.0, 1.0
+    return axes.position(values, name, origin=origin, size=size)
+
+
+def _values(obj: xr.Dataset | xr.DataArray, dim: str, name: str) -> axes.Coordinates | None:
     if name not in obj.coords or obj[name].dims != (dim,) or not obj[name].size:
         return None
-    return np.asarray(obj[name].values, dtype=np.float64)
-
-
-def _even_step(values: NDArray[np.float64], name: str) -> float:
-    step = float(values[-1] - values[0]) / (len(values) - 1)
-    even = values[0] + step * np.arange(len(values))
-    if step == 0 or not np.abs(values - even).max() <= _UNEVEN * abs(step):
+    values = np.asarray(obj[name].values)
+    if values.dtype.kind not in "iuf":
         raise InvalidData(
-            f"coordinate {name!r} is not evenly spaced, so its pixels differ in size; "
-            "resample the scene to a regular grid, e.g. with `scene.rio.reproject`"
+            f"coordinate {name!r} is of type {values.dtype}, but locates pixels; assign numbers, "
+            "or drop it, e.g. `scene.drop_vars(['x', 'y'])`"
         )
-    return step
-
-
-def _round_to_halves(pixels: float) -> float:
-    """Removes rounding errors; coarsening by an even number ends up at half pixels."""
-    half = round(pixels * 2) / 2
-    return half if abs(pixels - half) < _ROUNDING else float(pixels)
+    return values

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.batch.inputs import find_images
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
+from hsi_xr.io.band_facts import ItemBand
 
 TAKEN = "2026-05-04T10:30:00Z"
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -55,6 +57,56 @@ def test_folders_files_patterns_and_lists_refer_to_the_rasters_in_them(tmp_path)
     assert listed[1].href == "https://example.com/d.tif?k=1"
 
 
+NO_IMAGES = [
+    *("._a.tif", "._b.TIF", ".DS_Store", ".hidden.jp2", ".~lock.a.tif#"),
+    *("a.tif.ovr", "a.tif.msk", "a.tif.aux.xml", "a.TIF.OVR", "a.ovr", "a.msk", "a.aux", "a.tfw"),
+    *("a.tif.part", "a.tif.crdownload", "a.tif~", "mosaic.part.vrt", "c.tif.part/1/c.tif"),
+]
+"""Hidden, side and unfinished files of images."""
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "[!z]*", "**/*", "**"])
+def test_hidden_side_and_unfinished_files_are_left_out(tmp_path, pattern, caplog):
+    images = ["a.tif", "B.TIF", "c.TIFF", "d.JP2", "e.vrt"]
+    touch(*(tmp_path / name for name in images + NO_IMAGES))
+    caplog.set_level("INFO", "hsi_xr")
+    assert sorted(Path(each.href).name for each in found(tmp_path / pattern)) == sorted(images)
+    (said,) = caplog.messages
+    assert "hidden, side or unfinished" in said
+
+
+@pytest.mark.parametrize("pattern", [".*", "._*.tif", "*.ovr", "**/*.part", "*/*"])
+def test_a_source_of_only_such_files_contains_no_images(tmp_path, pattern):
+    touch(*(tmp_path / name for name in NO_IMAGES))
+    with pytest.raises(UnreadableFile, match=r"no file matches.*besides \d+ hidden, side"):
+        find_images([str(tmp_path / pattern)])
+    with pytest.raises(UnreadableFile, match=r"contains no .tif.*besides 4 hidden, .*'\._a\.tif'"):
+        find_images([str(tmp_path)])
+
+
+@pytest.mark.parametrize("name", NO_IMAGES)
+def test_a_file_that_is_named_is_an_image(tmp_path, name):
+    touch(tmp_path / name)
+    (tmp_path / "list.txt").write_text(name)
+    for source in (tmp_path / name, tmp_path / "list.txt"):
+        assert [each.href for each in found(source)] == [str(tmp_path / name)]
+
+
+def test_names_of_given_folders_do_not_count(tmp_path):
+    touch(tmp_path / ".cache/x.part/a.tif")
+    folder = tmp_path / ".cache/x.part"
+    assert [found(source)[0].id for source in (folder, folder / "*.tif")] == ["a", "a"]
+
+
+def test_names_that_differ_in_case_only_are_refused(tmp_path):
+    """Their products would replace each other where names ignore case."""
+    touch(tmp_path / "a.tif", tmp_path / "a.TIF")
+    if len([*tmp_path.iterdir()]) == 1:
+        pytest.skip("this file system ignores case")
+    with pytest.raises(UsageError, match=r"2 images would become 'a'.*rename them"):
+        find_images([str(tmp_path)])
+
+
 def test_an_image_that_is_named_twice_is_converted_once(tmp_path, monkeypatch):
     touch(tmp_path / "a.tif", tmp_path / "b.tif")
     (tmp_path / "link.tif").symlink_to(tmp_path / "b.tif")
@@ -95,6 +147,12 @@ def test_a_source_without_images_is_refused(tmp_path, source, words):
         find_images([str(tmp_path / source)])
 
 
+def test_a_pattern_that_matches_in_the_other_case_is_given(tmp_path):
+    touch(tmp_path / "A.TIF")
+    with pytest.raises(UnreadableFile, match=r"no file matches '.*\*\.tif', but '.*\*\.TIF' match"):
+        find_images([str(tmp_path / "*.tif")])
+
+
 def test_json_that_is_not_stac_is_refused(tmp_path):
     with pytest.raises(InvalidData, match="not a STAC object"):
         find_images([str(save(tmp_path / "a.json", {"type": "Topology"}))])
@@ -113,24 +171,54 @@ COLOURS = [{"name": str(n), "eo:common_name": c} for n, c in enumerate(("blue", 
 
 
 @pytest.mark.parametrize(
-    ("assets", "chosen", "rgb"),
+    ("assets", "chosen"),
     [
-        ({"B4": asset("4.tif"), "visual": asset("v.tif")}, "v.tif", None),
-        ({"rgb": asset("r.tif"), "dsm": asset("d.tif")}, "r.tif", None),
-        ({"a": asset("a.tif", "data"), "b": asset("b.tif", "visual")}, "b.tif", None),
-        ({"ms": asset("m.tif", bands=COLOURS), "dsm": asset("d.tif")}, "m.tif", (3, 2, 1)),
-        ({"image": asset("i.tif"), "preview": asset("p.tif", "overview")}, "i.tif", None),
-        ({"i": asset("i.jp2", kind="image/jp2"), "m": asset("m", kind="text/xml")}, "i.jp2", None),
+        ({"B4": asset("4.tif"), "visual": asset("v.tif")}, "v.tif"),
+        ({"rgb": asset("r.tif"), "dsm": asset("d.tif")}, "r.tif"),
+        ({"a": asset("a.tif", "data"), "b": asset("b.tif", "visual")}, "b.tif"),
+        ({"ms": asset("m.tif", bands=COLOURS), "dsm": asset("d.tif")}, "m.tif"),
+        ({"image": asset("i.tif"), "preview": asset("p.tif", "overview")}, "i.tif"),
+        ({"i": asset("i.jp2", kind="image/jp2"), "m": asset("m", kind="text/xml")}, "i.jp2"),
     ],
 )  # fmt: skip
-def test_the_asset_that_is_an_image_is_chosen(tmp_path, assets, chosen, rgb):
+def test_the_asset_that_is_an_image_is_chosen(tmp_path, assets, chosen):
     (one,) = found(save(tmp_path / "deep/item.json", item("x/ 1", assets)))
-    assert one == InputImage(
+    assert replace(one, bands=()) == InputImage(
         id="x_1",
         href=str(tmp_path / "deep" / chosen),
         item=str(tmp_path / "deep/item.json"),
         acquired=TAKEN,
-        rgb=rgb,
+    )
+
+
+STAC_1_1 = {
+    "bands": [
+        {"name": "B04", "eo:common_name": "red", "eo:center_wavelength": 0.665, "nodata": 0},
+        {"name": "B03", "eo:common_name": "green", "eo:center_wavelength": 0.56, "nodata": 0},
+    ],
+    "raster:scale": 1e-4,
+    "raster:offset": -0.1,
+}
+STAC_1_0 = {
+    "eo:bands": [
+        {"name": "B04", "common_name": "red", "center_wavelength": 0.665},
+        {"name": "B03", "common_name": "green", "center_wavelength": 0.56},
+    ],
+    "raster:bands": [{"nodata": 0, "scale": 1e-4, "offset": -0.1}] * 2,
+}
+
+
+@pytest.mark.parametrize("fields", [STAC_1_1, STAC_1_0])
+@pytest.mark.parametrize("applied", [False, True])
+def test_what_an_item_states_about_bands_is_read(tmp_path, fields, applied):
+    stac = item("x", {"visual": {**asset("v.tif"), **fields}})
+    if applied:  # the stored values include the offset, although the item states it
+        stac["properties"]["earthsearch:boa_offset_applied"] = True
+    (one,) = found(save(tmp_path / "item.json", stac))
+    offset = 0 if applied else -0.1
+    assert one.bands == (
+        ItemBand("B04", "red", 665, scale=1e-4, offset=offset, nodata=0),
+        ItemBand("B03", "green", 560, scale=1e-4, offset=offset, nodata=0),
     )
 
 

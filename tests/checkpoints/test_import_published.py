@@ -136,6 +136,49 @@ def test_files_that_are_not_checkpoints_are_named(tmp_path):
         import_published("awan", tmp_path / "no.pth", tmp_path / "m")
 
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"<!DOCTYPE html>\n<title>", r"is a web page \(HTML\), not weights; open its address"),
+        (b"\xef\xbb\xbf\n<!-- x --><HTML>", r"is a web page \(HTML\)"),
+        (b"<html><title>T\xe9l\xe9chargement</title></html>", r"is a web page \(HTML\)"),
+        (b"<?xml version='1.0'?>\n<Error>", "is an XML document, not weights: .*<Error>"),
+        (b'{"message": "Not Found"}', "is JSON, not weights: .*Not Found.*download it again"),
+        (b"Invalid username\n", "is a text, not weights: 'Invalid username'; check its address"),
+        (LFS, "is a pointer of Git LFS, .*`git lfs pull`"),
+        (b"", "is empty; download it again"),
+    ],
+)
+def test_a_download_that_is_not_weights_is_called_what_it_is(tmp_path, content, says, suffix):
+    path = tmp_path / f"c{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InvalidCheckpoint, match=says) as told:
+        import_published("awan", path, tmp_path / "m")
+    assert str(told.value).count("download it again") <= 1
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_pointer_in_place_of_the_weights_of_a_model_is_called_that(checkpoint, tmp_path):
+    card = import_published("hscnn-plus", checkpoint, tmp_path / "m")
+    card.weights.write_bytes(LFS)
+    with pytest.raises(InvalidCheckpoint, match="git lfs pull"):
+        load_model(card)
+
+
+def test_the_model_does_not_depend_on_prefixes_and_containers(network, checkpoint, tmp_path):
+    wanted = import_published("hscnn-plus", checkpoint, tmp_path / "wanted")
+    state = {f"model._orig_mod.{key}": each for key, each in network.state_dict().items()}
+    torch.save({"epoch": 1, "net": state, "optimizer": {}}, tmp_path / "c.pth")
+    card = import_published("hscnn-plus", tmp_path / "c.pth", tmp_path / "m")
+    found, expected = load_model(card).state_dict(), load_model(wanted).state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
 def test_another_network_is_recognised(checkpoint, tmp_path):
     with pytest.raises(InvalidCheckpoint, match="hscnn_plus"):
         import_published("awan", checkpoint, tmp_path / "m")
