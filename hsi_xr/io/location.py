@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyproj
 import xarray as xr
 from affine import Affine
-from pyproj import CRS as PyprojCRS
 
 from hsi_xr.errors import HsiError, NotGeoreferenced
 from hsi_xr.io.georef import crs_of, pixel_grid_of, transform_of
@@ -46,7 +46,9 @@ class Location:
         if self.crs is None or self.transform is None:
             return "none"
         down, right = pixel_size(self.transform)
-        name = ":".join(self.crs.to_authority() or ()) or PyprojCRS.from_wkt(self.crs.to_wkt()).name
+        name = (
+            ":".join(self.crs.to_authority() or ()) or pyproj.CRS.from_wkt(self.crs.to_wkt()).name
+        )
         return f"{name}, {down:.6g} x {right:.6g}"
 
 
