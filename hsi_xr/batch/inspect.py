@@ -23,6 +23,7 @@ from hsi_xr.io.tags import is_product
 from hsi_xr.pipeline.array_facts import facts_of
 from hsi_xr.pipeline.plan import plan
 from hsi_xr.pipeline.radiometry import resolve_radiometry
+from hsi_xr.stac.footprint import warn_without_geometry
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def inspect_images(
         raise refusals[0].error
     if config.stac:
         _check_times(images)
+        for wkt, image in {image.crs.to_wkt(): image for image in images if image.crs}.items():
+            warn_without_geometry(image.transform, image.shape, wkt)
     return images, [Failure(refusal.source.id, str(refusal.error)) for refusal in refusals]
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 from hsi_xr._version import __version__
 from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
+from hsi_xr.io.location import Location
 from hsi_xr.output_variables import OutputVariable
 from hsi_xr.times import now, utc_text
 
@@ -83,6 +84,8 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         if coordinate.dims and "band" not in coordinate.dims
     }
     coords |= _georeference(plan.scene, coords)
+    if _renumbered(plan.scene.location):
+        coords = {name: coords[name] for name in coords if name not in ("y", "x")}
     numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
     wavelength = {
         "standard_name": "radiation_wavelength",
@@ -118,6 +121,12 @@ def _georeference(scene: "Scene", stated: Mapping[str, xr.Variable]) -> dict[str
         if is_number or np.allclose(own.values, exact.values, rtol=0, atol=tolerance):
             del found[name]
     return found
+
+
+def _renumbered(location: Location) -> bool:
+    """True if coordinates without the transform in the scene would look like those of a place."""
+    numbers = None if location.transform is not None else location.pixel_grid
+    return numbers is not None and (numbers.a, numbers.e) != (1, 1)
 
 
 def _provenance(plan: "Plan") -> dict[str, str | int | float]:
