@@ -7,7 +7,7 @@ from typing import TypedDict, TypeVar
 import numpy as np
 
 from hsi_xr.errors import UsageError
-from hsi_xr.io.band_facts import ItemBand
+from hsi_xr.io.item_bands import ItemBand
 from hsi_xr.pipeline.arguments import ReconstructOptions
 
 T = TypeVar("T")

@@ -8,7 +8,6 @@ malformed. Here, each such error is one failure with its reason, and all other i
 import json
 import os
 from collections.abc import Iterator, Mapping
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -17,16 +16,14 @@ from urllib.request import urlopen
 from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.checkpoints.model_folder import file_name
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, UnknownName, UnreadableFile
-from hsi_xr.io.band_facts import ItemBand
 from hsi_xr.io.colour_names import COLOURS
+from hsi_xr.io.item_bands import read_item_bands
 from hsi_xr.stac.document import Json, mapping, sequence
 
 _KEYS = ("visual", "rgb")
 """Keys of assets that are images, in order of preference."""
 _MEDIA_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff")
 _SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
-_BAND_LISTS = ("raster:bands", "eo:bands", "bands")
-"""Fields of an asset that describe its bands, the latest version last."""
 _REDUCED = {"thumbnail", "overview"}
 """Roles of reduced copies of an image."""
 _TIMEOUT = 30
@@ -115,7 +112,7 @@ def _image(href: str, stac: Json, asset: str | None, *, item: str | None) -> Inp
         href=make_absolute_href(str(image["href"]), href),
         item=item,
         acquired=_acquired(mapping(stac.get("properties"))),
-        bands=_bands(image, mapping(stac.get("properties"))),
+        bands=read_item_bands(image, mapping(stac.get("properties"))),
     )
 
 
@@ -168,51 +165,8 @@ def _roles(asset: Json) -> list[str]:
 
 
 def _has_colours(asset: Json) -> bool:
-    names = [band.common_name for band in _bands(asset, {})]
+    names = [band.common_name for band in read_item_bands(asset, {})]
     return all(names.count(colour) == 1 for colour in COLOURS)
-
-
-def _bands(asset: Json, properties: Json) -> tuple[ItemBand, ...]:
-    """Returns what an item states about the bands of an asset.
-
-    It is in `bands` (STAC 1.1), or in the older `eo:bands` and `raster:bands`; what is the same for
-    all bands may be in the asset. `earthsearch:boa_offset_applied` says that the stored values
-    include the offset already.
-    """
-    lists = [[mapping(band) for band in sequence(asset.get(key))] for key in _BAND_LISTS]
-    is_applied = properties.get("earthsearch:boa_offset_applied") is True
-    return tuple(
-        _band({**_asset_fields(asset), **older, **eo, **own}, is_applied=is_applied)
-        for older, eo, own in zip_longest(*lists, fillvalue=mapping(None))
-    )
-
-
-def _band(fields: Json, *, is_applied: bool) -> ItemBand:
-    def first(*names: str) -> Any:
-        return next((fields[name] for name in names if fields.get(name) is not None), None)
-
-    wavelength = _number(first("eo:center_wavelength", "center_wavelength"))
-    name, common_name = first("name"), first("eo:common_name", "common_name")
-    offset = _number(first("raster:offset", "offset"))
-    return ItemBand(
-        name=None if name is None else str(name),
-        common_name=None if common_name is None else str(common_name),
-        wavelength=None if wavelength is None else round(wavelength * 1000, 6),  # um
-        scale=_number(first("raster:scale", "scale")) or 1.0,
-        offset=0.0 if offset is None or is_applied else offset,
-        nodata=_number(first("nodata")),
-    )
-
-
-def _asset_fields(asset: Json) -> Json:
-    """Returns the fields of an asset that apply to all of its bands."""
-    return {
-        name: asset[name] for name in ("nodata", "raster:scale", "raster:offset") if name in asset
-    }
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
 
 
 def _read(href: str) -> dict[str, Any]:

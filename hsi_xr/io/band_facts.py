@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsi_xr.errors import InvalidData
+from hsi_xr.io.item_bands import ItemBand
 from hsi_xr.io.wavelengths import read_wavelengths
 
 if TYPE_CHECKING:
@@ -57,19 +58,6 @@ class BandFacts:
             return False
         unsigned = np.dtype(self.dtype).kind == "u" and not self.is_product
         return self.nodata == 0 or (unsigned and self.nodata > 0)
-
-
-@dataclass(frozen=True)
-class ItemBand:
-    """What a STAC item states about a band of an asset."""
-
-    name: str | None = None
-    common_name: str | None = None
-    wavelength: float | None = None
-    """Centre in nm."""
-    scale: float = 1.0
-    offset: float = 0.0
-    nodata: float | None = None
 
 
 def read_facts(raster: "RasterDataset", *, is_product: bool = False) -> tuple[BandFacts, ...]:

@@ -140,17 +140,31 @@ def _grid(obj: xr.Dataset | xr.DataArray, base: Affine | None) -> Affine | None:
 def _rotated(obj: xr.Dataset | xr.DataArray, base: Affine) -> Affine:
     """Returns the transform of a rotated grid, whose pixels may be numbered or located singly."""
     of_scene = _numbered_transform(obj)
-    if of_scene is not None and _is_shifted(of_scene, base):
+    if of_scene is not None:
+        if not _is_shifted(of_scene, base):
+            return base  # resampled to another grid since
         row = _position(_values(obj, "y", "row"), "row", -0.5, 1.0)
         column = _position(_values(obj, "x", "column"), "column", -0.5, 1.0)
         return _part(of_scene, row, column)
-    if of_scene is None and {"xc", "yc"} <= {*obj.coords} and obj["xc"].dims == ("y", "x"):
+    if {"xc", "yc"} <= {*obj.coords} and obj["xc"].dims == ("y", "x"):
         # rioxarray's coordinates of every pixel
         centres = np.stack([obj["xc"].values, obj["yc"].values], axis=2)
         columns = grid.points(~base, centres[0])[:, 0]
         rows = grid.points(~base, centres[:, 0])[:, 1]
         return _part(base, _position(rows, "yc", 0.0, 1.0), _position(columns, "xc", 0.0, 1.0))
-    return base  # not numbered, or resampled to another grid since
+    y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
+    if y is None or x is None:
+        return base
+    if _are_numbers(y) and _are_numbers(x):  # of the pixels of the grid, as in odc-geo
+        return base @ Affine.translation(*(float(np.floor(values[0])) for values in (x, y)))
+    if not (base.a and base.e):
+        raise InvalidData(
+            "the stated transform is rotated by 90 degrees, and the coordinates 'x' and 'y' are "
+            "not; drop those that are wrong, e.g. `scene.drop_vars(['x', 'y'])`"
+        )
+    # rioxarray's coordinates of the first row and column, if the rotation is small
+    row = _position(y, "y", base.f + base.d / 2, base.e)
+    return _part(base, row, _position(x, "x", base.c + base.b / 2, base.a))
 
 
 def _part(base: Affine, rows: tuple[float, float], columns: tuple[float, float]) -> Affine:
@@ -202,10 +216,16 @@ def _numbers_pixels(transform: Affine, base: Affine | None) -> bool:
 
 def _restarts(values: axes.Coordinates | None, origin: float, size: float) -> bool:
     """True if coordinates number pixels from 0 or 0.5, and are not those of the stated grid."""
-    if values is None or values[0] not in (0, 0.5):
+    if values is None or values[0] not in (0, 0.5) or not _are_numbers(values):
         return False
-    numbers = np.array_equal(values, values[0] + np.arange(len(values)))
-    return bool(numbers and not np.isclose(values[0], origin + 0.5 * size, atol=abs(size)))
+    return not np.isclose(values[0], origin + 0.5 * size, atol=abs(size))
+
+
+def _are_numbers(values: axes.Coordinates) -> bool:
+    """True if coordinates increase by one, from a whole number or a half."""
+    first = float(values[0])
+    is_first = (2 * first).is_integer() and 0 <= first <= _MOST_PIXELS
+    return is_first and np.array_equal(values, first + np.arange(len(values)))
 
 
 def _position(

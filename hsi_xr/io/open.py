@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import BandMismatch, UnknownName
 from hsi_xr.io import band_facts, colours, georef, raster_source, tags, wavelengths
-from hsi_xr.io.band_facts import BandFacts, ItemBand
+from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.chunks import DEFAULT, Chunks, chunk_sizes
+from hsi_xr.io.item_bands import ItemBand
 from hsi_xr.io.open_checks import check_length, check_pixels
 from hsi_xr.io.raster_dataset import (
     RasterDataset,

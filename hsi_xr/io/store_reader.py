@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.io import georef, tags, wavelengths
+from hsi_xr.io.grid_mapping import with_georeference
 from hsi_xr.io.remote import store_errors
 
 if TYPE_CHECKING:
@@ -192,12 +193,11 @@ class StoredArray:
         """The array of each band."""
         return [array for array in self._arrays for _ in range(array.sizes.get("band", 1))]
 
-    @property
-    def _georeferenced(self) -> xr.Dataset:
-        """The array, with the grid-mapping variable that has its CRS and transform."""
-        name = self._array.attrs.get("grid_mapping", "spatial_ref")
-        array = self._array.to_dataset(name=self.name)
-        return array.assign_coords({name: self._dataset[name]}) if name in self._dataset else array
+    @cached_property
+    def _georeferenced(self) -> xr.DataArray:
+        """The array, with the grid mapping that has its CRS and transform."""
+        names = [array.name for array in self._arrays]
+        return with_georeference(self._array, self._dataset, names)
 
     def _own_attributes(self) -> dict[str, Any]:
         attrs = self._array.attrs.items()

@@ -13,8 +13,9 @@ import numpy as np
 import xarray as xr
 
 from hsi_xr.errors import HsiError
-from hsi_xr.io.band_facts import BandFacts, read_facts
+from hsi_xr.io.band_facts import BandFacts, read_facts, with_item
 from hsi_xr.io.decoding import State
+from hsi_xr.io.item_bands import OFFSET_APPLIED, ItemBand
 from hsi_xr.io.raster_dataset import open_raster_dataset
 from hsi_xr.io.raster_source import source_of
 from hsi_xr.io.store_reader import nodata_of
@@ -69,8 +70,18 @@ def facts_of(array: xr.DataArray) -> ArrayFacts:
                 is_chosen=source.chosen and labels == (1, 2, 3),
             )
     bands, state = _with_numbers(array, labels, own)
+    if state == "stored" and array.dtype.kind in "iu":
+        bands = with_item(bands, _item_bands(array), "the array")
     facts = ArrayFacts(bands, state, labels, "by the attributes of the array", numbers=labels)
     return _with_header(array, facts)
+
+
+def _item_bands(array: xr.DataArray) -> list[ItemBand]:
+    """Returns what a STAC item states about bands, which stackstac keeps as a coordinate."""
+    applied = array.coords.get(OFFSET_APPLIED)
+    offset_applied = applied is not None and bool(np.all(applied.values.astype(bool)))
+    fields = _along_band(array, "raster:bands") or []
+    return [ItemBand.read(f, offset_applied=offset_applied) for f in fields if isinstance(f, dict)]
 
 
 def _labels(array: xr.DataArray) -> tuple[object, ...]:

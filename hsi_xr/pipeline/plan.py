@@ -112,6 +112,7 @@ class Plan:
             "colours": f"{self.scene.colours}",
             "values": f"{self.scene.radiometry}",
             "nodata": self.scene.nodata,
+            "location": f"{self.scene.location}",
             "model": f"{self.card}",
             **self._camera,
             "bands": f"{len(self.card.bands)}, {self.card.bands.centres[0]:g} to "

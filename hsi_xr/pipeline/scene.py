@@ -180,9 +180,10 @@ def _with_time(array: xr.DataArray) -> xr.DataArray:
     time = array.coords.get("time")
     if "datetime" in array.attrs or time is None or time.ndim or time.dtype.kind != "M":
         return array
-    if np.isnat(time.values):
-        return array
-    return array.assign_attrs(datetime=utc_text(f"{time.values.astype('datetime64[s]')}Z"))
+    moment = time.values.astype("datetime64[s]")
+    if np.isnat(moment) or moment == moment.astype("datetime64[D]"):
+        return array  # a day without a time of day
+    return array.assign_attrs(datetime=utc_text(f"{moment}Z"))
 
 
 def _labels(facts: ArrayFacts, chosen: colours.Chosen) -> tuple[str, str, str]:

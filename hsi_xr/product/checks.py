@@ -56,7 +56,8 @@ class ProductPlan:
         """Warn, before hours of work, if the item will be missing, old or without a geometry."""
         transform, crs = self.location.transform, self.location.crs
         if self.has_item:
-            if transform is not None and crs is not None:
+            # whoever requires an item, as conversions do, knows what it will lack
+            if self.stac is None and transform is not None and crs is not None:
                 warn_without_geometry(transform, self.shape, crs.to_wkt())
             return
         if self.stac is None:

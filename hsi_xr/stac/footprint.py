@@ -78,10 +78,7 @@ def geometry_or_none(
 
 
 def warn_without_geometry(transform: "Affine", shape: tuple[int, int], wkt: str) -> None:
-    """Warn that the item of a georeferenced scene will have no geometry, if so.
-
-    The same text is shown once, even for thousands of scenes.
-    """
+    """Warn that the item of a georeferenced scene will have no geometry, if so."""
     from pyproj import CRS
 
     try:
@@ -90,7 +87,7 @@ def warn_without_geometry(transform: "Affine", shape: tuple[int, int], wkt: str)
         warnings.warn(
             f"the STAC item will have no geometry, because {error}; or write no item, with "
             "stac=False (--no-stac)",
-            stacklevel=1,  # of this line, so that a repetition is recognised
+            stacklevel=3,
         )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.batch.inputs import find_images
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
-from hsi_xr.io.band_facts import ItemBand
+from hsi_xr.io.item_bands import ItemBand
 
 TAKEN = "2026-05-04T10:30:00Z"
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from affine import Affine
 
 from tests.command_line import TRANSFORM, run, write_scene
@@ -49,8 +50,9 @@ def test_wavelengths_and_provenance_of_a_product_are_shown(reconstruct, scene, o
     assert "radiometry" not in facts
 
 
-def test_without_a_crs_no_location_is_shown(tmp_path):
-    facts = info(write_scene(tmp_path / "a.tif", crs=None, transform=Affine.identity()))
+@pytest.mark.parametrize("crs", [None, "EPSG:32633"])
+def test_without_a_location_none_is_shown(tmp_path, crs):
+    facts = info(write_scene(tmp_path / "a.tif", crs=crs, transform=Affine.identity()))
     assert (facts["crs"], facts["transform"], facts["bounds"]) == (None, None, None)
 
 

@@ -306,6 +306,22 @@ class TestRotation:
         assert expected == moved(TURNED, 9, rows.start)
         assert transform_of(rioxarray.open_rasterio(path)[:, rows, 9:]) == expected
 
+    @pytest.mark.parametrize("rows", [slice(0, None), slice(5, 20), slice(7, 8)])
+    def test_a_rotated_array_whose_coordinates_number_its_pixels(self, rows):
+        """As odc-geo writes them."""
+        whole = located(TURNED).drop_vars(["row", "column"])
+        for first in (0, 0.5):
+            numbers = {dim: first + np.arange(size) for dim, size in zip("yx", SHAPE)}
+            part = whole.assign_coords(numbers)[:, rows, 9:]
+            assert transform_of(part) == moved(TURNED, 9, rows.start)
+
+    def test_a_rotation_that_rioxarray_neglects(self, tmp_path):
+        transform = Affine(0.1, 1e-6, 500_000.1, 2e-6, -0.1, 4_650_000.3)
+        path = scenes.save(tmp_path / "a.tif", scenes.rgb_image(*SHAPE), transform=transform)
+        part = rioxarray.open_rasterio(path)[:, 5:, 9:]
+        assert "x" in part.coords
+        assert transform_of(part).almost_equals(moved(transform, 9, 5), 1e-9)
+
 
 class TestGridMappings:
     """Georeferences of any name, found as rioxarray finds them."""
@@ -392,6 +408,20 @@ class TestGridMappings:
         cube = hsi_xr.reconstruct(scene, MODEL)
         assert cube.rio.transform() == METRE
         np.testing.assert_array_equal(cube.x, centres.x)
+
+    @pytest.mark.parametrize("kind", ["unnamed", "extended", "attributes of the file"])
+    def test_a_store_by_path_is_as_its_dataset(self, tmp_path, kind):
+        scene = self.dataset().reset_coords("crs")
+        for array in scene.data_vars.values():
+            array.encoding = {}
+            if kind == "extended" and array.ndim:
+                array.attrs["grid_mapping"] = "crs: x y"
+        if kind == "attributes of the file":
+            scene = scene.drop_vars("crs").assign_attrs(crs="EPSG:32619", transform=METRE[:6])
+        scene.to_netcdf(tmp_path / "scene.nc", engine="h5netcdf")
+        self.check(hsi_xr.open(tmp_path / "scene.nc"))
+        with xr.open_dataset(tmp_path / "scene.nc") as opened:
+            self.check(opened)
 
     @pytest.mark.parametrize(
         ("attrs", "words"),
