@@ -46,8 +46,14 @@ class RasterSource:
         return replace(self, bands=bands, facts=tuple(self.facts[i] for i in indices))
 
     def matches(self, array: xr.DataArray) -> bool:
-        """True if the array still has all these pixels, so that windows can be read directly."""
-        return array.chunks is not None and array.data.name == self.array_name
+        """True if the array still has all these pixels, so that windows can be read directly.
+
+        Not if it was persisted: its pixels are in memory, and the file may be out of reach.
+        """
+        if array.chunks is None or array.data.name != self.array_name:
+            return False
+        layer = array.data.dask.layers.get(self.array_name, {})
+        return isinstance(next(iter(layer.values()), None), tuple)  # a task, not its result
 
 
 def attach(array: xr.DataArray, source: RasterSource) -> None:

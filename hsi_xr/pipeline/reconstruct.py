@@ -10,11 +10,10 @@ import xarray as xr
 from hsi_xr.io.clip import Window
 from hsi_xr.pipeline.arguments import ReconstructOptions, SurveyOptions
 from hsi_xr.pipeline.dataset import to_dataset
-from hsi_xr.pipeline.graph import output_stack, pixels_of
+from hsi_xr.pipeline.graph import output_stack, scene_statistics
 from hsi_xr.pipeline.plan import Plan, plan, survey_conditions
 from hsi_xr.pipeline.scene import Input
 from hsi_xr.pipeline.scene_statistics import Survey
-from hsi_xr.pipeline.survey import survey_scene
 from hsi_xr.pipeline.tiles import Span
 
 
@@ -160,7 +159,7 @@ def survey(
 def survey_of_plan(planned: Plan) -> Survey:
     """Returns the survey that the reconstruction of a planned scene would make."""
     return Survey(
-        statistics=survey_scene(planned.work, pixels_of(planned)),
+        statistics=scene_statistics(planned),
         model_sha256=planned.card.sha256,
         radiometry=planned.scene.radiometry.condition,
         run=survey_conditions(planned.card, planned.job),
