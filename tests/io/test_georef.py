@@ -4,7 +4,9 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import warnings
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -100,6 +102,21 @@ class TestNumbersOfPixels:
         cube = hsi_xr.reconstruct(scene, MODEL)
         assert crs_of(cube) == UTM
         assert transform_of(cube.isel(y=slice(7, 9))) == moved(METRE, 0, 7)
+
+    @pytest.mark.parametrize("crs", [None, UTM])
+    def test_the_command_for_a_file_works(self, tmp_path, monkeypatch, crs):
+        path = tmp_path / "scene.tif"
+        scenes.save(path, scenes.rgb_image(*SHAPE), crs=crs, transform=Affine.identity())
+        with pytest.raises(NotGeoreferenced) as refused:
+            hsi_xr.reconstruct(path, MODEL)
+        _, command, *_ = re.findall(r"`([^`]*)`", str(refused.value))
+        monkeypatch.chdir(tmp_path)
+        program, *arguments = shlex.split(command)
+        found = shutil.which(program, path=Path(sys.executable).parent)
+        subprocess.run([found, *arguments], check=True, capture_output=True)
+        cube = hsi_xr.reconstruct(path, MODEL)
+        assert transform_of(cube) == Affine(0.1, 0, 500_000, 0, -0.1, 4_650_000)
+        assert crs_of(cube) == (crs or CRS.from_epsg(32633))
 
     @pytest.mark.parametrize("suffix", [".tif", ".nc", ".zarr"])
     def test_every_door_refuses_them(self, tmp_path, suffix):
