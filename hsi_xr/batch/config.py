@@ -44,8 +44,8 @@ class Conversion:
     """Numbers or names of the red, green and blue bands. None finds them by what the files and
     their STAC items state, as `hsi_xr.reconstruct` does."""
     input_scale: float | Mapping[str, float] | None = None
-    """Factor from stored values to [0, 1]; or data type -> factor. None takes the one that a file
-    or its STAC item states."""
+    """Factor from stored values to [0, 1]; or data type -> factor. None uses the factor stated by
+    the file or its STAC item."""
     input_offset: float | Mapping[str, float] | None = None
     """Number that is added after the scale; or data type -> number."""
     nodata: float | None = None
@@ -108,7 +108,7 @@ class Conversion:
 
     def reconstruct_options(self, dtype: str, device: str) -> ReconstructOptions:
         """Returns the options of `hsi_xr.reconstruct` for images of a data type."""
-        return {**self.options, **self.radiometric(dtype), "device": device}
+        return {**self.options, **self.radiometric(dtype), "rgb": self.rgb, "device": device}
 
 
 @dataclass(frozen=True, kw_only=True)

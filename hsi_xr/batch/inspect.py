@@ -15,14 +15,13 @@ from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
 from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.colours import choose
 from hsi_xr.io.grid_mapping import clean_transform
-from hsi_xr.io.location import location_of
 from hsi_xr.io.open import open_described
 from hsi_xr.io.palette import is_expanded
 from hsi_xr.io.raster_dataset import alpha_bands, file_version, open_raster_dataset
 from hsi_xr.io.tags import is_product
 from hsi_xr.pipeline.array_facts import facts_of
 from hsi_xr.pipeline.plan import plan
-from hsi_xr.pipeline.radiometry import resolve_radiometry
+from hsi_xr.pipeline.scene import Scene
 from hsi_xr.stac.footprint import warn_without_geometry
 from hsi_xr.times import utc_text
 
@@ -76,9 +75,8 @@ class ImageInfo(_FileHeader):
     bands: tuple[int, ...]
     """Numbers of the red, green and blue bands."""
     dtype: str
-    nodata: float | None
-    scale: float
-    offset: float
+    facts: tuple[BandFacts, ...]
+    """Facts of the red, green and blue bands."""
     crs: "CRS | None"
     acquired: str | None
     """Acquisition time, ISO 8601 in UTC; two times with `/` between them for a range."""
@@ -151,34 +149,28 @@ def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
         file = _FileHeader.read(raster)
     # the handle is closed first: opening a remote file twice makes GDAL request its header again
     image = open_described(source.href, source.bands, nodata=config.nodata)
-    facts = facts_of(image)
-    chosen = [facts.bands[i] for i in choose(facts.bands, config.rgb).indices]
-    _check_radiometry(chosen, config)
-    options = config.reconstruct_options(chosen[0].dtype, config.devices[0])
-    options["rgb"] = config.rgb
-    scene = plan(image, config.model, **options).scene
+    bands = choose(facts_of(image), config.rgb).indices
+    dtype = facts_of(image)[bands[0]].dtype
+    scene = _planned(image, dtype, config)
     assert scene.file is not None  # the image has just been opened
-    first = scene.bands[0]
     acquired = source.acquired or image.attrs.get("datetime") or config.datetime
     return ImageInfo(
         **vars(file),
         bands=scene.file.bands,
-        dtype=first.dtype,
-        nodata=first.nodata,
-        scale=first.scale,
-        offset=first.offset,
+        dtype=dtype,
+        facts=scene.meaning.bands,
         source=source,
-        crs=location_of(image).crs,
+        crs=scene.location.crs,
         acquired=utc_text(acquired) if acquired else None,
         version=file_version(source.href),
     )
 
 
-def _check_radiometry(bands: Sequence[BandFacts], config: Conversion) -> None:
-    """Check the radiometry of an image; the error adds how to give it for one data type."""
-    dtype = bands[0].dtype
+def _planned(image: xr.DataArray, dtype: str, config: Conversion) -> Scene:
+    """Plan an image; if its radiometry is unknown, the error adds how to give it for one type."""
     try:
-        resolve_radiometry(bands, **config.radiometric(dtype))
+        options = config.reconstruct_options(dtype, config.devices[0])
+        return plan(image, config.model, **options).scene
     except MissingFact as error:
         raise MissingFact(
             f"{error} (for all images of this type: --radiometry {dtype}=reflectance "

@@ -167,8 +167,8 @@ _GRID_PROPERTIES: dict[str, Callable[[Georeferenced], Hashable]] = {
 _TILE_PROPERTIES: dict[str, Callable[[ImageInfo], Hashable]] = {
     **_GRID_PROPERTIES,
     "data type": lambda image: image.dtype,
-    "nodata value": lambda image: str(image.nodata),
-    "scale and offset": lambda image: (image.scale, image.offset),
+    "nodata value": lambda image: tuple(str(band.nodata) for band in image.facts),
+    "scale and offset": lambda image: tuple((band.scale, band.offset) for band in image.facts),
 }
 
 
@@ -182,9 +182,9 @@ def _write_scene(path: Path, tiles: Sequence[ImageInfo], config: Conversion) -> 
                 BandSource(band=tile.bands[at], dtype=tile.dtype, skip_masked=tile.has_mask)
                 for tile in tiles
             ],
-            nodata=first.nodata if config.nodata is None else config.nodata,
-            scale=first.scale,
-            offset=first.offset,
+            nodata=first.facts[at].nodata,
+            scale=first.facts[at].scale,
+            offset=first.facts[at].offset,
             colour=colour,
         )
         for at, colour in enumerate(("Red", "Green", "Blue"))

@@ -86,34 +86,33 @@ def _bands(image: "xr.DataArray") -> list[Json]:
 def _meaning(image: "xr.DataArray") -> Json:
     """Returns which bands `reconstruct` takes as colours, and how it reads their values.
 
-    What the user would have to state is None, and `unclear` says why.
+    If the user has to state something, both are None, and `unclear` says what.
     """
     from hsi_xr.errors import HsiError
-    from hsi_xr.io.colours import choose
-    from hsi_xr.pipeline.array_facts import facts_of
-    from hsi_xr.pipeline.radiometry import resolve_radiometry
+    from hsi_xr.pipeline.image import image_of
+    from hsi_xr.pipeline.scene import meaning_of
 
-    facts = facts_of(image)
-    meaning: dict[str, object] = {"colours": None, "radiometry": None}
     try:
-        chosen = choose(facts.bands)
-        bands = [facts.bands[i] for i in chosen.indices]
-        numbers = [facts.numbers[i] for i in chosen.indices]
-        meaning["colours"] = {"bands": numbers, "origin": chosen.rule}
-        found = resolve_radiometry(bands, origin=facts.origin)
-        meaning["radiometry"] = {
+        meaning = meaning_of(image_of(image))
+    except HsiError as error:
+        return {"colours": None, "radiometry": None, "unclear": str(error)}
+    found = meaning.radiometry
+    return {
+        "colours": {
+            "bands": [band.number for band in meaning.bands],
+            "origin": meaning.chosen.rule,
+        },
+        "radiometry": {
             "kind": found.kind,
             "scale": found.stored_scale,
             "offset": found.stored_offset,
             "origin": found.origin,
-        }
-    except HsiError as error:
-        meaning["unclear"] = str(error)
-    return meaning
+        },
+    }
 
 
 def _nodata(image: "xr.DataArray") -> float | list[float | None] | None:
     from hsi_xr.pipeline.array_facts import facts_of
 
-    values = [band.nodata for band in facts_of(image).bands]
+    values = [band.nodata for band in facts_of(image)]
     return values[0] if len({*values}) == 1 else values

@@ -80,7 +80,7 @@ def open_cube(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
         centres = _read_wavelengths(path, array.sizes["band"])
         array = array.assign_coords(wavelength=("band", centres))
     array = _keep_contributing(array, path, bands)
-    facts = facts_of(array).bands
+    facts = facts_of(array)
     try:
         radiometry = resolve_radiometry(facts, radiometry="reflectance", scale=scale)
     except MissingFact as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,11 +13,18 @@ from hsi_xr.io.wavelengths import read_wavelengths
 if TYPE_CHECKING:
     from hsi_xr.io.raster_dataset import RasterDataset
 
+FILE, ITEM, ATTRIBUTES = "by the file", "by its STAC item", "by the attributes of the array"
+
 ALPHA = "alpha"
 """The colour interpretation of a band that is transparency and not colour."""
 
 _RELATIVE_TOLERANCE = 1e-6
 """Scales and offsets closer than this are equal: files store some of them as float32."""
+
+
+State = Literal["stored", "masked", "decoded"]
+"""What a reader has done to the values of a file: nothing; replaced nodata by NaN, band by band; or
+also applied scale and offset."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,14 @@ class BandFacts:
 
     dtype: str
     """Data type of the stored values, e.g. `uint8`."""
+    label: int | float | str | None = None
+    """Value of the coordinate `band`, or name of the variable."""
+    number: int | None = None
+    """Number of the band in its file, from 1."""
     names: tuple[str, ...] = ()
-    """Description of the band, label along `band`, or name and `long_name` of a variable."""
+    """Description, label, or name and `long_name` of a variable."""
+    given: str | None = None
+    """Colour as which the caller of `open` selected the band."""
     interpretation: str | None = None
     """GDAL's colour interpretation in lower case: `red`, `alpha`, `nir`, ..."""
     common_name: str | None = None
@@ -39,8 +52,21 @@ class BandFacts:
     """Physical value = scale * stored value + offset."""
     nodata: float | None = None
     """Stored value that marks nodata."""
+    state: State | None = "stored"
+    """What a reader has done to the values; None if that cannot be told."""
+    origin: str = FILE
+    """Where scale and offset are stated: `FILE`, `ITEM` or `ATTRIBUTES`."""
+    is_ordered: bool = True
+    """False for variables of a Dataset, whose order means nothing."""
     is_product: bool = False
     """True if the band belongs to a product of hsi_xr."""
+    has_lost_mask: bool = False
+    """True if the file has a mask that the array does not have."""
+
+    @property
+    def name(self) -> str:
+        """The number in the file, or the label."""
+        return str(self.label if self.number is None else self.number)
 
     @property
     def is_alpha(self) -> bool:
@@ -60,14 +86,24 @@ class BandFacts:
         return self.nodata == 0 or (unsigned and self.nodata > 0)
 
 
-def read_facts(raster: "RasterDataset", *, is_product: bool = False) -> tuple[BandFacts, ...]:
-    """Returns what the header of an open raster states about each of its bands."""
+def read_facts(
+    raster: "RasterDataset", *, is_product: bool = False, is_ordered: bool = True
+) -> tuple[BandFacts, ...]:
+    """Returns what the header of an open raster states about each of its bands.
+
+    Args:
+        raster: An open raster.
+        is_product: The raster is a product of hsi_xr.
+        is_ordered: The order of the bands has a meaning.
+    """
     kinds, names, nodata = raster.colorinterp, raster.descriptions, raster.nodatavals
     centres, _ = read_wavelengths(raster, raster.indexes)
     dtypes, scales, offsets = raster.dtypes, raster.scales, raster.offsets
     return tuple(
         BandFacts(
             dtype=dtypes[i],
+            label=i + 1,
+            number=i + 1,
             names=_distinct(names[i], raster.tags(i + 1).get("long_name")),
             interpretation=kinds[i].name.lower(),
             wavelength=centres[i] if centres else None,
@@ -75,6 +111,7 @@ def read_facts(raster: "RasterDataset", *, is_product: bool = False) -> tuple[Ba
             offset=float(offsets[i]),
             nodata=nodata[i],
             is_product=is_product,
+            is_ordered=is_ordered,
         )
         for i in range(raster.count)
     )
@@ -105,13 +142,15 @@ def with_item(
 
 
 def _completed(fact: BandFacts, band: ItemBand, number: int, name: str) -> BandFacts:
-    differ = not (equal(fact.scale, band.scale) and equal(fact.offset, band.offset))
+    differ = not (nearly_equal(fact.scale, band.scale) and nearly_equal(fact.offset, band.offset))
     if fact.is_scaled and (band.scale != 1 or band.offset != 0) and differ:
         raise InvalidData(
             f"band {number} of {name!r} states scale {fact.scale:g} and offset {fact.offset:g}, "
-            f"its STAC item {band.scale:g} and {band.offset:g}; correct the one that is wrong"
+            f"its STAC item {band.scale:g} and {band.offset:g}; pass the image itself instead of "
+            "its item, or correct the one that is wrong"
         )
     scaled: BandFacts | ItemBand = fact if fact.is_scaled else band
+    is_of_item = scaled is band and (band.scale != 1 or band.offset != 0)
     return replace(
         fact,
         names=_distinct(*fact.names, band.name),
@@ -119,6 +158,7 @@ def _completed(fact: BandFacts, band: ItemBand, number: int, name: str) -> BandF
         wavelength=fact.wavelength or band.wavelength,
         scale=scaled.scale,
         offset=scaled.offset,
+        origin=ITEM if is_of_item else fact.origin,
         nodata=band.nodata if fact.nodata is None else fact.nodata,
     )
 
@@ -127,6 +167,6 @@ def _distinct(*names: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def equal(a: float, b: float) -> bool:
+def nearly_equal(a: float, b: float) -> bool:
     """True if two scales, or two offsets, are equal up to the rounding of a file."""
     return bool(np.isclose(a, b, rtol=_RELATIVE_TOLERANCE, atol=0))

@@ -19,7 +19,7 @@ _RANGES = {"red": (600.0, 700.0), "green": (500.0, 600.0), "blue": (430.0, 520.0
 _CENTRES = {"red": 655.0, "green": 555.0, "blue": 480.0}
 """Usual centres in nm. Sensors with a coastal band have it near 443 nm, blue is further up."""
 
-_SAYS_NOTHING = {"undefined", "gray", "palette", "alpha"}
+_SAYS_NOTHING = {"undefined", "gray", "palette"}
 """Colour interpretations that GDAL also gives to bands about which nothing is known."""
 
 
@@ -31,25 +31,14 @@ class Chosen:
     """Counted from 0, among all bands."""
     rule: str
     """How they were found: `as given`, `by name`, ..."""
-    labels: tuple[str, str, str] = ("1", "2", "3")
-    """Their numbers or names."""
-
-    def __str__(self) -> str:
-        return f"{', '.join(self.labels)} ({self.rule})"
 
 
-def choose(
-    facts: Sequence[BandFacts],
-    selection: Selection | None = None,
-    *,
-    labels: Sequence[object] | None = None,
-) -> Chosen:
+def choose(facts: Sequence[BandFacts], selection: Selection | None = None) -> Chosen:
     """Returns the bands that are red, green and blue.
 
     Args:
         facts: Facts of all bands of an image.
         selection: Three bands, see `indices_of`; None finds them by what is stated.
-        labels: Values of the coordinate along the bands; by default 1, 2, ...
 
     Raises:
         BandMismatch: There are no three colours, statements contradict each other, or nothing is
@@ -59,96 +48,96 @@ def choose(
     if selection is not None:
         if isinstance(selection, str) or len(selection) != 3:
             raise BandMismatch(f"rgb must select three bands; got {selection!r}")
-        red, green, blue = indices_of(facts, selection, labels=labels)
+        red, green, blue = indices_of(facts, selection)
         return Chosen((red, green, blue), "as given")
     candidates = [i for i, fact in enumerate(facts) if not fact.is_alpha]
+    if given := _stated(lambda fact: fact.given, facts, candidates):
+        return Chosen(given, "as given")
+    found = _found(facts, candidates)
+    if len({*found.values()}) > 1 or any(_contradicts(facts, each) for each in found.values()):
+        raise BandMismatch(_conflict(facts, found))
+    if found:
+        rule, triple = next(iter(found.items()))
+        return Chosen(triple, f"by {rule}")
+    position = tuple(candidates)
+    is_ordered = len(position) == 3 and all(fact.is_ordered for fact in facts)
+    if is_ordered and not _contradicts(facts, position):
+        return Chosen((position[0], position[1], position[2]), "by position")
+    raise BandMismatch(_undecided(facts, candidates))
+
+
+def _found(
+    facts: Sequence[BandFacts], candidates: Sequence[int]
+) -> dict[str, tuple[int, int, int]]:
+    """Returns the bands that each kind of statement calls red, green and blue."""
     found = {
         rule: triple
         for rule, statement in _STATEMENTS.items()
         if (triple := _stated(statement, facts, candidates)) is not None
     }
     if not found and (triple := _nearest_bands(facts, candidates)) is not None:
-        found["by wavelength"] = triple
-    if len({*found.values()}) > 1 or any(_contradicts(facts, each) for each in found.values()):
-        raise BandMismatch(_conflict(facts, found))
-    if found:
-        rule, triple = next(iter(found.items()))
-        return Chosen(triple, rule)
-    if len(candidates) == 3:
-        red, green, blue = candidates
-        if not _contradicts(facts, (red, green, blue)):
-            return Chosen((red, green, blue), "by position")
-    raise BandMismatch(_undecided(facts, candidates))
+        found["wavelengths"] = triple
+    return found
 
 
 def indices_of(
-    facts: Sequence[BandFacts],
-    selection: Selection,
-    *,
-    labels: Sequence[object] | None = None,
-    name: str = "the scene",
+    facts: Sequence[BandFacts], selection: Selection, *, name: str = "the scene"
 ) -> tuple[int, ...]:
     """Returns the indices, counted from 0, of bands that are given by number or name.
 
     Args:
         facts: Facts of all bands of an image.
-        selection: Values of the coordinate along the bands; or numbers counted from 1, if that
-            coordinate has no numbers; or names, in any case: of bands, descriptions, variables,
-            or STAC's common names.
-        labels: Values of the coordinate along the bands; by default 1, 2, ...
+        selection: Labels of the bands; or numbers counted from 1, if the labels are names; or
+            names, in any case: of bands, descriptions, variables, or STAC's common names.
         name: The image, for messages.
 
     Raises:
         BandMismatch: There is no band of a number, or it is transparency.
         UnknownName: There is no band of a name, or there are several.
     """
-    known: list[object] = list(labels if labels is not None else range(1, len(facts) + 1))
-    return tuple(_index_of(facts, band, known, name) for band in selection)
+    return tuple(_index_of(facts, band, name) for band in selection)
 
 
-def _index_of(facts: Sequence[BandFacts], band: object, labels: list[object], name: str) -> int:
-    if isinstance(band, str):
-        return _index_of_name(facts, band, labels, name)
-    numbers = [label for label in labels if not isinstance(label, str)]
-    numbers = numbers if len(numbers) == len(labels) else list(range(1, len(labels) + 1))
+def _index_of(facts: Sequence[BandFacts], band: object, name: str) -> int:
     opaque = [i for i, fact in enumerate(facts) if not fact.is_alpha]
+    if isinstance(band, str):
+        return _index_of_name(facts, band, opaque, name)
+    labels = [fact.label for fact in facts]
+    if not all(isinstance(label, int | float) for label in labels):
+        labels = [*range(1, len(facts) + 1)]
     for i in opaque:
-        if numbers[i] == band:
+        if labels[i] == band:
             return i
-    has_alpha = len(opaque) < len(facts)
     raise BandMismatch(
-        f"{name} has no band {band}; choose from {', '.join(str(numbers[i]) for i in opaque)}"
-        + (" (the others are alpha)" if has_alpha else "")
+        f"{name} has no band {band}; choose from {', '.join(str(labels[i]) for i in opaque)}"
+        + (" (the others are alpha)" if len(opaque) < len(facts) else "")
     )
 
 
-def _index_of_name(facts: Sequence[BandFacts], band: str, labels: list[object], name: str) -> int:
+def _index_of_name(facts: Sequence[BandFacts], band: str, opaque: list[int], name: str) -> int:
     lower = band.strip().lower()
-    own = [
-        [*(str(label) for label in labels[i : i + 1] if isinstance(label, str)), *fact.names]
-        for i, fact in enumerate(facts)
-    ]
-    rules: tuple[Callable[[int], bool], ...] = (
-        lambda i: band in own[i],
-        lambda i: lower in map(str.lower, own[i]),
-        lambda i: lower == (facts[i].common_name or "").lower(),
-        lambda i: lower in COLOURS and lower == _by_name(facts[i]),
-        lambda i: lower in COLOURS and lower == facts[i].interpretation,
+    rules: tuple[Callable[[BandFacts], bool], ...] = (
+        lambda fact: band in fact.names,
+        lambda fact: lower in map(str.lower, fact.names),
+        lambda fact: lower == (fact.common_name or "").lower(),
+        lambda fact: lower in COLOURS and lower == _by_name(fact),
+        lambda fact: lower in COLOURS and lower == fact.interpretation,
     )
     for matches in rules:
-        found = [i for i in range(len(facts)) if matches(i)]
+        found = [i for i in opaque if matches(facts[i])]
         if len(found) == 1:
             return found[0]
         if found:
             numbers = ", ".join(str(i + 1) for i in found)
-            raise UnknownName(f"{name} has several bands called {band!r}: {numbers}; give numbers")
-    described = "; ".join(f"{i + 1}: {_described(fact)}" for i, fact in enumerate(facts))
-    raise UnknownName(f"{name} has no band called {band!r}; it has the bands {described}")
+            raise UnknownName(f"{name} has several bands called {band!r}: {numbers}; pass numbers")
+    raise UnknownName(
+        f"{name} has no band called {band!r}; it has the bands {_all_described(facts)}"
+    )
 
 
 def _by_interpretation(fact: BandFacts) -> str | None:
     kind = fact.interpretation
-    if kind is None or kind.lower() in _SAYS_NOTHING:
+    if kind is None or kind in _SAYS_NOTHING:
         return None
     return kind if kind in COLOURS else OTHER
 
@@ -163,11 +152,11 @@ def _by_common_name(fact: BandFacts) -> str | None:
 
 
 _STATEMENTS: Mapping[str, Callable[[BandFacts], str | None]] = {
-    "by colour interpretation": _by_interpretation,
-    "by name": _by_name,
-    "by STAC common name": _by_common_name,
+    "colour interpretation": _by_interpretation,
+    "names": _by_name,
+    "STAC common names": _by_common_name,
 }
-"""Rule -> the colour that a band has by it."""
+"""Source of a statement -> the colour that a band has by it."""
 
 
 def _stated(
@@ -201,7 +190,7 @@ def _nearest(colour: str, facts: Sequence[BandFacts], candidates: Sequence[int])
     return min(distances, key=distances.__getitem__) if distances else None
 
 
-def _contradicts(facts: Sequence[BandFacts], triple: tuple[int, int, int]) -> bool:
+def _contradicts(facts: Sequence[BandFacts], triple: Sequence[int]) -> bool:
     """True if anything that is stated about one of three bands is not its colour."""
     for colour, index in zip(COLOURS, triple):
         fact, (low, high) = facts[index], _RANGES[colour]
@@ -215,12 +204,16 @@ def _contradicts(facts: Sequence[BandFacts], triple: tuple[int, int, int]) -> bo
 
 def _conflict(facts: Sequence[BandFacts], found: Mapping[str, tuple[int, int, int]]) -> str:
     said = "; ".join(
-        f"{rule}, they are bands {', '.join(str(i + 1) for i in triple)}"
+        f"the {rule} say bands {', '.join(str(i + 1) for i in triple)}".replace(
+            "interpretation say", "interpretation says"
+        )
         for rule, triple in found.items()
     )
+    numbers = [str(i + 1) for i in [*found.values()][-1]]
     return (
-        f"it is not clear which bands are red, green and blue: {said}; the bands are "
-        f"{_all_described(facts)}. {_advice([*found.values()][-1])}"
+        f"statements about red, green and blue contradict each other: {said}; the bands are "
+        f"{_all_described(facts)}. Select them, e.g. rgb=({', '.join(numbers)}) (--bands "
+        f"{','.join(numbers)}), or correct the metadata"
     )
 
 
@@ -230,21 +223,19 @@ def _undecided(facts: Sequence[BandFacts], candidates: Sequence[int]) -> str:
         bands = f"{count} band{'s' if count != 1 else ''}"
         return (
             f"a reconstruction needs red, green and blue; this scene has {bands}. Use a colour "
-            "image; if it is a palette image, give its path, or expand its colour table, e.g. "
+            "image. For a palette image, pass its path, or expand it with "
             "`gdal_translate -expand rgb in.tif out.tif`"
         )
+    if not all(fact.is_ordered for fact in facts):
+        return (
+            "it is not stated which variables are red, green and blue; the dataset has "
+            f"{_all_described(facts)}. Select them, e.g. rgb=('B4', 'B3', 'B2')"
+        )
     return (
-        f"it is not stated which of the {count} bands are red, green and blue: they are "
-        f"{_all_described(facts)}. Select them in this order, e.g. rgb=(3, 2, 1) (--bands 3,2,1) "
-        "if the first bands are blue, green, red, or rgb=(1, 2, 3) if they are red, green, blue"
-    )
-
-
-def _advice(triple: tuple[int, int, int]) -> str:
-    numbers = [str(i + 1) for i in triple]
-    return (
-        f"Select them, e.g. rgb=({', '.join(numbers)}) (--bands {','.join(numbers)}), or correct "
-        "the metadata"
+        f"it is not stated which of the {count} bands are red, green and blue; they are "
+        f"{_all_described(facts)}. Select red, green and blue, in this order: rgb=(3, 2, 1) "
+        "(--bands 3,2,1) if the first bands are blue, green, red; rgb=(1, 2, 3) if they are red, "
+        "green, blue"
     )
 
 
@@ -258,7 +249,7 @@ def _described(fact: BandFacts) -> str:
     stated = [repr(name) for name in fact.names]
     if fact.common_name:
         stated.append(f"common name {fact.common_name}")
-    if fact.is_alpha or _by_interpretation(fact):
+    if _by_interpretation(fact):
         stated.append(f"interpreted as {fact.interpretation}")
     if fact.wavelength is not None:
         stated.append(f"{fact.wavelength:g} nm")

@@ -1,45 +1,40 @@
 """Stored values to physical ones: the rule for nodata, scale and offset, the same everywhere."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.io.band_facts import BandFacts
 
-State = Literal["stored", "masked", "decoded"]
-"""What a reader has done to the values of a file: nothing; replaced nodata by NaN, band by band; or
-also applied scale and offset."""
-
 
 def decode(
-    stored: NDArray[Any],
-    bands: Sequence[BandFacts],
-    valid: NDArray[np.bool_] | None = None,
-    *,
-    state: State = "stored",
+    stored: NDArray[Any], bands: Sequence[BandFacts], valid: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
     """Returns physical values as float32, NaN in every band where a pixel is invalid.
 
     A nodata value that can be a colour (0, or any value of an unsigned type) counts only if every
-    band has it: a blue of 0 alone is a shadow, and a red of 255 a roof. A value that cannot be one
-    (-9999), NaN or an infinity invalidates the pixel in any band.
+    band has it: a single band at 0 may be a shadow, and a single band at 255 a bright roof. A value
+    that cannot be one (-9999), NaN or an infinity invalidates the pixel in any band.
 
-    A reader that masks each band by itself leaves NaN at such a blue of 0; the value is put back.
+    A reader that masks each band by itself leaves NaN at such a single 0; the value is put back.
 
     Args:
-        stored: (bands, rows, columns), integers or floating-point numbers.
+        stored: (bands, rows, columns), integers or floating-point numbers, in the state that the
+            facts of each band state.
         bands: Facts of each band.
         valid: (rows, columns), False where an alpha band or a mask invalidates the pixel.
-        state: What a reader has done to the values already.
     """
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, hence NaN
         values = stored.astype(np.float32)
-    invalid = _is_nodata(stored, values, bands, state)
-    if state != "decoded" and any(band.is_scaled for band in bands):
-        values *= np.array([band.scale for band in bands], np.float32)[:, None, None]
-        values += np.array([band.offset for band in bands], np.float32)[:, None, None]
+    invalid = _is_nodata(stored, values, bands)
+    pending = [band if band.state != "decoded" else None for band in bands]
+    if any(band is not None and band.is_scaled for band in pending):
+        scales = [1.0 if band is None else band.scale for band in pending]
+        offsets = [0.0 if band is None else band.offset for band in pending]
+        values *= np.array(scales, np.float32)[:, None, None]
+        values += np.array(offsets, np.float32)[:, None, None]
     if stored.dtype.kind == "f":
         invalid |= ~np.isfinite(values).all(axis=0)
     if valid is not None:
@@ -49,24 +44,22 @@ def decode(
 
 
 def _is_nodata(
-    stored: NDArray[Any],
-    values: NDArray[np.float32],
-    bands: Sequence[BandFacts],
-    state: State,
+    stored: NDArray[Any], values: NDArray[np.float32], bands: Sequence[BandFacts]
 ) -> NDArray[np.bool_]:
     """Returns where pixels are nodata, (rows, columns); replaces NaN by colours in `values`."""
     alone = np.zeros(stored.shape[1:], dtype=bool)
-    in_all = np.full(alone.shape, all(band.nodata_can_be_colour for band in bands))
+    in_all = np.full(alone.shape, any(band.nodata_can_be_colour for band in bands))
     for plane, value, band in zip(stored, values, bands):
         if band.nodata is None:
             continue
-        marked = np.isnan(value) if state != "stored" else _equals(plane, band.nodata)
+        is_masked = band.state != "stored"
+        marked = np.isnan(value) if is_masked else _equals(plane, band.nodata)
         if not band.nodata_can_be_colour:
             alone |= marked
             continue
         in_all &= marked
-        if state != "stored":
-            scaled = state == "decoded"
+        if is_masked:
+            scaled = band.state == "decoded"
             value[marked] = band.nodata * band.scale + band.offset if scaled else band.nodata
     return alone | in_all
 

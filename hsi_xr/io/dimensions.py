@@ -1,8 +1,12 @@
 """The dimensions band, y and x, by whatever name other readers give them."""
 
+from collections.abc import Hashable
 from typing import TypeVar
 
 import xarray as xr
+
+from hsi_xr.errors import BandMismatch
+from hsi_xr.io.colour_names import COLOURS, colour_of
 
 T = TypeVar("T", xr.Dataset, xr.DataArray, xr.Dataset | xr.DataArray)
 
@@ -10,7 +14,8 @@ DIMS = ("band", "y", "x")
 
 _Y = ("lat", "latitude", "northing", "row", "rows", "Y")
 _X = ("lon", "longitude", "easting", "col", "column", "columns", "X")
-_BAND = ("bands", "channel", "channels", "wavelength", "wavelengths", "spectral", "variable")
+_SPECTRAL = ("wavelength", "wavelengths", "spectral")
+_BAND = ("bands", "channel", "channels", "variable", *_SPECTRAL)
 _TIME = ("time", "date", "datetime", "t", "step")
 _USUAL = {**dict.fromkeys(_Y, "y"), **dict.fromkeys(_X, "x"), **dict.fromkeys(_BAND, "band")}
 """Usual name -> our name."""
@@ -19,19 +24,15 @@ _USUAL = {**dict.fromkeys(_Y, "y"), **dict.fromkeys(_X, "x"), **dict.fromkeys(_B
 def with_standard_dims(obj: T) -> T:
     """Renames the dimensions of an image to band, y and x, and drops others of length 1.
 
-    The labels along `wavelength` stay the coordinate `wavelength`; other labels are renamed with
-    their dimension. Dimensions that have no usual name, and those longer than 1, stay.
+    Numbers along `wavelength` become the coordinate `wavelength` of the bands; other labels are
+    renamed with their dimension. Dimensions that have no usual name, and those longer than 1, stay.
     """
     for name in [str(dim) for dim in obj.dims]:
         target = _USUAL.get(name)
         if target is None or target in obj.dims:
             continue
-        if name == "wavelength":
-            obj = (
-                obj.rename_dims({name: target})
-                if isinstance(obj, xr.Dataset)
-                else (obj.swap_dims({name: target}))
-            )
+        if name in _SPECTRAL and name in obj.coords and obj[name].dtype.kind in "fiu":
+            obj = obj.swap_dims({name: target}).rename({name: "wavelength"})
         else:
             obj = obj.drop_vars(target, errors="ignore").rename({name: target})
     single = {dim: 0 for dim, size in obj.sizes.items() if size == 1 and dim not in DIMS}
@@ -51,11 +52,53 @@ def repair_of(obj: xr.Dataset | xr.DataArray) -> str:
     chosen = [dim for dim in further if dim not in renamed]
     calls = []
     if renamed:
-        calls.append(f".rename({', '.join(f'{a}={b!r}' for a, b in zip(renamed, lacking))})")
+        names = zip(renamed, lacking)
+        pairs = ", ".join(f"{old!r}: {new!r}" for old, new in names)
+        calls.append(f".rename({{{pairs}}})")
     if chosen:
         calls.append(f".isel({', '.join(f'{dim}=0' for dim in chosen)})")
-    return "".join(calls)
+    return "".join(calls) or f".expand_dims({', '.join(map(repr, lacking))})"
 
 
 def _is_time(obj: xr.Dataset | xr.DataArray, dim: str) -> bool:
     return dim in obj.coords and obj[dim].dtype.kind == "M"
+
+
+def image_variables(dataset: xr.Dataset) -> list[Hashable]:
+    """Returns the variable that is the image of a Dataset, or those that are its bands.
+
+    Variables over (y, x) that are called red, green and blue, in their names or attributes, precede
+    a single variable over (band, y, x), which precedes other variables over (y, x).
+
+    Raises:
+        BandMismatch: There are several variables over (band, y, x), or none over y and x.
+    """
+    planes, images = (
+        [name for name, array in dataset.data_vars.items() if {*array.dims} == dims]
+        for dims in ({"y", "x"}, {*DIMS})
+    )
+    colours = [_colour_of_variable(dataset[name]) for name in planes]
+    if all(colours.count(colour) == 1 for colour in COLOURS):
+        return planes
+    if len(images) > 1:
+        raise BandMismatch(
+            f"there are several images, {', '.join(map(str, images))}; choose one, e.g. "
+            f"`ds[{str(images[0])!r}]` (variable={str(images[0])!r} of `hsi_xr.open`)"
+        )
+    if images or planes:
+        return images or planes
+    arrays = [array for array in dataset.data_vars.values() if array.ndim > 1]
+    if arrays:
+        raise BandMismatch(
+            f"an image has the dimensions band, y, x, or a variable (y, x) for each band; "
+            f"{str(arrays[0].name)!r} has {', '.join(map(str, arrays[0].dims))}. Choose or rename "
+            f"dimensions: `ds{repair_of(arrays[0])}`"
+        )
+    names = ", ".join(map(str, dataset.data_vars)) or "no variables"
+    raise BandMismatch(f"there is no image with dimensions y and x; there are {names}")
+
+
+def _colour_of_variable(array: xr.DataArray) -> str | None:
+    names = (array.name, *(array.attrs.get(key) for key in ("common_name", "long_name")))
+    colours = (colour_of(str(name)) for name in names if name)
+    return next((colour for colour in colours if colour), None)

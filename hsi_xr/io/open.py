@@ -16,6 +16,7 @@ from hsi_xr.errors import BandMismatch, UnknownName
 from hsi_xr.io import band_facts, colours, georef, raster_source, tags, wavelengths
 from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.chunks import DEFAULT, Chunks, chunk_sizes
+from hsi_xr.io.colour_names import COLOURS
 from hsi_xr.io.item_bands import ItemBand
 from hsi_xr.io.open_checks import check_length, check_pixels
 from hsi_xr.io.raster_dataset import (
@@ -110,6 +111,8 @@ def open_described(
         sizes = _sizes(chunks, (len(bands), raster.height, raster.width))
         inner = raster.inner if isinstance(raster, StoredArray) else None
         chosen = tuple(facts[band - 1] for band in bands)
+        if rgb is not None and len(chosen) == 3:
+            chosen = tuple(replace(f, given=name) for f, name in zip(chosen, COLOURS))
         token = tokenize(name, *version, bands, sizes and sizes[1:], chosen, inner)
         source = RasterSource(
             path=name,
@@ -118,7 +121,6 @@ def open_described(
             size=version[1],
             array_name=f"hsi-open-{token}",
             facts=chosen,
-            chosen=rgb is not None,
             variable=inner,
             nodata=nodata,
         )
@@ -141,7 +143,8 @@ def _facts(
     domains: tags.Domains,
 ) -> tuple[BandFacts, ...]:
     is_product = tags.is_product(domains["HSI_XR"])
-    facts = band_facts.read_facts(raster, is_product=is_product)
+    is_ordered = not isinstance(raster, StoredArray) or raster.inner is not None
+    facts = band_facts.read_facts(raster, is_product=is_product, is_ordered=is_ordered)
     facts = band_facts.with_item(facts, item_bands, without_query(path))
     return facts if nodata is None else tuple(replace(fact, nodata=nodata) for fact in facts)
 
@@ -202,7 +205,8 @@ def _pixels(source: RasterSource, sizes: Sizes | None) -> dask.array.Array | NDA
 
 def _coordinates(raster: RasterDataset, bands: tuple[int, ...]) -> dict[str, xr.Variable]:
     shape = (raster.height, raster.width)
-    coords = {"band": xr.Variable("band", np.arange(1, len(bands) + 1))}
+    numbers = np.arange(1, len(bands) + 1)
+    coords = {"band": xr.Variable("band", numbers, raster_source.BAND_ATTRS)}
     coords |= georef.coordinates(raster.transform, stated_crs(raster), shape)
     centres, widths = wavelengths.read_wavelengths(raster, bands)
     for name, values in {"wavelength": centres, "fwhm": widths}.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
-from hsi_xr.io.palette import expanded, is_palette
+from hsi_xr.io.palette import expanded_name, is_palette
 from hsi_xr.io.remote import gdal_environment, is_remote, without_query
 from hsi_xr.io.stores import metadata_file, open_store, store_driver
 
@@ -105,10 +105,10 @@ def open_raster_dataset(path: str, variable: str | None = None) -> RasterDataset
         return open_store(path, driver, variable)
     try:
         raster = rasterio_open(path)
-        if not is_palette(raster):
+        if not is_palette(raster) or "?" in path:
             return cast(RasterDataset, raster)
-        with raster:
-            return cast(RasterDataset, rasterio_open(expanded(raster, path)))
+        raster.close()
+        return cast(RasterDataset, rasterio_open(expanded_name(path)))
     except RasterioIOError as error:
         raise UnreadableFile(_unreadable(path, error)) from error
 
@@ -162,6 +162,18 @@ def alpha_bands(raster: RasterDataset) -> list[int]:
 
     kinds = zip(raster.indexes, raster.colorinterp)
     return [band for band, kind in kinds if kind == ColorInterp.alpha]
+
+
+def masked_bands(raster: RasterDataset, bands: Sequence[int]) -> list[int]:
+    """Returns the bands with their own mask, or only the first of them if they share it."""
+    from rasterio.enums import MaskFlags
+
+    kinds = raster.mask_flag_enums
+    flags = {band: set(kinds[band - 1]) for band in bands}
+    derived = {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}
+    masked = [band for band in flags if not derived & flags[band]]
+    is_shared = any(MaskFlags.per_dataset in flags[band] for band in masked)
+    return masked[:1] if is_shared else masked
 
 
 def file_version(path: str) -> tuple[int, int]:

@@ -19,6 +19,11 @@ _KEY = "hsi_xr"
 """The only key in `encoding` that is not one of xarray's own."""
 
 
+BAND_ATTRS = {"long_name": "band number"}
+"""Attributes of the coordinate `band` while its values are those that `open` gave to the bands:
+selecting keeps them, and assigning other values drops them."""
+
+
 @dataclass(frozen=True)
 class RasterSource:
     """The pixels of a file that an array stands for, and what the file states about them."""
@@ -33,8 +38,6 @@ class RasterSource:
     """Name of the dask array that has exactly these pixels."""
     facts: tuple[BandFacts, ...]
     """What is stated about each of the bands; the array itself is float32 and scaled."""
-    chosen: bool = False
-    """True if the caller of `open` chose the bands: three are then red, green and blue."""
     variable: str | None = None
     """Name of the array within a store; None for a raster file."""
     nodata: float | None = None

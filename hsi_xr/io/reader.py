@@ -3,7 +3,6 @@
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -15,6 +14,7 @@ from hsi_xr.io.raster_dataset import (
     RasterDataset,
     alpha_bands,
     file_version,
+    masked_bands,
     open_raster_dataset,
 )
 from hsi_xr.io.raster_source import RasterSource
@@ -93,19 +93,7 @@ def _valid_pixels(
 ) -> NDArray[np.bool_] | None:
     """Returns where pixels are opaque and unmasked, (rows, columns); None without alpha or mask."""
     masks = [raster.read(band, window=window) for band in alpha_bands(raster)]
-    for band in _masked_bands(raster, source.bands):
+    for band in masked_bands(raster, source.bands):
         # only GDAL has masks besides alpha and nodata
         masks.append(cast("DatasetReader", raster).read_masks(band, window=window))
     return np.all(masks, axis=0) if masks else None
-
-
-def _masked_bands(raster: RasterDataset, bands: Sequence[int]) -> list[int]:
-    """Returns the bands with their own mask, or only the first of them if they share it."""
-    from rasterio.enums import MaskFlags
-
-    kinds = raster.mask_flag_enums
-    flags = {band: set(kinds[band - 1]) for band in bands}
-    derived = {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}
-    masked = [band for band in flags if not derived & flags[band]]
-    is_shared = any(MaskFlags.per_dataset in flags[band] for band in masked)
-    return masked[:1] if is_shared else masked

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
 from hsi_xr.io import georef, tags, wavelengths
+from hsi_xr.io.dimensions import DIMS
 from hsi_xr.io.grid_mapping import with_georeference
 from hsi_xr.io.remote import store_errors
 
@@ -36,9 +37,8 @@ class StoredArray:
     def __init__(self, driver: str, dataset: xr.Dataset, variables: Sequence[str]) -> None:
         self.driver, self.name = driver, variables[0]
         self._dataset = dataset
-        dims = ("band", "y", "x")
         arrays = [dataset[name] for name in variables]
-        self._arrays = [array.transpose(*(d for d in dims if d in array.dims)) for array in arrays]
+        self._arrays = [array.transpose(*(d for d in DIMS if d in array.dims)) for array in arrays]
         self._array = self._arrays[0]
 
     def __enter__(self) -> "StoredArray":
@@ -85,12 +85,11 @@ class StoredArray:
 
     @property
     def scales(self) -> tuple[float, ...]:
-        # via text, a float32 of 1e-4 becomes 1e-4
-        return tuple(float(str(a.attrs.get("scale_factor", 1))) for a in self._per_band)
+        return tuple(exact_float(a.attrs.get("scale_factor", 1)) for a in self._per_band)
 
     @property
     def offsets(self) -> tuple[float, ...]:
-        return tuple(float(str(a.attrs.get("add_offset", 0))) for a in self._per_band)
+        return tuple(exact_float(a.attrs.get("add_offset", 0)) for a in self._per_band)
 
     @property
     def nodata(self) -> float | None:
@@ -224,3 +223,8 @@ def nodata_of(attrs: Mapping[Any, Any]) -> float | None:
     values = (attrs.get(name) for name in _NODATA_ATTRIBUTES)
     value = next((value for value in values if value is not None), None)
     return None if value is None else float(np.asarray(value).reshape(-1)[0])
+
+
+def exact_float(value: Any) -> float:
+    """Returns a number as float; a float32 of 1e-4 becomes 1e-4."""
+    return float(str(np.ravel(value)[0])) if np.ndim(value) else float(str(value))

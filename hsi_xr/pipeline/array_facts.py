@@ -5,75 +5,125 @@ xarray leave `scale_factor`, `add_offset` and the nodata value in `attrs` if the
 them, and move them to `encoding` if they have. Arithmetic drops `encoding` and may keep `attrs`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from hsi_xr.errors import HsiError
-from hsi_xr.io.band_facts import BandFacts, read_facts, with_item
-from hsi_xr.io.decoding import State
+from hsi_xr.errors import HsiError, InvalidData
+from hsi_xr.io.band_facts import ATTRIBUTES, BandFacts, State, read_facts, with_item
 from hsi_xr.io.item_bands import OFFSET_APPLIED, ItemBand
-from hsi_xr.io.raster_dataset import open_raster_dataset
-from hsi_xr.io.raster_source import source_of
-from hsi_xr.io.store_reader import nodata_of
+from hsi_xr.io.raster_dataset import masked_bands, open_raster_dataset
+from hsi_xr.io.raster_source import BAND_ATTRS, RasterSource, source_of
+from hsi_xr.io.store_reader import exact_float, nodata_of
 from hsi_xr.io.wavelengths import nm_per_unit
 
+Labels = tuple[int | float | str, ...]
+"""Values of the coordinate `band`."""
+
+UNSCALED = (1.0, 0.0)
 _MASKING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "rasterio_dtype")
 """Keys of `encoding` that a reader leaves when it has decoded or masked integers."""
 _WAVELENGTHS = {"wavelength": "nm", "center_wavelength": "um"}
 """Coordinate -> its unit, unless it states one; the second is that of stackstac, from STAC."""
 
 
-@dataclass(frozen=True)
-class ArrayFacts:
-    """What is known about the bands of an array.
-
-    Attributes:
-        bands: Facts of each band.
-        state: What a reader has done to the values; None if a scale is stated and it is not known
-            whether it has been applied.
-        labels: Values of the coordinate `band`.
-        origin: Where scale and offset are stated, for messages.
-        numbers: Numbers of the bands in their file, or their labels.
-        is_chosen: True if they were opened as red, green and blue.
-        has_lost_mask: True if the file behind the array has a mask that the array does not have.
-    """
-
-    bands: tuple[BandFacts, ...]
-    state: State | None
-    labels: tuple[object, ...]
-    origin: str
-    numbers: tuple[object, ...]
-    is_chosen: bool = False
-    has_lost_mask: bool = False
-
-
-def facts_of(array: xr.DataArray) -> ArrayFacts:
-    """Returns what is known about the bands of an array (band, y, x), without reading pixels."""
+def facts_of(array: xr.DataArray) -> tuple[BandFacts, ...]:
+    """Returns what is known about each band of an array (band, y, x), without reading pixels."""
     labels = _labels(array)
     own = _from_coordinates(array, labels)
-    if (source := source_of(array)) is not None:
-        indices = _indices(labels, len(source.facts))
-        if len(indices) == len(labels):
-            return ArrayFacts(
-                tuple(
-                    replace(source.facts[i], names=_joined(fact.names, source.facts[i].names))
-                    for i, fact in zip(indices, own)
-                ),
-                state="decoded",
-                labels=labels,
-                origin="by the file",
-                numbers=tuple(source.bands[i] for i in indices),
-                is_chosen=source.chosen and labels == (1, 2, 3),
-            )
-    bands, state = _with_numbers(array, labels, own)
-    if state == "stored" and array.dtype.kind in "iu":
-        bands = with_item(bands, _item_bands(array), "the array")
-    facts = ArrayFacts(bands, state, labels, "by the attributes of the array", numbers=labels)
-    return _with_header(array, facts)
+    source = source_of(array)
+    if source is not None and (found := _of_file(array, labels, source)) is not None:
+        return tuple(
+            replace(fact, label=label, names=_joined(named.names, fact.names), state="decoded")
+            for label, named, fact in zip(labels, own, found)
+        )
+    bands = _with_numbers(array, labels, own)
+    if array.dtype.kind in "iu":
+        return with_item(bands, _item_bands(array), "the array")
+    return bands
+
+
+def with_header(
+    facts: tuple[BandFacts, ...], array: xr.DataArray, numbers: Sequence[object]
+) -> tuple[BandFacts, ...]:
+    """Adds what only the header of the file behind an array states: colours, alpha and mask.
+
+    rioxarray names the file in `encoding`, and does not keep these facts itself.
+
+    Args:
+        facts: Facts of the bands of the array.
+        array: An array of that file.
+        numbers: Numbers of the bands in the file; others than numbers say nothing about it.
+    """
+    path = array.encoding.get("source")
+    if not isinstance(path, str) or "rasterio_dtype" not in array.encoding:
+        return facts
+    try:
+        with open_raster_dataset(path) as raster:
+            header = read_facts(raster)
+            has_mask = bool(masked_bands(raster, raster.indexes))
+    except HsiError:
+        return facts  # the file has been moved; the array is all there is
+    lost = has_mask and not _is_masked(array)
+    kinds = {fact.number: fact.interpretation for fact in header}
+    return tuple(
+        replace(fact, has_lost_mask=lost, number=number, interpretation=kinds[number])
+        if isinstance(number, int) and number in kinds
+        else replace(fact, has_lost_mask=lost)
+        for fact, number in zip(facts, numbers)
+    )
+
+
+def _of_file(array: xr.DataArray, labels: Labels, source: RasterSource) -> list[BandFacts] | None:
+    """Returns the facts of a file that `open` recorded, in the order of the array.
+
+    If other labels have been assigned, they may be in any order: only what is the same for all
+    bands is then known.
+    """
+    facts = source.facts
+    if "band" in array.coords and array["band"].attrs == BAND_ATTRS:
+        return [facts[int(str(label)) - 1] for label in labels]
+    neutral = {
+        replace(
+            fact,
+            label=None,
+            number=None,
+            names=(),
+            given=None,
+            interpretation=None,
+            common_name=None,
+            wavelength=None,
+        )
+        for fact in facts
+    }
+    return [neutral.pop()] * len(labels) if len(neutral) == 1 else None
+
+
+def _labels(array: xr.DataArray) -> Labels:
+    if "band" not in array.coords or array["band"].dims != ("band",):
+        return tuple(range(1, array.sizes["band"] + 1))
+    return tuple(array["band"].values.tolist())
+
+
+def _per_band(value: Any, labels: Labels) -> list[Any]:
+    """Returns an attribute for each band: one value for all, or one for each band of the file.
+
+    Raises:
+        InvalidData: It has values for another number of bands.
+    """
+    if not isinstance(value, tuple | list | np.ndarray) or np.size(value) <= 1:
+        return [np.ravel(value)[0] if np.ndim(value) else value] * len(labels)
+    if all(isinstance(label, int) and 1 <= label <= len(value) for label in labels):
+        return [value[int(str(label)) - 1] for label in labels]
+    if len(value) == len(labels):
+        return list(value)
+    raise InvalidData(
+        f"an attribute of the scene has {len(value)} values for {len(labels)} bands: {value!r}; "
+        "give one for all bands, or one for each"
+    )
 
 
 def _item_bands(array: xr.DataArray) -> list[ItemBand]:
@@ -84,28 +134,7 @@ def _item_bands(array: xr.DataArray) -> list[ItemBand]:
     return [ItemBand.read(f, offset_applied=offset_applied) for f in fields if isinstance(f, dict)]
 
 
-def _labels(array: xr.DataArray) -> tuple[object, ...]:
-    if "band" not in array.coords or array["band"].dims != ("band",):
-        return tuple(range(1, array.sizes["band"] + 1))
-    return tuple(array["band"].values.tolist())
-
-
-def _indices(labels: tuple[object, ...], count: int) -> list[int]:
-    """Returns the indices of bands in their file, which numeric labels give after a selection."""
-    if all(isinstance(label, int) and 1 <= label <= count for label in labels):
-        return [int(str(label)) - 1 for label in labels]
-    return list(range(count)) if len(labels) == count else []
-
-
-def _per_band(value: Any, labels: tuple[object, ...]) -> list[Any]:
-    """Returns an attribute for each band: one value for all, or one for each band of the file."""
-    if not isinstance(value, tuple | list | np.ndarray) or np.ndim(value) == 0:
-        return [value] * len(labels)
-    indices = _indices(labels, len(value))
-    return [value[i] for i in indices] if indices else [None] * len(labels)
-
-
-def _from_coordinates(array: xr.DataArray, labels: tuple[object, ...]) -> list[BandFacts]:
+def _from_coordinates(array: xr.DataArray, labels: Labels) -> list[BandFacts]:
     """Returns names, common names and wavelengths."""
     long_names = array.attrs.get("long_name")
     described = isinstance(long_names, tuple | list) or len(labels) == 1
@@ -117,6 +146,8 @@ def _from_coordinates(array: xr.DataArray, labels: tuple[object, ...]) -> list[B
     return [
         BandFacts(
             dtype=str(array.dtype),
+            label=label,
+            origin=ATTRIBUTES,
             names=_joined([label if isinstance(label, str) else None, description, title]),
             common_name=str(common) if common and isinstance(common, str) else None,
             wavelength=wavelength,
@@ -153,29 +184,35 @@ def _finite(value: Any, factor: float) -> float | None:
 
 
 def _with_numbers(
-    array: xr.DataArray, labels: tuple[object, ...], facts: list[BandFacts]
-) -> tuple[tuple[BandFacts, ...], State | None]:
-    """Adds data type, scale, offset and nodata, and returns the state of the values."""
+    array: xr.DataArray, labels: Labels, facts: list[BandFacts]
+) -> tuple[BandFacts, ...]:
+    """Adds data type, scale, offset and nodata, and what a reader has done with them."""
     attrs, encoding = array.attrs, array.encoding
+    integers = _stored_integers(array)
+    is_masked = bool(integers) or (nodata_of(attrs) is None and nodata_of(encoding) is not None)
+    unscaled: State = "masked" if array.dtype.kind == "f" and is_masked else "stored"
+    nodata = _nodata(attrs if unscaled == "stored" else encoding, labels)
     pending, applied = _scaling(attrs, labels), _scaling(encoding, labels)
-    stored = _stored_integers(array)
-    state: State | None
-    if array.dtype.kind != "f":
-        state, scaling = "stored", pending
-    elif _is_stated(pending):
-        known = not _is_stated(applied) and (stored or "rasterio_dtype" in encoding)
-        state, scaling = ("masked" if stored else "stored") if known else None, pending
-    elif _is_stated(applied):
-        state, scaling = "decoded", applied
-    else:
-        state, scaling = "masked" if stored else "stored", pending
-    masked = state in ("masked", "decoded")
-    nodata = _nodata(encoding if masked else attrs, labels)
-    bands = (
-        replace(fact, dtype=stored or fact.dtype, scale=scale, offset=offset, nodata=value)
-        for fact, (scale, offset), value in zip(facts, scaling, nodata)
-    )
-    return tuple(bands), state
+    bands = []
+    for fact, own, done, value in zip(facts, pending, applied, nodata):
+        state: State | None = unscaled
+        scale, offset = own
+        if array.dtype.kind == "f" and own != UNSCALED:
+            known = done == UNSCALED and (integers or "rasterio_dtype" in encoding)
+            state = unscaled if known else None
+        elif array.dtype.kind == "f" and done != UNSCALED:
+            (scale, offset), state = done, "decoded"
+        bands.append(
+            replace(
+                fact,
+                dtype=integers or fact.dtype,
+                scale=scale,
+                offset=offset,
+                nodata=value,
+                state=state,
+            )
+        )
+    return tuple(bands)
 
 
 def _stored_integers(array: xr.DataArray) -> str | None:
@@ -189,54 +226,18 @@ def _stored_integers(array: xr.DataArray) -> str | None:
     return np.dtype(dtype).name if any(key in array.encoding for key in _MASKING) else None
 
 
-def _scaling(source: Mapping[Any, Any], labels: tuple[object, ...]) -> list[tuple[float, float]]:
+def _scaling(source: Mapping[Any, Any], labels: Labels) -> list[tuple[float, float]]:
     """Returns scale and offset of each band; rioxarray states different ones as `scales`."""
     scales = _per_band(source.get("scales", source.get("scale_factor", 1)), labels)
     offsets = _per_band(source.get("offsets", source.get("add_offset", 0)), labels)
-    # via text, a float32 of 1e-4 becomes 1e-4
-    return [
-        (1.0 if scale is None else float(str(scale)), 0.0 if offset is None else float(str(offset)))
-        for scale, offset in zip(scales, offsets)
-    ]
+    return [(exact_float(scale), exact_float(offset)) for scale, offset in zip(scales, offsets)]
 
 
-def _is_stated(scaling: list[tuple[float, float]]) -> bool:
-    return any(pair != (1, 0) for pair in scaling)
-
-
-def _nodata(source: Mapping[Any, Any], labels: tuple[object, ...]) -> list[float | None]:
+def _nodata(source: Mapping[Any, Any], labels: Labels) -> list[float | None]:
     if "nodatavals" in source:  # by the rasterio reader of older versions of xarray
         values = _per_band(source["nodatavals"], labels)
         return [None if value is None else float(value) for value in values]
     return [nodata_of(source)] * len(labels)
-
-
-def _with_header(array: xr.DataArray, facts: ArrayFacts) -> ArrayFacts:
-    """Adds what only the header of the file behind an array states: colours, alpha and mask.
-
-    rioxarray names the file in `encoding`, and does not keep these facts itself.
-    """
-    path = array.encoding.get("source")
-    if not isinstance(path, str) or "rasterio_dtype" not in array.encoding:
-        return facts
-    from rasterio.enums import MaskFlags
-
-    try:
-        with open_raster_dataset(path) as raster:
-            header = read_facts(raster)
-            flags = raster.mask_flag_enums
-    except HsiError:
-        return facts  # the file has been moved; the array is all there is
-    derived = {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}
-    masked = any(not derived & {*each} for each in flags)
-    facts = replace(facts, has_lost_mask=masked and not _is_masked(array))
-    if not all(isinstance(label, int) and 1 <= label <= len(header) for label in facts.labels):
-        return facts  # names say what the bands are, and not where they are in the file
-    bands = tuple(
-        replace(fact, interpretation=header[int(str(label)) - 1].interpretation)
-        for fact, label in zip(facts.bands, facts.labels)
-    )
-    return replace(facts, bands=bands)
 
 
 def _is_masked(array: xr.DataArray) -> bool:

@@ -150,9 +150,9 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_scale": scene.radiometry.stored_scale,
         "hsi_xr_offset": scene.radiometry.stored_offset,
         "hsi_xr_scale_origin": scene.radiometry.origin,
-        "hsi_xr_source_dtype": scene.bands[0].dtype,
-        "hsi_xr_source_bands": ",".join(scene.colours.labels),
-        "hsi_xr_source_bands_origin": scene.colours.rule,
+        "hsi_xr_source_dtype": scene.meaning.bands[0].dtype,
+        "hsi_xr_source_bands": ",".join(band.name for band in scene.meaning.bands),
+        "hsi_xr_source_bands_origin": scene.meaning.chosen.rule,
         "hsi_xr_level": "known" if job.level_known else "estimated",
         "hsi_xr_tile": tiling.tile,
         "hsi_xr_halo": tiling.halo,
@@ -163,8 +163,8 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     }
     if scene.source:
         attributes["hsi_xr_source"] = scene.source
-    if scene.nodata != "none":
-        attributes["hsi_xr_source_nodata"] = scene.nodata
+    if scene.meaning.nodata != "none":
+        attributes["hsi_xr_source_nodata"] = scene.meaning.nodata
     if plan.response is not None:
         attributes["hsi_xr_camera"] = plan.response.name
         attributes["hsi_xr_camera_sha256"] = plan.response.sha256

@@ -109,9 +109,9 @@ class Plan:
         blended = f", blended over {t.blend} px" if t.blend else ""
         lines = {
             "scene": f"{t.rows} x {t.columns} px",
-            "colours": f"{self.scene.colours}",
+            "colours": self.scene.meaning.colours,
             "values": f"{self.scene.radiometry}",
-            "nodata": self.scene.nodata,
+            "nodata": self.scene.meaning.nodata,
             "location": f"{self.scene.location}",
             "model": f"{self.card}",
             **self._camera,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.errors import MissingFact, UnknownName, UsageError
-from hsi_xr.io.band_facts import BandFacts, equal
+from hsi_xr.io.band_facts import ATTRIBUTES, ITEM, BandFacts, nearly_equal
 
 Array = NDArray[np.float32]
 
@@ -24,9 +24,9 @@ class Radiometry:
             for a white reflector.
         scale: Factor from the values to [0, 1].
         offset: Added after the scale.
-        stored_scale, stored_offset: Those of the stored values. If the file states them, its reader
-            has applied them, and `scale` is 1. As text if they differ from band to band.
-        origin: Who states them.
+        stored_scale, stored_offset: Those of the stored values. If they are stated, `decode` has
+            already applied them, and `scale` is 1. As text if they differ from band to band.
+        origin: Where they come from.
     """
 
     kind: str
@@ -90,7 +90,6 @@ def resolve_radiometry(
     radiometry: str | None = None,
     scale: float | None = None,
     offset: float | None = None,
-    origin: str = "by the file",
 ) -> Radiometry:
     """Returns the radiometry of a scene: as the caller states it, otherwise as the file does.
 
@@ -102,7 +101,6 @@ def resolve_radiometry(
         radiometry: One of `KINDS`, or None.
         scale: Factor from stored values to [0, 1], or None.
         offset: Number that is added after the scale, or None.
-        origin: Who states scale and offset of the bands, for messages.
 
     Raises:
         UnknownName: There is no such radiometry.
@@ -117,36 +115,43 @@ def resolve_radiometry(
     kind = radiometry or implied or ("srgb" if dtype == "uint8" else None)
     if kind is None:
         raise MissingFact(
-            f"the meaning of {dtype} values is unknown; give radiometry='srgb', 'linear' or "
+            f"it is not stated what the {dtype} values mean; pass radiometry='srgb', 'linear' or "
             "'reflectance' (--radiometry), and the scale that brings them to [0, 1], e.g. "
             "scale=1e-4 (--input-scale 1e-4)"
         )
     if is_scaled:
-        _check_repeated(bands, stated, origin)
-        return Radiometry(kind, 1.0, 0.0, *_stored(bands), f"stated {origin}")
+        _check_repeated(bands, stated)
+        return Radiometry(kind, 1.0, 0.0, *_stored(bands), f"stated {bands[0].origin}")
     factor, reason = (scale, "as given") if scale is not None else _usual(dtype, kind, bands)
     factor, shift = float(factor), 0.0 if offset is None else float(offset)
     reason = "as given" if offset is not None else reason
     return Radiometry(kind, factor, shift, factor, shift, reason)
 
 
-def _check_repeated(bands: Sequence[BandFacts], stated: Stated, origin: str) -> None:
+def _check_repeated(bands: Sequence[BandFacts], stated: Stated) -> None:
     """Raises a UsageError if the user contradicts what the bands state."""
     for band in bands:
-        same = stated.scale is None or equal(stated.scale, band.scale)
-        if same and (stated.offset is None or equal(stated.offset, band.offset)):
+        scale = band.scale if stated.scale is None else stated.scale
+        offset = band.offset if stated.offset is None else stated.offset
+        if nearly_equal(scale, band.scale) and nearly_equal(offset, band.offset):
             continue
-        scale, offset = map(_text, _stored(bands))
-        given = [
-            f"{name}={value:g}"
-            for name, value in (("scale", stated.scale), ("offset", stated.offset))
-            if value is not None
-        ]
+        stored_scale, stored_offset = map(_text, _stored(bands))
         raise UsageError(
-            f"{' and '.join(given)} contradicts scale {scale} and offset {offset}, which are "
-            f"stated {origin}; omit scale= (--input-scale) and offset= (--input-offset), or "
-            "correct the metadata, e.g. `gdal_translate -a_scale 1 -a_offset 0 in.tif out.tif`"
+            f"scale={scale:g} and offset={offset:g} contradict scale {stored_scale} and offset "
+            f"{stored_offset}, which are stated {band.origin}; omit scale= (--input-scale) and "
+            f"offset= (--input-offset), or {_correction(band.origin, scale, offset)}"
         )
+
+
+def _correction(origin: str, scale: float, offset: float) -> str:
+    """Returns how to make what is stated equal to what the user states."""
+    if origin == ATTRIBUTES:
+        return f"correct them: `scene.attrs.update(scale_factor={scale:g}, add_offset={offset:g})`"
+    if origin == ITEM:
+        return "pass the image itself instead of its item"
+    return (
+        f"correct the file: `gdal_translate -a_scale {scale:g} -a_offset {offset:g} in.tif out.tif`"
+    )
 
 
 def _stored(bands: Sequence[BandFacts]) -> tuple[float | str, float | str]:
@@ -170,7 +175,7 @@ def _usual(dtype: str, kind: str, bands: Sequence[BandFacts]) -> tuple[float, st
     if dtype == "uint8" and kind != "reflectance":
         return 1 / 255, "as usual for 8-bit values"
     raise MissingFact(
-        f"{kind} values stored as {dtype} need the scale that brings them to [0, 1]; give e.g. "
+        f"{kind} values stored as {dtype} need the scale that brings them to [0, 1]; pass e.g. "
         "scale=1e-4 (--input-scale 1e-4) for reflectance times 10,000, or 1/65535 for full-range "
         "16 bit; an offset, if there is one, is added after it: offset=-0.1 (--input-offset -0.1)"
     )

@@ -1,8 +1,7 @@
 """Turns every accepted input into a scene: lazy RGB with location and radiometry.
 
-What a scene means is decided here alone, from the facts of its bands (`hsi_xr.io.band_facts`), in
-the same way for paths, arrays and Datasets: which bands are red, green and blue, which pixels are
-nodata, and what the numbers are.
+What the bands of a scene mean is decided by `meaning_of` alone, from their facts
+(`hsi_xr.io.band_facts`), in the same way for paths, arrays and Datasets.
 """
 
 import os
@@ -19,12 +18,37 @@ from hsi_xr.io.location import Location, require_location
 from hsi_xr.io.open import open
 from hsi_xr.io.raster_source import RasterSource, source_of
 from hsi_xr.io.remote import without_query
-from hsi_xr.pipeline.array_facts import ArrayFacts
-from hsi_xr.pipeline.image import Image, decoded, image_of
+from hsi_xr.pipeline.image import Image, decoded, image_of, is_lazy
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 from hsi_xr.times import utc_text
 
 Input = xr.Dataset | xr.DataArray | str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the bands of an image mean.
+
+    Attributes:
+        chosen: Which bands are red, green and blue.
+        bands: Facts of red, green and blue.
+        radiometry: What their values mean.
+    """
+
+    chosen: colours.Chosen
+    bands: tuple[BandFacts, ...]
+    radiometry: Radiometry
+
+    @property
+    def colours(self) -> str:
+        """Which bands are red, green and blue, and how they were found, as text."""
+        return f"{', '.join(band.name for band in self.bands)} ({self.chosen.rule})"
+
+    @property
+    def nodata(self) -> str:
+        """The nodata values of red, green and blue, as text."""
+        values = ["none" if band.nodata is None else f"{band.nodata:g}" for band in self.bands]
+        return values[0] if len({*values}) == 1 else ", ".join(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +58,7 @@ class Scene:
     Attributes:
         rgb: (band, y, x) with the bands red, green and blue, scaled, NaN where invalid.
         file: The file to read windows from, if the array is an unchanged file.
-        bands: Facts of red, green and blue.
-        colours: Which bands they are, and how they were found.
-        radiometry: What the values mean.
+        meaning: What the bands mean.
         location: Where its pixels are.
         lazy: True if the caller expects a lazy result.
         source: Name of the file, or "".
@@ -44,18 +66,14 @@ class Scene:
 
     rgb: xr.DataArray
     file: RasterSource | None
-    bands: tuple[BandFacts, ...]
-    colours: colours.Chosen
-    radiometry: Radiometry
+    meaning: Meaning
     location: Location
     lazy: bool
     source: str
 
     @property
-    def nodata(self) -> str:
-        """The nodata values of red, green and blue, as text."""
-        values = ["none" if band.nodata is None else f"{band.nodata:g}" for band in self.bands]
-        return values[0] if len({*values}) == 1 else ", ".join(values)
+    def radiometry(self) -> Radiometry:
+        return self.meaning.radiometry
 
 
 def as_scene(
@@ -79,32 +97,43 @@ def as_scene(
         InvalidData: It has no pixels, other dimensions, or complex or boolean values.
     """
     opened = open(obj) if isinstance(obj, (str, os.PathLike)) else obj
-    image = image_of(opened, rgb)
-    facts = image.facts
+    image = image_of(opened)
     _refuse_cube(image, rgb)
-    if rgb is None and facts.is_chosen:
-        rgb = (1, 2, 3)
-    chosen = colours.choose(facts.bands, rgb, labels=facts.labels)
-    array = image.take([*chosen.indices, *image.alpha])
-    _check_values(array)
-    bands = tuple(facts.bands[i] for i in chosen.indices)
-    _check_bands(bands, facts)
-    facts = _settled(facts, bands, scale, offset)
-    meaning = resolve_radiometry(
-        facts.bands, radiometry=radiometry, scale=scale, offset=offset, origin=facts.origin
-    )
+    meaning = meaning_of(image, rgb=rgb, radiometry=radiometry, scale=scale, offset=offset)
+    indices = meaning.chosen.indices
+    array = image.take([*indices, *image.alpha])
     if source_of(array) is None:  # `open` has decoded the others
-        array = decoded(array, facts.bands, len(image.alpha), facts.state or "stored")
+        array = decoded(array, meaning.bands, len(image.alpha))
     return Scene(
         rgb=_with_time(array),
-        file=_file_of(image, chosen.indices),
-        bands=bands,
-        colours=replace(chosen, labels=_labels(facts, chosen)),
-        radiometry=meaning,
+        file=_file_of(image, indices),
+        meaning=meaning,
         location=require_location(array, allow_ungeoreferenced=allow_ungeoreferenced),
-        lazy=opened.chunks not in (None, {}),
+        lazy=is_lazy(opened),
         source=os.path.basename(without_query(str(array.encoding.get("source", "")))),
     )
+
+
+def meaning_of(
+    image: Image,
+    *,
+    rgb: colours.Selection | None = None,
+    radiometry: str | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> Meaning:
+    """Returns what the bands of an image mean: as the caller states it, or as the image does.
+
+    Raises:
+        HsiError: As for `as_scene`.
+    """
+    chosen = colours.choose(image.bands, rgb)
+    bands = tuple(image.bands[i] for i in chosen.indices)
+    _check_values(image.take(chosen.indices))
+    _check_bands(bands)
+    bands = tuple(_settled(band, scale, offset) for band in bands)
+    found = resolve_radiometry(bands, radiometry=radiometry, scale=scale, offset=offset)
+    return Meaning(chosen, bands, found)
 
 
 def _refuse_cube(image: Image, rgb: colours.Selection | None) -> None:
@@ -113,9 +142,9 @@ def _refuse_cube(image: Image, rgb: colours.Selection | None) -> None:
     Raises:
         BandMismatch: It is one.
     """
-    if rgb is None and len(image.facts.bands) > 3 and image.obj.attrs.get("hsi_xr_reconstructed"):
+    if rgb is None and len(image.bands) > 3 and image.obj.attrs.get("hsi_xr_reconstructed"):
         raise BandMismatch(
-            "this is a reconstructed cube; give the RGB image that it was made from, or select "
+            "this is a reconstructed cube; pass the RGB image that it was made from, or select "
             "bands, e.g. `cube.hsi.rgb()`"
         )
 
@@ -128,23 +157,21 @@ def _file_of(image: Image, indices: Sequence[int]) -> RasterSource | None:
     return source.select(indices) if source and source.matches(image.obj) else None
 
 
-def _check_bands(bands: tuple[BandFacts, ...], facts: ArrayFacts) -> None:
+def _check_bands(bands: tuple[BandFacts, ...]) -> None:
     dtypes = {band.dtype: None for band in bands}
     if len(dtypes) > 1:
         raise BandMismatch(
             f"red, green and blue differ in type: {', '.join(dtypes)}; convert them to one type"
         )
-    if facts.has_lost_mask:
+    if any(band.has_lost_mask for band in bands):
         raise InvalidData(
             "the file of this array has a mask of invalid pixels that the array does not have; "
             "open it with `rioxarray.open_rasterio(path, masked=True)` or `hsi_xr.open(path)`"
         )
 
 
-def _settled(
-    facts: ArrayFacts, bands: tuple[BandFacts, ...], scale: float | None, offset: float | None
-) -> ArrayFacts:
-    """Returns the facts of red, green and blue with a known state.
+def _settled(band: BandFacts, scale: float | None, offset: float | None) -> BandFacts:
+    """Returns the facts of a band with a known state.
 
     Arithmetic may keep the attributes of an array, so that floating-point values with a
     `scale_factor` may be stored values or physical ones. The caller's scale decides.
@@ -152,17 +179,18 @@ def _settled(
     Raises:
         UsageError: The state is unknown, and no scale is given.
     """
-    if facts.state is not None:
-        return replace(facts, bands=bands)
+    if band.state is not None:
+        return band
     if scale is None and offset is None:
         raise UsageError(
             "it is not known whether the scale_factor and add_offset in the attributes of this "
             "floating-point array have been applied; remove them if they have, e.g. `del "
-            "scene.attrs['scale_factor']`, or give scale= and offset= of its values"
+            "scene.attrs['scale_factor']`; or pass scale=1 if they have, and the same scale= and "
+            "offset= if they have not"
         )
-    if (1.0 if scale is None else scale, offset or 0.0) == (1.0, 0.0):
-        bands = tuple(replace(band, scale=1.0, offset=0.0) for band in bands)
-    return replace(facts, bands=bands, state="stored")
+    is_applied = (1.0 if scale is None else scale, offset or 0.0) == (1.0, 0.0)
+    settled = replace(band, scale=1.0, offset=0.0) if is_applied else band
+    return replace(settled, state="stored")
 
 
 def _check_values(array: xr.DataArray) -> None:
@@ -184,8 +212,3 @@ def _with_time(array: xr.DataArray) -> xr.DataArray:
     if np.isnat(moment) or moment == moment.astype("datetime64[D]"):
         return array  # a day without a time of day
     return array.assign_attrs(datetime=utc_text(f"{moment}Z"))
-
-
-def _labels(facts: ArrayFacts, chosen: colours.Chosen) -> tuple[str, str, str]:
-    red, green, blue = (str(facts.numbers[i]) for i in chosen.indices)
-    return red, green, blue

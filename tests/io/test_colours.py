@@ -1,5 +1,6 @@
 """Red, green and blue are found by what is stated about bands, and never against it."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -10,26 +11,33 @@ from hsi_xr.io.colour_names import OTHER, colour_of
 from hsi_xr.io.colours import choose, indices_of
 
 
+def labelled(facts, labels=None):
+    labels = labels or range(1, len(facts) + 1)
+    return [replace(fact, label=label) for fact, label in zip(facts, labels)]
+
+
 def named(*names):
-    return [BandFacts("uint8", names=(name,) if name else ()) for name in names]
+    return labelled([BandFacts("uint8", names=(name,) if name else ()) for name in names])
 
 
 def interpreted(*kinds):
-    return [BandFacts("uint8", interpretation=kind) for kind in kinds]
+    return labelled([BandFacts("uint8", interpretation=kind) for kind in kinds])
 
 
 def at(*wavelengths):
-    return [BandFacts("uint16", wavelength=nm) for nm in wavelengths]
+    return labelled([BandFacts("uint16", wavelength=nm) for nm in wavelengths])
 
 
 @pytest.mark.parametrize(
     ("colour", "texts"),
     [
         ("red", ["red", "Red", "R", "B04 (Red)", "Band 4 Red", "sur_refl_red", "red 665 nm"]),
+        ("red", ["Ortho Red", "S2 Red", "Red median", "red1"]),
         ("green", ["green", "G", "band_2_green", "SurfaceReflectanceGreen"]),
         ("blue", ["blue", "B", "B2 - Blue", "SR blue"]),
         (OTHER, ["nir", "Near Infrared", "red edge", "RedEdge", "rededge", "coastal_blue"]),
         (OTHER, ["green_i", "yellow", "Coastal Aerosol", "SWIR 1", "alpha"]),
+        (OTHER, ["nir08", "swir16", "rededge1", "red_std", "red minus nir", "Red/Blue"]),
         (None, ["", "B4", "band_3", "image", "sr", "2", "665 nm", "ortho mosaic"]),
     ],
 )
@@ -61,7 +69,7 @@ def test_alpha_is_no_colour_wherever_it_is():
 )
 def test_wavelengths_decide_if_nothing_else_does(centres, indices):
     chosen = choose(at(*centres))
-    assert (chosen.indices, chosen.rule) == (indices, "by wavelength")
+    assert (chosen.indices, chosen.rule) == (indices, "by wavelengths")
 
 
 def test_position_decides_only_for_three_bands_that_say_nothing():
@@ -94,8 +102,8 @@ def test_contradictions_are_refused_with_what_each_statement_says():
     with pytest.raises(BandMismatch) as refused:
         choose(facts)
     for words in (
-        "by colour interpretation, they are bands 1, 2, 3",
-        "by name, they are bands 3, 2, 1",
+        "the colour interpretation says bands 1, 2, 3",
+        "the names say bands 3, 2, 1",
         "'blue', interpreted as red",
         "--bands",
     ):
@@ -112,22 +120,31 @@ def test_a_wavelength_outside_the_range_of_its_colour_is_a_contradiction():
         choose(facts)
 
 
-def test_bands_are_selected_by_number_label_or_name():
-    facts = [
-        BandFacts("uint8", names=("B02 (Blue)",)),
-        BandFacts("uint8", names=("B03",), common_name="green"),
-        BandFacts("uint8", names=("B04",), interpretation="red"),
-    ]
+def test_bands_are_selected_by_label_number_or_name():
+    facts = labelled(
+        [
+            BandFacts("uint8", names=("B02 (Blue)",)),
+            BandFacts("uint8", names=("B03",), common_name="green"),
+            BandFacts("uint8", names=("B04",), interpretation="red"),
+        ]
+    )
     assert indices_of(facts, ("red", "Green", "blue")) == (2, 1, 0)
     assert indices_of(facts, ("b04", "B03", "b02 (blue)")) == (2, 1, 0)
     assert indices_of(facts, (3, "B03", 1)) == (2, 1, 0)
-    assert indices_of(facts, (30, 20), labels=(10, 20, 30)) == (2, 1)
-    assert indices_of(facts, (3, 2), labels=("a", "b", "c")) == (2, 1)
-    assert indices_of(facts, ("c", "a"), labels=("a", "b", "c")) == (2, 0)
+    assert indices_of(labelled(facts, (10, 20, 30)), (30, 20)) == (2, 1)
+    assert indices_of(labelled(facts, ("a", "b", "c")), (3, 2)) == (2, 1)
+
+
+def test_variables_have_no_order():
+    facts = [replace(fact, is_ordered=False) for fact in named("a", "b", "c")]
+    with pytest.raises(BandMismatch, match="which variables are red, green and blue"):
+        choose(facts)
+    facts = [replace(fact, is_ordered=False) for fact in named("blue", "red", "green")]
+    assert choose(facts).indices == (1, 2, 0)
 
 
 def test_absent_and_ambiguous_bands_are_named():
-    facts = [*named("red", "red", None), *interpreted("alpha")]
+    facts = labelled([*named("red", "red", None), *interpreted("alpha")])
     with pytest.raises(UnknownName, match=r"several bands called 'red': 1, 2"):
         indices_of(facts, ("red",))
     with pytest.raises(UnknownName, match=r"no band called 'pink'.*1: 'red'.*3: nothing stated"):

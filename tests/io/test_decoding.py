@@ -1,5 +1,7 @@
 """Nodata, scale and offset have one rule for every type of values and every reader."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,10 @@ def image(dtype, nodata):
 
 def facts(dtype, nodata, **scaling):
     return [BandFacts(dtype, nodata=nodata, **scaling)] * 3
+
+
+def in_state(state, bands):
+    return [replace(band, state=state) for band in bands]
 
 
 def masked(stored, nodata, scale=1.0, offset=0.0):
@@ -54,11 +60,11 @@ def test_a_value_that_can_be_a_colour_counts_only_in_all_bands(dtype, nodata, sh
 def test_masked_and_decoded_values_equal_the_stored_ones(dtype, nodata, scaling):
     stored, bands = image(dtype, nodata), facts(dtype, nodata, **scaling)
     expected = decode(stored, bands)
-    np.testing.assert_allclose(decode(masked(stored, nodata), bands, state="masked"), expected)
+    found = decode(masked(stored, nodata), in_state("masked", bands))
+    np.testing.assert_allclose(found, expected)
     values = masked(stored, nodata, *scaling.values()).astype("float32")
-    np.testing.assert_allclose(
-        decode(values, bands, state="decoded"), expected, rtol=1e-5, atol=1e-7
-    )
+    found = decode(values, in_state("decoded", bands))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_each_band_has_its_own_nodata_scale_and_offset():
@@ -73,6 +79,14 @@ def test_each_band_has_its_own_nodata_scale_and_offset():
     np.testing.assert_array_equal(found[:, 0, 0], [0.5, 3, 3])
     assert np.isnan(found[:, 0, 1]).all()
     np.testing.assert_array_equal(found[:, 0, 2], [2.5, 6, 3])
+
+
+def test_a_band_without_a_nodata_value_is_no_colour_of_nodata():
+    stored = image("uint8", 0)
+    stored[2] = 9
+    bands = [*facts("uint8", 0)[:2], BandFacts("uint8")]
+    found = decode(stored, bands)
+    assert np.isnan(found[:, *COLLAR]).all() and np.isfinite(found[:, *PLAIN]).all()
 
 
 def test_nan_and_infinity_in_one_band_invalidate_a_pixel():

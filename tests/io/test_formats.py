@@ -560,7 +560,7 @@ def test_a_scene_may_be_in_a_foreign_store(cube, tmp_path):
         assert estimate.reflectance.sizes == {"band": 31, "y": 61, "x": 83}
     names = scene.rename(rgb="a", band="colour")
     names.to_zarr(tmp_path / "other.zarr", zarr_format=3, consolidated=False)
-    with pytest.raises(UnreadableFile, match=r"\.rename\(colour='band'\)"):
+    with pytest.raises(UnreadableFile, match=r"\.rename\({'colour': 'band'}\)"):
         hsi_xr.open(tmp_path / "other.zarr")
 
 

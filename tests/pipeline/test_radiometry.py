@@ -41,7 +41,7 @@ def test_a_scale_that_is_stated_twice_is_applied_once(stated):
     "stated", [{"scale": 1e-3}, {"offset": 0.0}, {"scale": 1e-4, "offset": 0.1}]
 )
 def test_a_contradiction_of_what_the_file_states_is_refused(stated):
-    with pytest.raises(UsageError, match=r"contradicts scale 0.0001 and offset -0.1.*omit scale="):
+    with pytest.raises(UsageError, match=r"contradict scale 0.0001 and offset -0.1.*omit scale="):
         resolve_radiometry(bands("uint16", scale=1e-4, offset=-0.1), **stated)
 
 
