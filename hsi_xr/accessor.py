@@ -197,12 +197,13 @@ def _kind(obj: xr.Dataset | xr.DataArray, image: xr.DataArray) -> str:
 
 def _crs(obj: xr.Dataset | xr.DataArray) -> str:
     from hsi_xr.io.georef import crs_of
+    from hsi_xr.io.grid_mapping import crs_name
 
     try:
         crs = crs_of(obj)
     except InvalidData:
         return "cannot be read"
-    return "none" if crs is None else ":".join(crs.to_authority() or ()) or crs.to_wkt()[:60]
+    return crs_name(crs) or "none"
 
 
 def _wrapped(text: str) -> str:

@@ -33,7 +33,7 @@ def find_images(
         sources: Files, URLs, folders (their rasters, not those of subfolders), patterns such as
             `tiles/**/*.tif`; STAC collections, catalogues, items, and lists of items (.json); and
             text files (.txt) with one of these per line. From folders and patterns, hidden files,
-            side files (.ovr, .msk, .aux.xml) and unfinished ones (.part) are left out.
+            sidecar files (.ovr, .msk, .aux.xml) and unfinished files (.part) are skipped.
         asset: Key of the asset of STAC items; None takes the asset that is an image.
         destination: Folder of the products. Products that are already in it are ignored.
 

@@ -1,4 +1,4 @@
-"""Files that lie next to images and are none: hidden, side and unfinished files, and folders."""
+"""Files next to images that are not images themselves: hidden, side and unfinished files, and folders."""
 
 import logging
 from collections.abc import Iterable
@@ -38,15 +38,15 @@ def without_side_files(files: Iterable[Path], source: str) -> tuple[list[Path], 
         return kept, ""
     names = ", ".join(repr(file.name) for file in left_out[:_LISTED])
     more = ", ..." if len(left_out) > _LISTED else ""
-    text = f"{len(left_out)} hidden, side or unfinished files and folders: {names}{more}"
+    text = f"{len(left_out)} hidden, sidecar or unfinished files and folders: {names}{more}"
     _log.info("%r: left out %s", source, text)
     return kept, text
 
 
 def _is_side_file(file: Path, given: tuple[str, ...]) -> bool:
-    """True for what is no image by its name, or lies in a folder that is being written.
+    """True if a file is a hidden, sidecar or unfinished one, or in a folder that is being written.
 
-    The names of folders that the user has `given` do not count.
+    Folders whose names the user has `given` do not count.
     """
     name = file.name.lower()
     if name.startswith(".") or name.endswith(_SIDE) or ".part." in name:

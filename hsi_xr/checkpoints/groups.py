@@ -65,7 +65,7 @@ class Group:
         )
 
 
-def containers(state: object) -> list[Group]:
+def groups_in(state: object) -> list[Group]:
     """Returns the tensors of each container, the fullest first.
 
     Raises:
@@ -97,8 +97,8 @@ def containers(state: object) -> list[Group]:
     return sorted(found, key=lambda group: -len(group.tensors))
 
 
-def names(groups: Iterable[Group]) -> str:
-    """Lists the first groups of a message."""
+def list_groups(groups: Iterable[Group]) -> str:
+    """Lists groups for a message, the first few by name."""
     texts = [str(group) for group in groups]
     return ", ".join(texts[:_LISTED]) + (", ..." if len(texts) > _LISTED else "")
 

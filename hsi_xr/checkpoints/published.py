@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from hsi_xr.checkpoints.groups import Group, containers, names
+from hsi_xr.checkpoints.groups import Group, groups_in, list_groups
 from hsi_xr.checkpoints.tensors import listed, mismatches
 from hsi_xr.errors import InvalidCheckpoint
 from hsi_xr.networks._prior import Prior
@@ -100,16 +100,16 @@ def _find(name: str, state: object) -> State:
         InvalidCheckpoint: No group of tensors is that of the network, or several are, or it
             contains values that are not finite.
     """
-    found = containers(state)
+    found = groups_in(state)
     matching = _matching(name, found)
     if not matching:
-        raise InvalidCheckpoint(_mismatch(name, found))
+        raise InvalidCheckpoint(_mismatch_message(name, found))
     preferred = min(map(_rank, matching))
     chosen, *others = (group for group in matching if _rank(group) == preferred)
     if different := [group for group in others if not group.equals(chosen)]:
         raise InvalidCheckpoint(
             f"the state contains the tensors of {name} more than once, with different values: "
-            f"{names([chosen, *different])}; save only the ones to use, by their keys"
+            f"{list_groups([chosen, *different])}; save only the ones to use, by their keys"
         )
     if invalid := [key for key, tensor in chosen.tensors.items() if not tensor.isfinite().all()]:
         raise InvalidCheckpoint(
@@ -135,7 +135,7 @@ def _rank(group: Group) -> int:
     return min(ranks, default=len(CONTAINERS))
 
 
-def _mismatch(name: str, found: Sequence[Group]) -> str:
+def _mismatch_message(name: str, found: Sequence[Group]) -> str:
     """Describes how the tensors that are closest to those of a network differ from them."""
     anchor = next(iter(_empty(name, {}).state_dict()))
     first = min(found, key=_rank)
@@ -143,7 +143,7 @@ def _mismatch(name: str, found: Sequence[Group]) -> str:
     candidates += (group for each in found for group in each.ending_in(anchor))
     closest = min((_mismatches(name, group) for group in candidates), key=len)
     other = next((other for other in NETWORKS if other != name and _matching(other, found)), None)
-    also = f"; tensors were found in {names(found)}" if len(found) > 1 else ""
+    also = f"; tensors were found in {list_groups(found)}" if len(found) > 1 else ""
     hint = f"; these are the tensors of {other}" if other is not None else ""
     return f"the state is not one of {name}: it {listed(closest)}{also}{hint}"
 

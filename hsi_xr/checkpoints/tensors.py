@@ -67,7 +67,7 @@ def read_checkpoint(path: Path) -> Mapping[str, object]:
 
 
 def check_download(path: Path) -> None:
-    """Checks that a file of weights is not what a server sent in its place.
+    """Checks that a file of weights is not an error page or pointer that a server sent instead.
 
     Raises:
         InvalidCheckpoint: The file is empty, a web page, an error message, another text, a pointer
@@ -108,7 +108,7 @@ def _kind_of_text(text: str) -> str:
             "a web page (HTML), not weights; open its address in a browser, and download the file "
             "that the page offers"
         )
-    kind = {"<": "an XML document", "{": "JSON", "[": "JSON"}.get(text[:1], "a text")
+    kind = {"<": "an XML document", "{": "JSON", "[": "JSON"}.get(text[:1], "plain text")
     said = " ".join(text.split())
     said = f"{said[:_QUOTED]}..." if len(said) > _QUOTED else said
     return f"{kind}, not weights: {said!r}; check its address, and download it again"

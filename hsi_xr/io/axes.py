@@ -19,7 +19,7 @@ _UNEVEN = 0.01
 _COARSEST = 0.25
 """Largest rounding error of coordinates, in pixels, from which a transform is derived."""
 _CANDIDATES = 100
-"""More steps or positions than this are as good as unknown."""
+"""With more candidates than this, the position counts as undetermined."""
 
 
 def position(values: Coordinates, name: str, *, origin: float, size: float) -> tuple[float, float]:

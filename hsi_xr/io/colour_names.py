@@ -30,10 +30,11 @@ def colour_of(text: str) -> str | None:
     """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)  # RedEdge
     words = [
-        word.rstrip("0123456789")  # nir08
+        _without_number(word)
         for word in _WORD.findall(spaced.lower())
         if word not in _NEUTRAL and not _BAND_NUMBER.fullmatch(word)
     ]
+    words = [word for word in words if word]
     if len(words) == 1:
         words = [_LETTERS.get(words[0], words[0])]
     colours = [word for word in words if word in COLOURS]
@@ -42,3 +43,9 @@ def colour_of(text: str) -> str | None:
     is_variant = any(len(word) == 1 for word in words)
     is_plain = len(colours) == 1 and not is_variant and not {*words} & _OTHERS
     return colours[0] if is_plain else OTHER
+
+
+def _without_number(word: str) -> str:
+    """Returns a word without the number at its end; "" if it is then no word, as `s2`."""
+    plain = word.rstrip("0123456789")  # nir08
+    return plain if plain == word or plain in {*COLOURS, *_OTHERS} else ""

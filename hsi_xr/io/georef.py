@@ -146,11 +146,14 @@ def _rotated(obj: xr.Dataset | xr.DataArray, base: Affine) -> Affine:
         row = _position(_values(obj, "y", "row"), "row", -0.5, 1.0)
         column = _position(_values(obj, "x", "column"), "column", -0.5, 1.0)
         return _part(of_scene, row, column)
-    if {"xc", "yc"} <= {*obj.coords} and obj["xc"].dims == ("y", "x"):
+    if all(n in obj.coords and obj[n].dims == ("y", "x") for n in ("xc", "yc")):
         # rioxarray's coordinates of every pixel
-        centres = np.stack([obj["xc"].values, obj["yc"].values], axis=2)
-        columns = grid.points(~base, centres[0])[:, 0]
-        rows = grid.points(~base, centres[:, 0])[:, 1]
+        row, column = (
+            np.stack([obj[name].isel({dim: 0}).values for name in ("xc", "yc")], axis=1)
+            for dim in ("y", "x")
+        )
+        columns = grid.points(~base, row)[:, 0]
+        rows = grid.points(~base, column)[:, 1]
         return _part(base, _position(rows, "yc", 0.0, 1.0), _position(columns, "xc", 0.0, 1.0))
     y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
     if y is None or x is None:

@@ -118,6 +118,15 @@ def with_georeference(
     return array
 
 
+def crs_name(crs: "CRS | None") -> str | None:
+    """Returns the code of a CRS, such as `EPSG:32633`, or its name if it has none."""
+    if crs is None:
+        return None
+    from pyproj import CRS
+
+    return ":".join(crs.to_authority() or ()) or CRS.from_wkt(crs.to_wkt()).name
+
+
 def clean_transform(transform: Affine) -> Affine:
     """Returns a transform without rounding errors in place of zeros, and without negative zeros."""
     a, b, x, d, e, y = tuple(transform)[:6]
@@ -198,7 +207,7 @@ def _parse_transform(values: Any, stated: object, name: str, *, gdal: bool) -> A
 
 def _text(mapping: GridMapping) -> str:
     crs = mapping.crs
-    name = "no CRS" if crs is None else ":".join(crs.to_authority() or ()) or crs.to_wkt()[:60]
+    name = crs_name(crs) or "no CRS"
     where = "attributes" if mapping.name is None else repr(mapping.name)
     transform = mapping.transform
     numbers = "" if transform is None else f", transform {tuple(transform)[:6]}"

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyproj
 import xarray as xr
 from affine import Affine
 
 from hsi_xr.errors import HsiError, NotGeoreferenced
 from hsi_xr.io.georef import crs_of, pixel_grid_of, transform_of
 from hsi_xr.io.grid import pixel_size
-from hsi_xr.io.grid_mapping import grid_mapping_of
+from hsi_xr.io.grid_mapping import crs_name, grid_mapping_of
 from hsi_xr.io.raster_dataset import open_raster_dataset
 from hsi_xr.io.remote import is_remote
 from hsi_xr.io.stores import store_driver
@@ -46,10 +45,7 @@ class Location:
         if self.crs is None or self.transform is None:
             return "none"
         down, right = pixel_size(self.transform)
-        name = (
-            ":".join(self.crs.to_authority() or ()) or pyproj.CRS.from_wkt(self.crs.to_wkt()).name
-        )
-        return f"{name}, {down:.6g} x {right:.6g}"
+        return f"{crs_name(self.crs)}, {down:.6g} x {right:.6g}"
 
 
 def location_of(obj: xr.Dataset | xr.DataArray) -> Location:

@@ -60,8 +60,8 @@ def open(
             `"auto"`, or -1 for one chunk. None reads the pixels at once.
         rgb: The bands to keep, in order: numbers counted from 1, or names (descriptions, names of
             a store's variables). Three bands are then red, green and blue for `reconstruct`.
-        nodata: The stored value that marks nodata, instead of the file's own; the same rule
-            applies.
+        nodata: The stored value that marks nodata, overriding the file's own; it is
+            applied by the same rule.
         variable: The variable of a product to open, e.g. `reflectance_std`, in the same file or in
             its companion file. By default the only variable of the file, or `reflectance`.
 

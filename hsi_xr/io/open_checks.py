@@ -18,8 +18,11 @@ def check_pixels(raster: RasterDataset, path: str) -> None:
     if not (raster.count and raster.height and raster.width):
         raise InvalidData(
             f"{path!r} has no pixels ({raster.count} bands of {raster.height} x {raster.width}); "
-            "open one of its subdatasets"
-            + "".join(f", e.g. {name!r}" for name in raster.subdatasets)
+            + (
+                f"open one of its subdatasets, e.g. {raster.subdatasets[0]!r}"
+                if raster.subdatasets
+                else "get a fresh copy of the file"
+            )
         )
     unusable = {dtype for dtype in raster.dtypes if "complex" in dtype or dtype == "bool"}
     if unusable:

@@ -84,7 +84,7 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         if coordinate.dims and "band" not in coordinate.dims
     }
     coords |= _georeference(plan.scene, coords)
-    if _renumbered(plan.scene.location):
+    if _has_thinned_numbers(plan.scene.location):
         coords = {name: coords[name] for name in coords if name not in ("y", "x")}
     numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
     wavelength = {
@@ -123,8 +123,8 @@ def _georeference(scene: "Scene", stated: Mapping[str, xr.Variable]) -> dict[str
     return found
 
 
-def _renumbered(location: Location) -> bool:
-    """True if coordinates without the transform in the scene would look like those of a place."""
+def _has_thinned_numbers(location: Location) -> bool:
+    """True if pixel numbers have a step other than 1, and would be read as map coordinates."""
     numbers = None if location.transform is not None else location.pixel_grid
     return numbers is not None and (numbers.a, numbers.e) != (1, 1)
 

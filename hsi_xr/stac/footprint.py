@@ -85,8 +85,8 @@ def warn_without_geometry(transform: "Affine", shape: tuple[int, int], wkt: str)
         footprint(transform, shape, CRS.from_wkt(wkt))
     except InvalidData as error:
         warnings.warn(
-            f"the STAC item will have no geometry, because {error}; or write no item, with "
-            "stac=False (--no-stac)",
+            f"the STAC item will have no geometry ({error}); to write no item, pass stac=False "
+            "(--no-stac)",
             stacklevel=3,
         )
 

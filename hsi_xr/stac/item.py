@@ -183,7 +183,7 @@ def _lineage(product: CubeFile) -> str:
     if product.crs is None:
         sentences.append("The image has no coordinate reference system; its location is unknown.")
     elif outline(product)[0] is None:
-        sentences.append("Its coordinates have no known longitude and latitude.")
+        sentences.append("Its coordinate reference system is not tied to longitude and latitude.")
     return " ".join(sentences)
 
 
