@@ -1,4 +1,4 @@
-"""Files next to images that are not images themselves: hidden, side and unfinished files, and folders."""
+"""Files next to images that are not images themselves: hidden, sidecar and unfinished ones."""
 
 import logging
 from collections.abc import Iterable

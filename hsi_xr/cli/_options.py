@@ -101,7 +101,7 @@ def _decorated(command: Command, options: Sequence[Decorator]) -> Command:
 def _bands(
     ctx: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int | str, ...] | None:
-    """Parse three numbers or names, separated by commas; numbers may also be separated by spaces."""
+    """Parse three numbers or names, separated by commas, or numbers separated by spaces."""
     if text is None:
         return None
     bands = [each.strip() for each in (text.split(",") if "," in text else text.split())]

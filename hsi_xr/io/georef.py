@@ -148,12 +148,12 @@ def _rotated(obj: xr.Dataset | xr.DataArray, base: Affine) -> Affine:
         return _part(of_scene, row, column)
     if all(n in obj.coords and obj[n].dims == ("y", "x") for n in ("xc", "yc")):
         # rioxarray's coordinates of every pixel
-        row, column = (
+        first_row, first_column = (
             np.stack([obj[name].isel({dim: 0}).values for name in ("xc", "yc")], axis=1)
             for dim in ("y", "x")
         )
-        columns = grid.points(~base, row)[:, 0]
-        rows = grid.points(~base, column)[:, 1]
+        columns = grid.points(~base, first_row)[:, 0]
+        rows = grid.points(~base, first_column)[:, 1]
         return _part(base, _position(rows, "yc", 0.0, 1.0), _position(columns, "xc", 0.0, 1.0))
     y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
     if y is None or x is None:
