@@ -12,12 +12,12 @@ from affine import Affine
 
 from hsi_xr.batch.config import Conversion, Failure, InputImage
 from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
-from hsi_xr.io.band_facts import BandFacts
+from hsi_xr.io.band_facts import BandFacts, read_facts
 from hsi_xr.io.colours import choose
 from hsi_xr.io.grid_mapping import clean_transform
 from hsi_xr.io.open import open_described
 from hsi_xr.io.palette import is_expanded
-from hsi_xr.io.raster_dataset import alpha_bands, file_version, open_raster_dataset
+from hsi_xr.io.raster_dataset import file_version, open_raster_dataset
 from hsi_xr.io.tags import is_product
 from hsi_xr.pipeline.array_facts import facts_of
 from hsi_xr.pipeline.plan import plan
@@ -56,13 +56,15 @@ class _FileHeader:
     def read(cls, raster: "RasterDataset") -> "_FileHeader":
         from rasterio.enums import MaskFlags
 
-        alpha = alpha_bands(raster)
+        alpha = [fact.number for fact in read_facts(raster) if fact.is_alpha]
+        flags = [{*each} for each in raster.mask_flag_enums]
+        masks = [each for each in flags if alpha or MaskFlags.alpha not in each]
         return cls(
             shape=raster.shape,
             transform=clean_transform(raster.transform),
             count=raster.count,
             alpha=alpha[0] if alpha else None,
-            has_mask=any(MaskFlags.per_dataset in flags for flags in raster.mask_flag_enums),
+            has_mask=any(MaskFlags.per_dataset in each for each in masks),
             is_palette=is_expanded(raster.name),
         )
 

@@ -49,7 +49,7 @@ def _is_side_file(file: Path, given: tuple[str, ...]) -> bool:
     Folders whose names the user has `given` do not count.
     """
     name = file.name.lower()
-    if name.startswith(".") or name.endswith(_SIDE) or ".part." in name:
+    if name.startswith((".", "~$")) or name.endswith(_SIDE) or ".part." in name:
         return True
     if any(part.lower().endswith(_UNFINISHED) for part in file.parts if part not in given):
         return True

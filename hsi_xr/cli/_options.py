@@ -1,6 +1,7 @@
 """Options that several commands share, collected into keyword arguments of library functions."""
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import wraps
 from pathlib import Path
 from typing import TypedDict
@@ -24,6 +25,20 @@ class Destination(click.ParamType[Path]):
         from hsi_xr.io.remote import file_of
 
         return value if isinstance(value, Path) else file_of(str(value))
+
+
+class Number(click.ParamType[float]):
+    """A number such as `1e-4`, or a fraction such as `1/65535`."""
+
+    name = "number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return float(Fraction(str(value)))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a number, e.g. 1e-4 or 1/65535", param, ctx)
 
 
 class Opening(TypedDict):
@@ -149,14 +164,14 @@ _VALUES = (
     ),
     click.option(
         "--input-scale",
-        type=float,
+        type=Number(),
         metavar="FACTOR",
         help="Factor from stored values to the range 0..1, e.g. 1e-4 [default: as stated in the "
         "file].",
     ),
     click.option(
         "--input-offset",
-        type=float,
+        type=Number(),
         metavar="NUMBER",
         help="Number added after --input-scale, e.g. -0.1 [default: as stated in the file].",
     ),

@@ -1,6 +1,7 @@
 """`hsi-xr convert`."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -44,9 +45,9 @@ def _numbers(
     numbers = _by_dtype(ctx, parameter, texts)
     try:
         if isinstance(numbers, dict):
-            return {dtype: float(number) for dtype, number in numbers.items()}
-        return None if numbers is None else float(numbers)
-    except ValueError as error:
+            return {dtype: float(Fraction(number)) for dtype, number in numbers.items()}
+        return None if numbers is None else float(Fraction(numbers))
+    except (ValueError, ZeroDivisionError) as error:
         raise click.BadParameter(f"{error}; give e.g. 1e-4, or uint16=1e-4") from error
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from hsi_xr.errors import InvalidData
+from hsi_xr.io.colour_names import colour_of
 from hsi_xr.io.item_bands import ItemBand
 from hsi_xr.io.wavelengths import read_wavelengths
 
@@ -70,7 +71,13 @@ class BandFacts:
 
     @property
     def is_alpha(self) -> bool:
-        return self.interpretation == ALPHA
+        """True if the band is transparency: by its name, or by an interpretation that fits it.
+
+        GDAL interprets the fourth band of many files as alpha, whatever it is.
+        """
+        if any(name.strip().lower() == ALPHA for name in self.names):
+            return True
+        return self.interpretation == ALPHA and not any(map(colour_of, self.names))
 
     @property
     def is_scaled(self) -> bool:

@@ -4,6 +4,7 @@ Colour interpretation, names and STAC's common names decide, then wavelengths. A
 agree. Position decides only for three bands about which nothing else is stated.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -59,10 +60,8 @@ def choose(facts: Sequence[BandFacts], selection: Selection | None = None) -> Ch
     if found:
         rule, triple = next(iter(found.items()))
         return Chosen(triple, f"by {rule}")
-    position = tuple(candidates)
-    is_ordered = len(position) == 3 and all(fact.is_ordered for fact in facts)
-    if is_ordered and not _contradicts(facts, position):
-        return Chosen((position[0], position[1], position[2]), "by position")
+    if len(candidates) == 3 and _says_nothing([facts[i] for i in candidates]):
+        return Chosen((candidates[0], candidates[1], candidates[2]), "by position")
     raise BandMismatch(_undecided(facts, candidates))
 
 
@@ -130,6 +129,8 @@ def _index_of_name(facts: Sequence[BandFacts], band: str, opaque: list[int], nam
         if found:
             numbers = ", ".join(str(i + 1) for i in found)
             raise UnknownName(f"{name} has several bands called {band!r}: {numbers}; pass numbers")
+    if band.isdecimal():
+        return _index_of(facts, int(band), name)
     raise UnknownName(
         f"{name} has no band called {band!r}; it has the bands {_all_described(facts)}"
     )
@@ -190,6 +191,24 @@ def _nearest(colour: str, facts: Sequence[BandFacts], candidates: Sequence[int])
     return min(distances, key=distances.__getitem__) if distances else None
 
 
+def _says_nothing(facts: Sequence[BandFacts]) -> bool:
+    """True if nothing is stated about three bands but, at most, their numbers: `Band 1`, ..."""
+    if not all(fact.is_ordered for fact in facts) or _contradicts(facts, range(3)):
+        return False
+    names = [fact.names[0] for fact in facts if fact.names]
+    if len({*names}) <= 1:
+        return len(names) != 1 or _numbered(names[0]) is not None
+    stems = {re.sub(r"\d+", "#", name) for name in names}
+    numbers = [_numbered(name) for name in names]
+    return len(stems) == 1 and numbers in ([0, 1, 2], [1, 2, 3])
+
+
+def _numbered(name: str) -> int | None:
+    """Returns the only number in a name, or None."""
+    numbers = re.findall(r"\d+", name)
+    return int(numbers[0]) if len(numbers) == 1 else None
+
+
 def _contradicts(facts: Sequence[BandFacts], triple: Sequence[int]) -> bool:
     """True if anything that is stated about one of three bands is not its colour."""
     for colour, index in zip(COLOURS, triple):
@@ -229,13 +248,14 @@ def _undecided(facts: Sequence[BandFacts], candidates: Sequence[int]) -> str:
     if not all(fact.is_ordered for fact in facts):
         return (
             "it is not stated which variables are red, green and blue; the dataset has "
-            f"{_all_described(facts)}. Select them, e.g. rgb=('B4', 'B3', 'B2')"
+            f"{_all_described(facts)}. Select them by name, in this order, e.g. "
+            f"rgb=({', '.join(repr(str(fact.label)) for fact in facts[:3])})"
         )
     return (
         f"it is not stated which of the {count} bands are red, green and blue; they are "
-        f"{_all_described(facts)}. Select red, green and blue, in this order: rgb=(3, 2, 1) "
-        "(--bands 3,2,1) if the first bands are blue, green, red; rgb=(1, 2, 3) if they are red, "
-        "green, blue"
+        f"{_all_described(facts)}. Select red, green and blue, in this order, by number or name: "
+        "rgb=(3, 2, 1) (--bands 3,2,1) if the first bands are blue, green, red; rgb=(1, 2, 3) if "
+        "they are red, green, blue"
     )
 
 

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from hsi_xr.io.band_facts import BandFacts
 
+_TOLERANCE = 0.01
+"""Steps of the stored values within which a scaled value is that of nodata."""
+
 
 def decode(
     stored: NDArray[Any], bands: Sequence[BandFacts], valid: NDArray[np.bool_] | None = None
@@ -53,14 +56,17 @@ def _is_nodata(
         if band.nodata is None:
             continue
         is_masked = band.state != "stored"
-        marked = np.isnan(value) if is_masked else _equals(plane, band.nodata)
+        scaled = band.nodata * band.scale + band.offset
+        colour = scaled if band.state == "decoded" else band.nodata
+        marked = _equals(plane, band.nodata)
+        if is_masked:  # or it is not, if the reader did not know the value
+            marked = np.isnan(value) | (np.abs(value - colour) <= _TOLERANCE * abs(band.scale))
         if not band.nodata_can_be_colour:
             alone |= marked
             continue
         in_all &= marked
         if is_masked:
-            scaled = band.state == "decoded"
-            value[marked] = band.nodata * band.scale + band.offset if scaled else band.nodata
+            value[marked] = colour
     return alone | in_all
 
 

@@ -12,13 +12,13 @@ T = TypeVar("T", xr.Dataset, xr.DataArray, xr.Dataset | xr.DataArray)
 
 DIMS = ("band", "y", "x")
 
-_Y = ("lat", "latitude", "northing", "row", "rows", "Y")
-_X = ("lon", "longitude", "easting", "col", "column", "columns", "X")
+_Y = ("y", "lat", "latitude", "northing", "row", "rows")
+_X = ("x", "lon", "longitude", "easting", "col", "column", "columns")
 _SPECTRAL = ("wavelength", "wavelengths", "spectral")
-_BAND = ("bands", "channel", "channels", "variable", *_SPECTRAL)
+_BAND = ("band", "bands", "channel", "channels", "variable", *_SPECTRAL)
 _TIME = ("time", "date", "datetime", "t", "step")
 _USUAL = {**dict.fromkeys(_Y, "y"), **dict.fromkeys(_X, "x"), **dict.fromkeys(_BAND, "band")}
-"""Usual name -> our name."""
+"""Usual name in lower case -> our name."""
 
 
 def with_standard_dims(obj: T) -> T:
@@ -28,13 +28,15 @@ def with_standard_dims(obj: T) -> T:
     renamed with their dimension. Dimensions that have no usual name, and those longer than 1, stay.
     """
     for name in [str(dim) for dim in obj.dims]:
-        target = _USUAL.get(name)
+        target = _USUAL.get(name.lower())
         if target is None or target in obj.dims:
             continue
-        if name in _SPECTRAL and name in obj.coords and obj[name].dtype.kind in "fiu":
+        if name.lower() in _SPECTRAL and name in obj.coords and obj[name].dtype.kind in "fiu":
             obj = obj.swap_dims({name: target}).rename({name: "wavelength"})
         else:
             obj = obj.drop_vars(target, errors="ignore").rename({name: target})
+    if isinstance(obj, xr.Dataset) and obj.sizes.get("band") == 1 and len(obj.data_vars) > 1:
+        obj = obj.isel(band=0, drop=True)  # variables are bands, each opened from its own file
     single = {dim: 0 for dim, size in obj.sizes.items() if size == 1 and dim not in DIMS}
     return obj.isel(single) if single else obj
 

@@ -121,6 +121,7 @@ def open_described(
             size=version[1],
             array_name=f"hsi-open-{token}",
             facts=chosen,
+            alpha=tuple(i for i, fact in enumerate(facts, start=1) if fact.is_alpha),
             variable=inner,
             nodata=nodata,
         )
@@ -128,7 +129,7 @@ def open_described(
             _pixels(source, sizes),
             name=_variable_name(bands, domains),
             dims=("band", "y", "x"),
-            coords=_coordinates(raster, bands),
+            coords=_coordinates(raster, bands, chosen),
             attrs=_attributes(raster, bands, domains),
         )
     raster_source.attach(array, source)
@@ -203,11 +204,32 @@ def _pixels(source: RasterSource, sizes: Sizes | None) -> dask.array.Array | NDA
     return dask.array.Array(graph, source.array_name, chunks, meta=meta).rechunk({0: sizes[0]})
 
 
-def _coordinates(raster: RasterDataset, bands: tuple[int, ...]) -> dict[str, xr.Variable]:
+def _stated_colours(facts: Sequence[BandFacts]) -> list[str] | None:
+    """Returns red, green and blue of an image by what is stated, and "" for other bands.
+
+    As a coordinate, they outlive arithmetic, which drops what is in `encoding`.
+    """
+    if any(fact.is_product for fact in facts):
+        return None
+    try:
+        chosen = colours.choose(facts)
+    except BandMismatch:
+        return None
+    if chosen.rule == "by position":
+        return None
+    names = dict(zip(chosen.indices, COLOURS))
+    return [names.get(i, "") for i in range(len(facts))]
+
+
+def _coordinates(
+    raster: RasterDataset, bands: tuple[int, ...], facts: Sequence[BandFacts]
+) -> dict[str, xr.Variable]:
     shape = (raster.height, raster.width)
     numbers = np.arange(1, len(bands) + 1)
     coords = {"band": xr.Variable("band", numbers, raster_source.BAND_ATTRS)}
     coords |= georef.coordinates(raster.transform, stated_crs(raster), shape)
+    if names := _stated_colours(facts):
+        coords["common_name"] = xr.Variable("band", names)
     centres, widths = wavelengths.read_wavelengths(raster, bands)
     for name, values in {"wavelength": centres, "fwhm": widths}.items():
         if values is not None:

@@ -156,14 +156,6 @@ def stated_crs(raster: RasterDataset) -> "CRS | None":
     return crs
 
 
-def alpha_bands(raster: RasterDataset) -> list[int]:
-    """Returns the numbers of the bands that are transparency and not colour."""
-    from rasterio.enums import ColorInterp
-
-    kinds = zip(raster.indexes, raster.colorinterp)
-    return [band for band, kind in kinds if kind == ColorInterp.alpha]
-
-
 def masked_bands(raster: RasterDataset, bands: Sequence[int]) -> list[int]:
     """Returns the bands with their own mask, or only the first of them if they share it."""
     from rasterio.enums import MaskFlags

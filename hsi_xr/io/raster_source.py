@@ -38,6 +38,8 @@ class RasterSource:
     """Name of the dask array that has exactly these pixels."""
     facts: tuple[BandFacts, ...]
     """What is stated about each of the bands; the array itself is float32 and scaled."""
+    alpha: tuple[int, ...] = ()
+    """Numbers of the bands that are transparency."""
     variable: str | None = None
     """Name of the array within a store; None for a raster file."""
     nodata: float | None = None

@@ -12,7 +12,6 @@ from hsi_xr.errors import UnreadableFile
 from hsi_xr.io.decoding import decode
 from hsi_xr.io.raster_dataset import (
     RasterDataset,
-    alpha_bands,
     file_version,
     masked_bands,
     open_raster_dataset,
@@ -92,7 +91,7 @@ def _valid_pixels(
     raster: RasterDataset, source: RasterSource, window: "Window"
 ) -> NDArray[np.bool_] | None:
     """Returns where pixels are opaque and unmasked, (rows, columns); None without alpha or mask."""
-    masks = [raster.read(band, window=window) for band in alpha_bands(raster)]
+    masks = [raster.read(band, window=window) for band in source.alpha]
     for band in masked_bands(raster, source.bands):
         # only GDAL has masks besides alpha and nodata
         masks.append(cast("DatasetReader", raster).read_masks(band, window=window))

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.errors import UnreadableFile
+from hsi_xr.errors import InvalidData, UnreadableFile
 from hsi_xr.io import georef, tags, wavelengths
 from hsi_xr.io.dimensions import DIMS
 from hsi_xr.io.grid_mapping import with_georeference
@@ -211,8 +211,10 @@ class StoredArray:
         """Returns a coordinate of the bands in nm, None where it is missing or has no unit."""
         coordinate = self._array.coords.get(name)
         unit = "" if coordinate is None else str(coordinate.attrs.get("units", ""))
-        nm = wavelengths.nm_per_unit(unit)
-        if coordinate is None or coordinate.dims != ("band",) or nm is None:
+        if coordinate is None or coordinate.dims != ("band",):
+            return [None] * self.count
+        nm = wavelengths.nm_per_unit(unit or wavelengths.unit_of(coordinate.values.tolist()))
+        if nm is None:
             return [None] * self.count
         values = [float(value) * nm for value in coordinate.values]
         return [value if math.isfinite(value) else None for value in values]
@@ -222,9 +224,22 @@ def nodata_of(attrs: Mapping[Any, Any]) -> float | None:
     """Returns the nodata value that the attributes of an array state, or None."""
     values = (attrs.get(name) for name in _NODATA_ATTRIBUTES)
     value = next((value for value in values if value is not None), None)
-    return None if value is None else float(np.asarray(value).reshape(-1)[0])
+    if value is None or str(value).strip().lower() in ("", "none"):
+        return None
+    return exact_float(value)
 
 
 def exact_float(value: Any) -> float:
-    """Returns a number as float; a float32 of 1e-4 becomes 1e-4."""
-    return float(str(np.ravel(value)[0])) if np.ndim(value) else float(str(value))
+    """Returns a number as float; a float32 of 1e-4 becomes 1e-4.
+
+    Raises:
+        InvalidData: It is text, and not a number.
+    """
+    text = str(np.ravel(value)[0]) if np.ndim(value) else str(value)
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InvalidData(
+            f"{text!r}, stated as scale, offset or nodata value, is not a number; correct the "
+            "attributes"
+        ) from error

@@ -33,8 +33,9 @@ def store_driver(path: str) -> str | None:
 
 
 def metadata_file(folder: Path) -> Path:
-    """Returns the file of a Zarr store that changes whenever the store is rewritten."""
-    return folder / "zarr.json"
+    """Returns the file of a Zarr store, of version 3 or 2, that changes when it is rewritten."""
+    files = [folder / name for name in ("zarr.json", ".zmetadata", ".zgroup")]
+    return next((file for file in files if file.exists()), files[0])
 
 
 def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
@@ -101,6 +102,8 @@ def _open_arguments(path: str, driver: str) -> tuple[str | IO[bytes], dict[str, 
     metadata = metadata_file(Path(path))
     if driver != "Zarr" or not metadata.is_file():
         return path, {}
+    if metadata.name != "zarr.json":
+        return path, {"consolidated": metadata.name == ".zmetadata"}
     # state whether metadata is consolidated: xarray warns if it has to find out
     root = json.loads(metadata.read_text("utf-8"))
     return path, {"consolidated": root.get("consolidated_metadata") is not None}

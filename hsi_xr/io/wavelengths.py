@@ -26,6 +26,7 @@ _NM_PER_UNIT = {
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1.0),
     **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), 1000.0),
     **dict.fromkeys(("micrometer", "micrometers", "micrometre", "micrometres"), 1000.0),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e9),
 }
 _DESCRIBED = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanomet\w*|µm|μm|um|micromet\w*)\b", re.IGNORECASE)
 _WYVERN = re.compile(r"^Band_(\d{3,5})$")  # Band_503; the 1 of Band_1 is not a wavelength
@@ -161,6 +162,14 @@ def _from_description(text: str | None) -> float | None:
 def nm_per_unit(name: str) -> float | None:
     """Returns the length of a unit in nm, by any of its usual names; None for an unknown unit."""
     return _NM_PER_UNIT.get(name.strip().lower())
+
+
+def unit_of(values: Sequence[object] | None) -> str:
+    """Returns the unit of wavelengths that do not state one, by their magnitude; "" if unclear."""
+    numbers = [value for value in values or () if isinstance(value, int | float)]
+    if numbers and all(200 <= value <= 20_000 for value in numbers):
+        return "nm"
+    return "um" if numbers and all(0.2 <= value <= 20 for value in numbers) else ""
 
 
 def _length(text: str, nm_per_unit: float) -> float | None:

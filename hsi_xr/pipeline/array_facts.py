@@ -18,7 +18,7 @@ from hsi_xr.io.item_bands import OFFSET_APPLIED, ItemBand
 from hsi_xr.io.raster_dataset import masked_bands, open_raster_dataset
 from hsi_xr.io.raster_source import BAND_ATTRS, RasterSource, source_of
 from hsi_xr.io.store_reader import exact_float, nodata_of
-from hsi_xr.io.wavelengths import nm_per_unit
+from hsi_xr.io.wavelengths import nm_per_unit, unit_of
 
 Labels = tuple[int | float | str, ...]
 """Values of the coordinate `band`."""
@@ -26,8 +26,8 @@ Labels = tuple[int | float | str, ...]
 UNSCALED = (1.0, 0.0)
 _MASKING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "rasterio_dtype")
 """Keys of `encoding` that a reader leaves when it has decoded or masked integers."""
-_WAVELENGTHS = {"wavelength": "nm", "center_wavelength": "um"}
-"""Coordinate -> its unit, unless it states one; the second is that of stackstac, from STAC."""
+_WAVELENGTHS = ("wavelength", "center_wavelength")
+"""Coordinates with wavelengths; the second is that of stackstac, from STAC."""
 
 
 def facts_of(array: xr.DataArray) -> tuple[BandFacts, ...]:
@@ -63,18 +63,26 @@ def with_header(
         return facts
     try:
         with open_raster_dataset(path) as raster:
-            header = read_facts(raster)
+            header = {fact.number: fact for fact in read_facts(raster)}
             has_mask = bool(masked_bands(raster, raster.indexes))
     except HsiError:
         return facts  # the file has been moved; the array is all there is
-    lost = has_mask and not _is_masked(array)
-    kinds = {fact.number: fact.interpretation for fact in header}
-    return tuple(
-        replace(fact, has_lost_mask=lost, number=number, interpretation=kinds[number])
-        if isinstance(number, int) and number in kinds
-        else replace(fact, has_lost_mask=lost)
+    completed = tuple(
+        replace(
+            fact,
+            number=number,
+            names=fact.names or header[number].names,
+            wavelength=fact.wavelength or header[number].wavelength,
+            interpretation=header[number].interpretation,
+        )
+        if isinstance(number, int) and number in header
+        else fact
         for fact, number in zip(facts, numbers)
     )
+    had_alpha = any(fact.is_alpha for fact in header.values())
+    lost = has_mask or (had_alpha and not any(fact.is_alpha for fact in completed))
+    lost = lost and not _is_masked(array)
+    return tuple(replace(fact, has_lost_mask=lost) for fact in completed)
 
 
 def _of_file(array: xr.DataArray, labels: Labels, source: RasterSource) -> list[BandFacts] | None:
@@ -84,7 +92,8 @@ def _of_file(array: xr.DataArray, labels: Labels, source: RasterSource) -> list[
     bands is then known.
     """
     facts = source.facts
-    if "band" in array.coords and array["band"].attrs == BAND_ATTRS:
+    is_own = "band" in array.coords and array["band"].attrs == BAND_ATTRS
+    if is_own and tuple(array["band"].values.tolist()) == labels:
         return [facts[int(str(label)) - 1] for label in labels]
     neutral = {
         replace(
@@ -105,7 +114,9 @@ def _of_file(array: xr.DataArray, labels: Labels, source: RasterSource) -> list[
 def _labels(array: xr.DataArray) -> Labels:
     if "band" not in array.coords or array["band"].dims != ("band",):
         return tuple(range(1, array.sizes["band"] + 1))
-    return tuple(array["band"].values.tolist())
+    labels = tuple(array["band"].values.tolist())
+    is_unique = len({*labels}) == len(labels)
+    return labels if is_unique else tuple(range(1, len(labels) + 1))  # as after `xr.concat`
 
 
 def _per_band(value: Any, labels: Labels) -> list[Any]:
@@ -139,10 +150,8 @@ def _from_coordinates(array: xr.DataArray, labels: Labels) -> list[BandFacts]:
     long_names = array.attrs.get("long_name")
     described = isinstance(long_names, tuple | list) or len(labels) == 1
     descriptions = _per_band(long_names, labels) if described else [None] * len(labels)
-    titles, common_names = (
-        _along_band(array, name) or [None] * len(labels) for name in ("title", "common_name")
-    )
-    nm = _nanometres(array) or [None] * len(labels)
+    titles, common_names = (_texts(array, name, labels) for name in ("title", "common_name"))
+    nm = _nanometres(array, labels) or [None] * len(labels)
     return [
         BandFacts(
             dtype=str(array.dtype),
@@ -158,6 +167,13 @@ def _from_coordinates(array: xr.DataArray, labels: Labels) -> list[BandFacts]:
     ]
 
 
+def _texts(array: xr.DataArray, name: str, labels: Labels) -> list[Any]:
+    """Returns a text for each band: from a coordinate or, for a single band, an attribute."""
+    if (texts := _along_band(array, name)) is not None:
+        return texts
+    return [array.attrs.get(name) if len(labels) == 1 else None] * len(labels)
+
+
 def _joined(*names: Any) -> tuple[str, ...]:
     each = (name for some in names for name in some)
     return tuple(dict.fromkeys(name for name in each if isinstance(name, str) and name))
@@ -169,12 +185,18 @@ def _along_band(array: xr.DataArray, name: str) -> list[Any] | None:
     return list(array[name].values.tolist())
 
 
-def _nanometres(array: xr.DataArray) -> list[float | None] | None:
-    for name, usual in _WAVELENGTHS.items():
+def _nanometres(array: xr.DataArray, labels: Labels) -> list[float | None] | None:
+    """Returns the wavelengths in a coordinate or, for a single band, an attribute; or as labels."""
+    for name in _WAVELENGTHS:
         values = _along_band(array, name)
-        factor = nm_per_unit(str(array[name].attrs.get("units", usual))) if values else None
+        units = str(array[name].attrs.get("units", "")) if values else ""
+        if values is None and len(labels) == 1 and name in array.attrs:
+            values, units = [array.attrs[name]], str(array.attrs.get(f"{name}_units", ""))
+        factor = nm_per_unit(units or unit_of(values)) if values else None
         if values and factor is not None:
             return [_finite(value, factor) for value in values]
+    if labels and all(isinstance(label, float) and 350 <= label <= 2500 for label in labels):
+        return [_finite(label, 1.0) for label in labels]
     return None
 
 
@@ -189,9 +211,10 @@ def _with_numbers(
     """Adds data type, scale, offset and nodata, and what a reader has done with them."""
     attrs, encoding = array.attrs, array.encoding
     integers = _stored_integers(array)
-    is_masked = bool(integers) or (nodata_of(attrs) is None and nodata_of(encoding) is not None)
+    is_masked = bool(integers) or _nodata_is_only_in(encoding, attrs)
     unscaled: State = "masked" if array.dtype.kind == "f" and is_masked else "stored"
-    nodata = _nodata(attrs if unscaled == "stored" else encoding, labels)
+    stated = encoding if unscaled == "masked" or _nodata_is_only_in(encoding, attrs) else attrs
+    nodata = _nodata(stated, labels)
     pending, applied = _scaling(attrs, labels), _scaling(encoding, labels)
     bands = []
     for fact, own, done, value in zip(facts, pending, applied, nodata):
@@ -213,6 +236,10 @@ def _with_numbers(
             )
         )
     return tuple(bands)
+
+
+def _nodata_is_only_in(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    return nodata_of(one) is not None and nodata_of(other) is None
 
 
 def _stored_integers(array: xr.DataArray) -> str | None:

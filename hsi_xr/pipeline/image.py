@@ -19,6 +19,8 @@ from hsi_xr.pipeline.array_facts import facts_of, with_header
 
 _RIOXARRAY_BAND = re.compile(r"band_(\d+)")
 """Names of the variables that rioxarray makes of bands (`band_as_variable=True`)."""
+_STORAGE = ("scale_factor", "add_offset", "_FillValue", "missing_value", "nodata")
+"""Attributes that say how values are stored."""
 _CHUNK = 512
 """Side of the chunks in which arrays that are not chunked are decoded."""
 
@@ -69,7 +71,10 @@ def image_of(obj: xr.Dataset | xr.DataArray) -> Image:
     if isinstance(obj, xr.DataArray):
         return _image_of_array(obj)
     if not isinstance(obj, xr.Dataset):
-        raise InvalidData(f"a scene is a path, Dataset or DataArray; got {type(obj).__name__}")
+        raise InvalidData(
+            f"a scene is a path, Dataset or DataArray; got {type(obj).__name__}. Wrap an array, "
+            "e.g. `xr.DataArray(array, dims=('band', 'y', 'x'))`"
+        )
     dataset = with_standard_dims(obj)
     names = image_variables(dataset)
     if "band" in dataset[names[0]].dims:
@@ -125,7 +130,8 @@ def _image_of_array(array: xr.DataArray) -> Image:
         )
     standard = standard.transpose(*DIMS)
     facts = facts_of(standard)
-    return Image(standard, with_header(facts, standard, [fact.label for fact in facts]))
+    numbers = [fact.label if "band" in standard.coords else None for fact in facts]
+    return Image(standard, with_header(facts, standard, numbers))
 
 
 def _image_of_variables(dataset: xr.Dataset, names: Sequence[Hashable]) -> Image:
@@ -133,15 +139,19 @@ def _image_of_variables(dataset: xr.Dataset, names: Sequence[Hashable]) -> Image
     found = [_RIOXARRAY_BAND.fullmatch(str(name)) for name in names]
     numbers = [int(match[1]) if match else None for match in found]
     bands = tuple(
-        _facts_of_variable(dataset[name], is_ordered=None not in numbers) for name in names
+        _facts_of_variable(dataset, name, is_ordered=None not in numbers) for name in names
     )
     return Image(dataset, with_header(bands, dataset[names[0]], numbers), tuple(names))
 
 
-def _facts_of_variable(variable: xr.DataArray, *, is_ordered: bool) -> BandFacts:
+def _facts_of_variable(dataset: xr.Dataset, name: Hashable, *, is_ordered: bool) -> BandFacts:
+    variable = dataset[name]
     plane = variable.expand_dims(band=1)
     plane.encoding = dict(variable.encoding)
+    if not {*_STORAGE} & {*variable.attrs, *variable.encoding}:
+        # `DataArray.to_dataset("band")` moves the attributes of the array to the Dataset
+        plane.attrs = {key: dataset.attrs[key] for key in _STORAGE if key in dataset.attrs}
+        plane.attrs |= variable.attrs
     (fact,) = facts_of(plane)
-    name = str(variable.name)
-    names = tuple(dict.fromkeys((name, *fact.names)))
-    return replace(fact, label=name, names=names, is_ordered=is_ordered)
+    names = tuple(dict.fromkeys((str(name), *fact.names)))
+    return replace(fact, label=str(name), names=names, is_ordered=is_ordered)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.errors import MissingFact, UnknownName, UsageError
+from hsi_xr.errors import InvalidData, MissingFact, UnknownName, UsageError
 from hsi_xr.io.band_facts import ATTRIBUTES, ITEM, BandFacts, nearly_equal
 
 Array = NDArray[np.float32]
@@ -120,12 +120,23 @@ def resolve_radiometry(
             "scale=1e-4 (--input-scale 1e-4)"
         )
     if is_scaled:
+        _check_possible(bands)
         _check_repeated(bands, stated)
         return Radiometry(kind, 1.0, 0.0, *_stored(bands), f"stated {bands[0].origin}")
     factor, reason = (scale, "as given") if scale is not None else _usual(dtype, kind, bands)
     factor, shift = float(factor), 0.0 if offset is None else float(offset)
     reason = "as given" if offset is not None else reason
     return Radiometry(kind, factor, shift, factor, shift, reason)
+
+
+def _check_possible(bands: Sequence[BandFacts]) -> None:
+    """Raises an InvalidData error if a scale or an offset that is stated is impossible."""
+    for band in bands:
+        if not (np.isfinite(band.scale) and band.scale > 0 and np.isfinite(band.offset)):
+            raise InvalidData(
+                f"scale {band.scale:g} and offset {band.offset:g}, stated {band.origin}, are "
+                f"impossible; {_correction(band.origin, 1e-4, 0)}"
+            )
 
 
 def _check_repeated(bands: Sequence[BandFacts], stated: Stated) -> None:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from hsi_xr.errors import BandMismatch, InvalidData, UsageError
 from hsi_xr.io import colours
-from hsi_xr.io.band_facts import BandFacts
+from hsi_xr.io.band_facts import BandFacts, State
 from hsi_xr.io.location import Location, require_location
 from hsi_xr.io.open import open
 from hsi_xr.io.raster_source import RasterSource, source_of
@@ -131,7 +131,9 @@ def meaning_of(
     bands = tuple(image.bands[i] for i in chosen.indices)
     _check_values(image.take(chosen.indices))
     _check_bands(bands)
-    bands = tuple(_settled(band, scale, offset) for band in bands)
+    if any(band.state is None for band in bands):
+        bands, is_applied = _settled(bands, scale, offset)
+        scale, offset = (None, None) if is_applied else (scale, offset)
     found = resolve_radiometry(bands, radiometry=radiometry, scale=scale, offset=offset)
     return Meaning(chosen, bands, found)
 
@@ -170,27 +172,27 @@ def _check_bands(bands: tuple[BandFacts, ...]) -> None:
         )
 
 
-def _settled(band: BandFacts, scale: float | None, offset: float | None) -> BandFacts:
-    """Returns the facts of a band with a known state.
+def _settled(
+    bands: tuple[BandFacts, ...], scale: float | None, offset: float | None
+) -> tuple[tuple[BandFacts, ...], bool]:
+    """Returns the facts of bands with a known state, and whether their scale has been applied.
 
     Arithmetic may keep the attributes of an array, so that floating-point values with a
-    `scale_factor` may be stored values or physical ones. The caller's scale decides.
+    `scale_factor` may be stored values or physical ones. The caller's scale decides: 1 if they are
+    physical.
 
     Raises:
-        UsageError: The state is unknown, and no scale is given.
+        UsageError: No scale is given.
     """
-    if band.state is not None:
-        return band
     if scale is None and offset is None:
         raise UsageError(
             "it is not known whether the scale_factor and add_offset in the attributes of this "
-            "floating-point array have been applied; remove them if they have, e.g. `del "
-            "scene.attrs['scale_factor']`; or pass scale=1 if they have, and the same scale= and "
-            "offset= if they have not"
+            "floating-point array have been applied; pass scale=1 if they have, and the same scale "
+            "and offset again if they have not"
         )
     is_applied = (1.0 if scale is None else scale, offset or 0.0) == (1.0, 0.0)
-    settled = replace(band, scale=1.0, offset=0.0) if is_applied else band
-    return replace(settled, state="stored")
+    state: State = "decoded" if is_applied else "stored"
+    return tuple(replace(band, state=state) for band in bands), is_applied
 
 
 def _check_values(array: xr.DataArray) -> None:

@@ -153,6 +153,10 @@ def _geographic(
     from pyproj.exceptions import ProjError
 
     xy = grid.points(transform, pixels)
+    if crs.is_geocentric:
+        raise InvalidData(
+            f"{crs.name!r} is geocentric, and x and y alone are no place on the ground"
+        )
     try:
         to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
         degrees = np.stack(to_degrees.transform(xy[:, 0], xy[:, 1], errcheck=True), axis=1)

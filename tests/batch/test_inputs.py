@@ -72,13 +72,13 @@ def test_hidden_side_and_unfinished_files_are_left_out(tmp_path, pattern, caplog
     caplog.set_level("INFO", "hsi_xr")
     assert sorted(Path(each.href).name for each in found(tmp_path / pattern)) == sorted(images)
     (said,) = caplog.messages
-    assert "hidden, side or unfinished" in said
+    assert "hidden, sidecar or unfinished" in said
 
 
 @pytest.mark.parametrize("pattern", [".*", "._*.tif", "*.ovr", "**/*.part", "*/*"])
 def test_a_source_of_only_such_files_contains_no_images(tmp_path, pattern):
     touch(*(tmp_path / name for name in NO_IMAGES))
-    with pytest.raises(UnreadableFile, match=r"no file matches.*besides \d+ hidden, side"):
+    with pytest.raises(UnreadableFile, match=r"no file matches.*besides \d+ hidden, sidecar"):
         find_images([str(tmp_path / pattern)])
     with pytest.raises(UnreadableFile, match=r"contains no .tif.*besides 4 hidden, .*'\._a\.tif'"):
         find_images([str(tmp_path)])

@@ -148,7 +148,10 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\
         (b"<html><title>T\xe9l\xe9chargement</title></html>", r"is a web page \(HTML\)"),
         (b"<?xml version='1.0'?>\n<Error>", "is an XML document, not weights: .*<Error>"),
         (b'{"message": "Not Found"}', "is JSON, not weights: .*Not Found.*download it again"),
-        (b"Invalid username\n", "is a text, not weights: 'Invalid username'; check its address"),
+        (
+            b"Invalid username\n",
+            "is plain text, not weights: 'Invalid username'; check its",
+        ),
         (LFS, "is a pointer of Git LFS, .*`git lfs pull`"),
         (b"", "is empty; download it again"),
     ],
