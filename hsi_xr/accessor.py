@@ -23,11 +23,6 @@ _SCENE, _IMAGE, _MAP, _CUBE = "RGB scene", "multiband image", "map", "hyperspect
 _FOR_SCENES = ("reconstruct", "plan", "survey")
 _METHODS = {_SCENE: _FOR_SCENES, _IMAGE: _FOR_SCENES, _MAP: ("plot", "write")}
 """The methods for each kind of object; a cube has all others."""
-_USUAL_NAMES = {
-    **dict.fromkeys(("lat", "latitude", "northing", "row", "rows", "Y"), "y"),
-    **dict.fromkeys(("lon", "longitude", "easting", "col", "column", "columns", "X"), "x"),
-}
-"""What other readers call the dimensions y and x."""
 
 
 class Method(Generic[P, R]):
@@ -58,8 +53,7 @@ class Method(Generic[P, R]):
         function, name = self._look_up(), self._name
 
         def method(self: "HsiAccessor", *args: P.args, **kwargs: P.kwargs) -> R:
-            _check_image(self._obj, name)
-            return function(self._obj, *args, **kwargs)
+            return function(_image_in(self._obj, name), *args, **kwargs)
 
         signature = inspect.signature(function)
         first, *rest = signature.parameters.values()
@@ -114,16 +108,14 @@ class HsiAccessor:
         """
         from hsi_xr.analysis.select import three_bands
 
-        _check_image(self._obj, "rgb")
-        return three_bands(self._obj, wavelengths)
+        return three_bands(_image_in(self._obj, "rgb"), wavelengths)
 
     @property
     def plot(self) -> "Plots":
         """Plots with matplotlib: `plot.spectrum(x, y)`, `plot.rgb()` and `plot.map()`."""
         from hsi_xr.analysis.plots import Plots
 
-        _check_image(self._obj, "plot")
-        return Plots(self._obj)
+        return Plots(_image_in(self._obj, "plot"))
 
     def __dir__(self) -> list[str]:
         return [name for name in vars(type(self)) if not name.startswith("_")]
@@ -143,24 +135,22 @@ class HsiAccessor:
         return f"<div><b>hsi_xr: {html.escape(title)}</b><table>{''.join(rows)}</table></div>"
 
 
-def _check_image(obj: xr.Dataset | xr.DataArray, method: str) -> None:
-    """Checks that an object has an image; the error message suits its dimensions.
+def _image_in(obj: xr.Dataset | xr.DataArray, method: str) -> xr.Dataset | xr.DataArray:
+    """Returns an object with the dimensions band, y and x, by whatever name it has them.
 
     Raises:
         InvalidData: No array of the object has the dimensions y and x.
     """
-    if _image(obj) is not None:
-        return
-    dims = [str(dim) for dim in obj.dims]
-    renamed = {dim: _USUAL_NAMES[dim] for dim in dims if dim in _USUAL_NAMES}
+    from hsi_xr.io.dimensions import with_standard_dims
+
+    standard = with_standard_dims(obj)
+    if _image(standard) is not None:
+        return standard
+    dims = ", ".join(map(str, obj.dims)) or "no dimensions"
     raise InvalidData(
         f"`.hsi.{method}` needs an image with dimensions y and x; this {type(obj).__name__} has "
-        f"{', '.join(dims) or 'no dimensions'}. "
-        + (
-            f"Rename them: `obj.rename({', '.join(f'{a}={b!r}' for a, b in renamed.items())})`"
-            if renamed
-            else "Use `.hsi` on the scene or the cube, e.g. `hsi_xr.open('scene.tif').hsi`"
-        )
+        f"{dims}. Rename them, e.g. `obj.rename(a='y', b='x')`, or use `.hsi` on the scene or the "
+        "cube, e.g. `hsi_xr.open('scene.tif').hsi`"
     )
 
 
@@ -175,7 +165,9 @@ def _image(obj: xr.Dataset | xr.DataArray) -> xr.DataArray | None:
 
 def _summary(accessor: HsiAccessor) -> tuple[str, dict[str, str]]:
     """Returns the kind of an object, and the facts to show about it by label."""
-    obj = accessor._obj
+    from hsi_xr.io.dimensions import with_standard_dims
+
+    obj = with_standard_dims(accessor._obj)
     image = _image(obj)
     if image is None:
         dims = ", ".join(map(str, obj.dims)) or "none"

@@ -35,7 +35,7 @@ def rgb_image(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:
 def scene(
     rows: int, columns: int, *, chunks: tuple[int, int] | None = (70, 90), seed: int = 0
 ) -> xr.DataArray:
-    """The image as (band, y, x) float32 with a georeference, as if read from an 8-bit file."""
+    """The image as (band, y, x) float32 with a georeference, as rioxarray reads an 8-bit file."""
     from rasterio.crs import CRS
 
     array = xr.DataArray(
@@ -45,7 +45,7 @@ def scene(
     )
     if chunks is not None:
         array = array.chunk(y=chunks[0], x=chunks[1])
-    array.encoding = {"dtype": "uint8"}
+    array.encoding = {"dtype": "uint8", "rasterio_dtype": "uint8"}
     return array
 
 

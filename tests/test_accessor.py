@@ -94,11 +94,11 @@ def test_the_html_representation_has_the_same_content(cube):
 @pytest.mark.parametrize(
     ("obj", "words"),
     [
-        (xr.DataArray([0]), r"this DataArray has dim_0\. Use `\.hsi` on the scene or the cube"),
+        (xr.DataArray([0]), r"this DataArray has dim_0\. Rename them.*or use `\.hsi` on the scene"),
         (xr.Dataset(), "this Dataset has no dimensions"),
         (
-            xr.DataArray(np.zeros((3, 4, 5)), dims=("band", "lat", "lon")),
-            r"has band, lat, lon\. Rename them: `obj\.rename\(lat='y', lon='x'\)`",
+            xr.DataArray(np.zeros((3, 4, 5)), dims=("band", "u", "v")),
+            r"has band, u, v\. Rename them, e\.g\. `obj\.rename\(",
         ),
     ],
 )

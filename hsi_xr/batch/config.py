@@ -7,6 +7,7 @@ from typing import TypedDict, TypeVar
 import numpy as np
 
 from hsi_xr.errors import UsageError
+from hsi_xr.io.item_bands import ItemBand
 from hsi_xr.pipeline.arguments import ReconstructOptions
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ class Radiometric(TypedDict):
 
     radiometry: str | None
     scale: float | None
+    offset: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +40,14 @@ class Conversion:
     """Further options of `hsi_xr.reconstruct`: camera, seed, samples, tile, ..."""
     radiometry: str | Mapping[str, str] | None = None
     """Radiometry of all images; or data type -> radiometry."""
-    rgb: tuple[int, ...] | None = None
-    """Numbers of the red, green and blue bands. None takes them from the STAC items, or else from
-    the colour interpretation of the files."""
+    rgb: tuple[int | str, ...] | None = None
+    """Numbers or names of the red, green and blue bands. None finds them by what the files and
+    their STAC items state, as `hsi_xr.reconstruct` does."""
     input_scale: float | Mapping[str, float] | None = None
-    """Factor from stored values to [0, 1]; or data type -> factor."""
+    """Factor from stored values to [0, 1]; or data type -> factor. None takes the one that a file
+    or its STAC item states."""
+    input_offset: float | Mapping[str, float] | None = None
+    """Number that is added after the scale; or data type -> number."""
     nodata: float | None = None
     """Stored value that marks nodata, instead of the nodata values of the files."""
     asset: str | None = None
@@ -80,20 +85,25 @@ class Conversion:
                 f"a conversion writes GeoTIFFs (cog or geotiff), not {format!r}; write single "
                 "products in other formats with `hsi_xr.write_product`"
             )
-        if reserved := {"rgb", "radiometry", "scale", "device", "survey"} & self.options.keys():
+        if (
+            reserved := {"rgb", "radiometry", "scale", "offset", "device", "survey"}
+            & self.options.keys()
+        ):
             raise UsageError(
                 f"options= does not take {', '.join(sorted(reserved))}; use rgb=, radiometry=, "
-                "input_scale= and devices= of `Conversion` instead; mosaics are surveyed "
-                "automatically"
+                "input_scale=, input_offset= and devices= of `Conversion` instead; mosaics are "
+                "surveyed automatically"
             )
         _check_dtypes(self.radiometry)
         _check_dtypes(self.input_scale)
+        _check_dtypes(self.input_offset)
 
     def radiometric(self, dtype: str) -> Radiometric:
-        """Returns radiometry and scale of images of a data type."""
+        """Returns radiometry, scale and offset of images of a data type."""
         return {
             "radiometry": _for_dtype(self.radiometry, dtype),
             "scale": _for_dtype(self.input_scale, dtype),
+            "offset": _for_dtype(self.input_offset, dtype),
         }
 
     def reconstruct_options(self, dtype: str, device: str) -> ReconstructOptions:
@@ -113,8 +123,8 @@ class InputImage:
     """Path or URL of the STAC item that lists the image."""
     acquired: str | None = None
     """Acquisition time that the item states: an instant, or `START/END`."""
-    rgb: tuple[int, ...] | None = None
-    """Numbers of the red, green and blue bands that the item states."""
+    bands: tuple[ItemBand, ...] = ()
+    """What the item states about the bands."""
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,18 @@ from affine import Affine
 
 from hsi_xr.batch.config import Conversion, Failure, InputImage
 from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
-from hsi_xr.io.georef import crs_of
-from hsi_xr.io.open import open as open_image
+from hsi_xr.io.band_facts import BandFacts
+from hsi_xr.io.colours import choose
+from hsi_xr.io.grid_mapping import clean_transform
+from hsi_xr.io.location import location_of
+from hsi_xr.io.open import open_described
+from hsi_xr.io.palette import is_expanded
 from hsi_xr.io.raster_dataset import alpha_bands, file_version, open_raster_dataset
-from hsi_xr.io.raster_source import stated_radiometry
 from hsi_xr.io.tags import is_product
+from hsi_xr.pipeline.array_facts import facts_of
 from hsi_xr.pipeline.plan import plan
 from hsi_xr.pipeline.radiometry import resolve_radiometry
+from hsi_xr.stac.footprint import warn_without_geometry
 from hsi_xr.times import utc_text
 
 if TYPE_CHECKING:
@@ -33,34 +38,50 @@ _LISTED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageHeader:
-    """What the header of an image states."""
+class _FileHeader:
+    """What the header of an image states, whatever its colours are."""
 
     shape: tuple[int, int]
     """Rows, columns."""
     transform: Affine
-    dtype: str
-    bands: tuple[int, ...]
-    """Numbers of the red, green and blue bands."""
     count: int
     """Bands of the file, including alpha."""
     alpha: int | None
     """Number of the alpha band."""
     has_mask: bool
     """True if the file has a mask or an alpha band."""
-    nodata: float | None
-    scale: float
-    offset: float
+    is_palette: bool
+    """True if the pixels of the file are indices into a table of colours."""
+
+    @classmethod
+    def read(cls, raster: "RasterDataset") -> "_FileHeader":
+        from rasterio.enums import MaskFlags
+
+        alpha = alpha_bands(raster)
+        return cls(
+            shape=raster.shape,
+            transform=clean_transform(raster.transform),
+            count=raster.count,
+            alpha=alpha[0] if alpha else None,
+            has_mask=any(MaskFlags.per_dataset in flags for flags in raster.mask_flag_enums),
+            is_palette=is_expanded(raster.name),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageInfo(ImageHeader):
+class ImageInfo(_FileHeader):
     """An image that can be converted."""
 
     source: InputImage
+    bands: tuple[int, ...]
+    """Numbers of the red, green and blue bands."""
+    dtype: str
+    nodata: float | None
+    scale: float
+    offset: float
     crs: "CRS | None"
     acquired: str | None
-    """Acquisition time, ISO 8601 in UTC; two times with `/` between for a range."""
+    """Acquisition time, ISO 8601 in UTC; two times with `/` between them for a range."""
     version: tuple[int, int]
     """Modification time and size of a local file; zeros for others."""
 
@@ -78,8 +99,8 @@ class ImageInfo(ImageHeader):
         return self.source.href.partition("?")[0].rpartition("/")[2]
 
     def open(self, config: Conversion) -> xr.DataArray:
-        """Returns red, green and blue, lazily."""
-        return open_image(self.source.href, rgb=self.bands, nodata=config.nodata)
+        """Returns the image, lazily."""
+        return open_described(self.source.href, self.source.bands, nodata=config.nodata)
 
 
 class _Refusal(NamedTuple):
@@ -109,6 +130,8 @@ def inspect_images(
         raise refusals[0].error
     if config.stac:
         _check_times(images)
+        for wkt, image in {image.crs.to_wkt(): image for image in images if image.crs}.items():
+            warn_without_geometry(image.transform, image.shape, wkt)
     return images, [Failure(refusal.source.id, str(refusal.error)) for refusal in refusals]
 
 
@@ -125,57 +148,37 @@ def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
             raise BandMismatch(
                 "it is a reconstructed cube; give the RGB image that it was made from"
             )
-        header = _read_header(raster, config.rgb or source.rgb)
+        file = _FileHeader.read(raster)
     # the handle is closed first: opening a remote file twice makes GDAL request its header again
-    image = open_image(source.href, rgb=header.bands, nodata=config.nodata)
-    _check_radiometry(image, header.dtype, config)
-    plan(image, config.model, **config.reconstruct_options(header.dtype, config.devices[0]))
+    image = open_described(source.href, source.bands, nodata=config.nodata)
+    facts = facts_of(image)
+    chosen = [facts.bands[i] for i in choose(facts.bands, config.rgb).indices]
+    _check_radiometry(chosen, config)
+    options = config.reconstruct_options(chosen[0].dtype, config.devices[0])
+    options["rgb"] = config.rgb
+    scene = plan(image, config.model, **options).scene
+    assert scene.file is not None  # the image has just been opened
+    first = scene.bands[0]
     acquired = source.acquired or image.attrs.get("datetime") or config.datetime
     return ImageInfo(
-        **vars(header),
+        **vars(file),
+        bands=scene.file.bands,
+        dtype=first.dtype,
+        nodata=first.nodata,
+        scale=first.scale,
+        offset=first.offset,
         source=source,
-        crs=crs_of(image),
+        crs=location_of(image).crs,
         acquired=utc_text(acquired) if acquired else None,
         version=file_version(source.href),
     )
 
 
-def _read_header(raster: "RasterDataset", rgb: tuple[int, ...] | None) -> ImageHeader:
-    from rasterio.enums import MaskFlags
-
-    alpha = alpha_bands(raster)
-    colours = tuple(band for band in raster.indexes if band not in alpha)
-    bands = rgb or _rgb_bands(raster) or colours
-    first = min(bands[0], raster.count) - 1  # opening the image refuses a wrong number
-    return ImageHeader(
-        shape=raster.shape,
-        transform=raster.transform,
-        dtype=raster.dtypes[first],
-        bands=bands,
-        count=raster.count,
-        alpha=alpha[0] if alpha else None,
-        has_mask=MaskFlags.per_dataset in raster.mask_flag_enums[first],
-        nodata=raster.nodatavals[first],
-        scale=raster.scales[first],
-        offset=raster.offsets[first],
-    )
-
-
-def _rgb_bands(raster: "RasterDataset") -> tuple[int, ...] | None:
-    """Returns the bands whose colour interpretation is red, green and blue, if each is unique."""
-    from rasterio.enums import ColorInterp
-
-    kinds = list(raster.colorinterp)
-    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    if any(kinds.count(colour) != 1 for colour in colours):
-        return None
-    return tuple(kinds.index(colour) + 1 for colour in colours)
-
-
-def _check_radiometry(image: xr.DataArray, dtype: str, config: Conversion) -> None:
+def _check_radiometry(bands: Sequence[BandFacts], config: Conversion) -> None:
     """Check the radiometry of an image; the error adds how to give it for one data type."""
+    dtype = bands[0].dtype
     try:
-        resolve_radiometry(dtype, **config.radiometric(dtype), stated=stated_radiometry(image))
+        resolve_radiometry(bands, **config.radiometric(dtype))
     except MissingFact as error:
         raise MissingFact(
             f"{error} (for all images of this type: --radiometry {dtype}=reflectance "
@@ -184,15 +187,15 @@ def _check_radiometry(image: xr.DataArray, dtype: str, config: Conversion) -> No
 
 
 def _check_scale(images: Sequence[ImageInfo], config: Conversion) -> None:
-    """Refuse a single factor for several data types, such as 8-bit and 16-bit values."""
+    """Refuse a single scale or offset for several data types, such as 8-bit and 16-bit values."""
     dtypes = Counter(image.dtype for image in images)
-    scale = config.input_scale
-    if scale is not None and not isinstance(scale, Mapping) and len(dtypes) > 1:
-        counts = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
-        raise UsageError(
-            f"the images have several data types, {counts}, which one scale cannot fit; give one "
-            f"for each type, e.g. --input-scale {min(dtypes)}={scale:g}"
-        )
+    for name, number in (("scale", config.input_scale), ("offset", config.input_offset)):
+        if number is not None and not isinstance(number, Mapping) and len(dtypes) > 1:
+            counts = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
+            raise UsageError(
+                f"the images have several data types, {counts}, which one {name} cannot fit; give "
+                f"one for each type, e.g. --input-{name} {min(dtypes)}={number:g}"
+            )
 
 
 def _check_times(images: Sequence[ImageInfo]) -> None:

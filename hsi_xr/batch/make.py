@@ -55,6 +55,7 @@ def _cube(context: ConversionContext, image: ImageInfo, device: str) -> xr.Datas
         cube = context.mosaic.cube(image, device)
     else:
         options = config.reconstruct_options(image.dtype, device)
+        options["rgb"] = config.rgb
         cube = reconstruct(image.open(config), config.model, **options)
     cube = cube.assign_attrs(
         hsi_xr_source=image.name,

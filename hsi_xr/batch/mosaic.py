@@ -115,7 +115,16 @@ def check_tiles(images: Sequence[ImageInfo], config: Conversion) -> None:
                 "or convert them separately"
             )
     if config.as_mosaic:
+        _check_palettes(images)
         _check_alignment(images)
+
+
+def _check_palettes(tiles: Sequence[ImageInfo]) -> None:
+    if palette := next((tile for tile in tiles if tile.is_palette), None):
+        raise UsageError(
+            f"{palette.name!r} is a palette image, which cannot be a tile of a mosaic; expand it, "
+            "e.g. `gdal_translate -expand rgb in.tif out.tif`, or omit --as-mosaic"
+        )
 
 
 def _check_alignment(tiles: Sequence[ImageInfo]) -> None:

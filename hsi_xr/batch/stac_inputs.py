@@ -16,9 +16,10 @@ from urllib.request import urlopen
 from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.checkpoints.model_folder import file_name
 from hsi_xr.errors import BandMismatch, HsiError, InvalidData, UnknownName, UnreadableFile
+from hsi_xr.io.colour_names import COLOURS
+from hsi_xr.io.item_bands import read_item_bands
 from hsi_xr.stac.document import Json, mapping, sequence
 
-_COLOURS = ("red", "green", "blue")
 _KEYS = ("visual", "rgb")
 """Keys of assets that are images, in order of preference."""
 _MEDIA_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff")
@@ -111,7 +112,7 @@ def _image(href: str, stac: Json, asset: str | None, *, item: str | None) -> Inp
         href=make_absolute_href(str(image["href"]), href),
         item=item,
         acquired=_acquired(mapping(stac.get("properties"))),
-        rgb=_rgb(image),
+        bands=read_item_bands(image, mapping(stac.get("properties"))),
     )
 
 
@@ -139,7 +140,7 @@ def _choose(name: str, assets: Mapping[str, Json], asset: str | None) -> Json:
     for key in _KEYS:
         if key in images:
             return images[key]
-    for criterion in (_is_visual, _rgb, bool):
+    for criterion in (_is_visual, _has_colours, bool):
         matching = [fields for fields in images.values() if criterion(fields)]
         if len(matching) == 1:
             return matching[0]
@@ -163,13 +164,9 @@ def _roles(asset: Json) -> list[str]:
     return [str(role) for role in sequence(asset.get("roles"))]
 
 
-def _rgb(asset: Json) -> tuple[int, ...] | None:
-    """Returns the numbers of the red, green and blue band, by `bands` or the older `eo:bands`."""
-    bands = map(mapping, sequence(asset.get("bands")) or sequence(asset.get("eo:bands")))
-    names = [band.get("eo:common_name") or band.get("common_name") for band in bands]
-    if not all(names.count(colour) == 1 for colour in _COLOURS):
-        return None
-    return tuple(names.index(colour) + 1 for colour in _COLOURS)
+def _has_colours(asset: Json) -> bool:
+    names = [band.common_name for band in read_item_bands(asset, {})]
+    return all(names.count(colour) == 1 for colour in COLOURS)
 
 
 def _read(href: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def box_means(cube: xr.DataArray, boxes: Sequence[Box]) -> NDArray[np.float64]:
     if cube.chunks is None:
         return np.array([_mean(window, box) for window, box in zip(windows, boxes)])
     lazy = [delayed(_mean)(window, box) for window, box in zip(windows, boxes)]
-    return np.array(compute(*lazy, scheduler="threads"))
+    return np.array(compute(*lazy))
 
 
 def _mean(values: NDArray[np.float32], box: Box) -> NDArray[np.float64]:

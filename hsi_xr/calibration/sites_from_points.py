@@ -112,7 +112,10 @@ def sites_from_points(
     """
     transform, shape = transform_of(cube), (cube.sizes["y"], cube.sizes["x"])
     if transform is None:
-        raise NotGeoreferenced("the cube has no transform, so points cannot be located on it")
+        raise NotGeoreferenced(
+            "the cube has no transform, so points cannot be located on it; assign it, e.g. "
+            "`cube.rio.write_transform(affine)`"
+        )
     named = [
         point._replace(name=point.name or f"point {number}")
         for number, point in enumerate(points, start=1)

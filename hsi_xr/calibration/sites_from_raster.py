@@ -133,7 +133,10 @@ def _edges(product: xr.DataArray, cube: xr.DataArray) -> tuple[Edges, Edges]:
 def _transform(array: xr.DataArray, name: str) -> "Affine":
     transform = transform_of(array)
     if transform is None:
-        raise NotGeoreferenced(f"the {name} has no transform, so its pixels cannot be located")
+        raise NotGeoreferenced(
+            f"the {name} has no transform, so its pixels cannot be located; assign it, e.g. "
+            f"`{name}.rio.write_transform(affine)`"
+        )
     return transform
 
 

@@ -29,7 +29,7 @@ class Destination(click.ParamType[Path]):
 class Opening(TypedDict):
     """Arguments of `hsi_xr.open`."""
 
-    rgb: tuple[int, ...] | None
+    rgb: tuple[int | str, ...] | None
     nodata: float | None
 
 
@@ -98,15 +98,16 @@ def _decorated(command: Command, options: Sequence[Decorator]) -> Command:
     return command
 
 
-def _band_numbers(
+def _bands(
     ctx: click.Context, parameter: click.Parameter, text: str | None
-) -> tuple[int, ...] | None:
+) -> tuple[int | str, ...] | None:
+    """Parse three numbers or names, separated by commas; numbers by spaces, too."""
     if text is None:
         return None
-    numbers = text.replace(",", " ").split()
-    if len(numbers) != 3 or not all(number.isdecimal() and int(number) for number in numbers):
-        raise click.BadParameter(f"{text!r} is not three band numbers, e.g. 3,2,1")
-    return tuple(int(number) for number in numbers)
+    bands = [each.strip() for each in (text.split(",") if "," in text else text.split())]
+    if len(bands) != 3 or not all(band.strip("0") for band in bands):
+        raise click.BadParameter(f"{text!r} is not three bands, e.g. 3,2,1 or red,green,blue")
+    return tuple(int(band) if band.isdecimal() else band for band in bands)
 
 
 def _name_value_pairs(
@@ -123,8 +124,9 @@ _OPENING = (
         "--bands",
         "rgb",
         metavar="R,G,B",
-        callback=_band_numbers,
-        help="Numbers of the red, green and blue bands.",
+        callback=_bands,
+        help="Numbers or names of the red, green and blue bands [default: as stated in the file; "
+        "otherwise the only three].",
     ),
     click.option(
         "--src-nodata",
@@ -149,7 +151,14 @@ _VALUES = (
         "--input-scale",
         type=float,
         metavar="FACTOR",
-        help="Factor from stored values to the range 0..1, e.g. 1e-4.",
+        help="Factor from stored values to the range 0..1, e.g. 1e-4 [default: as stated in the "
+        "file].",
+    ),
+    click.option(
+        "--input-offset",
+        type=float,
+        metavar="NUMBER",
+        help="Number added after --input-scale, e.g. -0.1 [default: as stated in the file].",
     ),
 )
 _RUN = (
@@ -274,7 +283,11 @@ model = click.option(
     help="A name of `hsi-xr models`, a .safetensors file, or a model folder.",
 )
 opening = collect("opening", _OPENING)
-scene_options = collect("options", (*_VALUES, _UNGEOREFERENCED, *_RUN), {"input_scale": "scale"})
+scene_options = collect(
+    "options",
+    (*_VALUES, _UNGEOREFERENCED, *_RUN),
+    {"input_scale": "scale", "input_offset": "offset"},
+)
 """Options of `hsi_xr.reconstruct`."""
 batch_options = collect("options", (_UNGEOREFERENCED, *_RUN))
 """Those that are the same for all images of a conversion."""

@@ -21,6 +21,7 @@ class Settings(TypedDict):
     vrt: bool
     radiometry: str | Mapping[str, str] | None
     input_scale: float | Mapping[str, float] | None
+    input_offset: float | Mapping[str, float] | None
     jobs: int
     licence: str | None
     collection: str | None
@@ -37,14 +38,14 @@ def _by_dtype(
     return values.get("", values or None)
 
 
-def _factors(
+def _numbers(
     ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> float | dict[str, float] | None:
-    factors = _by_dtype(ctx, parameter, texts)
+    numbers = _by_dtype(ctx, parameter, texts)
     try:
-        if isinstance(factors, dict):
-            return {dtype: float(factor) for dtype, factor in factors.items()}
-        return None if factors is None else float(factors)
+        if isinstance(numbers, dict):
+            return {dtype: float(number) for dtype, number in numbers.items()}
+        return None if numbers is None else float(numbers)
     except ValueError as error:
         raise click.BadParameter(f"{error}; give e.g. 1e-4, or uint16=1e-4") from error
 
@@ -74,9 +75,17 @@ _SETTINGS = (
     click.option(
         "--input-scale",
         multiple=True,
-        callback=_factors,
+        callback=_numbers,
         metavar="[DTYPE=]FACTOR",
-        help="Factor from stored values to the range 0..1, for all images or per data type.",
+        help="Factor from stored values to the range 0..1, for all images or per data type "
+        "[default: as stated in the file or its STAC item].",
+    ),
+    click.option(
+        "--input-offset",
+        multiple=True,
+        callback=_numbers,
+        metavar="[DTYPE=]NUMBER",
+        help="Number added after --input-scale, for all images or per data type.",
     ),
     click.option(
         "--jobs",

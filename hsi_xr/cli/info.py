@@ -20,8 +20,9 @@ Json = Mapping[str, object]
 def command(file: str) -> None:
     """Print the metadata of a scene or a cube as JSON.
 
-    Prints grid, georeference and bands of FILE; for an RGB scene also the radiometry that
-    `reconstruct` would assume, and for a cube its provenance. No pixel is read.
+    Prints grid, georeference and bands of FILE; for a scene also which bands `reconstruct` would
+    take as red, green and blue, and how it would read their values, and for a cube its provenance.
+    No pixel is read.
     """
     import hsi_xr
 
@@ -38,6 +39,7 @@ def _metadata(image: "xr.DataArray") -> Json:
         "height": image.sizes["y"],
         "count": image.sizes["band"],
         "dtype": stored_dtype(image),
+        "nodata": _nodata(image),
         **_georeference(image),
         "datetime": image.attrs.get("datetime"),
         "bands": _bands(image),
@@ -47,16 +49,17 @@ def _metadata(image: "xr.DataArray") -> Json:
         metadata["provenance"] = {
             key.removeprefix("hsi_xr_"): value for key, value in provenance.items()
         }
-    if image.name == "rgb":
-        metadata["radiometry"] = _radiometry(image)
+    if not provenance:
+        metadata |= _meaning(image)
     return metadata
 
 
 def _georeference(image: "xr.DataArray") -> Json:
-    from hsi_xr.io.georef import crs_of, transform_of
     from hsi_xr.io.grid import bounds
+    from hsi_xr.io.location import location_of
 
-    crs, transform = crs_of(image), transform_of(image)
+    location = location_of(image)
+    crs, transform = location.crs, location.transform
     if crs is None or transform is None:
         return {"crs": None, "transform": None, "bounds": None}
     return {
@@ -80,14 +83,37 @@ def _bands(image: "xr.DataArray") -> list[Json]:
     return bands
 
 
-def _radiometry(image: "xr.DataArray") -> str | None:
-    """Returns the radiometry that `reconstruct` assumes; None if the user must state it."""
-    from hsi_xr.errors import MissingFact
-    from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
+def _meaning(image: "xr.DataArray") -> Json:
+    """Returns which bands `reconstruct` takes as colours, and how it reads their values.
+
+    What the user would have to state is None, and `unclear` says why.
+    """
+    from hsi_xr.errors import HsiError
+    from hsi_xr.io.colours import choose
+    from hsi_xr.pipeline.array_facts import facts_of
     from hsi_xr.pipeline.radiometry import resolve_radiometry
 
-    dtype, stated = stored_dtype(image), stated_radiometry(image)
+    facts = facts_of(image)
+    meaning: dict[str, object] = {"colours": None, "radiometry": None}
     try:
-        return resolve_radiometry(dtype, radiometry=None, scale=None, stated=stated).kind
-    except MissingFact:
-        return None
+        chosen = choose(facts.bands)
+        bands = [facts.bands[i] for i in chosen.indices]
+        numbers = [facts.numbers[i] for i in chosen.indices]
+        meaning["colours"] = {"bands": numbers, "origin": chosen.rule}
+        found = resolve_radiometry(bands, origin=facts.origin)
+        meaning["radiometry"] = {
+            "kind": found.kind,
+            "scale": found.stored_scale,
+            "offset": found.stored_offset,
+            "origin": found.origin,
+        }
+    except HsiError as error:
+        meaning["unclear"] = str(error)
+    return meaning
+
+
+def _nodata(image: "xr.DataArray") -> float | list[float | None] | None:
+    from hsi_xr.pipeline.array_facts import facts_of
+
+    values = [band.nodata for band in facts_of(image).bands]
+    return values[0] if len({*values}) == 1 else values

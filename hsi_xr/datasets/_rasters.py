@@ -11,7 +11,8 @@ from hsi_xr.band_grid import Bands
 from hsi_xr.datasets._base import Array
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile
 from hsi_xr.io.open import open as open_raster
-from hsi_xr.io.raster_source import source_of, stated_radiometry, stored_dtype
+from hsi_xr.io.raster_source import source_of, stored_dtype
+from hsi_xr.pipeline.array_facts import facts_of
 from hsi_xr.pipeline.radiometry import resolve_radiometry
 
 CUBE_SUFFIXES = (".tif", ".tiff", ".img", ".zarr")
@@ -79,9 +80,9 @@ def open_cube(path: Path, bands: Bands, scale: float | None) -> xr.DataArray:
         centres = _read_wavelengths(path, array.sizes["band"])
         array = array.assign_coords(wavelength=("band", centres))
     array = _keep_contributing(array, path, bands)
-    dtype, stated = stored_dtype(array), stated_radiometry(array)
+    facts = facts_of(array).bands
     try:
-        radiometry = resolve_radiometry(dtype, radiometry="reflectance", scale=scale, stated=stated)
+        radiometry = resolve_radiometry(facts, radiometry="reflectance", scale=scale)
     except MissingFact as error:
         raise MissingFact(f"{str(path)!r}: {error}") from error
     return array.assign_attrs(to_reflectance=radiometry.scale)

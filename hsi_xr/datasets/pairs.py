@@ -12,9 +12,10 @@ from hsi_xr.datasets import _options, _rasters, _scenes
 from hsi_xr.datasets._base import COMMON, Coding, DataSet, Pair, Splits
 from hsi_xr.errors import BandMismatch, InvalidData, MissingFact, NotGeoreferenced
 from hsi_xr.io.averaging import Grid, average
+from hsi_xr.io.colours import choose
 from hsi_xr.io.georef import crs_of, transform_of
 from hsi_xr.io.open import open as open_raster
-from hsi_xr.io.raster_source import stated_radiometry, stored_dtype
+from hsi_xr.pipeline.array_facts import facts_of
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 
 if TYPE_CHECKING:
@@ -108,12 +109,7 @@ class Pairs:
         cube_path = _scenes.require_path(self.cubes.get(name), name)
         cube = _rasters.open_cube(cube_path, self.bands, self.scale)
         path = _scenes.require_path(self.images.get(name), name)
-        image = open_raster(path)
-        if image.sizes["band"] != 3:
-            raise BandMismatch(
-                f"{str(path)!r} has {image.sizes['band']} bands; an image has three: red, green "
-                "and blue"
-            )
+        image = _open_image(path)
         radiometry = self._resolve_radiometry(image, path)
         image_grid, cube_grid = _grid(image, self.crs), _grid(cube, self.crs)
         _check_overlap(image_grid, cube_grid, repr(str(path)))
@@ -122,13 +118,24 @@ class Pairs:
     def _resolve_radiometry(self, image: "xr.DataArray", path: Path) -> Radiometry:
         try:
             return resolve_radiometry(
-                stored_dtype(image),
-                radiometry=self.radiometry,
-                scale=self.rgb_scale,
-                stated=stated_radiometry(image),
+                facts_of(image).bands, radiometry=self.radiometry, scale=self.rgb_scale
             )
         except MissingFact as error:
             raise MissingFact(f"{str(path)!r}: {error}; here, give it as rgb_scale=...") from error
+
+
+def _open_image(path: Path) -> "xr.DataArray":
+    """Opens red, green and blue of an image.
+
+    Raises:
+        BandMismatch: It is not clear which bands they are.
+    """
+    image = open_raster(path)
+    try:
+        chosen = choose(facts_of(image).bands)
+    except BandMismatch as error:
+        raise BandMismatch(f"{str(path)!r}: {error}") from error
+    return image if chosen.indices == (0, 1, 2) else image.isel(band=list(chosen.indices))
 
 
 def _grid(array: "xr.DataArray", crs: "CRS | None") -> Grid:

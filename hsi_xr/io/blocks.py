@@ -1,11 +1,13 @@
 """Splits a lazy cube into blocks, and computes the next blocks while one is being written."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -21,6 +23,9 @@ ReadBlock = Callable[["Block"], list[NDArray[np.number]]]
 """Computes one block of all arrays."""
 
 Result = TypeVar("Result")
+
+COMPUTED_ONCE = "hsi-xr-survey"
+"""Prefix of the keys of tasks that all blocks need and whose results are small."""
 
 _BYTES_AHEAD = 256 * 2**20
 """Bytes of computed blocks that may wait to be written."""
@@ -76,7 +81,9 @@ def split_blocks(sizes: BlockSizes) -> list[Block]:
 def block_reader(arrays: Sequence[xr.DataArray], sizes: BlockSizes) -> ReadBlock:
     """Returns a function that computes one block of all arrays; tasks that they share run once.
 
-    The graph is optimised here, once for all blocks; a block then runs only the tasks it needs.
+    The graph is optimised here, once for all blocks; a block then runs only the tasks it needs, on
+    the cluster of an active `distributed.Client`, otherwise in the calling thread. Tasks whose keys
+    start with `COMPUTED_ONCE` run before the first block.
     """
     from dask.array.optimization import optimize
     from dask.core import flatten
@@ -89,17 +96,51 @@ def block_reader(arrays: Sequence[xr.DataArray], sizes: BlockSizes) -> ReadBlock
     keys = list(flatten([data.__dask_keys__() for data in lazy.values()]))
     # all keys together, because `dask.optimize` would duplicate tasks that arrays share
     graph = dict(optimize(merged, keys)) if lazy else {}
+    # without the blocks that are already on a cluster
+    graph |= {key: merged[key] for key in keys if key not in graph}
+    starting = Lock()
+    started: list[bool] = []
 
     def read(block: Block) -> list[NDArray[np.number]]:
+        cluster = _active_client()
+        with starting:
+            if not started:
+                graph.update(_compute_once(graph, cluster))
+                started.append(True)
         keys = {at: (data.name, *(0,) * (data.ndim - 2), *block.index) for at, data in lazy.items()}
         needed, _ = cull(graph, list(keys.values()))
-        computed = dict(zip(keys, get_sync(needed, list(keys.values()))))
+        get = get_sync if cluster is None else cluster.get
+        computed = dict(zip(keys, get(needed, list(keys.values()))))
         return [
             np.asarray(computed[at]) if at in computed else _select(array, block)
             for at, array in enumerate(arrays)
         ]
 
     return read
+
+
+def _compute_once(graph: dict[Any, Any], cluster: Any) -> dict[Any, Any]:
+    """Returns replacements for the tasks whose keys start with `COMPUTED_ONCE`."""
+    from dask._task_spec import DataNode
+    from dask.optimization import cull
+    from dask.threaded import get
+
+    shared = [key for key in graph if isinstance(key, str) and key.startswith(COMPUTED_ONCE)]
+    needed, _ = cull(graph, shared)
+    if cluster is not None:  # results stay there
+        return dict(zip(shared, cluster.get(needed, shared, sync=False)))
+    return {key: DataNode(key, value) for key, value in zip(shared, get(needed, shared))}
+
+
+def _active_client() -> Any:
+    """Returns the `distributed.Client` that dask would compute with, or None."""
+    if "distributed" not in sys.modules:  # nobody has made one; importing it is slow
+        return None
+    from dask.base import get_scheduler
+    from distributed import Client
+
+    client = getattr(get_scheduler(), "__self__", None)
+    return client if isinstance(client, Client) else None
 
 
 def compute_ahead(

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from affine import Affine
-from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData
+from hsi_xr.io import axes, grid
 from hsi_xr.io.grid_mapping import GridMapping, clean_transform, grid_mapping_of
 
 if TYPE_CHECKING:
     import pyproj
     from rasterio.crs import CRS
 
-_ROUNDING = 1e-3
-"""Tolerance in pixels; float64 coordinates locate a 1 cm pixel on Earth to about 1e-7 pixels."""
-_UNEVEN = 0.01
-"""Tolerance of evenly spaced coordinates, in pixels."""
+_MOST_PIXELS = 100_000
+"""Rows and columns of the largest scenes."""
 
 
 def coordinates(
@@ -51,29 +49,34 @@ def coordinates(
 def transform_of(obj: xr.Dataset | xr.DataArray) -> Affine | None:
     """Returns the affine transform from (column, row) of an array to its CRS, or None.
 
-    For a slice, it is the transform in `spatial_ref`, shifted by whole pixels: exact, and known for
+    For a slice, it is the transform that is stated, shifted by whole pixels: exact, and known for
     a single row or column, too. Thinned or coarsened coordinates change the size of the pixels.
+    Coordinates that only number pixels, as those of a file without a georeference do, are no
+    transform.
 
     Raises:
-        InvalidData: Coordinates are not evenly spaced, or `GeoTransform` is malformed.
+        InvalidData: Coordinates are uneven or too coarse, or the stated transform is malformed.
     """
     base = grid_mapping_of(obj).transform
-    if base is None:
-        return _from_centres(obj)
-    if _is_aligned(base):
-        row, down = _offset_and_step(obj, "y", "y", (base.f, base.e))
-        column, right = _offset_and_step(obj, "x", "x", (base.c, base.a))
-    else:
-        of_scene = _numbered_transform(obj)
-        if of_scene is None or not _is_shifted(of_scene, base):
-            return base  # not numbered, or resampled to another grid since
-        base = of_scene
-        row, down = _offset_and_step(obj, "y", "row", (-0.5, 1.0))
-        column, right = _offset_and_step(obj, "x", "column", (-0.5, 1.0))
-    corner = column + (1 - right) / 2, row + (1 - down) / 2
-    x = base.a * corner[0] + base.b * corner[1] + base.c
-    y = base.d * corner[0] + base.e * corner[1] + base.f
-    return Affine(base.a * right, base.b * down, x, base.d * right, base.e * down, y)
+    found = _grid(obj, base)
+    return None if found is None or _numbers_pixels(found, base) else found
+
+
+def pixel_grid_of(obj: xr.Dataset | xr.DataArray) -> Affine | None:
+    """Returns the transform of an array, or else that to the pixels of its scene.
+
+    The columns and rows of an array without a georeference still tell which part of a scene it is.
+
+    Raises:
+        InvalidData: As for `transform_of`.
+    """
+    base = grid_mapping_of(obj).transform
+    found = _grid(obj, base)
+    if found is None or not _numbers_pixels(found, base):
+        return found
+    # coordinates of 0, 1, ... number the same pixels as 0.5, 1.5, ...
+    column, row = (float(np.floor(value + 0.5)) for value in (found.c, found.f))
+    return Affine(found.a, 0.0, column, 0.0, found.e, row)
 
 
 def crs_of(obj: xr.Dataset | xr.DataArray) -> "CRS | None":
@@ -113,6 +116,73 @@ def _is_aligned(transform: Affine) -> bool:
     return bool(transform.b == transform.d == 0)
 
 
+def _grid(obj: xr.Dataset | xr.DataArray, base: Affine | None) -> Affine | None:
+    """Returns the stated transform, moved to the pixels of the array; or that of its coordinates.
+
+    Args:
+        obj: The array.
+        base: The transform that is stated, of the array or of a scene that it was cut from.
+    """
+    if base is None:
+        return _from_centres(obj)
+    if not _is_aligned(base):
+        return _rotated(obj, base)
+    y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
+    if _restarts(y, base.f, base.e) and _restarts(x, base.c, base.a):
+        return base  # of these very pixels, which the coordinates merely number
+    row, down = _position(y, "y", base.f, base.e)
+    column, right = _position(x, "x", base.c, base.a)
+    if down == right == 1 and row % 1 == column % 1 == 0.5:
+        row, column = row + 0.5, column + 0.5  # stackstac's coordinates are the upper left corners
+    return _part(base, (row, down), (column, right))
+
+
+def _rotated(obj: xr.Dataset | xr.DataArray, base: Affine) -> Affine:
+    """Returns the transform of a rotated grid, whose pixels may be numbered or located singly."""
+    of_scene = _numbered_transform(obj)
+    if of_scene is not None:
+        if not _is_shifted(of_scene, base):
+            return base  # resampled to another grid since
+        row = _position(_values(obj, "y", "row"), "row", -0.5, 1.0)
+        column = _position(_values(obj, "x", "column"), "column", -0.5, 1.0)
+        return _part(of_scene, row, column)
+    if {"xc", "yc"} <= {*obj.coords} and obj["xc"].dims == ("y", "x"):
+        # rioxarray's coordinates of every pixel
+        centres = np.stack([obj["xc"].values, obj["yc"].values], axis=2)
+        columns = grid.points(~base, centres[0])[:, 0]
+        rows = grid.points(~base, centres[:, 0])[:, 1]
+        return _part(base, _position(rows, "yc", 0.0, 1.0), _position(columns, "xc", 0.0, 1.0))
+    y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
+    if y is None or x is None:
+        return base
+    if _are_numbers(y) and _are_numbers(x):  # of the pixels of the grid, as in odc-geo
+        return base @ Affine.translation(*(float(np.floor(values[0])) for values in (x, y)))
+    if not (base.a and base.e):
+        raise InvalidData(
+            "the stated transform is rotated by 90 degrees, and the coordinates 'x' and 'y' are "
+            "not; drop those that are wrong, e.g. `scene.drop_vars(['x', 'y'])`"
+        )
+    # rioxarray's coordinates of the first row and column, if the rotation is small
+    row = _position(y, "y", base.f + base.d / 2, base.e)
+    return _part(base, row, _position(x, "x", base.c + base.b / 2, base.a))
+
+
+def _part(base: Affine, rows: tuple[float, float], columns: tuple[float, float]) -> Affine:
+    """Returns the transform of some pixels of a grid: (first, step) of rows and of columns."""
+    (row, down), (column, right) = rows, columns
+    x, y = base @ (column + (1 - right) / 2, row + (1 - down) / 2)
+    return Affine(base.a * right, base.b * down, x, base.d * right, base.e * down, y)
+
+
+def _from_centres(obj: xr.Dataset | xr.DataArray) -> Affine | None:
+    """Returns the transform that pixel centres imply; a single pixel does not imply its size."""
+    y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
+    if y is None or x is None or len(y) < 2 or len(x) < 2:
+        return None
+    (top, down), (left, right) = axes.fit(y, "y"), axes.fit(x, "x")
+    return Affine(right, 0.0, left - right / 2, 0.0, down, top - down / 2)
+
+
 def _numbered_transform(obj: xr.Dataset | xr.DataArray) -> Affine | None:
     """Returns the transform of the scene whose pixels `row` and `column` number."""
     if "row" not in obj.coords or "column" not in obj.coords:
@@ -125,49 +195,55 @@ def _is_shifted(scene: Affine, part: Affine) -> bool:
     return all(getattr(scene, element) == getattr(part, element) for element in "abde")
 
 
-def _offset_and_step(
-    obj: xr.Dataset | xr.DataArray, dim: str, name: str, axis: tuple[float, float]
-) -> tuple[float, float]:
-    """Returns the first pixel and the step along an axis, in pixels of the grid; (0, 1) for all.
+def _numbers_pixels(transform: Affine, base: Affine | None) -> bool:
+    """True if a transform leads to numbers of pixels, and not to a place.
 
-    `axis` is (origin, size): the centre of pixel i is at origin + size * (i + 0.5).
+    They are 0, 1, 2, ... or 0.5, 1.5, ... with rows that count downwards, or part of them. A real
+    grid like that would have pixels of exactly one unit, run north, and be near the origin.
+
+    Args:
+        transform: That of the array.
+        base: The transform that is stated, if any. If it numbers pixels, those of a thinned or
+            flipped array are numbered, too.
     """
-    values = _values(obj, dim, name)
+    a, b, left, d, e, top = tuple(transform)[:6]
+    if b or d or not all((2 * v).is_integer() and abs(v) <= _MOST_PIXELS for v in (left, top)):
+        return False
+    if base is not None and tuple(base)[:6] in ((1, 0, 0, 0, 1, 0), (1, 0, 0, 0, -1, 0)):
+        return a.is_integer() and e.is_integer()
+    return a == e == 1 and min(left, top) >= -0.5
+
+
+def _restarts(values: axes.Coordinates | None, origin: float, size: float) -> bool:
+    """True if coordinates number pixels from 0 or 0.5, and are not those of the stated grid."""
+    if values is None or values[0] not in (0, 0.5) or not _are_numbers(values):
+        return False
+    return not np.isclose(values[0], origin + 0.5 * size, atol=abs(size))
+
+
+def _are_numbers(values: axes.Coordinates) -> bool:
+    """True if coordinates increase by one, from a whole number or a half."""
+    first = float(values[0])
+    is_first = (2 * first).is_integer() and 0 <= first <= _MOST_PIXELS
+    return is_first and np.array_equal(values, first + np.arange(len(values)))
+
+
+def _position(
+    values: axes.Coordinates | None, name: str, origin: float, size: float
+) -> tuple[float, float]:
+    """Returns the first pixel and the step along an axis of a grid; (0, 1) for all pixels."""
     if values is None:
         return 0.0, 1.0
-    origin, size = axis
-    pixels = (values - origin) / size - 0.5
-    step = _round_to_halves(_even_step(pixels, name)) if len(pixels) > 1 else 1.0
-    return _round_to_halves(pixels[0]), step
+    return axes.position(values, name, origin=origin, size=size)
 
 
-def _from_centres(obj: xr.Dataset | xr.DataArray) -> Affine | None:
-    """Returns the transform that pixel centres imply; a single pixel does not imply its size."""
-    y, x = _values(obj, "y", "y"), _values(obj, "x", "x")
-    if y is None or x is None or len(y) < 2 or len(x) < 2:
-        return None
-    down, right = _even_step(y, "y"), _even_step(x, "x")
-    return Affine(right, 0.0, float(x[0]) - right / 2, 0.0, down, float(y[0]) - down / 2)
-
-
-def _values(obj: xr.Dataset | xr.DataArray, dim: str, name: str) -> NDArray[np.float64] | None:
+def _values(obj: xr.Dataset | xr.DataArray, dim: str, name: str) -> axes.Coordinates | None:
     if name not in obj.coords or obj[name].dims != (dim,) or not obj[name].size:
         return None
-    return np.asarray(obj[name].values, dtype=np.float64)
-
-
-def _even_step(values: NDArray[np.float64], name: str) -> float:
-    step = float(values[-1] - values[0]) / (len(values) - 1)
-    even = values[0] + step * np.arange(len(values))
-    if step == 0 or not np.abs(values - even).max() <= _UNEVEN * abs(step):
+    values = np.asarray(obj[name].values)
+    if values.dtype.kind not in "iuf":
         raise InvalidData(
-            f"coordinate {name!r} is not evenly spaced, so its pixels differ in size; "
-            "resample the scene to a regular grid, e.g. with `scene.rio.reproject`"
+            f"coordinate {name!r} is of type {values.dtype}, but locates pixels; assign numbers, "
+            "or drop it, e.g. `scene.drop_vars(['x', 'y'])`"
         )
-    return step
-
-
-def _round_to_halves(pixels: float) -> float:
-    """Removes rounding errors; coarsening by an even number ends up at half pixels."""
-    half = round(pixels * 2) / 2
-    return half if abs(pixels - half) < _ROUNDING else float(pixels)
+    return values

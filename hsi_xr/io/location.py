@@ -1,16 +1,22 @@
 """Whether an array has a location: a CRS, and a transform that leads to it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyproj
 import xarray as xr
+from affine import Affine
 
-from hsi_xr.errors import NotGeoreferenced
-from hsi_xr.io.georef import crs_of, transform_of
-from hsi_xr.io.raster_source import source_of
+from hsi_xr.errors import HsiError, NotGeoreferenced
+from hsi_xr.io.georef import crs_of, pixel_grid_of, transform_of
+from hsi_xr.io.grid import pixel_size
+from hsi_xr.io.grid_mapping import grid_mapping_of
+from hsi_xr.io.raster_dataset import open_raster_dataset
+from hsi_xr.io.remote import is_remote
+from hsi_xr.io.stores import store_driver
 
 if TYPE_CHECKING:
-    from affine import Affine
     from rasterio.crs import CRS
 
 
@@ -27,14 +33,23 @@ class Location:
             location.
     """
 
-    pixel_grid: "Affine | None"
-    transform: "Affine | None"
+    pixel_grid: Affine | None
+    transform: Affine | None
     crs: "CRS | None"
 
     @property
     def is_known(self) -> bool:
         """True if the array has a CRS and a transform to it."""
         return self.crs is not None
+
+    def __str__(self) -> str:
+        if self.crs is None or self.transform is None:
+            return "none"
+        down, right = pixel_size(self.transform)
+        name = (
+            ":".join(self.crs.to_authority() or ()) or pyproj.CRS.from_wkt(self.crs.to_wkt()).name
+        )
+        return f"{name}, {down:.6g} x {right:.6g}"
 
 
 def location_of(obj: xr.Dataset | xr.DataArray) -> Location:
@@ -43,9 +58,9 @@ def location_of(obj: xr.Dataset | xr.DataArray) -> Location:
     Raises:
         InvalidData: Its coordinates are uneven, or its CRS or transform cannot be read.
     """
-    grid = transform_of(obj)
-    transform = None if grid is not None and grid.is_identity else grid
-    return Location(grid, transform, crs_of(obj) if transform is not None else None)
+    transform = transform_of(obj)
+    crs = None if transform is None else crs_of(obj)
+    return Location(pixel_grid_of(obj), transform, crs)
 
 
 def require_location(array: xr.DataArray, *, allow_ungeoreferenced: bool) -> Location:
@@ -62,17 +77,71 @@ def require_location(array: xr.DataArray, *, allow_ungeoreferenced: bool) -> Loc
 
 
 def _missing_location(array: xr.DataArray) -> str:
-    source = source_of(array)
-    if source is not None and (points := source.ground_control_points):
-        return (
-            f"the scene is georeferenced by {points} ground control points, not by a grid; warp it "
-            "first, e.g. `gdalwarp scene.tif warped.tif`, or pass allow_ungeoreferenced=True "
-            "(--allow-ungeoreferenced) to ignore them"
-        )
-    missing, method = "coordinate reference system", "write_crs('EPSG:32633')"
-    if crs_of(array) is not None:
-        missing, method = "transform", "write_transform(affine)"
+    """Returns what the scene lacks, and what to do about it."""
+    missing, repair = _points(array) or _file_points(array) or _plain(array)
     return (
-        f"the scene has no {missing}; assign it, e.g. `scene.rio.{method}`, or "
-        "pass allow_ungeoreferenced=True (--allow-ungeoreferenced)"
+        f"the scene {missing}; {repair}, or pass allow_ungeoreferenced=True "
+        "(--allow-ungeoreferenced) to go without a location"
     )
+
+
+def _plain(array: xr.DataArray) -> tuple[str, str]:
+    missing, calls, options = [], "scene", ""
+    grid = pixel_grid_of(array)
+    if crs_of(array) is None:
+        missing.append("no coordinate reference system")
+        calls, options = "scene.rio.write_crs('EPSG:32633')", " --crs EPSG:32633"
+    if transform_of(array) is None:
+        missing.append("no transform" + (": its coordinates only number pixels" if grid else ""))
+        if grid not in (None, Affine.identity()):  # numbers of a part would move its pixels
+            calls += ".drop_vars(['x', 'y'])"
+        calls += ".rio.write_transform(affine)"
+        options += " --transform '[0.1, 0, 500000, 0, -0.1, 4650000]'"
+    repair = f"assign it, e.g. `{calls}`"
+    if _file(array) is not None:
+        repair += f" (in the file: `rio edit-info{options} scene.tif`)"
+    return f"has {' and '.join(missing)}", repair
+
+
+def _points(array: xr.DataArray) -> tuple[str, str] | None:
+    """Control points that rioxarray has read."""
+    mapping = grid_mapping_of(array)
+    if not mapping.ground_control_points:
+        return None
+    warp = "scene.rio.reproject(scene.rio.crs)"
+    if mapping.crs is None:
+        warp = "scene.rio.write_crs('EPSG:32633').rio.reproject('EPSG:32633')"
+    return _by_points(mapping.ground_control_points), f"warp it first, e.g. `{warp}`"
+
+
+def _file_points(array: xr.DataArray) -> tuple[str, str] | None:
+    """Control points or RPCs of the file that the array was opened from."""
+    path = _file(array)
+    if path is None:
+        return None
+    try:
+        with open_raster_dataset(path) as raster:
+            (points, crs), rpcs = raster.gcps, raster.rpcs
+    except HsiError:
+        return None
+    if points:
+        option = "" if crs else "-s_srs EPSG:32633 "
+        warp = f"gdalwarp {option}-dstalpha scene.tif warped.tif"
+        return _by_points(len(points)), f"warp its file first, e.g. `{warp}`"
+    if rpcs:
+        missing = "is located by rational polynomial coefficients (RPCs), not by a grid"
+        warp = "gdalwarp -rpc -t_srs EPSG:32633 -dstalpha scene.tif warped.tif"
+        return missing, f"warp its file first, e.g. `{warp}` (with -to RPC_DEM=dem.tif on terrain)"
+    return None
+
+
+def _by_points(count: int) -> str:
+    return f"is located by {count} ground control points, not by a grid"
+
+
+def _file(array: xr.DataArray) -> str | None:
+    """Returns the file that an array was opened from, if it is there and GDAL reads it."""
+    path = str(array.encoding.get("source", ""))
+    if not path or store_driver(path):
+        return None
+    return path if is_remote(path) or Path(path).is_file() else None

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import dask.array
 import numpy as np
@@ -11,25 +12,24 @@ import xarray as xr
 from dask.base import tokenize
 from numpy.typing import NDArray
 
-from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile
-from hsi_xr.io import georef, raster_source, tags, wavelengths
+from hsi_xr.errors import BandMismatch, UnknownName
+from hsi_xr.io import band_facts, colours, georef, raster_source, tags, wavelengths
+from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.chunks import DEFAULT, Chunks, chunk_sizes
+from hsi_xr.io.item_bands import ItemBand
+from hsi_xr.io.open_checks import check_length, check_pixels
 from hsi_xr.io.raster_dataset import (
     RasterDataset,
-    alpha_bands,
     file_version,
     open_raster_dataset,
     stated_crs,
 )
 from hsi_xr.io.raster_source import RasterSource
 from hsi_xr.io.reader import read_window
-from hsi_xr.io.remote import file_of
+from hsi_xr.io.remote import file_of, without_query
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import store_driver
 from hsi_xr.io.variables import companion_paths
-
-if TYPE_CHECKING:
-    from rasterio import DatasetReader
 
 Sizes = tuple[tuple[int, ...], ...]
 """Chunk sizes along band, y and x."""
@@ -39,7 +39,7 @@ def open(
     path: str | os.PathLike[str],
     *,
     chunks: Chunks = DEFAULT,
-    rgb: Sequence[int] | None = None,
+    rgb: Sequence[int | str] | None = None,
     nodata: float | None = None,
     variable: str | None = None,
 ) -> xr.DataArray:
@@ -57,7 +57,8 @@ def open(
         chunks: Sizes of the dask chunks, in any form that xarray and dask accept: a number of
             pixels along y and x, (rows, columns), a mapping such as `{"y": 400, "x": 400}`,
             `"auto"`, or -1 for one chunk. None reads the pixels at once.
-        rgb: 1-based numbers of the bands to keep, in order.
+        rgb: The bands to keep, in order: numbers counted from 1, or names (descriptions, names of
+            a store's variables). Three bands are then red, green and blue for `reconstruct`.
         nodata: The stored value that marks nodata, instead of the file's own; the same rule
             applies.
         variable: The variable of a product to open, e.g. `reflectance_std`, in the same file or in
@@ -72,31 +73,54 @@ def open(
     Raises:
         UnreadableFile: The file is missing, truncated, or not a raster.
         InvalidData: The file has no pixels, or its values are complex or boolean.
-        BandMismatch: The file has no such bands.
-        UnknownName: The file has no such variable.
+        BandMismatch: The file has no bands of these numbers.
+        UnknownName: The file has no such variable, or no bands of these names.
         UsageError: `chunks` is invalid.
+    """
+    return open_described(path, (), chunks=chunks, rgb=rgb, nodata=nodata, variable=variable)
+
+
+def open_described(
+    path: str | os.PathLike[str],
+    item_bands: Sequence[ItemBand],
+    *,
+    chunks: Chunks = DEFAULT,
+    rgb: Sequence[int | str] | None = None,
+    nodata: float | None = None,
+    variable: str | None = None,
+) -> xr.DataArray:
+    """Opens a raster as `open` does, with what a STAC item states about its bands.
+
+    Args:
+        path, chunks, rgb, nodata, variable: As for `open`.
+        item_bands: Bands of the asset; empty without an item.
+
+    Raises:
+        HsiError: As for `open`.
+        InvalidData: The file and the item state different scales or offsets.
     """
     name = str(path) if variable is None else _file_with(str(path), variable)
     version = file_version(name)
     with open_raster_dataset(name, variable) as raster:
-        _check_pixels(raster, name)
-        _check_length(raster, name, version[1])
-        bands = _bands(raster, name, rgb)
-        sizes = _sizes(chunks, (len(bands), raster.height, raster.width))
+        check_pixels(raster, name)
+        check_length(raster, name, version[1])
         domains = tags.read_domains(raster)
-        inner = raster.name if isinstance(raster, StoredArray) else None
-        token = tokenize(name, *version, bands, sizes and sizes[1:], nodata, inner)
+        facts = _facts(raster, name, item_bands, nodata, domains)
+        bands = _bands(facts, name, rgb)
+        sizes = _sizes(chunks, (len(bands), raster.height, raster.width))
+        inner = raster.inner if isinstance(raster, StoredArray) else None
+        chosen = tuple(facts[band - 1] for band in bands)
+        token = tokenize(name, *version, bands, sizes and sizes[1:], chosen, inner)
         source = RasterSource(
             path=name,
             bands=bands,
             mtime_ns=version[0],
             size=version[1],
             array_name=f"hsi-open-{token}",
-            dtype=raster.dtypes[bands[0] - 1],
+            facts=chosen,
+            chosen=rgb is not None,
             variable=inner,
             nodata=nodata,
-            radiometry=_radiometry(raster, bands, domains),
-            ground_control_points=len(raster.gcps[0]),
         )
         array = xr.DataArray(
             _pixels(source, sizes),
@@ -107,6 +131,19 @@ def open(
         )
     raster_source.attach(array, source)
     return array
+
+
+def _facts(
+    raster: RasterDataset,
+    path: str,
+    item_bands: Sequence[ItemBand],
+    nodata: float | None,
+    domains: tags.Domains,
+) -> tuple[BandFacts, ...]:
+    is_product = tags.is_product(domains["HSI_XR"])
+    facts = band_facts.read_facts(raster, is_product=is_product)
+    facts = band_facts.with_item(facts, item_bands, without_query(path))
+    return facts if nodata is None else tuple(replace(fact, nodata=nodata) for fact in facts)
 
 
 def _file_with(path: str, variable: str) -> str:
@@ -131,50 +168,17 @@ def _file_with(path: str, variable: str) -> str:
     return str(companion)
 
 
-def _check_pixels(raster: RasterDataset, path: str) -> None:
-    if not (raster.count and raster.height and raster.width):
-        raise InvalidData(
-            f"{path!r} has no pixels ({raster.count} bands of {raster.height} x {raster.width}); "
-            "open one of its subdatasets"
-            + "".join(f", e.g. {name!r}" for name in raster.subdatasets)
-        )
-    unusable = {dtype for dtype in raster.dtypes if "complex" in dtype or dtype == "bool"}
-    if unusable:
-        raise InvalidData(
-            f"the values of {path!r} are {', '.join(sorted(unusable))}, which cannot be "
-            "brightness; convert them first, e.g. `rio calc '(abs (read 1))'`"
-        )
-
-
-def _check_length(raster: RasterDataset, path: str, size: int) -> None:
-    """Raises an error if the end of a TIFF is missing, which GDAL does not notice on opening."""
-    if raster.driver != "GTiff" or not size:
-        return
-    tiff = cast("DatasetReader", raster)
-    for band, (rows, columns) in zip(tiff.indexes, tiff.block_shapes):
-        last = f"{(tiff.width - 1) // columns}_{(tiff.height - 1) // rows}"
-        start, length = (
-            int(tiff.get_tag_item(f"BLOCK_{item}_{last}", "TIFF", bidx=band) or 0)
-            for item in ("OFFSET", "SIZE")
-        )
-        if start + length > size:
-            raise UnreadableFile(
-                f"{path!r} is truncated: it has {size} bytes, and band {band} ends at byte "
-                f"{start + length}; get a fresh copy of the file"
-            )
-
-
-def _bands(raster: RasterDataset, path: str, rgb: Sequence[int] | None) -> tuple[int, ...]:
-    alpha = alpha_bands(raster)
-    colours = tuple(band for band in raster.indexes if band not in alpha)
-    if rgb is None:
-        return colours or tuple(raster.indexes)
-    if not rgb or any(band not in colours for band in rgb):
-        raise BandMismatch(
-            f"{path!r} has no bands {', '.join(map(str, rgb)) or '(none given)'}; choose from "
-            f"{', '.join(map(str, colours))}" + (" (the others are alpha)" if alpha else "")
-        )
-    return tuple(int(band) for band in rgb)
+def _bands(
+    facts: Sequence[BandFacts], path: str, rgb: Sequence[int | str] | None
+) -> tuple[int, ...]:
+    """Returns the numbers of the bands that were asked for, or else of all but alpha."""
+    if rgb is not None:
+        if not rgb:
+            raise BandMismatch("rgb selects no bands; give numbers or names, or omit it")
+        name = repr(without_query(path))
+        return tuple(i + 1 for i in colours.indices_of(facts, rgb, name=name))
+    opaque = tuple(i for i, fact in enumerate(facts, start=1) if not fact.is_alpha)
+    return opaque or tuple(range(1, len(facts) + 1))
 
 
 def _sizes(chunks: Chunks, shape: tuple[int, int, int]) -> Sizes | None:
@@ -225,9 +229,3 @@ def _attributes(
     if any(descriptions) and not tags.is_product(domains["HSI_XR"]):
         attrs["long_name"] = tuple(text or "" for text in descriptions)
     return attrs
-
-
-def _radiometry(raster: RasterDataset, bands: tuple[int, ...], domains: tags.Domains) -> str | None:
-    scales, offsets = raster.scales, raster.offsets
-    is_scaled = any(scales[band - 1] != 1 or offsets[band - 1] != 0 for band in bands)
-    return "reflectance" if is_scaled or tags.is_product(domains["HSI_XR"]) else None

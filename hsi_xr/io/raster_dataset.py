@@ -4,11 +4,12 @@ import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
+from hsi_xr.io.palette import expanded, is_palette
 from hsi_xr.io.remote import gdal_environment, is_remote, without_query
 from hsi_xr.io.stores import metadata_file, open_store, store_driver
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rasterio.control import GroundControlPoint
     from rasterio.crs import CRS
     from rasterio.enums import ColorInterp, MaskFlags
+    from rasterio.rpc import RPC
     from rasterio.windows import Window
 
 _opening = threading.Lock()  # `catch_warnings` is process-wide: two at once would lose filters
@@ -68,6 +70,8 @@ class RasterDataset(Protocol):
     @property
     def gcps(self) -> "tuple[list[GroundControlPoint], CRS | None]": ...
     @property
+    def rpcs(self) -> "RPC | None": ...
+    @property
     def subdatasets(self) -> list[str]: ...
 
     def tags(self, bidx: int = 0, ns: str | None = None) -> dict[str, str]:
@@ -84,11 +88,12 @@ class RasterDataset(Protocol):
 
 
 def open_raster_dataset(path: str, variable: str | None = None) -> RasterDataset:
-    """Opens a raster file, or an array of a store, for reading.
+    """Opens a raster file, or an array of a store, for reading; expands a palette to its colours.
 
     Args:
         path: A file, a folder that is a Zarr store, or any other name that GDAL or fsspec opens.
-        variable: The name of the array in a store; by default `reflectance`, else the first.
+        variable: The name of the array in a store; by default `reflectance`, else the first over
+            (band, y, x), else all arrays over (y, x) as bands.
 
     Raises:
         UnreadableFile: There is no such raster.
@@ -99,7 +104,11 @@ def open_raster_dataset(path: str, variable: str | None = None) -> RasterDataset
     if driver := store_driver(path):
         return open_store(path, driver, variable)
     try:
-        return rasterio_open(path)
+        raster = rasterio_open(path)
+        if not is_palette(raster):
+            return cast(RasterDataset, raster)
+        with raster:
+            return cast(RasterDataset, rasterio_open(expanded(raster, path)))
     except RasterioIOError as error:
         raise UnreadableFile(_unreadable(path, error)) from error
 

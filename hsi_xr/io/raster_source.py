@@ -8,9 +8,12 @@ computes (`* 2`, `where`), so the record never outlives the values that it descr
 `array.drop_encoding()` removes it by hand; the array then counts as one in memory.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import xarray as xr
+
+from hsi_xr.io.band_facts import BandFacts
 
 _KEY = "hsi_xr"
 """The only key in `encoding` that is not one of xarray's own."""
@@ -28,20 +31,29 @@ class RasterSource:
     """Modification time, and size in bytes, when the file was opened; both 0 if it is remote."""
     array_name: str
     """Name of the dask array that has exactly these pixels."""
-    dtype: str
-    """Data type of the stored values, e.g. `uint8`; the array itself is float32."""
+    facts: tuple[BandFacts, ...]
+    """What is stated about each of the bands; the array itself is float32 and scaled."""
+    chosen: bool = False
+    """True if the caller of `open` chose the bands: three are then red, green and blue."""
     variable: str | None = None
     """Name of the array within a store; None for a raster file."""
     nodata: float | None = None
     """A stored value that overrides the nodata value of the file."""
-    radiometry: str | None = None
-    """`reflectance` if the file states a scale or is a product of hsi_xr."""
-    ground_control_points: int = 0
-    """Number of control points in the file, which do not define a transform."""
+
+    def select(self, indices: Sequence[int]) -> "RasterSource":
+        """Returns some of the bands, by their indices counted from 0."""
+        bands = tuple(self.bands[i] for i in indices)
+        return replace(self, bands=bands, facts=tuple(self.facts[i] for i in indices))
 
     def matches(self, array: xr.DataArray) -> bool:
-        """True if the array still has all these pixels, so that windows can be read directly."""
-        return array.chunks is not None and array.data.name == self.array_name
+        """True if the array still has all these pixels, so that windows can be read directly.
+
+        Not if it was persisted: its pixels are in memory, and the file may be out of reach.
+        """
+        if array.chunks is None or array.data.name != self.array_name:
+            return False
+        layer = array.data.dask.layers.get(self.array_name, {})
+        return isinstance(next(iter(layer.values()), None), tuple)  # a task, not its result
 
 
 def attach(array: xr.DataArray, source: RasterSource) -> None:
@@ -56,15 +68,6 @@ def source_of(array: xr.DataArray) -> RasterSource | None:
 
 
 def stored_dtype(array: xr.DataArray) -> str:
-    """Returns the data type of the values in the file behind an array, else that of the array.
-
-    Other readers that convert to float, such as rioxarray, state it as `encoding["dtype"]`.
-    """
+    """Returns the data type of the values in the file behind an array, else that of the array."""
     source = source_of(array)
-    return source.dtype if source else str(array.encoding.get("dtype", array.dtype))
-
-
-def stated_radiometry(array: xr.DataArray) -> str | None:
-    """Returns the radiometry that the file behind an array states, if it states one."""
-    source = source_of(array)
-    return source.radiometry if source else None
+    return source.facts[0].dtype if source else str(array.dtype)

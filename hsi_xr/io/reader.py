@@ -4,13 +4,13 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.errors import UnreadableFile
-from hsi_xr.io import tags
+from hsi_xr.io.decoding import decode
 from hsi_xr.io.raster_dataset import (
     RasterDataset,
     alpha_bands,
@@ -52,7 +52,7 @@ def read_window(source: RasterSource, rows: slice, columns: slice) -> NDArray[np
     try:
         with gdal_environment(source.path):  # a virtual raster opens its sources only now
             stored = raster.read(list(source.bands), window=window)
-            valid = _valid_pixels(raster, source, stored, window)
+            valid = _valid_pixels(raster, source, window)
     except RasterioIOError as error:
         raise UnreadableFile(
             f"{without_query(source.path)!r} is damaged or truncated: rows {top} to {bottom}, "
@@ -63,7 +63,7 @@ def read_window(source: RasterSource, rows: slice, columns: slice) -> NDArray[np
                 else "get a fresh copy of the file"
             )
         ) from error
-    return _as_floats(raster, source.bands, stored, valid)
+    return decode(stored, source.facts, valid)
 
 
 class _Handles(threading.local):
@@ -89,16 +89,14 @@ _handles = _Handles()
 
 
 def _valid_pixels(
-    raster: RasterDataset, source: RasterSource, stored: NDArray[Any], window: "Window"
-) -> NDArray[np.bool_]:
-    """Returns where pixels are valid, (rows, columns): opaque, unmasked, not nodata."""
-    valid = ~_is_nodata(raster, source, stored)
-    for band in alpha_bands(raster):
-        valid &= raster.read(band, window=window) != 0
+    raster: RasterDataset, source: RasterSource, window: "Window"
+) -> NDArray[np.bool_] | None:
+    """Returns where pixels are opaque and unmasked, (rows, columns); None without alpha or mask."""
+    masks = [raster.read(band, window=window) for band in alpha_bands(raster)]
     for band in _masked_bands(raster, source.bands):
-        masks = cast("DatasetReader", raster)  # only GDAL has masks besides alpha and nodata
-        valid &= masks.read_masks(band, window=window) != 0
-    return valid
+        # only GDAL has masks besides alpha and nodata
+        masks.append(cast("DatasetReader", raster).read_masks(band, window=window))
+    return np.all(masks, axis=0) if masks else None
 
 
 def _masked_bands(raster: RasterDataset, bands: Sequence[int]) -> list[int]:
@@ -111,48 +109,3 @@ def _masked_bands(raster: RasterDataset, bands: Sequence[int]) -> list[int]:
     masked = [band for band in flags if not derived & flags[band]]
     is_shared = any(MaskFlags.per_dataset in flags[band] for band in masked)
     return masked[:1] if is_shared else masked
-
-
-def _is_nodata(
-    raster: RasterDataset, source: RasterSource, stored: NDArray[Any]
-) -> NDArray[np.bool_]:
-    """Returns where the nodata value marks pixels as missing, (rows, columns).
-
-    A value that can be a colour (0, 255) counts only if every band has it: a blue of 0 alone is a
-    shadow, and a red of 255 a roof. A value that cannot be one (-9999) counts in any band.
-    """
-    stated, own = raster.nodatavals, source.nodata
-    nodata = [stated[band - 1] if own is None else own for band in source.bands]
-    values = [value for value in nodata if value is not None]
-    if len(values) < len(nodata):
-        return np.zeros(stored.shape[1:], dtype=bool)
-    is_product = tags.is_product(tags.read_domains(raster)["HSI_XR"])
-    unsigned = stored.dtype.kind == "u" and not is_product
-    can_be_colour = all(value == 0 or (unsigned and value > 0) for value in values)
-    equal = np.stack([_equals(plane, value) for plane, value in zip(stored, values)])
-    return np.asarray(equal.all(axis=0) if can_be_colour else equal.any(axis=0))
-
-
-def _equals(plane: NDArray[Any], value: float) -> NDArray[np.bool_]:
-    if np.isnan(value):
-        return np.asarray(np.isnan(plane))
-    # an integer that the type cannot hold equals nothing; as a float it would be rounded
-    is_integer = plane.dtype.kind in "iu" and float(value).is_integer()
-    return np.asarray(plane == (int(value) if is_integer else value))
-
-
-def _as_floats(
-    raster: RasterDataset, bands: Sequence[int], stored: NDArray[Any], valid: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, hence NaN
-        pixels = stored.astype(np.float32)
-    chosen = [band - 1 for band in bands]
-    scales = np.array(raster.scales, dtype=np.float32)[chosen]
-    offsets = np.array(raster.offsets, dtype=np.float32)[chosen]
-    if (scales != 1).any() or (offsets != 0).any():
-        pixels *= scales[:, None, None]
-        pixels += offsets[:, None, None]
-    if stored.dtype.kind == "f":
-        valid = valid & np.isfinite(pixels).all(axis=0)
-    pixels[:, ~valid] = np.nan
-    return pixels

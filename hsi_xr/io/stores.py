@@ -8,6 +8,7 @@ from typing import IO, Any
 import xarray as xr
 
 from hsi_xr.errors import UnknownName, UnreadableFile, UsageError
+from hsi_xr.io.dimensions import repair_of, with_standard_dims
 from hsi_xr.io.remote import file_of, is_remote, storage_options, store_errors, without_query
 from hsi_xr.io.store_reader import StoredArray
 
@@ -15,7 +16,7 @@ _NETCDF = (".nc", ".nc4")
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ENGINES = {"Zarr": ("zarr", "zarr"), "netCDF": ("h5netcdf", "netcdf")}
 """Driver -> xarray's engine, which is also a package's name, and the extra that installs it."""
-_IMAGE_DIMS = ({"y", "x"}, {"band", "y", "x"})
+_IMAGE_DIMS = ({"band", "y", "x"}, {"y", "x"})
 
 
 def store_driver(path: str) -> str | None:
@@ -43,25 +44,41 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
     Args:
         path: A Zarr folder or a NetCDF file, local or remote.
         driver: As returned by `store_driver`.
-        variable: Name of the array; by default `reflectance`, or else the first one.
+        variable: Name of the array; by default `reflectance`, or else the first over (band, y, x),
+            or else all arrays over (y, x) as bands.
 
     Raises:
         UsageError: A package that reads such stores, or reaches them, is not installed.
         UnknownName: The store has no such variable.
         UnreadableFile: The store has no array over y and x, or is damaged.
     """
-    dataset = _open_dataset(path, driver)
-    names = [str(name) for name, array in dataset.data_vars.items() if {*array.dims} in _IMAGE_DIMS]
+    dataset = with_standard_dims(_open_dataset(path, driver))
+    images, planes = (
+        [str(name) for name, array in dataset.data_vars.items() if {*array.dims} == dims]
+        for dims in _IMAGE_DIMS
+    )
+    names = [*images, *planes]
     if not names:
-        raise UnreadableFile(
-            f"{path!r} has no array with dimensions (band, y, x) or (y, x); it has "
-            f"{', '.join(map(str, dataset.data_vars)) or 'no arrays'}. Rename its "
-            "dimensions, e.g. `ds.rename(lat='y', lon='x')`"
-        )
-    default = "reflectance" if "reflectance" in names else names[0]
-    if (variable or default) not in names:
+        raise UnreadableFile(_without_image(path, driver, dataset))
+    if variable is not None and variable not in names:
         raise UnknownName(f"{path!r} has no variable {variable!r}; it has {', '.join(names)}")
-    return StoredArray(driver, dataset, variable or default)
+    if variable is None and "reflectance" in names:
+        variable = "reflectance"
+    return StoredArray(driver, dataset, [variable] if variable else images[:1] or planes)
+
+
+def _without_image(path: str, driver: str, dataset: xr.Dataset) -> str:
+    """Returns the message for a store without an array that can be read, with its repair."""
+    arrays = [array for array in dataset.data_vars.values() if array.ndim > 1]
+    if not arrays:
+        names = ", ".join(map(str, dataset.data_vars)) or "no arrays"
+        return f"{path!r} has no array with dimensions (band, y, x) or (y, x); it has {names}"
+    opened = f"xr.open_dataset({path!r}, engine={_ENGINES[driver][0]!r}, decode_coords='all')"
+    return (
+        f"{path!r} has no array with dimensions (band, y, x) or (y, x); {arrays[0].name!r} has "
+        f"{', '.join(map(str, arrays[0].dims))}. Choose or rename its dimensions: "
+        f"`{opened}{repair_of(arrays[0])}.hsi.reconstruct()`"
+    )
 
 
 def _open_dataset(path: str, driver: str) -> xr.Dataset:

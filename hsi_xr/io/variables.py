@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.io import wavelengths
-from hsi_xr.io.georef import crs_of, transform_of
+from hsi_xr.io.location import location_of
 from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
 
 if TYPE_CHECKING:
@@ -159,18 +159,17 @@ def stored_variables(
     arrays = _arrays(obj)
     _check_sizes(arrays)
     main = next(iter(arrays.values()))
-    crs, transform = crs_of(obj), transform_of(obj)
-    if crs is None and transform is not None and transform.is_identity:
-        transform = None  # pixel numbers are not a georeference
-    attrs = {**main.attrs, **obj.attrs, "hsi_xr_georeferenced": "yes" if crs else "no"}
+    location = location_of(obj)
+    georeferenced = "yes" if location.is_known else "no"
+    attrs = {**main.attrs, **obj.attrs, "hsi_xr_georeferenced": georeferenced}
     return [
         StoredVariable(
             array=array,
             name=name,
             path=path if in_one_file or array is main else companion_paths(path)[name],
             storage=Storage.for_variable(name, dtype, scale),
-            transform=transform,
-            crs=crs,
+            transform=location.transform,
+            crs=location.crs,
             attrs=attrs,
         )
         for name, array in arrays.items()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from hsi_xr.camera.spectral_response import CameraLike
+    from hsi_xr.io.colours import Selection
     from hsi_xr.pipeline.job import Consistency
-    from hsi_xr.pipeline.scene import Selection
     from hsi_xr.pipeline.scene_statistics import Survey
 
 
@@ -18,6 +18,7 @@ class SurveyOptions(TypedDict, total=False):
     rgb: "Selection | None"
     radiometry: str | None
     scale: float | None
+    offset: float | None
     camera: "CameraLike | None"
     steps: int | None
     seed: int

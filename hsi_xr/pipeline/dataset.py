@@ -1,5 +1,6 @@
 """Builds the Dataset of a reconstruction: names, wavelengths, attributes, provenance."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dask.array as da
@@ -7,12 +8,15 @@ import numpy as np
 import xarray as xr
 
 from hsi_xr._version import __version__
+from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
+from hsi_xr.io.location import Location
 from hsi_xr.output_variables import OutputVariable
 from hsi_xr.times import now, utc_text
 
 if TYPE_CHECKING:
     from hsi_xr.pipeline.plan import Plan
+    from hsi_xr.pipeline.scene import Scene
 
 ESTIMATE = "model estimate, not a measurement"
 UNTRAINED = "output of random weights: neither a measurement nor an estimate"
@@ -21,6 +25,8 @@ _REFLECTANCE = {
     "standard_name": "surface_bidirectional_reflectance",
     "long_name": "reconstructed surface reflectance",
 }
+_ROUNDING = 1e-3
+"""Pixels by which coordinates may be off the centres of pixels."""
 _RELATIVE = {"long_name": "relative spectral reflectance"}
 """For images of unknown exposure, whose level is estimated."""
 
@@ -37,7 +43,7 @@ def to_dataset(plan: "Plan", stack: da.Array) -> xr.Dataset:
             variable.dims,
             _values(variable, stack[plan.job.outputs.slices[variable.name]]),
             _attributes(variable, plan),
-            {"grid_mapping": "spatial_ref"},
+            {} if plan.scene.location.transform is None else {"grid_mapping": "spatial_ref"},
         )
         for variable in plan.job.outputs.variables
     }
@@ -77,11 +83,9 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         for name, coordinate in scene.coords.items()
         if coordinate.dims and "band" not in coordinate.dims
     }
-    location = plan.scene.location
-    if location.transform is not None:
-        shape = (scene.sizes["y"], scene.sizes["x"])
-        georeference = coordinates(location.transform, location.crs, shape)
-        coords["spatial_ref"] = georeference["spatial_ref"]
+    coords |= _georeference(plan.scene, coords)
+    if _renumbered(plan.scene.location):
+        coords = {name: coords[name] for name in coords if name not in ("y", "x")}
     numbers = xr.Variable("band", range(1, len(bands) + 1), {"long_name": "band number"})
     wavelength = {
         "standard_name": "radiation_wavelength",
@@ -96,6 +100,33 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         fwhm = {"long_name": "full width at half maximum", "units": "nm"}
         coords["fwhm"] = xr.Variable("band", list(bands.widths), fwhm)
     return coords
+
+
+def _georeference(scene: "Scene", stated: Mapping[str, xr.Variable]) -> dict[str, xr.Variable]:
+    """Returns CRS, transform and pixel coordinates of a scene that has a transform.
+
+    Coordinates of the scene that are pixel centres are left as they are, so that xarray aligns the
+    cube with the scene; rounded ones, and corners of pixels, are replaced.
+    """
+    location, sizes = scene.location, scene.rgb.sizes
+    if location.transform is None:
+        return {}
+    found = coordinates(location.transform, location.crs, (sizes["y"], sizes["x"]))
+    tolerance = _ROUNDING * min(grid.pixel_size(location.transform))
+    for name, exact in list(found.items()):
+        own = stated.get(name)
+        if own is None:
+            continue
+        is_number = name in ("row", "column")  # of the scene that this one was cut from
+        if is_number or np.allclose(own.values, exact.values, rtol=0, atol=tolerance):
+            del found[name]
+    return found
+
+
+def _renumbered(location: Location) -> bool:
+    """True if coordinates without the transform in the scene would look like those of a place."""
+    numbers = None if location.transform is not None else location.pixel_grid
+    return numbers is not None and (numbers.a, numbers.e) != (1, 1)
 
 
 def _provenance(plan: "Plan") -> dict[str, str | int | float]:
@@ -116,7 +147,12 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_samples": job.samples,
         "hsi_xr_steps": card.steps if job.steps is None else job.steps,
         "hsi_xr_radiometry": scene.radiometry.kind,
-        "hsi_xr_scale": scene.radiometry.scale,
+        "hsi_xr_scale": scene.radiometry.stored_scale,
+        "hsi_xr_offset": scene.radiometry.stored_offset,
+        "hsi_xr_scale_origin": scene.radiometry.origin,
+        "hsi_xr_source_dtype": scene.bands[0].dtype,
+        "hsi_xr_source_bands": ",".join(scene.colours.labels),
+        "hsi_xr_source_bands_origin": scene.colours.rule,
         "hsi_xr_level": "known" if job.level_known else "estimated",
         "hsi_xr_tile": tiling.tile,
         "hsi_xr_halo": tiling.halo,
@@ -127,6 +163,8 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     }
     if scene.source:
         attributes["hsi_xr_source"] = scene.source
+    if scene.nodata != "none":
+        attributes["hsi_xr_source_nodata"] = scene.nodata
     if plan.response is not None:
         attributes["hsi_xr_camera"] = plan.response.name
         attributes["hsi_xr_camera_sha256"] = plan.response.sha256
@@ -134,8 +172,6 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         attributes["hsi_xr_consistency"] = job.consistency
     if tiling.blend:
         attributes["hsi_xr_blend"] = tiling.blend
-    if scene.file is not None and scene.file.nodata is not None:
-        attributes["hsi_xr_source_nodata"] = scene.file.nodata
     if taken := scene.rgb.attrs.get("datetime"):
         attributes["datetime"] = str(taken)
     return attributes

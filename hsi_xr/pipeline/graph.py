@@ -1,113 +1,188 @@
 """Builds the dask graph of a plan: one task per tile, on top of one survey task.
 
 A graph contains names, numbers and hashes. Models, file handles and locks are opened where a task
-runs.
+runs. The pixels of a dask array reach a task as its arguments: no task computes another graph,
+whose values may be on other machines.
 """
 
-from collections.abc import Callable
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.highlevelgraph import HighLevelGraph
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.typing import Key
 
+from hsi_xr.io.blocks import COMPUTED_ONCE
 from hsi_xr.pipeline.blend import blend_block
-from hsi_xr.pipeline.pixels import FilePixels, LazyPixels, Pixels, source_rectangle
-from hsi_xr.pipeline.plan import Plan
-from hsi_xr.pipeline.scene import Scene
-from hsi_xr.pipeline.survey import survey_scene
-from hsi_xr.pipeline.tasks import (
-    reconstruct_scene,
-    reconstruct_tile,
-    reconstruct_tile_of_chunks,
-    statistics_of,
+from hsi_xr.pipeline.chunk_windows import Graph, window_tasks
+from hsi_xr.pipeline.pixels import (
+    ArrayPixels,
+    ChunkPixels,
+    FilePixels,
+    Pixels,
+    Rectangle,
+    source_rectangle,
 )
-from hsi_xr.pipeline.tiles import Tile, Tiling
-
-Task = tuple[Callable[..., object], *tuple[object, ...]]
-"""A function and its arguments, among them keys of other tasks."""
-Graph = dict[Key, Task | Pixels]
+from hsi_xr.pipeline.plan import Plan
+from hsi_xr.pipeline.scene_statistics import StatisticsArrays
+from hsi_xr.pipeline.survey import is_small, known_statistics, survey_rectangles, survey_scene
+from hsi_xr.pipeline.tasks import Work, reconstruct_scene, reconstruct_tile, statistics_of
+from hsi_xr.pipeline.tiles import Span, Tile, Tiling
 
 
 def output_stack(plan: Plan) -> da.Array:
     """Returns the lazy outputs of a plan, (channels of its outputs, y, x), one chunk per tile."""
     name = f"hsi-xr-reconstruct-{plan.work.token}"
-    tiling = plan.tiling
-    chunks = None
-    if plan.whole:
-        graph: Graph = {(name, 0, 0, 0): (reconstruct_scene, plan.work, pixels_of(plan))}
-    elif tiling.blend:
-        graph = _blended_tiles(plan, name)
-    else:
-        chunks = None if plan.scene.file else _chunks_of_tiles(plan)
-        graph = _separate_tiles(plan, name, chunks)
-    dependencies: list[Any] = [] if chunks is None else [chunks]  # dask's types do not match
+    graph, dependencies = _whole(plan, name) if plan.whole else _tiles(plan, name)
     return da.Array(
         HighLevelGraph.from_collections(name, graph, dependencies),
         name,
         chunks=(
             (plan.job.outputs.channels,),
-            tuple(len(span) for span in tiling.row_spans),
-            tuple(len(span) for span in tiling.column_spans),
+            tuple(len(span) for span in plan.tiling.row_spans),
+            tuple(len(span) for span in plan.tiling.column_spans),
         ),
         meta=np.empty((0, 0, 0), dtype="float32"),
     )
 
 
-def pixels_of(plan: Plan) -> Pixels:
-    """Returns the pixels of a scene as an object that tasks can read windows from."""
-    return FilePixels(plan.scene.file) if plan.scene.file else LazyPixels(_array(plan.scene))
+def scene_statistics(plan: Plan) -> StatisticsArrays:
+    """Returns the statistics of a scene; those of a dask array by the active scheduler."""
+    pixels = pixels_of(plan)
+    return _survey(plan).compute() if pixels is None else survey_scene(plan.work, pixels)
 
 
-def _separate_tiles(plan: Plan, name: str, chunks: da.Array | None) -> Graph:
-    """Returns a graph of tiles that read their surroundings from pixels or from dask chunks."""
-    pixels, survey = pixels_of(plan), f"hsi-xr-survey-{plan.work.token}"
-    graph: Graph = {survey: _survey_task(plan, pixels)}
-    for i, j in np.ndindex(*plan.tiling.shape):
-        tile = plan.tiling.at(i, j)
-        if chunks is None:
-            graph[name, 0, i, j] = (reconstruct_tile, plan.work, pixels, tile, survey)
-        else:
-            keys, corner = _chunks_around(chunks, tile, plan.tiling)
-            task = (reconstruct_tile_of_chunks, plan.work, keys, corner, tile, survey)
-            graph[name, 0, i, j] = task
-    return graph
+def pixels_of(plan: Plan) -> Pixels | None:
+    """Returns the pixels of a scene that any task can read, or None for those of a dask array."""
+    scene = plan.scene
+    if scene.file is not None:
+        return FilePixels(scene.file)
+    return None if scene.rgb.chunks is not None else ArrayPixels(scene.rgb.data)
 
 
-def _blended_tiles(plan: Plan, name: str) -> Graph:
-    """Returns a graph of blended tiles; a task may run earlier tiles, so it reads any pixels."""
-    survey, scene = f"hsi-xr-survey-{plan.work.token}", f"{name}-scene"
-    graph: Graph = {scene: pixels_of(plan), survey: _survey_task(plan, scene)}
-    for i, j in np.ndindex(*plan.tiling.shape):
-        graph[name, 0, i, j] = (blend_block, plan.work, scene, i, j, survey)
-    return graph
+def _whole(plan: Plan, name: str) -> tuple[Graph, list[Any]]:
+    """Returns the graph of a scene in one piece, and the collections that it depends on."""
+    if (pixels := pixels_of(plan)) is not None:
+        return {(name, 0, 0, 0): (reconstruct_scene, plan.work, pixels)}, []
+    task, chunk = _read(plan.scene.rgb.data, plan.tiling.at(0, 0), plan.tiling)
+    return {(name, 0, 0, 0): (reconstruct_scene, plan.work, task)}, [chunk]
 
 
-def _survey_task(plan: Plan, pixels: Pixels | str) -> Task:
-    """Returns the task that computes the statistics of the scene from pixels, or from their key."""
+def _tiles(plan: Plan, name: str) -> tuple[Graph, list[Any]]:
+    """Returns the graph of a scene in tiles, and the collections that it depends on."""
+    tiling, survey = plan.tiling, _survey(plan)
+    graph: Graph = {}
+    dependencies: list[Any] = [survey]  # dask's types do not match
+    scene, chunks = f"{name}-scene", None
+    if (pixels := pixels_of(plan)) is not None:
+        graph[scene] = pixels  # type: ignore[assignment]  # a value, not a task
+    else:
+        # as tasks even on a cluster, whose shuffle would need the whole scene at once
+        chunks = plan.scene.rgb.data.rechunk((3, _side(tiling), _side(tiling)), method="tasks")
+        dependencies.append(chunks)
+    for i, j in np.ndindex(*tiling.shape):
+        read = scene if chunks is None else _read_chunks(chunks, _rectangle(tiling, i, j), tiling)
+        graph[name, 0, i, j] = (
+            (blend_block, plan.work, read, i, j, survey.key)
+            if tiling.blend
+            else (reconstruct_tile, plan.work, read, tiling.at(i, j), survey.key)
+        )
+    return graph, dependencies
+
+
+def _survey(plan: Plan) -> Delayed:
+    """Returns the lazy statistics of a scene."""
+    key, work = f"{COMPUTED_ONCE}-{plan.work.token}", plan.work
+    dependencies: list[Any] = []
+    graph: Graph
     if plan.survey is not None:
-        return (statistics_of, plan.survey)
-    return (survey_scene, plan.work, pixels)
+        graph = {key: (statistics_of, plan.survey)}
+    elif (pixels := pixels_of(plan)) is not None:
+        graph = {key: (survey_scene, work, pixels)}
+    else:
+        graph, dependencies = _survey_of_array(work, key, plan.scene.rgb.data)
+    layers = HighLevelGraph.from_collections(key, _SurveyLayer(graph, work.token), dependencies)
+    return Delayed(key, layers, layer=key)
 
 
-def _chunks_of_tiles(plan: Plan) -> da.Array:
-    """Returns the array of a scene in chunks of the tile size, so that few surround a tile."""
-    side = plan.tiling.tile or -1
-    return _array(plan.scene).rechunk((3, side, side))
+def _survey_of_array(work: Work, key: Key, array: da.Array) -> tuple[Graph, list[Any]]:
+    """Returns the graph of a survey, and the collections that it depends on.
+
+    A small scene is kept in memory between survey and tiles. The chunks of a large one are
+    released after windows are cut out of them, and computed again for the tiles.
+    """
+    if work.tiling.count == 1:
+        task, chunk = _read(array, work.tiling.at(0, 0), work.tiling)
+        return {key: (survey_scene, work, task)}, [chunk]
+    if is_small(work.tiling):
+        chunk = array.rechunk(-1, method="tasks")
+        return {key: (survey_scene, work, (ArrayPixels, (chunk.name, 0, 0, 0)))}, [chunk]
+    name = f"hsi-xr-windows-{work.token}"
+    graph, windows = window_tasks(array, survey_rectangles(work.tiling), name)
+    return {**graph, key: (survey_scene, work, windows)}, [array]
 
 
-def _chunks_around(
-    chunks: da.Array, tile: Tile, tiling: Tiling
-) -> tuple[list[list[Key]], tuple[int, int]]:
-    """Returns the keys of the chunks that a view touches, and the position of their first pixel."""
+@dataclass(frozen=True)
+class _Known:
+    """Statistics as an argument of a task; dask would look for keys in a dictionary."""
+
+    statistics: StatisticsArrays
+
+
+class _SurveyLayer(MaterializedLayer):
+    """A survey that is left out of a graph if this process has already made it.
+
+    Otherwise each part of a lazy cube that is computed would read windows of the whole scene.
+    """
+
+    def __init__(self, graph: Mapping[Key, object], token: str) -> None:
+        super().__init__(graph)
+        self._token = token
+
+    def cull(
+        self, keys: set[Key], all_hlg_keys: Collection[Key]
+    ) -> tuple[Layer, Mapping[Key, set[Key]]]:
+        """Returns the layer without tasks that the keys do not need."""
+        statistics = known_statistics(self._token)
+        survey = f"{COMPUTED_ONCE}-{self._token}"
+        if statistics is None or survey not in keys:
+            return super().cull(keys, all_hlg_keys)
+        return MaterializedLayer({survey: (statistics_of, _Known(statistics))}), {survey: set()}
+
+
+def _read(array: da.Array, tile: Tile, tiling: Tiling) -> tuple[Any, da.Array]:
+    """Returns a task that reads the view of one tile, and the array that it depends on."""
     rows, columns = source_rectangle(tile, (tiling.rows, tiling.columns))
-    side = tiling.tile or max(tiling.rows, tiling.columns)
-    down = range(rows.start // side, (rows.stop - 1) // side + 1)
-    across = range(columns.start // side, (columns.stop - 1) // side + 1)
-    keys: list[list[Key]] = [[(chunks.name, 0, i, j) for j in across] for i in down]
-    return keys, (down.start * side, across.start * side)
+    part = array[:, rows.start : rows.stop, columns.start : columns.stop]
+    chunk = part.rechunk(-1, method="tasks")
+    return (ArrayPixels, (chunk.name, 0, 0, 0), rows.start, columns.start), chunk
 
 
-def _array(scene: Scene) -> da.Array:
-    return scene.rgb.data if scene.lazy else da.from_array(scene.rgb.data, chunks=(3, 512, 512))
+def _read_chunks(chunks: da.Array, rectangle: Rectangle, tiling: Tiling) -> Any:
+    """Returns a task that reads the chunks of the tile size that a rectangle touches."""
+    side = _side(tiling)
+    down, across = (range(span.start // side, (span.stop - 1) // side + 1) for span in rectangle)
+    keys = [[(chunks.name, 0, i, j) for j in across] for i in down]
+    return (ChunkPixels, keys, side, (down.start, across.start))
+
+
+def _rectangle(tiling: Tiling, i: int, j: int) -> Rectangle:
+    """Returns the rectangle around all tiles that contribute to a block."""
+    size = (tiling.rows, tiling.columns)
+    if not tiling.blend:
+        return source_rectangle(tiling.at(i, j), size)
+    before = product({max(i - 1, 0), i}, {max(j - 1, 0), j})
+    rows, columns = zip(*(source_rectangle(tiling.overlapping(*at), size) for at in before))
+    return _hull(rows), _hull(columns)
+
+
+def _hull(spans: Sequence[Span]) -> Span:
+    return Span(min(span.start for span in spans), max(span.stop for span in spans))
+
+
+def _side(tiling: Tiling) -> int:
+    return tiling.tile or max(tiling.rows, tiling.columns)

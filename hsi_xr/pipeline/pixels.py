@@ -1,19 +1,18 @@
 """Reads rectangles of a scene inside dask tasks and converts them to linear RGB."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import dask.array as da
 import numpy as np
-from dask.base import compute
 from numpy.typing import NDArray
 
+from hsi_xr.errors import InvalidData
 from hsi_xr.io.raster_source import RasterSource
 from hsi_xr.io.reader import read_window
 from hsi_xr.pipeline.fill import fill
 from hsi_xr.pipeline.radiometry import Radiometry
-from hsi_xr.pipeline.tiles import Span, Tile, Tiling, mirror
+from hsi_xr.pipeline.tiles import Span, Tile, Tiling, mirror, overlaps
 
 Array = NDArray[np.float32]
 Rectangle = tuple[Span, Span]
@@ -26,10 +25,7 @@ class Pixels(Protocol):
     """A source of stored values."""
 
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
-        """Reads (3, rows, columns) stored values of several rectangles.
-
-        They are read in one call, so that the chunks they share are computed once.
-        """
+        """Reads (3, rows, columns) stored values of several rectangles."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +42,6 @@ class FilePixels:
 
 
 @dataclass(frozen=True, eq=False)
-class LazyPixels:
-    """The pixels of a dask array, computed where they are read; not part of the outer graph."""
-
-    array: da.Array
-
-    def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
-        parts = [self.array[:, r.start : r.stop, c.start : c.stop] for r, c in rectangles]
-        return [
-            np.asarray(part, dtype="float32") for part in compute(*parts, scheduler="synchronous")
-        ]
-
-
-@dataclass(frozen=True, eq=False)
 class ArrayPixels:
     """A rectangle of pixels in memory.
 
@@ -67,17 +50,71 @@ class ArrayPixels:
         top, left: Row and column of its first pixel in the scene.
     """
 
-    array: Array
-    top: int
-    left: int
+    array: NDArray[np.number]
+    top: int = 0
+    left: int = 0
 
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
-        return [
+        parts = (
             self.array[
                 :, r.start - self.top : r.stop - self.top, c.start - self.left : c.stop - self.left
-            ].astype("float32", copy=False)
+            ]
             for r, c in rectangles
-        ]
+        )
+        return [np.asarray(part, dtype="float32") for part in parts]
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkPixels:
+    """Adjacent chunks of equal sides, except for the last ones, in memory.
+
+    Attributes:
+        chunks: Rows of chunks (3, rows, columns).
+        side: Rows and columns of a chunk.
+        first: Row and column of the first chunk in the grid of all chunks.
+    """
+
+    chunks: Sequence[Sequence[NDArray[np.number]]]
+    side: int
+    first: tuple[int, int]
+
+    def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
+        return [self._read(*rectangle) for rectangle in rectangles]
+
+    def _read(self, rows: Span, columns: Span) -> Array:
+        """Copies a rectangle; without joining all chunks, most of which it may not touch."""
+        array = np.empty((3, len(rows), len(columns)), dtype="float32")
+        down, across = (
+            self.side * np.arange(first, first + count + 1)
+            for first, count in zip(self.first, (len(self.chunks), len(self.chunks[0])))
+        )
+        for i, from_rows, to_rows in overlaps(down, rows):
+            for j, from_columns, to_columns in overlaps(across, columns):
+                chunk = self.chunks[i][j]
+                array[:, to_rows, to_columns] = chunk[:, from_rows, from_columns]
+        return array
+
+
+@dataclass(frozen=True, eq=False)
+class WindowPixels:
+    """Certain rectangles of a large scene, which were read before."""
+
+    windows: Mapping[Rectangle, Array]
+
+    def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
+        """Reads rectangles that are among the windows.
+
+        Raises:
+            InvalidData: One of them is not.
+        """
+        try:
+            return [self.windows[rectangle] for rectangle in rectangles]
+        except KeyError:
+            raise InvalidData(
+                f"none of the {len(self.windows)} windows that a survey reads has a valid pixel; "
+                "check the scene's nodata value or mask, or survey a part of it that has data: "
+                "`survey=hsi_xr.survey(scene.isel(y=slice(...), x=slice(...)))`"
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)

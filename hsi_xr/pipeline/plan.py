@@ -4,12 +4,12 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 
-import xarray as xr
 from dask.base import tokenize
 
 from hsi_xr.camera.spectral_response import CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import find
+from hsi_xr.io.colours import Selection
 from hsi_xr.pipeline.argument_checks import (
     check_comparable,
     check_counts,
@@ -19,13 +19,11 @@ from hsi_xr.pipeline.argument_checks import (
 )
 from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
 from hsi_xr.pipeline.outputs import Outputs
-from hsi_xr.pipeline.scene import Scene, Selection, as_scene
+from hsi_xr.pipeline.scene import Input, Scene, as_scene
 from hsi_xr.pipeline.scene_statistics import Survey
 from hsi_xr.pipeline.survey import WINDOWS
 from hsi_xr.pipeline.tasks import Work
 from hsi_xr.pipeline.tiles import Tiling, anchor_of
-
-Input = xr.Dataset | xr.DataArray | str | os.PathLike[str]
 
 WHOLE = 1_200_000
 """Scenes of up to this many pixels run in one piece, which is an exact survey as well."""
@@ -110,8 +108,11 @@ class Plan:
         )
         blended = f", blended over {t.blend} px" if t.blend else ""
         lines = {
-            "scene": f"{t.rows} x {t.columns} px, {self.scene.radiometry.kind}, "
-            f"scale {self.scene.radiometry.scale:.6g}",
+            "scene": f"{t.rows} x {t.columns} px",
+            "colours": f"{self.scene.colours}",
+            "values": f"{self.scene.radiometry}",
+            "nodata": self.scene.nodata,
+            "location": f"{self.scene.location}",
             "model": f"{self.card}",
             **self._camera,
             "bands": f"{len(self.card.bands)}, {self.card.bands.centres[0]:g} to "
@@ -141,6 +142,7 @@ def plan(
     rgb: Selection | None = None,
     radiometry: str | None = None,
     scale: float | None = None,
+    offset: float | None = None,
     camera: CameraLike | None = None,
     tile: int | None = None,
     halo: int | None = None,
@@ -174,6 +176,7 @@ def plan(
         rgb=rgb,
         radiometry=radiometry,
         scale=scale,
+        offset=offset,
         allow_ungeoreferenced=allow_ungeoreferenced,
     )
     card = find(model, untrained=untrained)
@@ -205,7 +208,7 @@ def plan(
     )
     if survey is not None:
         conditions = survey_conditions(card, job)
-        survey.check(card.sha256, radiometry=str(scene.radiometry), run=conditions)
+        survey.check(card.sha256, radiometry=scene.radiometry.condition, run=conditions)
     return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, response)
 
 

@@ -1,11 +1,13 @@
-"""The radiometry of a scene, that is what its stored values mean; resolved while planning."""
+"""The radiometry of a scene, that is what its values mean; resolved while planning."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hsi_xr.errors import MissingFact, UnknownName
+from hsi_xr.errors import MissingFact, UnknownName, UsageError
+from hsi_xr.io.band_facts import BandFacts, equal
 
 Array = NDArray[np.float32]
 
@@ -14,70 +16,163 @@ KINDS = ("srgb", "linear", "reflectance")
 
 @dataclass(frozen=True)
 class Radiometry:
-    """Converts stored values to linear RGB, in the same way for every pixel of a scene.
+    """Converts values to linear RGB, in the same way for every pixel of a scene.
 
     Attributes:
         kind: `srgb` is display-referred (encoded by IEC 61966-2-1, with a brightness chosen by the
             camera), `linear` is proportional to light with unknown exposure, `reflectance` is 1
             for a white reflector.
-        scale: Factor that brings stored values to [0, 1].
+        scale: Factor from the values to [0, 1].
+        offset: Added after the scale.
+        stored_scale, stored_offset: Those of the stored values. If the file states them, its reader
+            has applied them, and `scale` is 1. As text if they differ from band to band.
+        origin: Who states them.
     """
 
     kind: str
     scale: float
+    offset: float = 0.0
+    stored_scale: float | str = field(default=1.0, compare=False)
+    stored_offset: float | str = field(default=0.0, compare=False)
+    origin: str = field(default="", compare=False)
 
     @property
     def level_known(self) -> bool:
         """True if brightness is a property of the ground, and not the choice of the camera."""
         return self.kind == "reflectance"
 
+    @property
+    def condition(self) -> str:
+        """What a survey of the scene depends on."""
+        return f"{self.kind}, scale {self.scale:.9g}, offset {self.offset:.9g}"
+
+    def __str__(self) -> str:
+        scale, offset = _text(self.stored_scale), _text(self.stored_offset)
+        return f"{self.kind}, scale {scale}, offset {offset} ({self.origin})"
+
     def linear(self, values: Array) -> Array:
-        """Converts stored values to linear RGB; NaN stays NaN, negative values become 0."""
-        scaled = np.maximum(values * np.float32(self.scale), np.float32(0))
+        """Converts values to linear RGB; NaN stays NaN, negative values become 0."""
+        scaled = values * np.float32(self.scale)
+        if self.offset:
+            scaled += np.float32(self.offset)
+        scaled = np.maximum(scaled, np.float32(0))
         return _srgb_decode(scaled) if self.kind == "srgb" else scaled
 
 
+@dataclass(frozen=True)
+class Stated:
+    """Scale, offset and kind that a user states; None where nothing is said."""
+
+    radiometry: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+
+    def check(self) -> None:
+        """Raises an error if a value is impossible.
+
+        Raises:
+            UnknownName: There is no such radiometry.
+            MissingFact: The scale is not positive, or the offset is not finite.
+        """
+        if self.radiometry is not None and self.radiometry not in KINDS:
+            raise UnknownName(
+                f"no radiometry is called {self.radiometry!r}; choose one of {', '.join(KINDS)}"
+            )
+        if self.scale is not None and not (np.isfinite(self.scale) and self.scale > 0):
+            raise MissingFact(f"the scale must be a positive number; got {self.scale!r}")
+        if self.offset is not None and not np.isfinite(self.offset):
+            raise MissingFact(f"the offset must be a finite number; got {self.offset!r}")
+
+
 def resolve_radiometry(
-    dtype: str, *, radiometry: str | None, scale: float | None, stated: str | None = None
+    bands: Sequence[BandFacts],
+    *,
+    radiometry: str | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+    origin: str = "by the file",
 ) -> Radiometry:
     """Returns the radiometry of a scene: as the caller states it, otherwise as the file does.
 
+    Scale and offset that the bands state are applied by the reader, see `hsi_xr.io.decoding`; the
+    caller may repeat them, but not contradict them.
+
     Args:
-        dtype: Data type of the stored values, such as "uint8".
+        bands: Facts of the red, green and blue bands.
         radiometry: One of `KINDS`, or None.
-        scale: Factor that brings stored values to [0, 1], or None.
-        stated: The radiometry in the metadata of the file, or None.
+        scale: Factor from stored values to [0, 1], or None.
+        offset: Number that is added after the scale, or None.
+        origin: Who states scale and offset of the bands, for messages.
 
     Raises:
         UnknownName: There is no such radiometry.
         MissingFact: It is neither given, nor stated, nor safe to assume; or the scale is not
             positive.
+        UsageError: The bands state another scale or offset.
     """
-    if radiometry is not None and radiometry not in KINDS:
-        raise UnknownName(
-            f"no radiometry is called {radiometry!r}; choose one of {', '.join(KINDS)}"
-        )
-    if scale is not None and not (np.isfinite(scale) and scale > 0):
-        raise MissingFact(f"the scale must be a positive number; got {scale!r}")
-    kind = radiometry or stated or ("srgb" if dtype == "uint8" else None)
+    stated = Stated(radiometry, scale, offset)
+    stated.check()
+    dtype, is_scaled = bands[0].dtype, any(band.is_scaled for band in bands)
+    implied = "reflectance" if is_scaled or any(band.is_product for band in bands) else None
+    kind = radiometry or implied or ("srgb" if dtype == "uint8" else None)
     if kind is None:
         raise MissingFact(
             f"the meaning of {dtype} values is unknown; give radiometry='srgb', 'linear' or "
             "'reflectance' (--radiometry), and the scale that brings them to [0, 1], e.g. "
             "scale=1e-4 (--input-scale 1e-4)"
         )
-    return Radiometry(kind, float(scale) if scale is not None else _scale(dtype, kind, stated))
+    if is_scaled:
+        _check_repeated(bands, stated, origin)
+        return Radiometry(kind, 1.0, 0.0, *_stored(bands), f"stated {origin}")
+    factor, reason = (scale, "as given") if scale is not None else _usual(dtype, kind, bands)
+    factor, shift = float(factor), 0.0 if offset is None else float(offset)
+    reason = "as given" if offset is not None else reason
+    return Radiometry(kind, factor, shift, factor, shift, reason)
 
 
-def _scale(dtype: str, kind: str, stated: str | None) -> float:
-    if stated or dtype.startswith("float"):
-        return 1.0
+def _check_repeated(bands: Sequence[BandFacts], stated: Stated, origin: str) -> None:
+    """Raises a UsageError if the user contradicts what the bands state."""
+    for band in bands:
+        same = stated.scale is None or equal(stated.scale, band.scale)
+        if same and (stated.offset is None or equal(stated.offset, band.offset)):
+            continue
+        scale, offset = map(_text, _stored(bands))
+        given = [
+            f"{name}={value:g}"
+            for name, value in (("scale", stated.scale), ("offset", stated.offset))
+            if value is not None
+        ]
+        raise UsageError(
+            f"{' and '.join(given)} contradicts scale {scale} and offset {offset}, which are "
+            f"stated {origin}; omit scale= (--input-scale) and offset= (--input-offset), or "
+            "correct the metadata, e.g. `gdal_translate -a_scale 1 -a_offset 0 in.tif out.tif`"
+        )
+
+
+def _stored(bands: Sequence[BandFacts]) -> tuple[float | str, float | str]:
+    """Returns scale and offset of all bands; as text if they differ."""
+    scales, offsets = ({band.scale for band in bands}, {band.offset for band in bands})
+    return (
+        scales.pop() if len(scales) == 1 else ", ".join(_text(band.scale) for band in bands),
+        offsets.pop() if len(offsets) == 1 else ", ".join(_text(band.offset) for band in bands),
+    )
+
+
+def _text(number: float | str) -> str:
+    return number if isinstance(number, str) else f"{number:.6g}"
+
+
+def _usual(dtype: str, kind: str, bands: Sequence[BandFacts]) -> tuple[float, str]:
+    if any(band.is_product for band in bands):
+        return 1.0, "as in a product of hsi_xr"
+    if dtype.startswith("float"):
+        return 1.0, "as usual for floating-point values"
     if dtype == "uint8" and kind != "reflectance":
-        return 1 / 255
+        return 1 / 255, "as usual for 8-bit values"
     raise MissingFact(
         f"{kind} values stored as {dtype} need the scale that brings them to [0, 1]; give e.g. "
         "scale=1e-4 (--input-scale 1e-4) for reflectance times 10,000, or 1/65535 for full-range "
-        "16 bit"
+        "16 bit; an offset, if there is one, is added after it: offset=-0.1 (--input-offset -0.1)"
     )
 
 

@@ -10,10 +10,10 @@ import xarray as xr
 from hsi_xr.io.clip import Window
 from hsi_xr.pipeline.arguments import ReconstructOptions, SurveyOptions
 from hsi_xr.pipeline.dataset import to_dataset
-from hsi_xr.pipeline.graph import output_stack, pixels_of
-from hsi_xr.pipeline.plan import Input, Plan, plan, survey_conditions
+from hsi_xr.pipeline.graph import output_stack, scene_statistics
+from hsi_xr.pipeline.plan import Plan, plan, survey_conditions
+from hsi_xr.pipeline.scene import Input
 from hsi_xr.pipeline.scene_statistics import Survey
-from hsi_xr.pipeline.survey import survey_scene
 from hsi_xr.pipeline.tiles import Span
 
 
@@ -27,17 +27,20 @@ def reconstruct(
     which blocks are computed.
 
     Args:
-        obj: The scene: path of a raster, (band, y, x) DataArray, or Dataset with variables red,
-            green and blue or with a single (band, y, x) variable. NaN marks invalid pixels.
+        obj: The scene: path of a raster, (band, y, x) DataArray, or Dataset with a variable for
+            each colour or with a single (band, y, x) variable. NaN marks invalid pixels.
         model: Name of a model (see `models`), path of a .safetensors file next to its card, or
             path of the folder that contains both.
-        rgb: The bands that are red, green and blue: band numbers counted from 1, band names, or
-            names of variables. Default: the only three bands.
+        rgb: The bands that are red, green and blue: numbers counted from 1, or names of bands or
+            variables. Default: as colour interpretation, names or wavelengths state; otherwise the
+            only three bands, in their order.
         radiometry: What the stored values mean: "srgb" (display-referred images), "linear"
             (proportional to light, with unknown exposure), or "reflectance" (1 is a white
             reflector). Default: as the file states; "srgb" for 8-bit images.
-        scale: Factor that brings stored values to [0, 1]. Default: as the file states; 1/255 for
-            8-bit images, 1 for floating-point values.
+        scale: Factor that brings stored values to [0, 1]. Default: as the file or the attributes
+            state; 1/255 for 8-bit images, 1 for floating-point values. If a scale is stated, it
+            must be equal.
+        offset: Number that is added after the scale. Default: as stated; 0 otherwise.
         camera: The camera that took the scene: a name from `cameras`, the path of a JSON file of
             sensitivities in the layout of rawtoaces-data, or a (3, bands) array of sensitivity
             times illuminant over the model's bands. The product records it. Default: unknown, as
@@ -135,8 +138,8 @@ def survey(
         model: The model, as for `reconstruct`.
         exact: Use all pixels instead of a sample of windows; they must fit into memory. Default:
             False.
-        options: `rgb`, `radiometry`, `scale`, `camera`, `steps`, `seed`, `device`, `untrained` and
-            `allow_ungeoreferenced`, as for `reconstruct`.
+        options: `rgb`, `radiometry`, `scale`, `offset`, `camera`, `steps`, `seed`, `device`,
+            `untrained` and `allow_ungeoreferenced`, as for `reconstruct`.
 
     Returns:
         The statistics, with what they depend on: model, radiometry, camera, steps and seed.
@@ -156,8 +159,8 @@ def survey(
 def survey_of_plan(planned: Plan) -> Survey:
     """Returns the survey that the reconstruction of a planned scene would make."""
     return Survey(
-        statistics=survey_scene(planned.work, pixels_of(planned)),
+        statistics=scene_statistics(planned),
         model_sha256=planned.card.sha256,
-        radiometry=str(planned.scene.radiometry),
+        radiometry=planned.scene.radiometry.condition,
         run=survey_conditions(planned.card, planned.job),
     )

@@ -1,22 +1,30 @@
-"""Turns every accepted input into a scene: lazy RGB with georeference and radiometry."""
+"""Turns every accepted input into a scene: lazy RGB with location and radiometry.
+
+What a scene means is decided here alone, from the facts of its bands (`hsi_xr.io.band_facts`), in
+the same way for paths, arrays and Datasets: which bands are red, green and blue, which pixels are
+nodata, and what the numbers are.
+"""
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
-from hsi_xr.errors import BandMismatch, InvalidData, UnknownName
-from hsi_xr.io.grid_mapping import with_georeference
+from hsi_xr.errors import BandMismatch, InvalidData, UsageError
+from hsi_xr.io import colours
+from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.location import Location, require_location
 from hsi_xr.io.open import open
-from hsi_xr.io.raster_source import RasterSource, source_of, stated_radiometry, stored_dtype
+from hsi_xr.io.raster_source import RasterSource, source_of
 from hsi_xr.io.remote import without_query
+from hsi_xr.pipeline.array_facts import ArrayFacts
+from hsi_xr.pipeline.image import Image, decoded, image_of
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
+from hsi_xr.times import utc_text
 
-Selection = Sequence[int | str | float]
-COLOURS = ("red", "green", "blue")
+Input = xr.Dataset | xr.DataArray | str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +32,11 @@ class Scene:
     """An RGB scene whose pixels have not been read yet.
 
     Attributes:
-        rgb: (band, y, x) with the bands red, green and blue.
+        rgb: (band, y, x) with the bands red, green and blue, scaled, NaN where invalid.
         file: The file to read windows from, if the array is an unchanged file.
-        radiometry: What the stored values mean.
+        bands: Facts of red, green and blue.
+        colours: Which bands they are, and how they were found.
+        radiometry: What the values mean.
         location: Where its pixels are.
         lazy: True if the caller expects a lazy result.
         source: Name of the file, or "".
@@ -34,18 +44,27 @@ class Scene:
 
     rgb: xr.DataArray
     file: RasterSource | None
+    bands: tuple[BandFacts, ...]
+    colours: colours.Chosen
     radiometry: Radiometry
     location: Location
     lazy: bool
     source: str
 
+    @property
+    def nodata(self) -> str:
+        """The nodata values of red, green and blue, as text."""
+        values = ["none" if band.nodata is None else f"{band.nodata:g}" for band in self.bands]
+        return values[0] if len({*values}) == 1 else ", ".join(values)
+
 
 def as_scene(
-    obj: xr.Dataset | xr.DataArray | str | os.PathLike[str],
+    obj: Input,
     *,
-    rgb: Selection | None,
+    rgb: colours.Selection | None,
     radiometry: str | None,
     scale: float | None,
+    offset: float | None,
     allow_ungeoreferenced: bool,
 ) -> Scene:
     """Returns an object as a scene, after all checks that need no pixels.
@@ -53,133 +72,97 @@ def as_scene(
     Arguments are those of `hsi_xr.reconstruct`.
 
     Raises:
-        BandMismatch: The object does not have three bands, and no three are selected.
-        NotGeoreferenced: It has no CRS or no transform, and `allow_ungeoreferenced` is false.
+        BandMismatch: It is not clear which bands are red, green and blue.
+        NotGeoreferenced: It has no location, and `allow_ungeoreferenced` is false.
         MissingFact: Its radiometry is unknown.
+        UsageError: A scale or an offset is given that differs from the one that is stated.
         InvalidData: It has no pixels, other dimensions, or complex or boolean values.
     """
     opened = open(obj) if isinstance(obj, (str, os.PathLike)) else obj
-    array, file = _select_rgb(opened, rgb)
-    array = _mask_nodata(array)
+    image = image_of(opened, rgb)
+    facts = image.facts
+    _refuse_cube(image, rgb)
+    if rgb is None and facts.is_chosen:
+        rgb = (1, 2, 3)
+    chosen = colours.choose(facts.bands, rgb, labels=facts.labels)
+    array = image.take([*chosen.indices, *image.alpha])
     _check_values(array)
-    location = require_location(array, allow_ungeoreferenced=allow_ungeoreferenced)
+    bands = tuple(facts.bands[i] for i in chosen.indices)
+    _check_bands(bands, facts)
+    facts = _settled(facts, bands, scale, offset)
+    meaning = resolve_radiometry(
+        facts.bands, radiometry=radiometry, scale=scale, offset=offset, origin=facts.origin
+    )
+    if source_of(array) is None:  # `open` has decoded the others
+        array = decoded(array, facts.bands, len(image.alpha), facts.state or "stored")
     return Scene(
-        rgb=array,
-        file=file,
-        radiometry=resolve_radiometry(
-            stored_dtype(array),
-            radiometry=radiometry,
-            scale=scale,
-            stated=stated_radiometry(array),
-        ),
-        location=location,
-        lazy=array.chunks is not None,
+        rgb=_with_time(array),
+        file=_file_of(image, chosen.indices),
+        bands=bands,
+        colours=replace(chosen, labels=_labels(facts, chosen)),
+        radiometry=meaning,
+        location=require_location(array, allow_ungeoreferenced=allow_ungeoreferenced),
+        lazy=opened.chunks not in (None, {}),
         source=os.path.basename(without_query(str(array.encoding.get("source", "")))),
     )
 
 
-def _select_rgb(
-    obj: xr.Dataset | xr.DataArray, selection: Selection | None
-) -> tuple[xr.DataArray, RasterSource | None]:
-    if selection is not None and len(selection) != 3:
-        raise BandMismatch(f"rgb must select three bands; got {len(selection)}")
-    if isinstance(obj, xr.Dataset):
-        return _select_rgb_of_dataset(obj, selection)
-    if not isinstance(obj, xr.DataArray):
-        raise InvalidData(f"a scene is a path, Dataset or DataArray; got {type(obj).__name__}")
-    array = _transpose(obj)
-    file = _file_of(array)
-    if selection is not None:
-        indices = [_index(array, band) for band in selection]
-        if file is not None:
-            file = replace(file, bands=tuple(file.bands[i] for i in indices))
-        return array.isel(band=indices), file
-    if (count := array.sizes["band"]) != 3:
-        raise BandMismatch(
-            f"a reconstruction needs exactly red, green and blue; this scene has {count} "
-            f"band{'s' if count != 1 else ''}. "
-            + (
-                "Select three, e.g. rgb=(1, 2, 3) (--bands 1,2,3)"
-                if count > 3
-                else "Use a colour image"
-            )
-        )
-    return array, file
+def _refuse_cube(image: Image, rgb: colours.Selection | None) -> None:
+    """Raises an error if an object is a reconstructed cube, and no bands of it are selected.
 
-
-def _file_of(array: xr.DataArray) -> RasterSource | None:
-    """The file that windows can be read from directly, if the array is unchanged."""
-    source = source_of(array)
-    return source if source is not None and source.matches(array) else None
-
-
-def _select_rgb_of_dataset(
-    dataset: xr.Dataset, selection: Selection | None
-) -> tuple[xr.DataArray, RasterSource | None]:
-    by_lower_case = {str(name).lower(): name for name in dataset.data_vars}
-    if selection is not None and all(name in dataset.data_vars for name in selection):
-        return _stack(dataset, list(selection)), None
-    if selection is None and all(colour in by_lower_case for colour in COLOURS):
-        return _stack(dataset, [by_lower_case[colour] for colour in COLOURS]), None
-    images = [name for name, v in dataset.data_vars.items() if {"band", "y", "x"} == set(v.dims)]
-    if len(images) == 1:
-        image = with_georeference(dataset[images[0]], dataset, images)
-        return _select_rgb(image, selection)
-    raise BandMismatch(
-        f"the dataset has no red, green, blue and no single (band, y, x) variable; it has "
-        f"{', '.join(map(str, dataset.data_vars)) or 'no variables'}. Select three, e.g. "
-        "rgb=('B4', 'B3', 'B2')"
-    )
-
-
-def _stack(dataset: xr.Dataset, names: list[Hashable]) -> xr.DataArray:
-    stacked = dataset[names].to_dataarray("band").assign_coords(band=[1, 2, 3])
-    dtypes = {stored_dtype(dataset[name]) for name in names}
-    if len(dtypes) > 1:
-        raise BandMismatch(f"red, green and blue differ in type: {', '.join(sorted(dtypes))}")
-    stacked.encoding = {"dtype": dtypes.pop()}
-    return _transpose(with_georeference(stacked, dataset, names))
-
-
-def _transpose(array: xr.DataArray) -> xr.DataArray:
-    dims: tuple[Hashable, ...] = ("band", "y", "x")
-    if set(array.dims) != set(dims):
-        raise InvalidData(
-            f"a scene has the dimensions band, y, x; this one has "
-            f"{', '.join(map(str, array.dims))}. "
-            "Rename them, e.g. `scene.rename(latitude='y', longitude='x')`"
-        )
-    return array.transpose(*dims)
-
-
-def _index(array: xr.DataArray, band: int | str | float) -> int:
-    """Returns the index of a band, given by its number or by its name in `long_name`."""
-    numbers = [int(n) for n in array["band"].values] if "band" in array.coords else []
-    if not numbers:
-        numbers = list(range(1, array.sizes["band"] + 1))
-    names = array.attrs.get("long_name", ())
-    names = (names,) if isinstance(names, str) else tuple(names)
-    if band in numbers:
-        return numbers.index(int(band))
-    if band in names:
-        return names.index(str(band))
-    raise UnknownName(f"no band is called {band!r}; the scene has the bands {numbers}")
-
-
-def _mask_nodata(array: xr.DataArray) -> xr.DataArray:
-    """Returns the array with NaN where all bands have the nodata value in `_FillValue`.
-
-    A negative nodata value cannot be a colour, so a single band with it is enough.
+    Raises:
+        BandMismatch: It is one.
     """
-    nodata = array.attrs.get("_FillValue")
-    if nodata is None or not np.isfinite(nodata):
-        return array
-    is_nodata = array == nodata
-    invalid = is_nodata.any("band") if nodata < 0 else is_nodata.all("band")
-    masked = array.where(~invalid)
-    masked.encoding = {"dtype": str(array.dtype), **array.encoding}
-    masked.attrs = {name: value for name, value in array.attrs.items() if name != "_FillValue"}
-    return masked
+    if rgb is None and len(image.facts.bands) > 3 and image.obj.attrs.get("hsi_xr_reconstructed"):
+        raise BandMismatch(
+            "this is a reconstructed cube; give the RGB image that it was made from, or select "
+            "bands, e.g. `cube.hsi.rgb()`"
+        )
+
+
+def _file_of(image: Image, indices: Sequence[int]) -> RasterSource | None:
+    """Returns the file that windows can be read from directly, if the array is unchanged."""
+    if isinstance(image.obj, xr.Dataset):
+        return None
+    source = source_of(image.obj)
+    return source.select(indices) if source and source.matches(image.obj) else None
+
+
+def _check_bands(bands: tuple[BandFacts, ...], facts: ArrayFacts) -> None:
+    dtypes = {band.dtype: None for band in bands}
+    if len(dtypes) > 1:
+        raise BandMismatch(
+            f"red, green and blue differ in type: {', '.join(dtypes)}; convert them to one type"
+        )
+    if facts.has_lost_mask:
+        raise InvalidData(
+            "the file of this array has a mask of invalid pixels that the array does not have; "
+            "open it with `rioxarray.open_rasterio(path, masked=True)` or `hsi_xr.open(path)`"
+        )
+
+
+def _settled(
+    facts: ArrayFacts, bands: tuple[BandFacts, ...], scale: float | None, offset: float | None
+) -> ArrayFacts:
+    """Returns the facts of red, green and blue with a known state.
+
+    Arithmetic may keep the attributes of an array, so that floating-point values with a
+    `scale_factor` may be stored values or physical ones. The caller's scale decides.
+
+    Raises:
+        UsageError: The state is unknown, and no scale is given.
+    """
+    if facts.state is not None:
+        return replace(facts, bands=bands)
+    if scale is None and offset is None:
+        raise UsageError(
+            "it is not known whether the scale_factor and add_offset in the attributes of this "
+            "floating-point array have been applied; remove them if they have, e.g. `del "
+            "scene.attrs['scale_factor']`, or give scale= and offset= of its values"
+        )
+    if (1.0 if scale is None else scale, offset or 0.0) == (1.0, 0.0):
+        bands = tuple(replace(band, scale=1.0, offset=0.0) for band in bands)
+    return replace(facts, bands=bands, state="stored")
 
 
 def _check_values(array: xr.DataArray) -> None:
@@ -190,3 +173,19 @@ def _check_values(array: xr.DataArray) -> None:
             f"values must be real numbers; these are {array.dtype}. Convert them first, "
             "e.g. `abs(scene)` or `scene.astype('float32')`"
         )
+
+
+def _with_time(array: xr.DataArray) -> xr.DataArray:
+    """Returns the array with its time coordinate, if it has one, as the acquisition time."""
+    time = array.coords.get("time")
+    if "datetime" in array.attrs or time is None or time.ndim or time.dtype.kind != "M":
+        return array
+    moment = time.values.astype("datetime64[s]")
+    if np.isnat(moment) or moment == moment.astype("datetime64[D]"):
+        return array  # a day without a time of day
+    return array.assign_attrs(datetime=utc_text(f"{moment}Z"))
+
+
+def _labels(facts: ArrayFacts, chosen: colours.Chosen) -> tuple[str, str, str]:
+    red, green, blue = (str(facts.numbers[i]) for i in chosen.indices)
+    return red, green, blue

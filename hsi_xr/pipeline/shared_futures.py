@@ -33,6 +33,10 @@ class RecentlyUsed(Generic[Value]):
                 self._values.popitem(last=False)
             return self._values[key], is_new
 
+    def get(self, key: str) -> Value | None:
+        with self.lock:
+            return self._values.get(key)
+
     def values(self) -> list[Value]:
         with self.lock:
             return list(self._values.values())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData
 from hsi_xr.pipeline.job import Job
-from hsi_xr.pipeline.pixels import ArrayPixels, Pixels, View, read_views
+from hsi_xr.pipeline.pixels import Pixels, View, read_views
 from hsi_xr.pipeline.radiometry import Radiometry
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays, Survey
 from hsi_xr.pipeline.tiles import Tile, Tiling
@@ -71,18 +71,6 @@ def reconstruct_tile(work: Work, pixels: Pixels, tile: Tile, statistics: Statist
     rgb = view.fill(statistics[MEAN_RGB])
     output = reconstruct([Request(work.job, rgb, *_ground(work, tile), statistics)])[0]
     return _crop_and_mask(output, view, tile)
-
-
-def reconstruct_tile_of_chunks(
-    work: Work,
-    chunks: Sequence[Sequence[Array]],
-    corner: tuple[int, int],
-    tile: Tile,
-    statistics: StatisticsArrays,
-) -> Array:
-    """Reconstructs a tile from the chunks around it, whose first pixel is at `corner`."""
-    array = np.concatenate([np.concatenate(row, axis=2) for row in chunks], axis=1)
-    return reconstruct_tile(work, ArrayPixels(array, *corner), tile, statistics)
 
 
 def reconstruct_scene(work: Work, pixels: Pixels) -> Array:

@@ -166,6 +166,28 @@ class Tiling:
         return Span(start - (start + phase) % stride, stop + -(stop + phase) % stride)
 
 
+def overlaps(edges: NDArray[np.int64], span: Span) -> list[tuple[int, slice, slice]]:
+    """Returns which chunks a span overlaps.
+
+    Args:
+        edges: (chunks + 1,) ascending starts of the chunks, and the end of the last one.
+        span: A span within the edges.
+
+    Returns:
+        For each chunk its index, the slice of it that is in the span, and the slice of the span
+        that is in it.
+    """
+    first, last = np.searchsorted(edges, [span.start, span.stop - 1], side="right") - 1
+    found = []
+    for index in range(int(first), min(int(last) + 1, len(edges) - 1)):
+        origin, end = int(edges[index]), int(edges[index + 1])
+        start, stop = max(origin, span.start), min(end, span.stop)
+        if start < stop:  # not for an empty chunk
+            in_chunk = slice(start - origin, stop - origin)
+            found.append((index, in_chunk, slice(start - span.start, stop - span.start)))
+    return found
+
+
 def mirror(span: Span, size: int) -> NDArray[np.int64]:
     """Returns the indices of a span, reflected at the edges of `size` pixels."""
     index = np.arange(span.start, span.stop, dtype=np.int64)

@@ -124,7 +124,7 @@ def write_product(
         resume=resume,
     )
     made_by = _model(cube, model) if plan.has_item else None
-    plan.warn_without_item()
+    plan.warn_about_item()
     options = WriteOptions(
         dtype=dtype,
         scale=scale,

@@ -10,8 +10,10 @@ import xarray as xr
 
 from hsi_xr.errors import DestinationExists, MissingFact, UsageError
 from hsi_xr.io import formats
+from hsi_xr.io.location import Location, location_of
 from hsi_xr.io.remote import file_of, is_remote, store_access, url_of
 from hsi_xr.io.variables import companion_paths
+from hsi_xr.stac.footprint import warn_without_geometry
 from hsi_xr.times import utc_text
 
 _TIME = "datetime= (--datetime), e.g. 2026-01-02T10:30:00Z"
@@ -29,6 +31,9 @@ class ProductPlan:
     """Acquisition time of the scene, ISO 8601 in UTC."""
     stac: bool | None
     """As in `write_product`."""
+    shape: tuple[int, int]
+    """Rows, columns."""
+    location: Location
 
     @property
     def has_item(self) -> bool:
@@ -47,9 +52,13 @@ class ProductPlan:
         """The scene, for messages."""
         return "the scene" if self.source is None else repr(self.source)
 
-    def warn_without_item(self) -> None:
-        """Warn, before hours of work, if there will be no item, or only that of an older cube."""
+    def warn_about_item(self) -> None:
+        """Warn, before hours of work, if the item will be missing, old or without a geometry."""
+        transform, crs = self.location.transform, self.location.crs
         if self.has_item:
+            # whoever requires an item, as conversions do, knows what it will lack
+            if self.stac is None and transform is not None and crs is not None:
+                warn_without_geometry(transform, self.shape, crs.to_wkt())
             return
         if self.stac is None:
             warnings.warn(
@@ -93,6 +102,8 @@ def check_product(
         source=None if origin is None else str(origin),
         acquired=utc_text(time) if time else None,
         stac=stac,
+        shape=(obj.sizes.get("y", 1), obj.sizes.get("x", 1)),
+        location=location_of(obj),
     )
     _refuse_replacing_source(plan)
     if stac and plan.acquired is None:

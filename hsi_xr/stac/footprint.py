@@ -1,5 +1,6 @@
 """The outline of a raster in longitude and latitude, and its pixel size on the ground."""
 
+import warnings
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -39,12 +40,18 @@ def footprint(
     Returns:
         A counter-clockwise Polygon, or a MultiPolygon of the two parts if the grid crosses the
         antimeridian; and its bbox west, south, east, north in degrees, with west > east across the
-        antimeridian (RFC 7946, section 5.2).
+        antimeridian (RFC 7946, section 5.2). A grid that contains a pole is outlined from
+        antimeridian to antimeridian, and along the pole.
 
     Raises:
-        InvalidData: The grid contains a pole, or has no longitude and latitude.
+        InvalidData: The grid has no longitude and latitude, or cannot be outlined in them.
     """
     ring = _outline(transform, shape, crs)
+    if abs(ring[-1, 0] - ring[0, 0]) > 180:
+        ring = _around_pole(ring)
+    else:
+        ring = _simplified(_recentre(ring))
+    ring = ring if _signed_area(ring) > 0 else ring[::-1]
     (west, south), (east, north) = ring.min(axis=0), ring.max(axis=0)
     if west >= -180 and east <= 180:
         return (
@@ -58,6 +65,30 @@ def footprint(
         {"type": "MultiPolygon", "coordinates": [[_close(part)] for part in parts]},
         _round((ends[0], south, ends[1], north)),
     )
+
+
+def geometry_or_none(
+    transform: "Affine", shape: tuple[int, int], crs: "CRS | None"
+) -> tuple[dict[str, Any] | None, list[float] | None]:
+    """Returns `footprint`, or None twice if there is none, as STAC describes such items."""
+    try:
+        return (None, None) if crs is None else footprint(transform, shape, crs)
+    except InvalidData:
+        return None, None
+
+
+def warn_without_geometry(transform: "Affine", shape: tuple[int, int], wkt: str) -> None:
+    """Warn that the item of a georeferenced scene will have no geometry, if so."""
+    from pyproj import CRS
+
+    try:
+        footprint(transform, shape, CRS.from_wkt(wkt))
+    except InvalidData as error:
+        warnings.warn(
+            f"the STAC item will have no geometry, because {error}; or write no item, with "
+            "stac=False (--no-stac)",
+            stacklevel=3,
+        )
 
 
 def ground_resolution(transform: "Affine", shape: tuple[int, int], crs: "CRS") -> float:
@@ -77,9 +108,10 @@ def ground_resolution(transform: "Affine", shape: tuple[int, int], crs: "CRS") -
 
 
 def _outline(transform: "Affine", shape: tuple[int, int], crs: "CRS") -> NDArray[np.float64]:
-    """Returns the ring counter-clockwise and open, (n, 2).
+    """Returns points along all edges, (n, 2); the last is the first again.
 
-    Longitudes are continuous: they exceed 180 degrees rather than jump at the antimeridian.
+    Longitudes are continuous: they exceed 180 degrees rather than jump at the antimeridian, and
+    increase or decrease by 360 degrees around a pole.
     """
     rows, columns = shape
     corners = np.array([[0, 0], [0, rows], [columns, rows], [columns, 0], [0, 0]], dtype=float)
@@ -87,15 +119,30 @@ def _outline(transform: "Affine", shape: tuple[int, int], crs: "CRS") -> NDArray
     pixels = np.concatenate([(a + share * (b - a))[:-1] for a, b in pairwise(corners)])
     ring = _geographic(np.vstack([pixels, corners[:1]]), transform, crs)
     ring[:, 0] = np.unwrap(ring[:, 0], period=360)
-    if abs(ring[-1, 0] - ring[0, 0]) > 180:
+    return ring
+
+
+def _around_pole(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns a ring around a pole as one that follows the antimeridian to the pole and back."""
+    ring = ring if ring[-1, 0] > ring[0, 0] else ring[::-1]  # eastwards
+    pole = 90.0 if ring[:, 1].mean() > 0 else -90.0
+    if (np.diff(ring[:, 0]) <= 0).any():
         raise InvalidData(
-            "the scene contains a pole, so no polygon in longitude and latitude outlines it; "
-            "describe it in parts without the pole"
+            "the scene contains a pole, and its edge turns back on itself in longitude; describe "
+            "it in parts without the pole"
         )
-    ring = _recentre(ring)
+    start = 360 * np.ceil((ring[0, 0] + 180) / 360) - 180  # the antimeridian within the ring
+    cut = np.interp(start, *ring.T)
+    twice = np.vstack([ring, ring[1:] + np.array([360.0, 0.0])])
+    within = twice[(twice[:, 0] > start) & (twice[:, 0] < start + 360)]
+    west, east = [(start, pole), (start, cut)], [(start + 360, cut), (start + 360, pole)]
+    return np.asarray(np.vstack([west, within, east]) - np.array([start + 180, 0.0]))
+
+
+def _simplified(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns a closed ring as an open one, without the points on straight edges."""
     edges = (ring[at : at + _POINTS] for at in range(0, len(ring) - 1, _POINTS - 1))
-    outline = np.concatenate([_simplify(edge)[:-1] for edge in edges])
-    return outline if _signed_area(outline) > 0 else outline[::-1]
+    return np.concatenate([_simplify(edge)[:-1] for edge in edges])
 
 
 def _geographic(

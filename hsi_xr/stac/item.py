@@ -14,7 +14,7 @@ from hsi_xr.io.georef import authority_code
 from hsi_xr.io.remote import file_of, is_remote, without_query
 from hsi_xr.stac.document import Document
 from hsi_xr.stac.files import ITEM_TYPE, as_multihash
-from hsi_xr.stac.footprint import footprint
+from hsi_xr.stac.footprint import geometry_or_none
 from hsi_xr.stac.item_assets import assets
 from hsi_xr.times import period
 
@@ -65,13 +65,12 @@ def describe(
 
     Returns:
         An item that belongs to no collection yet. Its geometry is null if the product has no
-        coordinate reference system.
+        coordinate reference system, or one without longitude and latitude, such as a site grid.
 
     Raises:
         UnreadableFile: The product does not exist or cannot be read.
         MissingFact: The acquisition time is unknown, or only its date is given.
-        InvalidData: hsi_xr did not write the file, its georeference is not on Earth or contains a
-            pole, or the model's item describes other weights.
+        InvalidData: hsi_xr did not write the file, or the model's item describes other weights.
         UsageError: The array was not opened from a file, or the item of a product in object storage
             would link to a local file.
 
@@ -139,10 +138,8 @@ def _acquisition(product: CubeFile, given: Datetime | str | None) -> tuple[Datet
 
 
 def outline(product: CubeFile) -> tuple[dict[str, Any] | None, list[float] | None]:
-    """Returns geometry and bbox of a product; None for both without a georeference."""
-    if product.crs is None:
-        return None, None
-    return footprint(product.transform, product.shape, product.crs)
+    """Returns geometry and bbox of a product; None for both without a place on Earth."""
+    return geometry_or_none(product.transform, product.shape, product.crs)
 
 
 def properties(product: CubeFile) -> dict[str, Any]:
@@ -185,6 +182,8 @@ def _lineage(product: CubeFile) -> str:
         sentences.append(f"{_CONSISTENCY.get(consistency, consistency)} camera {camera}.")
     if product.crs is None:
         sentences.append("The image has no coordinate reference system; its location is unknown.")
+    elif outline(product)[0] is None:
+        sentences.append("Its coordinates have no known longitude and latitude.")
     return " ".join(sentences)
 
 

@@ -6,14 +6,18 @@ classes of pystac still write those of STAC 1.0.
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hsi_xr.errors import InvalidData
 from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.preview import TITLE, find_thumbnail
 from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
 from hsi_xr.stac.files import multihash
 from hsi_xr.stac.footprint import ground_resolution
+
+if TYPE_CHECKING:
+    from pyproj import CRS
 
 VOLATILE = ".aux.xml"
 """Suffix of files to which GDAL, and so QGIS, adds statistics when an image is displayed."""
@@ -108,13 +112,19 @@ def _projection(product: CubeFile) -> Asset:
     if product.crs is None:
         return {"proj:shape": list(product.shape)}
     return {
-        "raster:spatial_resolution": ground_resolution(
-            product.transform, product.shape, product.crs
-        ),
+        "raster:spatial_resolution": _resolution(product, product.crs),
         "proj:shape": list(product.shape),
         "proj:transform": list(product.transform)[:6],
         "proj:bbox": list(grid.bounds(product.transform, product.shape)),
     }
+
+
+def _resolution(product: CubeFile, crs: "CRS") -> float | None:
+    """Returns metres on the ground; None if the CRS does not lead there."""
+    try:
+        return ground_resolution(product.transform, product.shape, crs)
+    except InvalidData:
+        return None
 
 
 def _bands(product: CubeFile) -> list[Asset]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+from affine import Affine
 from rasterio.enums import ColorInterp
 
 import hsi_xr
@@ -526,3 +528,28 @@ def test_a_missing_product_of_an_earlier_run_is_left_out(tiles, tmp_path, instan
     assert len(json.loads((folder / "collection.json").read_text())["links"]) == 1 + 5
     if vrt:
         assert "tile_0_1" not in (folder / "mosaic.vrt").read_text()
+
+
+def test_images_on_a_site_grid_are_warned_about_once(tmp_path, instant):
+    site = 'LOCAL_CS["Site",UNIT["metre",1],AXIS["X",EAST],AXIS["Y",NORTH]]'
+    (tmp_path / "rgb").mkdir()
+    for name in "ab":
+        save(tmp_path / f"rgb/{name}.tif", rgb_image(20, 30), crs=site)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        outcome = hsi_xr.convert([tmp_path / "rgb"], tmp_path / "cubes", instant(jobs=2))
+    assert outcome.failures == [] and len(outcome.done) == 2
+    assert sum("no geometry" in str(warning.message) for warning in caught) == 1
+    assert hsi_xr.validate(tmp_path / "cubes").findings == []
+
+
+@pytest.mark.parametrize("crs", [None, "EPSG:32619"])
+def test_numbers_of_pixels_are_no_location(tmp_path, instant, crs):
+    path = save(tmp_path / "a.tif", rgb_image(20, 30), crs=crs, transform=Affine.identity())
+    with pytest.raises(NotGeoreferenced, match="no transform"):
+        hsi_xr.convert([path], tmp_path / "refused", instant())
+    options = {"allow_ungeoreferenced": True}
+    hsi_xr.convert([path], tmp_path / "cubes", instant(options=options))
+    with rasterio.open(tmp_path / "cubes/a/a.tif") as cube:
+        assert cube.crs is None and cube.transform.is_identity
+    assert hsi_xr.validate(tmp_path / "cubes").findings == []

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hsi_xr.batch.config import Failure, InputImage
 from hsi_xr.batch.inputs import find_images
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
+from hsi_xr.io.item_bands import ItemBand
 
 TAKEN = "2026-05-04T10:30:00Z"
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -169,24 +171,54 @@ COLOURS = [{"name": str(n), "eo:common_name": c} for n, c in enumerate(("blue", 
 
 
 @pytest.mark.parametrize(
-    ("assets", "chosen", "rgb"),
+    ("assets", "chosen"),
     [
-        ({"B4": asset("4.tif"), "visual": asset("v.tif")}, "v.tif", None),
-        ({"rgb": asset("r.tif"), "dsm": asset("d.tif")}, "r.tif", None),
-        ({"a": asset("a.tif", "data"), "b": asset("b.tif", "visual")}, "b.tif", None),
-        ({"ms": asset("m.tif", bands=COLOURS), "dsm": asset("d.tif")}, "m.tif", (3, 2, 1)),
-        ({"image": asset("i.tif"), "preview": asset("p.tif", "overview")}, "i.tif", None),
-        ({"i": asset("i.jp2", kind="image/jp2"), "m": asset("m", kind="text/xml")}, "i.jp2", None),
+        ({"B4": asset("4.tif"), "visual": asset("v.tif")}, "v.tif"),
+        ({"rgb": asset("r.tif"), "dsm": asset("d.tif")}, "r.tif"),
+        ({"a": asset("a.tif", "data"), "b": asset("b.tif", "visual")}, "b.tif"),
+        ({"ms": asset("m.tif", bands=COLOURS), "dsm": asset("d.tif")}, "m.tif"),
+        ({"image": asset("i.tif"), "preview": asset("p.tif", "overview")}, "i.tif"),
+        ({"i": asset("i.jp2", kind="image/jp2"), "m": asset("m", kind="text/xml")}, "i.jp2"),
     ],
 )  # fmt: skip
-def test_the_asset_that_is_an_image_is_chosen(tmp_path, assets, chosen, rgb):
+def test_the_asset_that_is_an_image_is_chosen(tmp_path, assets, chosen):
     (one,) = found(save(tmp_path / "deep/item.json", item("x/ 1", assets)))
-    assert one == InputImage(
+    assert replace(one, bands=()) == InputImage(
         id="x_1",
         href=str(tmp_path / "deep" / chosen),
         item=str(tmp_path / "deep/item.json"),
         acquired=TAKEN,
-        rgb=rgb,
+    )
+
+
+STAC_1_1 = {
+    "bands": [
+        {"name": "B04", "eo:common_name": "red", "eo:center_wavelength": 0.665, "nodata": 0},
+        {"name": "B03", "eo:common_name": "green", "eo:center_wavelength": 0.56, "nodata": 0},
+    ],
+    "raster:scale": 1e-4,
+    "raster:offset": -0.1,
+}
+STAC_1_0 = {
+    "eo:bands": [
+        {"name": "B04", "common_name": "red", "center_wavelength": 0.665},
+        {"name": "B03", "common_name": "green", "center_wavelength": 0.56},
+    ],
+    "raster:bands": [{"nodata": 0, "scale": 1e-4, "offset": -0.1}] * 2,
+}
+
+
+@pytest.mark.parametrize("fields", [STAC_1_1, STAC_1_0])
+@pytest.mark.parametrize("applied", [False, True])
+def test_what_an_item_states_about_bands_is_read(tmp_path, fields, applied):
+    stac = item("x", {"visual": {**asset("v.tif"), **fields}})
+    if applied:  # the stored values include the offset, although the item states it
+        stac["properties"]["earthsearch:boa_offset_applied"] = True
+    (one,) = found(save(tmp_path / "item.json", stac))
+    offset = 0 if applied else -0.1
+    assert one.bands == (
+        ItemBand("B04", "red", 665, scale=1e-4, offset=offset, nodata=0),
+        ItemBand("B03", "green", 560, scale=1e-4, offset=offset, nodata=0),
     )
 
 

@@ -22,9 +22,20 @@ def test_the_grid_of_a_scene_is_shown(scene):
     assert "provenance" not in facts
 
 
-@pytest.mark.parametrize(("dtype", "kind"), [("uint8", "srgb"), ("uint16", None)])
-def test_the_radiometry_is_shown_only_if_it_would_be_assumed(tmp_path, dtype, kind):
-    assert info(write_scene(tmp_path / "scene.tif", dtype=dtype))["radiometry"] == kind
+def test_what_reconstruct_would_assume_is_shown(tmp_path):
+    facts = info(write_scene(tmp_path / "scene.tif", dtype="uint8"))
+    assert facts["colours"] == {"bands": [1, 2, 3], "origin": "by colour interpretation"}
+    assert facts["radiometry"] == {
+        "kind": "srgb",
+        "scale": 1 / 255,
+        "offset": 0,
+        "origin": "as usual for 8-bit values",
+    }
+
+
+def test_what_must_be_stated_is_shown_with_the_repair(tmp_path):
+    facts = info(write_scene(tmp_path / "scene.tif", dtype="uint16"))
+    assert facts["radiometry"] is None and "--radiometry" in facts["unclear"]
 
 
 def test_wavelengths_and_provenance_of_a_product_are_shown(reconstruct, scene, out):
@@ -39,8 +50,9 @@ def test_wavelengths_and_provenance_of_a_product_are_shown(reconstruct, scene, o
     assert "radiometry" not in facts
 
 
-def test_without_a_crs_no_location_is_shown(tmp_path):
-    facts = info(write_scene(tmp_path / "a.tif", crs=None, transform=Affine.identity()))
+@pytest.mark.parametrize("crs", [None, "EPSG:32633"])
+def test_without_a_location_none_is_shown(tmp_path, crs):
+    facts = info(write_scene(tmp_path / "a.tif", crs=crs, transform=Affine.identity()))
     assert (facts["crs"], facts["transform"], facts["bounds"]) == (None, None, None)
 
 

@@ -238,6 +238,7 @@ def test_a_requested_item_requires_a_time(reconstruct, scene, out):
     ("profile", "words"),
     [
         ({"crs": None, "transform": Affine.identity()}, "--allow-ungeoreferenced"),
+        ({"transform": Affine.identity()}, "no transform"),
         ({"count": 1}, "1 band"),
         ({"count": 2}, "2 bands"),
         ({"count": 5}, "5 bands"),
@@ -248,6 +249,26 @@ def test_files_that_are_not_rgb_scenes_are_invalid_data(reconstruct, tmp_path, o
     scene = write_scene(tmp_path / "scene.tif", **profile)
     refused(reconstruct("-q", scene, out / "cube.tif"), 3, words)
     assert names(out) == set()
+
+
+def test_numbers_of_pixels_are_no_bounds(reconstruct, tmp_path, out):
+    scene = write_scene(tmp_path / "scene.tif", transform=Affine.identity())
+    options = ("--bounds", 5, 7, 30, 40, "--allow-ungeoreferenced")
+    refused(reconstruct("-q", scene, out / "cube.tif", *options), 3, "write_transform")
+    assert names(out) == set()
+
+
+def test_a_site_grid_is_warned_about_once_and_described_without_geometry(
+    reconstruct, tmp_path, out
+):
+    site = 'LOCAL_CS["Site",UNIT["metre",1],AXIS["X",EAST],AXIS["Y",NORTH]]'
+    scene = write_scene(tmp_path / "scene.tif", crs=site)
+    result = reconstruct(scene, out / "cube.tif", *TAKEN)
+    assert (result.exit_code, names(out)) == (0, FILES)
+    assert result.stderr.count("no geometry") == 1 and "--no-stac" in result.stderr
+    assert json.loads((out / "cube.json").read_text())["geometry"] is None
+    assert hsi_xr.validate(out).findings == []
+    assert run("validate", out / "cube.tif").exit_code == 0
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no raster", "truncated"])

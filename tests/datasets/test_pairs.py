@@ -247,7 +247,7 @@ def test_a_wavelength_file_of_other_bands_is_refused(plots):
 @pytest.mark.parametrize(
     ("write", "error", "words"),
     [
-        (lambda p: save(p, image()[:1], transform=FINE), BandMismatch, "has 1 bands"),
+        (lambda p: save(p, image()[:1], transform=FINE), BandMismatch, "1 band"),
         (lambda p: save(p, image(), transform=FINE, crs=None), NotGeoreferenced, "crs=..."),
         (
             lambda p: save(p, image(), transform=FINE @ Affine.translation(400, 0)),

@@ -162,7 +162,7 @@ def test_a_georeference_is_kept_to_the_last_digit_or_refused(cube, tmp_path, nam
     if name == "envi" and transform.b:  # a header states only the angle
         assert transform_of(found).almost_equals(transform, precision=1e-9)
     else:
-        assert transform_of(found) == transform
+        assert transform_of(found) == (None if transform.is_identity else transform)
     assert crs_of(found) == crs
 
 
@@ -534,7 +534,7 @@ def test_the_wavelengths_of_a_store_are_read_once(cube):
     given = cube(30, 40, 7)
     lazy = given.wavelength.variable.chunk(band=7)
     counted = lazy.copy(data=lazy.data.map_blocks(lambda x: (calls.append(1), x)[1], dtype=float))
-    stored = StoredArray("Zarr", given.assign_coords(wavelength=counted), "reflectance")
+    stored = StoredArray("Zarr", given.assign_coords(wavelength=counted), ["reflectance"])
     calls.clear()
     centres, _ = read_wavelengths(stored, stored.indexes)
     np.testing.assert_allclose(centres, given.wavelength)
@@ -560,7 +560,7 @@ def test_a_scene_may_be_in_a_foreign_store(cube, tmp_path):
         assert estimate.reflectance.sizes == {"band": 31, "y": 61, "x": 83}
     names = scene.rename(rgb="a", band="colour")
     names.to_zarr(tmp_path / "other.zarr", zarr_format=3, consolidated=False)
-    with pytest.raises(UnreadableFile, match="Rename its dimensions"):
+    with pytest.raises(UnreadableFile, match=r"\.rename\(colour='band'\)"):
         hsi_xr.open(tmp_path / "other.zarr")
 
 

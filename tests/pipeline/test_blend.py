@@ -34,7 +34,7 @@ def _survey(image, model) -> hsi_xr.Survey:
     return hsi_xr.Survey(
         statistics,
         plan.card.sha256,
-        str(plan.scene.radiometry),
+        plan.scene.radiometry.condition,
         survey_conditions(plan.card, plan.job),
     )
 

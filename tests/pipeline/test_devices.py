@@ -76,7 +76,10 @@ def test_a_tile_that_never_fits_is_an_error_and_the_worker_continues(slope):
         "scene/rgb": np.full(3, 0.2, dtype="float32"),
     }
     survey = hsi_xr.Survey(
-        known, plan.card.sha256, str(plan.scene.radiometry), survey_conditions(plan.card, plan.job)
+        known,
+        plan.card.sha256,
+        plan.scene.radiometry.condition,
+        survey_conditions(plan.card, plan.job),
     )
     with pytest.raises(UsageError, match="--tile"):
         hsi_xr.reconstruct(image, model, tile=64, survey=survey).compute()
@@ -143,7 +146,7 @@ def test_an_output_of_another_shape_is_an_error_and_the_worker_continues(slope):
 
 
 def test_an_output_of_another_shape_is_an_error_for_a_scene_in_one_piece(slope):
-    planned = hsi_xr.plan(scene(40, 52), slope())
+    planned = hsi_xr.plan(scene(40, 52, chunks=None), slope())
     work = replace(planned.work, job=replace(planned.job, outputs=Outputs(30)))
     with pytest.raises(InvalidCheckpoint, match=r"31, \d+, \d+\); expected \(1, 30"):
         reconstruct_scene(work, pixels_of(planned))

@@ -101,9 +101,29 @@ def test_a_scene_that_ends_on_the_antimeridian_is_not_split():
     assert bbox == [150, -41.7, 180, 10]
 
 
-def test_a_pole_is_refused():
-    with pytest.raises(InvalidData, match="contains a pole"):
-        footprint(Affine(1000, 0, -1e5, 0, -1000, 1e5), SHAPE, CRS("EPSG:3413"))
+@pytest.mark.parametrize("code", ["EPSG:3413", "EPSG:3031"])
+@pytest.mark.parametrize(("west", "turned"), [(-1e5, 0), (-1e3, 0), (-1e5, 33), (-2.9e5, 33)])
+def test_around_a_pole_the_outline_follows_the_antimeridian(code, west, turned):
+    from shapely import contains_xy
+    from shapely.geometry import Polygon
+
+    transform = Affine(1000, 0, west, 0, -1000, 2e5) @ Affine.rotation(turned, (150, 258))
+    geometry, bbox = footprint(transform, SHAPE, CRS(code))
+    pole = 90 if code == "EPSG:3413" else -90
+    (ring,) = geometry["coordinates"]
+    shape = Polygon(ring)
+    assert geometry["type"] == "Polygon" and shape.is_valid and signed_area(ring) > 0
+    assert [bbox[0], bbox[2]] == [-180, 180] and pole in (bbox[1], bbox[3])
+    to_map = Transformer.from_crs("EPSG:4326", CRS(code), always_xy=True)
+    edge = [point for point in ring if abs(point[1]) < 90]
+    # every point is on an edge of the grid, except where the antimeridian cuts a segment
+    columns, rows = grid.points(~transform, np.transpose(to_map.transform(*np.transpose(edge)))).T
+    off = np.min(np.abs([columns, columns - SHAPE[1], rows, rows - SHAPE[0]]), axis=0)
+    assert np.sort(off)[-3] < 1e-3
+    inside = grid.points(transform, np.argwhere(np.ones((15, 25))) * 20 + 5)
+    to_degrees = Transformer.from_crs(CRS(code), "EPSG:4326", always_xy=True)
+    # all but a few, which are between the edge and the chord of a long segment
+    assert contains_xy(shape, *to_degrees.transform(*inside.T)).mean() > 0.98
 
 
 def test_a_location_off_the_earth_is_refused():

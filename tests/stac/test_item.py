@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import warnings
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -16,6 +17,7 @@ import hsi_xr
 from hsi_xr.errors import InvalidData, MissingFact, UnreadableFile, UsageError
 from hsi_xr.io import georef
 from hsi_xr.io.preview import write_thumbnail
+from hsi_xr.product.checks import check_product
 from hsi_xr.stac.item import SCHEMAS
 from hsi_xr.times import instant, period, utc_text
 from tests.stac_validation import SCHEMAS as SCHEMA_FOLDER
@@ -25,6 +27,8 @@ TAKEN = "2026-01-02T03:04:05+00:00"
 WAVELENGTHS = np.arange(400.0, 701.0, 10.0)
 NORTH_UP = Affine(0.5, 0, 500_000, 0, -0.5, 5_200_000)
 UTM = CRS.from_epsg(32633)
+SITE = CRS.from_wkt('LOCAL_CS["Site",UNIT["metre",1],AXIS["X",EAST],AXIS["Y",NORTH]]')
+AT_POLE = Affine(1000, 0, -4e4, 0, -1000, 3e4)
 
 
 def cube(transform=NORTH_UP, crs=UTM, **attrs) -> xr.Dataset:
@@ -126,6 +130,8 @@ def test_only_cogs_are_called_cloud_optimised(tmp_path, format):
         pytest.param(lambda: cube(NORTH_UP @ Affine.rotation(30)), id="rotated"),
         pytest.param(lambda: cube(Affine.identity(), None), id="ungeoreferenced"),
         pytest.param(lambda: cube(crs=CRS.from_proj4("+proj=laea +lat_0=47 +lon_0=15")), id="wkt"),
+        pytest.param(lambda: cube(crs=SITE), id="site grid"),
+        pytest.param(lambda: cube(AT_POLE, CRS.from_epsg(3413)), id="pole"),
     ],
 )
 def test_the_item_is_valid(tmp_path, cube_of, extensions):
@@ -157,6 +163,37 @@ def test_without_georeference_no_location_is_claimed(tmp_path):
     asset = item["assets"]["reflectance"]
     assert asset["proj:shape"] == [61, 83]
     assert not {"proj:transform", "proj:bbox", "raster:spatial_resolution"} & set(asset)
+
+
+NOWHERE = {
+    "site grid": (NORTH_UP, SITE),
+    "off the Earth": (Affine(1, 0, 1e9, 0, -1, 1e9), CRS.from_epsg(32633)),
+    "Moon": (
+        Affine(0.1, 0, 10, 0, -0.1, 10),
+        CRS.from_proj4("+proj=longlat +R=1737400 +no_defs"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("transform", "crs"), NOWHERE.values(), ids=NOWHERE)
+def test_a_place_without_longitude_and_latitude_is_told_before_work(tmp_path, transform, crs):
+    """The product keeps its georeference, and its item has no geometry."""
+    given = cube(transform, crs)
+    assert check_product(given, tmp_path / "cube.tif", datetime=TAKEN).has_item
+    with pytest.warns(UserWarning, match=r"no geometry.*no longitude and latitude.*--no-stac"):
+        product = hsi_xr.write_product(given, tmp_path / "cube.tif", datetime=TAKEN)
+    with rasterio.open(product.cube) as file:
+        assert file.transform == transform
+        assert file.crs.is_geographic == crs.is_geographic
+    item = hsi_xr.describe(product.cube).to_dict()
+    assert item["geometry"] is None and "bbox" not in item
+    assert "no known longitude" in item["properties"]["processing:lineage"]
+    assert "raster:spatial_resolution" not in item["assets"]["reflectance"]
+    assert item["properties"]["proj:wkt2"] if crs.to_epsg() is None else True
+    assert hsi_xr.validate(product.cube).findings == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hsi_xr.write_product(given, tmp_path / "b.tif", datetime=TAKEN, stac=False)
 
 
 def test_a_crs_without_code_is_given_as_wkt(tmp_path):

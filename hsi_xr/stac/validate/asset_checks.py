@@ -17,7 +17,6 @@ from hsi_xr.stac.validate.findings import (
     Inspection,
     as_json,
     difference,
-    fault_of,
     short,
 )
 from hsi_xr.stac.validate.object_checks import FIX_ITEM, FIX_LINK, follow, normalise_time
@@ -149,11 +148,7 @@ def _compare(asset: _Asset, file: Path) -> None:
 
 
 def _compare_item(item: Document, product: CubeFile, inspection: Inspection) -> None:
-    try:
-        geometry, bbox = outline(product)
-    except InvalidData as error:
-        inspection.add(product.path, *fault_of(error, product.path))
-        return
+    geometry, bbox = outline(product)
     actual: dict[str, object] = {"geometry": geometry, "bbox": bbox}
     stated = {**item.properties, **{key: item.json.get(key) for key in actual}}
     if product.acquired is not None:

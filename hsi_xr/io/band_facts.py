@@ -1,0 +1,132 @@
+"""What is known about the bands of an image, in one form for files, stores, arrays and items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hsi_xr.errors import InvalidData
+from hsi_xr.io.item_bands import ItemBand
+from hsi_xr.io.wavelengths import read_wavelengths
+
+if TYPE_CHECKING:
+    from hsi_xr.io.raster_dataset import RasterDataset
+
+ALPHA = "alpha"
+"""The colour interpretation of a band that is transparency and not colour."""
+
+_RELATIVE_TOLERANCE = 1e-6
+"""Scales and offsets closer than this are equal: files store some of them as float32."""
+
+
+@dataclass(frozen=True)
+class BandFacts:
+    """What is known about a band. None means that nothing is stated."""
+
+    dtype: str
+    """Data type of the stored values, e.g. `uint8`."""
+    names: tuple[str, ...] = ()
+    """Description of the band, label along `band`, or name and `long_name` of a variable."""
+    interpretation: str | None = None
+    """GDAL's colour interpretation in lower case: `red`, `alpha`, `nir`, ..."""
+    common_name: str | None = None
+    """STAC's `eo:common_name`."""
+    wavelength: float | None = None
+    """Centre in nm."""
+    scale: float = 1.0
+    offset: float = 0.0
+    """Physical value = scale * stored value + offset."""
+    nodata: float | None = None
+    """Stored value that marks nodata."""
+    is_product: bool = False
+    """True if the band belongs to a product of hsi_xr."""
+
+    @property
+    def is_alpha(self) -> bool:
+        return self.interpretation == ALPHA
+
+    @property
+    def is_scaled(self) -> bool:
+        """True if a scale or an offset is stated."""
+        return self.scale != 1 or self.offset != 0
+
+    @property
+    def nodata_can_be_colour(self) -> bool:
+        """True if pixels may have the nodata value without being nodata: 0, or 255 of a roof."""
+        if self.nodata is None or not np.isfinite(self.nodata):
+            return False
+        unsigned = np.dtype(self.dtype).kind == "u" and not self.is_product
+        return self.nodata == 0 or (unsigned and self.nodata > 0)
+
+
+def read_facts(raster: "RasterDataset", *, is_product: bool = False) -> tuple[BandFacts, ...]:
+    """Returns what the header of an open raster states about each of its bands."""
+    kinds, names, nodata = raster.colorinterp, raster.descriptions, raster.nodatavals
+    centres, _ = read_wavelengths(raster, raster.indexes)
+    dtypes, scales, offsets = raster.dtypes, raster.scales, raster.offsets
+    return tuple(
+        BandFacts(
+            dtype=dtypes[i],
+            names=_distinct(names[i], raster.tags(i + 1).get("long_name")),
+            interpretation=kinds[i].name.lower(),
+            wavelength=centres[i] if centres else None,
+            scale=float(scales[i]),
+            offset=float(offsets[i]),
+            nodata=nodata[i],
+            is_product=is_product,
+        )
+        for i in range(raster.count)
+    )
+
+
+def with_item(
+    facts: Sequence[BandFacts], item: Sequence[ItemBand], name: str
+) -> tuple[BandFacts, ...]:
+    """Completes what a file states by what its STAC item states.
+
+    Args:
+        facts: Facts of each band of the file.
+        item: Bands of the asset, with or without alpha; ignored if their number is another.
+        name: The file, for messages.
+
+    Raises:
+        InvalidData: Both state a scale or an offset, and they differ.
+    """
+    opaque = [i for i, fact in enumerate(facts) if not fact.is_alpha]
+    described = range(len(facts)) if len(item) == len(facts) else opaque
+    if len(item) != len(described):
+        return tuple(facts)
+    by_index = dict(zip(described, item))
+    return tuple(
+        _completed(fact, by_index[i], i + 1, name) if i in by_index else fact
+        for i, fact in enumerate(facts)
+    )
+
+
+def _completed(fact: BandFacts, band: ItemBand, number: int, name: str) -> BandFacts:
+    differ = not (equal(fact.scale, band.scale) and equal(fact.offset, band.offset))
+    if fact.is_scaled and (band.scale != 1 or band.offset != 0) and differ:
+        raise InvalidData(
+            f"band {number} of {name!r} states scale {fact.scale:g} and offset {fact.offset:g}, "
+            f"its STAC item {band.scale:g} and {band.offset:g}; correct the one that is wrong"
+        )
+    scaled: BandFacts | ItemBand = fact if fact.is_scaled else band
+    return replace(
+        fact,
+        names=_distinct(*fact.names, band.name),
+        common_name=band.common_name,
+        wavelength=fact.wavelength or band.wavelength,
+        scale=scaled.scale,
+        offset=scaled.offset,
+        nodata=band.nodata if fact.nodata is None else fact.nodata,
+    )
+
+
+def _distinct(*names: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def equal(a: float, b: float) -> bool:
+    """True if two scales, or two offsets, are equal up to the rounding of a file."""
+    return bool(np.isclose(a, b, rtol=_RELATIVE_TOLERANCE, atol=0))
