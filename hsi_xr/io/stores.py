@@ -57,6 +57,8 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
         [str(name) for name, array in dataset.data_vars.items() if {*array.dims} == dims]
         for dims in _IMAGE_DIMS
     )
+    if driver == "Zarr":  # a group may list its arrays in another order each time it is opened
+        images, planes = sorted(images), sorted(planes)
     names = [*images, *planes]
     if not names:
         raise UnreadableFile(_without_image(path, driver, dataset))

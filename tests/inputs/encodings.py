@@ -126,11 +126,6 @@ class Order:
         """Where the bands are in `BANDS`."""
         return [BANDS.index(band) for band in self.bands]
 
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """Numbers of red, green and blue."""
-        return tuple(self.bands.index(colour) + 1 for colour in COLOURS)
-
 
 ORDERS = (
     Order("RGB", COLOURS, "position"),
