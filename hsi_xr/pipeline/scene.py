@@ -24,6 +24,9 @@ from hsi_xr.pipeline.image import Image, decoded, image_of
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 from hsi_xr.times import utc_text
 
+_MARKS = {"hsi_xr_reconstructed", "hsi_xr_model"}
+"""Attributes of cubes: the first of Datasets and files, the second of their arrays as well."""
+
 Input = xr.Dataset | xr.DataArray | str | os.PathLike[str]
 
 
@@ -81,7 +84,7 @@ def as_scene(
     opened = open(obj) if isinstance(obj, (str, os.PathLike)) else obj
     image = image_of(opened, rgb)
     facts = image.facts
-    _refuse_cube(image, rgb)
+    _refuse_cube(opened, image, rgb)
     if rgb is None and facts.is_chosen:
         rgb = (1, 2, 3)
     chosen = colours.choose(facts.bands, rgb, labels=facts.labels)
@@ -107,13 +110,16 @@ def as_scene(
     )
 
 
-def _refuse_cube(image: Image, rgb: colours.Selection | None) -> None:
+def _refuse_cube(
+    obj: xr.Dataset | xr.DataArray, image: Image, rgb: colours.Selection | None
+) -> None:
     """Raises an error if an object is a reconstructed cube, and no bands of it are selected.
 
     Raises:
         BandMismatch: It is one.
     """
-    if rgb is None and len(image.facts.bands) > 3 and image.obj.attrs.get("hsi_xr_reconstructed"):
+    marked = _MARKS & {*obj.attrs, *image.obj.attrs}
+    if rgb is None and len(image.facts.bands) > 3 and marked:
         raise BandMismatch(
             "this is a reconstructed cube; give the RGB image that it was made from, or select "
             "bands, e.g. `cube.hsi.rgb()`"

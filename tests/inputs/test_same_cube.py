@@ -333,3 +333,31 @@ def test_values_of_arithmetic_are_ambiguous_where_attributes_remain(files):
     for call in doors(scaled).values():
         with pytest.raises(UsageError, match=r"scale_factor.*(remove|delete).*scale="):
             call()
+
+
+@pytest.fixture(scope="module")
+def cube_file(files):
+    path = files.folder / "cube.nc"
+    hsi_xr.write(expected_cube("float32"), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "open_cube",
+    [
+        lambda path: expected_cube("float32"),
+        lambda path: expected_cube("float32")["reflectance"],
+        lambda path: path,
+        hsi_xr.open,
+        lambda path: xr.open_dataset(path, engine="hsi_xr"),
+        lambda path: xr.open_dataset(path, engine="h5netcdf", decode_coords="all"),
+    ],
+    ids=["Dataset", "DataArray", "path", "hsi_xr.open", "engine hsi_xr", "xarray"],
+)
+def test_a_cube_is_not_a_scene(open_cube, cube_file):
+    """It has bands of 650, 550 and 450 nm, but they are estimates already."""
+    cube = open_cube(cube_file)
+    for call in doors(cube, radiometry="reflectance").values():
+        with pytest.raises((BandMismatch, InvalidData), match=r"is a .*cube|hyperspectral cube"):
+            call()
+    assert hsi_xr.plan(cube, MODEL, rgb=(26, 16, 6), radiometry="reflectance")
