@@ -84,6 +84,8 @@ class Container:
         states_scale: Scale and offset are stated, unless they have been applied.
         is_float: Values are floating-point numbers, and nothing says what they were.
         keeps_nodata: It is known which value NaN was.
+        one_order: It differs from another one in chunks or axes only, which say nothing about
+            colours, and comes in one order.
         is_sorted: Bands are in the order of their names, and numbered in it.
         has_names: Names of the bands are kept, and not something else that says the same.
     """
@@ -97,14 +99,11 @@ class Container:
     is_float: bool = False
     keeps_nodata: bool = True
     has_names: bool = True
+    one_order: bool = False
     is_sorted: bool = False
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def is_chunked(self) -> bool:
-        return self.name.endswith("chunked")
 
     def holds(self, encoding: Encoding, order: Order) -> bool:
         """True if the combination exists."""
@@ -325,23 +324,30 @@ CONTAINERS = (
         Container(
             f"rioxarray {name}{', chunked' if chunks else ''}",
             partial(_rioxarray, **options, **({"chunks": CHUNKS} if chunks else {})),
+            one_order=chunks,
             **(_OF_FILES if name.startswith("mask") else _RAW),
         )
         for name, options in _RIOXARRAY.items()
         for chunks in (False, True)
     ),
-    Container("rioxarray, (y, x, band)", _last_band, **_RAW),
-    Container("rioxarray, other names", _renamed, **_RAW),
-    Container("rioxarray, time", _timed, **_RAW),
+    Container("rioxarray, (y, x, band)", _last_band, one_order=True, **_RAW),
+    Container("rioxarray, other names", _renamed, one_order=True, **_RAW),
+    Container("rioxarray, time", _timed, one_order=True, **_RAW),
     Container("rioxarray, swap_dims", _swapped, **_RAW),
     Container("engine rasterio", partial(_engine, engine="rasterio"), **_OF_FILES),
     Container("engine hsi_xr", partial(_engine, engine="hsi_xr"), **_OF_FILES),
     Container("hsi_xr.open", lambda files, *case: hsi_xr.open(files.geotiff(*case)), **_OF_FILES),
-    Container("hsi_xr.open, chunked", _hsi_xr_chunked, **_OF_FILES),
+    Container("hsi_xr.open, chunked", _hsi_xr_chunked, one_order=True, **_OF_FILES),
     Container("wavelength", _by_wavelength, has_names=False),
     Container("variables", _variables, by=_NAMES),
     Container("odc.stac", _odc, by=_NAMES, states_scale=False),
-    Container("odc.stac, chunked", partial(_odc, chunks=CHUNKS), by=_NAMES, states_scale=False),
+    Container(
+        "odc.stac, chunked",
+        partial(_odc, chunks=CHUNKS),
+        by=_NAMES,
+        states_scale=False,
+        one_order=True,
+    ),
     *(
         Container(
             f"stackstac{', common names' if common else ', one time'}",
