@@ -14,6 +14,7 @@ from hsi_xr.checkpoints.model_folder import file_name
 from hsi_xr.errors import HsiError, UnreadableFile, UsageError
 from hsi_xr.io.raster_dataset import open_raster_dataset
 from hsi_xr.io.remote import is_remote, url_of
+from hsi_xr.io.stores import store_driver
 from hsi_xr.io.tags import is_product
 
 _RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
@@ -64,7 +65,7 @@ def _find_some(source: str, asset: str | None, destination: Path | None) -> list
 
 def _find(source: str, asset: str | None, destination: Path | None) -> Iterable[Input]:
     path = Path(source)
-    if path.is_dir():
+    if path.is_dir() and store_driver(source) is None:
         files = (file for file in path.iterdir() if file.suffix.lower() in _RASTERS)
         reason = f"the folder {source!r} contains no {', '.join(_RASTERS)} file"
         return _images(files, source, destination, reason)

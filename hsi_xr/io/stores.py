@@ -53,6 +53,8 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
         UnreadableFile: The store has no array over y and x, or is damaged.
     """
     dataset = with_standard_dims(_open_dataset(path, driver))
+    if driver == "Zarr":  # a group may list its arrays in another order each time it is opened
+        dataset = dataset[sorted(dataset.data_vars, key=str)]
     names = [
         str(name) for name, a in dataset.data_vars.items() if {"y", "x"} <= {*a.dims} <= {*DIMS}
     ]

@@ -22,6 +22,9 @@ from hsi_xr.pipeline.image import Image, decoded, image_of, is_lazy
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 from hsi_xr.times import utc_text
 
+_MARKS = {"hsi_xr_reconstructed", "hsi_xr_model"}
+"""Attributes of cubes: the first of Datasets and files, the second of their arrays as well."""
+
 Input = xr.Dataset | xr.DataArray | str | os.PathLike[str]
 
 
@@ -98,7 +101,7 @@ def as_scene(
     """
     opened = open(obj) if isinstance(obj, (str, os.PathLike)) else obj
     image = image_of(opened)
-    _refuse_cube(image, rgb)
+    _refuse_cube(opened, image, rgb)
     meaning = meaning_of(image, rgb=rgb, radiometry=radiometry, scale=scale, offset=offset)
     indices = meaning.chosen.indices
     array = image.take([*indices, *image.alpha])
@@ -138,13 +141,16 @@ def meaning_of(
     return Meaning(chosen, bands, found)
 
 
-def _refuse_cube(image: Image, rgb: colours.Selection | None) -> None:
+def _refuse_cube(
+    obj: xr.Dataset | xr.DataArray, image: Image, rgb: colours.Selection | None
+) -> None:
     """Raises an error if an object is a reconstructed cube, and no bands of it are selected.
 
     Raises:
         BandMismatch: It is one.
     """
-    if rgb is None and len(image.bands) > 3 and image.obj.attrs.get("hsi_xr_reconstructed"):
+    marked = _MARKS & {*obj.attrs, *image.obj.attrs} or any(band.is_product for band in image.bands)
+    if rgb is None and len(image.bands) > 3 and marked:
         raise BandMismatch(
             "this is a reconstructed cube; pass the RGB image that it was made from, or select "
             "bands, e.g. `cube.hsi.rgb()`"

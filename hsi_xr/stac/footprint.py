@@ -155,7 +155,7 @@ def _geographic(
     xy = grid.points(transform, pixels)
     if crs.is_geocentric:
         raise InvalidData(
-            f"{crs.name!r} is geocentric, and x and y alone are no place on the ground"
+            f"{crs.name!r} is geocentric: x and y do not locate a pixel on the ground"
         )
     try:
         to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)

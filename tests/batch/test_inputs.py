@@ -92,6 +92,12 @@ def test_a_file_that_is_named_is_an_image(tmp_path, name):
         assert [each.href for each in found(source)] == [str(tmp_path / name)]
 
 
+def test_a_zarr_store_is_an_image_and_not_a_folder(tmp_path):
+    touch(tmp_path / "a.zarr/zarr.json", tmp_path / "a.zarr/b.tif", tmp_path / "c/d.tif")
+    for source in (tmp_path / "a.zarr", tmp_path / "*.zarr", tmp_path / "*"):
+        assert [each.href for each in found(source)] == [str(tmp_path / "a.zarr")]
+
+
 def test_names_of_given_folders_do_not_count(tmp_path):
     touch(tmp_path / ".cache/x.part/a.tif")
     folder = tmp_path / ".cache/x.part"
