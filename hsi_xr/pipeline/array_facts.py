@@ -211,10 +211,10 @@ def _with_numbers(
     """Adds data type, scale, offset and nodata, and what a reader has done with them."""
     attrs, encoding = array.attrs, array.encoding
     integers = _stored_integers(array)
-    is_masked = bool(integers) or _nodata_is_only_in(encoding, attrs)
+    is_masked = bool(integers) or (nodata_of(attrs) is None and nodata_of(encoding) is not None)
     unscaled: State = "masked" if array.dtype.kind == "f" and is_masked else "stored"
-    stated = encoding if unscaled == "masked" or _nodata_is_only_in(encoding, attrs) else attrs
-    nodata = _nodata(stated, labels)
+    is_known = array.dtype.kind == "f" and nodata_of(encoding) is not None
+    nodata = _nodata(encoding if is_known else attrs, labels)
     pending, applied = _scaling(attrs, labels), _scaling(encoding, labels)
     bands = []
     for fact, own, done, value in zip(facts, pending, applied, nodata):
@@ -236,10 +236,6 @@ def _with_numbers(
             )
         )
     return tuple(bands)
-
-
-def _nodata_is_only_in(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
-    return nodata_of(one) is not None and nodata_of(other) is None
 
 
 def _stored_integers(array: xr.DataArray) -> str | None:

@@ -80,8 +80,19 @@ def test_position_decides_only_for_three_bands_that_say_nothing():
 
 
 @pytest.mark.parametrize(
+    "names",
+    [("Band 1", "Band 2", "Band 3"), ("b0", "b1", "b2"), ("ortho", "ortho", "ortho"), (None,) * 3],
+)
+def test_numbers_in_names_are_positions(names):
+    assert choose(named(*names)).rule == "by position"
+
+
+@pytest.mark.parametrize(
     "facts",
     [
+        named("B02", "B03", "B04"),
+        named("L", "a", "b"),
+        named("VV", "VH", "ratio"),
         named("nir", "red", "green"),
         named("blue", None, None),
         named(None, None, "red edge"),
