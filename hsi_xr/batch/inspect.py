@@ -79,6 +79,8 @@ class ImageInfo(_FileHeader):
     dtype: str
     facts: tuple[BandFacts, ...]
     """Facts of the red, green and blue bands."""
+    meaning: str
+    """Which bands they are, what their values mean, and where that is stated."""
     crs: "CRS | None"
     acquired: str | None
     """Acquisition time, ISO 8601 in UTC; two times with `/` between them for a range."""
@@ -161,6 +163,7 @@ def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
         bands=scene.file.bands,
         dtype=dtype,
         facts=scene.meaning.bands,
+        meaning=str(scene.meaning),
         source=source,
         crs=scene.location.crs,
         acquired=utc_text(acquired) if acquired else None,

@@ -1,6 +1,6 @@
 """The result of a conversion."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,7 +47,10 @@ class ConversionResult:
         }
 
     def table(self) -> str:
-        """Returns a table of the kinds of images, and a line for each reason of failure."""
+        """Returns a table of the kinds of images, and a line for each reason of failure.
+
+        A dry run also has a line for each way in which images would be read.
+        """
         kinds = self._kinds()
         shown = [
             at for at in range(len(_STATES)) if any(counts[at] for counts, _ in kinds.values())
@@ -58,11 +61,13 @@ class ConversionResult:
         ):
             size = f"{pixels / 1e6:.2f}" if pixels else ""
             rows.append((*kind, str(sum(counts)), size, *(str(counts[at]) for at in shown)))
+        meanings = Counter(image.meaning for image in self.planned)
+        read = [f"{_images(count)}: {meaning}" for meaning, count in meanings.items()]
         by_reason = defaultdict(list)
         for failure in self.failures:
             by_reason[failure.reason].append(failure.id)
         reasons = [f"- {', '.join(ids)}: {reason}" for reason, ids in by_reason.items()]
-        return "\n".join([*align(rows), *reasons])
+        return "\n".join([*align(rows), *read, *reasons])
 
     def _kinds(self) -> dict[tuple[str, ...], tuple[list[int], int]]:
         """Returns kind of image -> number of images in each state, and their pixels."""
@@ -84,3 +89,7 @@ def _kind(image: ImageInfo) -> tuple[str, ...]:
         crs = ":".join(image.crs.to_authority() or ("other",))
     size = abs(image.transform.determinant) ** 0.5
     return crs, f"{size:.4g}", image.dtype, ",".join(map(str, image.bands))
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

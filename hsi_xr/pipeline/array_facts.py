@@ -18,6 +18,7 @@ from hsi_xr.io.item_bands import OFFSET_APPLIED, ItemBand
 from hsi_xr.io.raster_dataset import masked_bands, open_raster_dataset
 from hsi_xr.io.raster_source import BAND_ATTRS, RasterSource, source_of
 from hsi_xr.io.store_reader import exact_float, nodata_of
+from hsi_xr.io.tags import is_product
 from hsi_xr.io.wavelengths import nm_per_unit, unit_of
 
 Labels = tuple[int | float | str, ...]
@@ -63,7 +64,8 @@ def with_header(
         return facts
     try:
         with open_raster_dataset(path) as raster:
-            header = {fact.number: fact for fact in read_facts(raster)}
+            is_cube = is_product(raster.tags(ns="HSI_XR"))
+            header = {fact.number: fact for fact in read_facts(raster, is_product=is_cube)}
             has_mask = bool(masked_bands(raster, raster.indexes))
     except HsiError:
         return facts  # the file has been moved; the array is all there is
@@ -74,6 +76,7 @@ def with_header(
             names=fact.names or header[number].names,
             wavelength=fact.wavelength or header[number].wavelength,
             interpretation=header[number].interpretation,
+            is_product=header[number].is_product,
         )
         if isinstance(number, int) and number in header
         else fact

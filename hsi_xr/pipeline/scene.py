@@ -42,6 +42,9 @@ class Meaning:
     bands: tuple[BandFacts, ...]
     radiometry: Radiometry
 
+    def __str__(self) -> str:
+        return f"bands {self.colours}: {self.radiometry}; nodata {self.nodata}"
+
     @property
     def colours(self) -> str:
         """Which bands are red, green and blue, and how they were found, as text."""
