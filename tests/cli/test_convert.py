@@ -70,10 +70,11 @@ def test_a_dry_run_prints_only_the_table(images, out):
     write_scene(images / "deep.tif", dtype="uint16")
     result = run("convert", images, out / "cubes", *INSTANT, *TAKEN, "--dry-run")
     assert result.exit_code == 1
-    head, *rows, failure = result.stdout.splitlines()
+    head, *rows, meaning, failure = result.stdout.splitlines()
     assert head.split()[-2:] == ["PLANNED", "FAILED"] and len(rows) == 3
+    assert "srgb, scale 0.00392157" in meaning
     assert failure.startswith("- deep: ") and "--radiometry uint16=" in failure
-    meaning = ("--radiometry", "uint16=linear", "--input-scale", f"uint16={1 / 65535}")
+    meaning = ("--radiometry", "uint16=linear", "--input-scale", "uint16=1/65535")
     result = run("convert", images, out / "cubes", *INSTANT, *TAKEN, "--dry-run", *meaning)
     assert (result.exit_code, result.stderr) == (0, "")
     assert not (out / "cubes").exists()
