@@ -37,7 +37,7 @@ class HsiXrBackendEntrypoint(BackendEntrypoint):
         filename_or_obj: object,
         *,
         drop_variables: str | Iterable[str] | None = None,
-        rgb: Sequence[int] | None = None,
+        rgb: Sequence[int | str] | None = None,
         nodata: float | None = None,
         variable: str | None = None,
     ) -> xr.Dataset:
