@@ -183,7 +183,7 @@ def _lineage(product: CubeFile) -> str:
     if product.crs is None:
         sentences.append("The image has no coordinate reference system; its location is unknown.")
     elif outline(product)[0] is None:
-        sentences.append("Its coordinate reference system is not tied to longitude and latitude.")
+        sentences.append("The longitude and latitude of its pixels cannot be determined.")
     return " ".join(sentences)
 
 

@@ -187,7 +187,7 @@ def test_a_place_without_longitude_and_latitude_is_told_before_work(tmp_path, tr
         assert file.crs.is_geographic == crs.is_geographic
     item = hsi_xr.describe(product.cube).to_dict()
     assert item["geometry"] is None and "bbox" not in item
-    assert "no known longitude" in item["properties"]["processing:lineage"]
+    assert "longitude and latitude of its pixels cannot" in item["properties"]["processing:lineage"]
     assert "raster:spatial_resolution" not in item["assets"]["reflectance"]
     assert item["properties"]["proj:wkt2"] if crs.to_epsg() is None else True
     assert hsi_xr.validate(product.cube).findings == []
