@@ -47,7 +47,8 @@ class Image:
     def take(self, indices: Sequence[int]) -> xr.DataArray:
         """Returns some of the bands, (band, y, x), without reading pixels."""
         if isinstance(self.obj, xr.DataArray):
-            return self.obj.isel(band=list(indices))
+            is_whole = list(indices) == list(range(self.obj.sizes["band"]))
+            return self.obj if is_whole else self.obj.isel(band=list(indices))
         names = [self.variables[i] for i in indices]
         planes = self.obj[[*dict.fromkeys(names)]]
         if not is_lazy(planes):  # stacking would read the pixels
