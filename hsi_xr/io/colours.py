@@ -251,11 +251,15 @@ def _undecided(facts: Sequence[BandFacts], candidates: Sequence[int]) -> str:
             f"{_all_described(facts)}. Select them by name, in this order, e.g. "
             f"rgb=({', '.join(repr(str(fact.label)) for fact in facts[:3])})"
         )
+    example = (
+        "by number or name, e.g. rgb=(4, 3, 2) (--bands 4,3,2)"
+        if count > 4 or any(fact.names for fact in facts)
+        else "rgb=(3, 2, 1) (--bands 3,2,1) if the first bands are blue, green, red; rgb=(1, 2, 3) "
+        "if they are red, green, blue"
+    )
     return (
         f"it is not stated which of the {count} bands are red, green and blue; they are "
-        f"{_all_described(facts)}. Select red, green and blue, in this order, by number or name: "
-        "rgb=(3, 2, 1) (--bands 3,2,1) if the first bands are blue, green, red; rgb=(1, 2, 3) if "
-        "they are red, green, blue"
+        f"{_all_described(facts)}. Select red, green and blue, in this order: {example}"
     )
 
 
