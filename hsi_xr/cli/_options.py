@@ -176,6 +176,21 @@ _VALUES = (
         help="Number added after --input-scale, e.g. -0.1 [default: as stated in the file].",
     ),
 )
+_LEVEL = (
+    click.option(
+        "--level",
+        type=Number(),
+        metavar="NUMBER",
+        help="Linear value that a white reflector has in the scene; may be more than 1 [default: "
+        "estimated from the colours of the scene].",
+    ),
+    click.option(
+        "--white",
+        type=Number(),
+        metavar="VALUE",
+        help="Instead of --level, the stored value of a white reflector, e.g. 235.",
+    ),
+)
 _RUN = (
     click.option(
         "--untrained",
@@ -300,10 +315,10 @@ model = click.option(
 opening = collect("opening", _OPENING)
 scene_options = collect(
     "options",
-    (*_VALUES, _UNGEOREFERENCED, *_RUN),
+    (*_VALUES, *_LEVEL, _UNGEOREFERENCED, *_RUN),
     {"input_scale": "scale", "input_offset": "offset"},
 )
 """Options of `hsi_xr.reconstruct`."""
-batch_options = collect("options", (_UNGEOREFERENCED, *_RUN))
+batch_options = collect("options", (*_LEVEL, _UNGEOREFERENCED, *_RUN))
 """Those that are the same for all images of a conversion."""
 output = collect("output", _OUTPUT)

@@ -19,6 +19,8 @@ class SurveyOptions(TypedDict, total=False):
     radiometry: str | None
     scale: float | None
     offset: float | None
+    level: float | None
+    white: float | None
     camera: "CameraLike | None"
     steps: int | None
     seed: int

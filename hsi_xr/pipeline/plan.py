@@ -18,6 +18,7 @@ from hsi_xr.pipeline.argument_checks import (
     steps_of,
 )
 from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
+from hsi_xr.pipeline.level import StatedLevel, check_level_options, level_of
 from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.pipeline.scene import Input, Scene, as_scene
 from hsi_xr.pipeline.scene_statistics import Survey
@@ -49,6 +50,7 @@ class Plan:
         job: The model and how to run it.
         survey: The survey that the caller has passed, if any.
         response: The spectral response of the camera, if it is known.
+        level: The level of the scene, if it is stated and not estimated.
     """
 
     scene: Scene
@@ -57,6 +59,7 @@ class Plan:
     job: Job
     survey: Survey | None
     response: SpectralResponse | None
+    level: StatedLevel | None = None
 
     @property
     def whole(self) -> bool:
@@ -111,6 +114,7 @@ class Plan:
             "scene": f"{t.rows} x {t.columns} px",
             "colours": self.scene.meaning.colours,
             "values": f"{self.scene.radiometry}",
+            **({"level": f"{self.level}"} if self.level else {}),
             "nodata": self.scene.meaning.nodata,
             "location": f"{self.scene.location}",
             "model": f"{self.card}",
@@ -143,6 +147,8 @@ def plan(
     radiometry: str | None = None,
     scale: float | None = None,
     offset: float | None = None,
+    level: float | None = None,
+    white: float | None = None,
     camera: CameraLike | None = None,
     tile: int | None = None,
     halo: int | None = None,
@@ -183,6 +189,10 @@ def plan(
     check_counts(samples=samples, seed=seed, batch=batch)
     if out_of_domain:
         check_uncertainty(card)
+    check_level_options(scene, card, level=level, white=white, level_from=None)
+    stated = level_of(scene.radiometry, scene.meaning.bands[0].dtype, level=level, white=white)
+    if stated is None and survey is not None:
+        stated = survey.level
     response = response_of(camera, card)
     compared = consistency is not None or residual
     if compared:
@@ -205,11 +215,13 @@ def plan(
         steps=steps_of(card, steps),
         consistency=consistency,
         response=response if card.camera_aware or compared else None,
+        level=None if stated is None else stated.level,
     )
     if survey is not None:
         conditions = survey_conditions(card, job)
         survey.check(card.sha256, radiometry=scene.radiometry.condition, run=conditions)
-    return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, response)
+    tiling = _tiling(scene, card, tile, halo, job.steps)
+    return Plan(scene, card, tiling, job, survey, response, stated)
 
 
 def survey_conditions(card: Card, job: Job) -> str:
@@ -218,7 +230,8 @@ def survey_conditions(card: Card, job: Job) -> str:
     if card.camera_aware and job.response is not None:
         camera = job.response.sha256[:12]
     steps = "as the card says" if job.steps is None else job.steps
-    return f"camera {camera}, steps {steps}, seed {job.seed}"
+    level = "" if job.level is None else f", level {job.level}"
+    return f"camera {camera}, steps {steps}, seed {job.seed}{level}"
 
 
 def _tiling(

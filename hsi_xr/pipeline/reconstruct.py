@@ -41,6 +41,12 @@ def reconstruct(
             state; 1/255 for 8-bit images, 1 for floating-point values. If a scale is stated, it
             must be equal.
         offset: Number that is added after the scale. Default: as stated; 0 otherwise.
+        level: The linear value that a white reflector, one of reflectance 1, has in the image:
+            reflectance is the linear value over it. In an image scaled to [0, 1], it is 0.5 if a
+            reflector of reflectance 0.2 has the linear value 0.1, and more than 1 if a white
+            reflector would be overexposed. Default: estimated from the colours of the scene.
+        white: Instead of `level`, the stored value of a white reflector, such as 235 in an 8-bit
+            image. Default: unknown.
         camera: The camera that took the scene: a name from `cameras`, the path of a JSON file of
             sensitivities in the layout of rawtoaces-data, or a (3, bands) array of sensitivity
             times illuminant over the model's bands. The product records it. Default: unknown, as
@@ -138,8 +144,8 @@ def survey(
         model: The model, as for `reconstruct`.
         exact: Use all pixels instead of a sample of windows; they must fit into memory. Default:
             False.
-        options: `rgb`, `radiometry`, `scale`, `offset`, `camera`, `steps`, `seed`, `device`,
-            `untrained` and `allow_ungeoreferenced`, as for `reconstruct`.
+        options: `rgb`, `radiometry`, `scale`, `offset`, `level`, `white`, `camera`, `steps`,
+            `seed`, `device`, `untrained` and `allow_ungeoreferenced`, as for `reconstruct`.
 
     Returns:
         The statistics, with what they depend on: model, radiometry, camera, steps and seed.
@@ -163,4 +169,5 @@ def survey_of_plan(planned: Plan) -> Survey:
         model_sha256=planned.card.sha256,
         radiometry=planned.scene.radiometry.condition,
         run=survey_conditions(planned.card, planned.job),
+        level=planned.level,
     )

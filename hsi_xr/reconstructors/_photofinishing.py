@@ -13,6 +13,7 @@ from hsi_xr.networks.chromaticity import shares
 from hsi_xr.networks.gaussian_mixture import SpectralMixture
 from hsi_xr.networks.projected_mixture import ProjectedMixture, colours
 from hsi_xr.reconstructors._base import SceneStatistics
+from hsi_xr.reconstructors._level import Level
 
 MATRIX_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Strengths of the colour matrix that are compared; see `SpectralMixture.colour_corrected`."""
@@ -68,7 +69,11 @@ class Photofinishing(nn.Module):
         self.observer = nn.Parameter(flat.clone(), requires_grad=False)
 
     def forward(
-        self, mixture: SpectralMixture, chromaticity: Tensor | None, camera: Tensor | None
+        self,
+        mixture: SpectralMixture,
+        chromaticity: Tensor | None,
+        camera: Tensor | None,
+        level: Level | None = None,
     ) -> dict[str, Tensor]:
         """Returns the statistics of a scene.
 
@@ -76,6 +81,8 @@ class Photofinishing(nn.Module):
             mixture: The spectra that the ground may have.
             chromaticity: (4 SIDE^2,) chromaticity histogram; None if a white reflector is 1.
             camera: (3, bands) response with rows that sum to 1; None if unknown.
+            level: The gain of an image, if it is stated; None estimates it. Camera and colour
+                matrix are estimated from the colours in either case.
 
         Returns:
             `response` (3, bands); `gain` (1, 3) of the image over reflectance; `colour` (count, 2)
@@ -87,7 +94,8 @@ class Photofinishing(nn.Module):
             return _linear(mixture, cameras, unknown=camera is None)
         share, rgb = (each[0] for each in shares(chromaticity[None]))
         share, rgb = share[share > 0], rgb[:, share > 0].T
-        return self._display(mixture, cameras, share, rgb)
+        statistics = self._display(mixture, cameras, share, rgb)
+        return statistics if level is None else statistics | _stated(level, rgb)
 
     def _display(
         self, mixture: SpectralMixture, cameras: Tensor, share: Tensor, rgb: Tensor
@@ -114,6 +122,12 @@ class Photofinishing(nn.Module):
             "gain": log_gain.exp().expand(1, 3).clone(),
             "level_std": level_std.reshape(1),
         }
+
+
+def _stated(level: Level, like: Tensor) -> dict[str, Tensor]:
+    """Returns the statistics that a stated level determines."""
+    gain, std = like.new_tensor([[level.gain]]), like.new_tensor([level.log_std])
+    return {"gain": gain.expand(1, 3).clone(), "level_std": std}
 
 
 def project_mixture(mixture: SpectralMixture, statistics: SceneStatistics) -> ProjectedMixture:
