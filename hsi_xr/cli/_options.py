@@ -190,6 +190,18 @@ _LEVEL = (
         metavar="VALUE",
         help="Instead of --level, the stored value of a white reflector, e.g. 235.",
     ),
+    click.option(
+        "--level-from",
+        metavar="FILE",
+        help="Instead of --level, a reflectance product of the same ground to compare the scene "
+        "with: red, green and blue bands, such as of Sentinel-2, or a cube.",
+    ),
+    click.option(
+        "--level-radiometry",
+        metavar="KIND",
+        help="What the values of --level-from mean, e.g. landsat-c2-sr [default: as stated in the "
+        "file].",
+    ),
 )
 _RUN = (
     click.option(

@@ -12,6 +12,7 @@ from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.location import Location
 from hsi_xr.output_variables import OutputVariable
+from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.times import now, utc_text
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
 
 def _level(plan: "Plan") -> dict[str, str | float]:
     """Returns the attributes of a level that is stated."""
-    if plan.level is None:
+    if not isinstance(plan.level, StatedLevel):
         return {}
     return {
         "hsi_xr_level": plan.level.kind,

@@ -1,7 +1,7 @@
 """Plans reconstructions: checks everything that can be checked without pixels or weights."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dask.base import tokenize
@@ -18,7 +18,8 @@ from hsi_xr.pipeline.argument_checks import (
     steps_of,
 )
 from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
-from hsi_xr.pipeline.level import StatedLevel, check_level_options, level_of
+from hsi_xr.pipeline.level import StatedLevel
+from hsi_xr.pipeline.level_from import Reference, resolve_level
 from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.pipeline.scene import Input, Scene, as_scene
 from hsi_xr.pipeline.scene_statistics import Survey
@@ -50,7 +51,7 @@ class Plan:
         job: The model and how to run it.
         survey: The survey that the caller has passed, if any.
         response: The spectral response of the camera, if it is known.
-        level: The level of the scene, if it is stated and not estimated.
+        level: The level of the scene, or the reference for it; None if it is estimated.
     """
 
     scene: Scene
@@ -59,7 +60,14 @@ class Plan:
     job: Job
     survey: Survey | None
     response: SpectralResponse | None
-    level: StatedLevel | None = None
+    level: StatedLevel | Reference | None = None
+
+    def with_level(self) -> "Plan":
+        """Returns the plan with the level of its reference, if it has one, which is then read."""
+        if not isinstance(self.level, Reference):
+            return self
+        level = self.level.level()
+        return replace(self, job=replace(self.job, level=level.level), level=level)
 
     @property
     def whole(self) -> bool:
@@ -149,6 +157,8 @@ def plan(
     offset: float | None = None,
     level: float | None = None,
     white: float | None = None,
+    level_from: Input | None = None,
+    level_radiometry: str | None = None,
     camera: CameraLike | None = None,
     tile: int | None = None,
     halo: int | None = None,
@@ -189,10 +199,15 @@ def plan(
     check_counts(samples=samples, seed=seed, batch=batch)
     if out_of_domain:
         check_uncertainty(card)
-    check_level_options(scene, card, level=level, white=white, level_from=None)
-    stated = level_of(scene.radiometry, scene.meaning.bands[0].dtype, level=level, white=white)
-    if stated is None and survey is not None:
-        stated = survey.level
+    stated = resolve_level(
+        scene,
+        card,
+        survey,
+        level=level,
+        white=white,
+        level_from=level_from,
+        level_radiometry=level_radiometry,
+    )
     response = response_of(camera, card)
     compared = consistency is not None or residual
     if compared:
@@ -215,7 +230,7 @@ def plan(
         steps=steps_of(card, steps),
         consistency=consistency,
         response=response if card.camera_aware or compared else None,
-        level=None if stated is None else stated.level,
+        level=stated.level if isinstance(stated, StatedLevel) else None,
     )
     if survey is not None:
         conditions = survey_conditions(card, job)
