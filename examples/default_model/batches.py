@@ -47,12 +47,14 @@ class TexturedPlot:
         rgb: (3, rows, columns) linear image.
         coarse_cube: The measured cube, at 1 m.
         coarse_rgb: The image averaged to 1 m.
+        site: The site of the plot.
     """
 
     cube: Tensor
     rgb: Tensor
     coarse_cube: Tensor
     coarse_rgb: Tensor
+    site: str
 
 
 def add_texture(plot: Plot) -> TexturedPlot:
@@ -67,7 +69,7 @@ def add_texture(plot: Plot) -> TexturedPlot:
     fine = (share @ spectra.flatten(1).T) * light[:, None]
     cube = fine.T.reshape(len(spectra), *image.shape[1:])
     level = spectra.mean() / cube.mean()
-    return TexturedPlot(cube * level, image, spectra, coarse)
+    return TexturedPlot(cube * level, image, spectra, coarse, plot.name.split("_")[0])
 
 
 def _colour(rgb: Tensor) -> Tensor:
@@ -82,12 +84,14 @@ class TrainingData:
 
     Attributes:
         plots: Paired plots.
-        groups: Spectra by origin, (count, bands) each.
+        groups: Spectra by origin, (count, bands) each, as ground.
+        library: Those of laboratories, (count, bands) each, as measured.
         simulator: Simulates the images.
     """
 
     plots: list[TexturedPlot]
     groups: list[Tensor]
+    library: list[Tensor]
     simulator: ImageSimulator
 
     def draw(self, rng: Generator, *, side: int) -> SimulatedBatch:

@@ -1,5 +1,7 @@
 """Calibrates and measures a trained checkpoint, and writes it as weights with a card:
 `python -m examples.default_model.publish DATA RUN/last.pt OUT.safetensors [--bands NM NM NM]`.
+
+Instead of a checkpoint, weights that were published before can be calibrated and measured again.
 """
 
 import argparse
@@ -11,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
 import hsi_xr
-from examples.default_model import calibrate, sources
+from examples.default_model import calibrate, fit_exposure, sources
 from examples.default_model.batches import TrainingData
 from examples.default_model.model_card import DEFINITION, INFRARED, STATEMENTS
 from examples.default_model.root_polynomial import fit_baseline, without_coverage
@@ -51,10 +54,23 @@ STEPS = (0, 1, 2, 5)
 """Numbers of steps in which the chain may be run."""
 
 
-def load_checkpoint(path: Path, bands: Bands) -> tuple[GuidedPosterior, bool]:
-    """Returns the model with the averaged weights of a checkpoint, and true if it has a network."""
-    state = checkpoints.read(path)
+def load_trained(path: Path, bands: Bands, data: TrainingData) -> tuple[GuidedPosterior, bool]:
+    """Returns a trained model, and true if its network was trained.
+
+    Args:
+        path: A checkpoint, of which the averaged weights are taken, or published weights, for
+            which the brightness of sunlit ground is fitted again.
+        bands: The band grid of the model.
+        data: What it was trained on.
+    """
     model = GuidedPosterior(Config(bands=len(bands)))
+    if path.suffix == ".safetensors":
+        weights = load_file(path)
+        weights.setdefault("photofinishing.sunlit", model.photofinishing.sunlit)
+        model.load_state_dict(weights)
+        fit_exposure.fit(model, data)
+        return model.eval(), True
+    state = checkpoints.read(path)
     model.load_state_dict(state["average"])
     return model.eval(), bool(state["run"]["network"])
 
@@ -213,8 +229,8 @@ def main() -> None:
     parser.add_argument("--note", help="how this training run differed from the script")
     options = parser.parse_args()
     bands = Bands.regular(*options.bands)
-    model, trained = load_checkpoint(options.checkpoint, bands)
     data = load_training_data(options.data, bands)
+    model, trained = load_trained(options.checkpoint, bands, data)
     calibrate.calibrate_uncertainty(model, data, torch.Generator().manual_seed(2))
     card = card_of(model, options.data, data, bands, trained=trained)
     if options.note:

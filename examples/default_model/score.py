@@ -51,7 +51,7 @@ class Case:
 
 def cases(folder: Path, bands: Bands = BANDS) -> list[Case]:
     """Returns the held-out sets as four unseen cameras would have taken them, and real images."""
-    plots = _held_out_plots(folder, bands)
+    plots = held_out_plots(folder, bands)
     cubes = {name: [as_tensor(plot.cube) for plot in found] for name, found in plots.items()}
     cubes["unseen sensor AVIRIS"] = [as_tensor(sources.suburb(folder, bands))]
     simulations = dict(_simulations(folder, bands))
@@ -66,7 +66,8 @@ def cases(folder: Path, bands: Bands = BANDS) -> list[Case]:
     return result
 
 
-def _held_out_plots(folder: Path, bands: Bands) -> Mapping[str, list[Plot]]:
+def held_out_plots(folder: Path, bands: Bands) -> Mapping[str, list[Plot]]:
+    """Returns the plots that are not trained on, by the name of their set."""
     plots = [plot for plot in sources.paired_plots(folder, bands) if is_held_out(plot.name)]
     return {
         "held-out plots MLBS": [plot for plot in plots if plot.name[0] == "M"],
@@ -79,18 +80,14 @@ def _simulations(
     folder: Path, bands: Bands
 ) -> Iterator[tuple[str, Callable[[Tensor, int], RGBImage]]]:
     """Yields named functions that simulate an image of a cube by one of the held-out cameras."""
-    curves = sources.cameras(folder, bands)
-    cameras = [as_tensor(curves[name]) for name in HELD_OUT_CAMERAS]
-    cameras = [camera / camera.sum(1, keepdim=True) for camera in cameras]
-    display = display_response(as_tensor(sources.standard_observer(folder, bands)))
-    library = [as_tensor(each[::50]) for each in sources.library(folder, bands).values()]
-    matrices = [colour_matrix(camera, display, torch.cat(library)) for camera in cameras]
+    responses = held_out_responses(folder, bands)
+    cameras = [raw for raw, _ in responses]
 
     def linear(cube: Tensor, n: int) -> Tensor:
         return _project(cameras[n], cube)
 
     def corrected(cube: Tensor, n: int) -> Tensor:
-        return _project(0.8 * matrices[n] @ cameras[n] + 0.2 * cameras[n], cube)
+        return _project(responses[n][1], cube)
 
     yield (
         "simulated linear, camera known",
@@ -102,12 +99,25 @@ def _simulations(
     )
     yield (
         "simulated 8-bit, unseen camera unknown",
-        lambda cube, n: RGBImage(_eight_bit(linear(cube, n)), None, level_known=False),
+        lambda cube, n: RGBImage(eight_bit(linear(cube, n)), None, level_known=False),
     )
     yield (
         "simulated 8-bit, unseen camera unknown, colours and exposure for display",
-        lambda cube, n: RGBImage(_eight_bit(_expose(corrected(cube, n))), None, level_known=False),
+        lambda cube, n: RGBImage(eight_bit(_expose(corrected(cube, n))), None, level_known=False),
     )
+
+
+def held_out_responses(folder: Path, bands: Bands) -> list[tuple[Tensor, Tensor]]:
+    """Returns the responses, (3, bands), of each held-out camera: raw, and colour corrected."""
+    curves = sources.cameras(folder, bands)
+    cameras = [as_tensor(curves[name]) for name in HELD_OUT_CAMERAS]
+    cameras = [camera / camera.sum(1, keepdim=True) for camera in cameras]
+    display = display_response(as_tensor(sources.standard_observer(folder, bands)))
+    library = [as_tensor(each[::50]) for each in sources.library(folder, bands).values()]
+    matrices = [colour_matrix(camera, display, torch.cat(library)) for camera in cameras]
+    return [
+        (camera, 0.8 * matrix @ camera + 0.2 * camera) for camera, matrix in zip(cameras, matrices)
+    ]
 
 
 def _real_pair(plot: Plot) -> tuple[RGBImage, Tensor]:
@@ -124,8 +134,8 @@ def _expose(rgb: Tensor) -> Tensor:
     return rgb * 0.2 / rgb.mean()
 
 
-def _eight_bit(rgb: Tensor) -> Tensor:
-    """Encodes an image as 8-bit sRGB, and decodes it."""
+def eight_bit(rgb: Tensor) -> Tensor:
+    """Returns an image as read back from 8-bit sRGB."""
     return srgb_decode((srgb_encode(rgb.clamp(0, 1)) * 255).round() / 255)
 
 

@@ -80,9 +80,16 @@ def suburb(folder: Path, bands: Bands) -> Array:
     from scipy.io import loadmat
 
     file = loadmat(folder / "cubes" / "aviris" / "aviris_suburb.mat")
-    wavelengths = file["wavelengths"].ravel().astype("float32")
     cube = np.moveaxis(file["hsi_img"], 2, 0) / np.float32(1e4)
-    return resample(cube, _in_nm(wavelengths), bands)
+    return resample(cube, aviris_wavelengths(folder), bands)
+
+
+def aviris_wavelengths(folder: Path) -> Array:
+    """The centres of the 224 bands of AVIRIS in nm."""
+    from scipy.io import loadmat
+
+    file = loadmat(folder / "cubes" / "aviris" / "aviris_suburb.mat")
+    return _in_nm(file["wavelengths"].ravel().astype("float32"))
 
 
 def library(folder: Path, bands: Bands) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
-from examples.default_model import fit_mixture
+from examples.default_model import fit_exposure, fit_mixture
 from examples.default_model.batches import REAL, SimulatedBatch, TrainingData
 from examples.default_model.simulate_ground import sample_spectra
 from examples.default_model.simulate_images import RGBImage
@@ -115,6 +115,7 @@ def fit_statistics(model: GuidedPosterior, data: TrainingData, rng: Generator) -
     spectra = sample_spectra(data.groups, SPECTRA, rng)
     mixture = fit_mixture.fit(spectra, model.config.gaussians, rng)
     model.mixture.load_state_dict(mixture.state_dict())
+    fit_exposure.fit(model, data)
     model.directions.data.copy_(error_directions(model, data, rng))
 
 

@@ -48,10 +48,11 @@ def load_training_data(folder: Path, bands: Bands = BANDS) -> TrainingData:
     simulator = ImageSimulator(cameras / cameras.sum(-1, keepdim=True), display, palette)
     rng = torch.Generator().manual_seed(1)
     paints = invent_spectra(3000, len(bands), rng)
-    weathered = [weather(samples, rng) for samples in [*library, paints]]
+    library = [*library, paints]
+    weathered = [weather(samples, rng) for samples in library]
     textured = [add_texture(plot) for plot in plots]
     # each site counts as three groups
-    return TrainingData(textured, [*sites, *sites, *sites, *weathered], simulator)
+    return TrainingData(textured, [*sites, *sites, *sites, *weathered], library, simulator)
 
 
 def as_tensor(array: NDArray[np.generic]) -> Tensor:

@@ -45,16 +45,13 @@ class ColourStatistics:
 
     Attributes:
         chromaticity: Histogram; see `hsi_xr.networks.chromaticity`.
+        mean: Mean of linear RGB, (3,).
         extremes: Lowest and highest value of linear RGB.
     """
 
     chromaticity: Array
+    mean: Array
     extremes: Array
-
-    @property
-    def mean(self) -> Array:
-        """Mean of linear RGB, (3,)."""
-        return self.chromaticity.reshape(4, -1)[1:].sum(axis=1)
 
 
 def reconstruct_tile(work: Work, pixels: Pixels, tile: Tile, statistics: StatisticsArrays) -> Array:
@@ -93,12 +90,13 @@ def colour_statistics(views: Sequence[View], tiles: Sequence[Tile]) -> ColourSta
     """
     from hsi_xr.pipeline.devices import chromaticity_histogram
 
-    sums, low, high, count = [], np.inf, -np.inf, 0
+    sums, totals, low, high, count = [], [], np.inf, -np.inf, 0
     for view, tile in zip(views, tiles):
         valid = view.valid[tile.core]
         if n := int(valid.sum()):
             core = np.where(valid, view.rgb[(slice(None), *tile.core)], np.float32(0))
             sums.append(n * chromaticity_histogram(core, valid).astype("float64"))
+            totals.append(core.sum(axis=(1, 2), dtype="float64"))
             low, high = min(low, core[:, valid].min()), max(high, core[:, valid].max())
             count += n
     if np.mean([view.implausible for view in views]) > MAX_IMPLAUSIBLE:
@@ -108,8 +106,10 @@ def colour_statistics(views: Sequence[View], tiles: Sequence[Tile]) -> ColourSta
         )
     if not count:
         raise InvalidData("every pixel of the scene is nodata; check its nodata value or mask")
-    chromaticity = (np.sum(sums, axis=0) / count).astype("float32")
-    return ColourStatistics(chromaticity, np.array([low, high], dtype="float32"))
+    chromaticity, mean = (
+        (np.sum(each, axis=0) / count).astype("float32") for each in (sums, totals)
+    )
+    return ColourStatistics(chromaticity, mean, np.array([low, high], dtype="float32"))
 
 
 def reconstruct_windows(

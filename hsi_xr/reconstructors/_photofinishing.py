@@ -1,4 +1,4 @@
-"""Estimates how an image was photofinished: camera, colour matrix and brightness.
+"""Estimates how an image was photofinished: camera, colour matrix, haze and exposure.
 
 Photofinishing shows only in a comparison of the colours of the whole scene with known spectra, so
 it is estimated once per scene and never per tile, by Bayes' rule over a few ways to process images.
@@ -9,14 +9,30 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hsi_xr.networks.chromaticity import shares
+from hsi_xr.networks.chromaticity import DARKEST, SceneColours, scene_colours
 from hsi_xr.networks.gaussian_mixture import SpectralMixture
 from hsi_xr.networks.projected_mixture import ProjectedMixture, colours
 from hsi_xr.reconstructors._base import SceneStatistics
+from hsi_xr.reconstructors._exposure import Exposure, SunlitGround, exposure_of, sunlit_ground
 from hsi_xr.reconstructors._level import Level
 
-MATRIX_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Strengths of the colour matrix that are compared; see `SpectralMixture.colour_corrected`."""
+MATRIX_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
+"""Strengths of the colour matrix that are compared; see `SpectralMixture.colour_corrected`. Images
+are often more saturated than by the matrix that is best for these spectra."""
+
+BETWEEN = 0.125
+"""Standard deviation of the strength about each of these."""
+
+HAZE = {0.0: 0.9, 0.5: 0.05, 1.0: 0.05}
+"""Prior probabilities of haze, as a share of the largest offset that the darkest pixels allow."""
+
+HAZE_COLOUR = (0.3, 0.55, 1.0)
+"""Haze in red, green and blue: Rayleigh scattering, wavelength to the power of -4, at 620, 535 and
+460 nm."""
+
+HAZE_PIXELS = 0.005
+"""Share of the pixels that may be darker than the haze. Source: the darkest pixels of a scene
+measure haze after Chavez 1988 (Remote Sensing of Environment 24(3), 459-479)."""
 
 TINT_STD = 0.02
 """Standard deviation of a channel's log gain from white balance. White balance is not estimated:
@@ -25,24 +41,6 @@ estimating it made most images of held-out plots worse."""
 EFFECTIVE_SAMPLE_SIZE = 10.0
 """Number of independent colours that a scene counts for. Its pixels are correlated, and materials
 need not have the shares in a scene that they have in the mixture."""
-
-P_UNCHANGED, P_FIXED, P_ADAPTED = 0.45, 0.35, 0.2
-"""Prior probabilities that the brightness of an image was left unchanged, raised by a gain that is
-usual for a flight, or exposed for the image itself."""
-
-LOG_GAIN, LOG_GAIN_STD = 2.0, 0.3
-"""Mean and standard deviation of the log gain that is usual for a flight; 1.95 and 2.12 at the two
-sites of the training plots."""
-
-LOG_EXPOSURE, LOG_EXPOSURE_STD = math.log(0.25), 0.6
-"""Mean and standard deviation of the log brightness of images that were exposed one by one."""
-
-LOG_GROUND, LOG_GROUND_STD = -0.35, 0.7
-"""Mean and standard deviation of the log brightness of a scene relative to spectra of its colours.
-
-Scenes have gaps and shadows. The mean is that of the images of the training plots, -0.39 and -0.28
-at their two sites.
-"""
 
 NORMAL_90 = 1.645
 """Standard deviations on either side of the mean that contain 90 % of a normal distribution."""
@@ -60,6 +58,8 @@ class Photofinishing(nn.Module):
     Attributes:
         cameras: (cameras, 3, bands) responses that an unknown camera may have; rows sum to 1.
         observer: (3, bands) of the primaries of a display (sRGB), where white is (1, 1, 1).
+        sunlit: Slope and intercept of the regression of `SunlitGround.log_ratio` on its `usual`,
+            and the standard deviation about it.
     """
 
     def __init__(self, bands: int, cameras: int) -> None:
@@ -67,6 +67,7 @@ class Photofinishing(nn.Module):
         flat = torch.full((3, bands), 1 / bands)
         self.cameras = nn.Parameter(flat.repeat(cameras, 1, 1), requires_grad=False)
         self.observer = nn.Parameter(flat.clone(), requires_grad=False)
+        self.sunlit = nn.Parameter(torch.tensor([0.0, 0.0, 0.4]), requires_grad=False)
 
     def forward(
         self,
@@ -85,54 +86,86 @@ class Photofinishing(nn.Module):
                 matrix are estimated from the colours in either case.
 
         Returns:
-            `response` (3, bands); `gain` (1, 3) of the image over reflectance; `colour` (count, 2)
-            of the Gaussians and their `colour_covariance` (count, 2, 2); `noise` (1,); and
-            `level_std` (1,), the standard deviation of the logarithm of the gain.
+            `response` (3, bands); `haze` (1, 3), an offset of the image; `gain` (1, 3) of the image
+            over reflectance, and its 90 % interval `level_interval` (1, 2); `level_std` (1,), half
+            of that in standard deviations of the logarithm; `colour` (count, 2) of the Gaussians
+            and their `colour_covariance` (count, 2, 2); and `noise` (1,).
         """
         cameras = self.cameras if camera is None else camera[None]
         if chromaticity is None:
             return _linear(mixture, cameras, unknown=camera is None)
-        share, rgb = (each[0] for each in shares(chromaticity[None]))
-        share, rgb = share[share > 0], rgb[:, share > 0].T
-        statistics = self._display(mixture, cameras, share, rgb)
-        return statistics if level is None else statistics | _stated(level, rgb)
+        statistics = self._display(mixture, cameras, scene_colours(chromaticity))
+        return statistics if level is None else statistics | _stated(level, chromaticity)
 
     def _display(
-        self, mixture: SpectralMixture, cameras: Tensor, share: Tensor, rgb: Tensor
+        self, mixture: SpectralMixture, cameras: Tensor, colours: SceneColours
     ) -> dict[str, Tensor]:
-        """Returns the statistics of an image for display, from (n,) shares of (n, 3) colours."""
+        """Returns the statistics of an image for display from its colours."""
         one = self.cameras.new_ones(1)
         noise = DISPLAY_NOISE * one
         full = mixture.colour_corrected(cameras, self.observer, one)
-        evidence = []
-        for strength in MATRIX_STRENGTHS:
-            camera = _mean_camera(mixture, cameras, full, strength * one, 0 * one)
-            likelihood = _log_likelihood(_project(mixture, camera, noise), rgb).logsumexp(1)
-            evidence.append(EFFECTIVE_SAMPLE_SIZE * likelihood @ share)
-        posterior, strengths = torch.stack(evidence).softmax(0), one.new_tensor(MATRIX_STRENGTHS)
-        mean = posterior @ strengths
-        std = (posterior @ (strengths - mean).square()).sqrt()
-        camera = _mean_camera(mixture, cameras, full, mean.reshape(1), std.reshape(1))
-        tint = torch.diag_embed(TINT_STD**2 * camera["colour"].square())
-        camera["colour_covariance"] = camera["colour_covariance"] + tint
-        log_gain, level_std = _log_gain(_project(mixture, camera, noise), share, rgb)
+        most = _largest_haze(colours)
+        strengths, hazes, evidence = [], [], []
+        for matrix in MATRIX_STRENGTHS:
+            camera = _tinted(_mean_camera(mixture, cameras, full, matrix * one, BETWEEN * one))
+            projected = _project(mixture, camera, noise)
+            for share, prior in HAZE.items():
+                likelihood = _scene_likelihood(projected, colours, share * most)
+                strengths.append(matrix)
+                hazes.append(share)
+                evidence.append(EFFECTIVE_SAMPLE_SIZE * likelihood + math.log(prior))
+        posterior = torch.stack(evidence).softmax(0)
+        strength = posterior @ one.new_tensor(strengths)
+        variance = posterior @ (one.new_tensor(strengths) - strength).square()
+        haze = posterior @ one.new_tensor(hazes) * most
+        std = (variance + BETWEEN**2).sqrt()
+        camera = _mean_camera(mixture, cameras, full, strength.reshape(1), std.reshape(1))
+        camera = _tinted(camera)
+        found = self._exposure(_project(mixture, camera, noise), colours.without(haze))
+        low, high = found.interval
         return {
             **camera,
             "noise": noise,
-            "gain": log_gain.exp().expand(1, 3).clone(),
-            "level_std": level_std.reshape(1),
+            "haze": haze[None],
+            "gain": found.log_gain.exp().expand(1, 3).clone(),
+            "level_interval": found.interval.exp()[None],
+            "level_std": ((high - low) / 2 / NORMAL_90).reshape(1),
         }
+
+    def _exposure(self, mixture: ProjectedMixture, colours: SceneColours) -> Exposure:
+        ground = sunlit_ground_of(mixture, colours)
+        slope, intercept, std = self.sunlit
+        log_gain = ground.log_ratio - slope * ground.usual - intercept
+        bright = (colours.share @ colours.rgb.mean(1)).clamp(min=DARKEST).log()
+        return exposure_of(bright, log_gain, std)
 
 
 def _stated(level: Level, like: Tensor) -> dict[str, Tensor]:
-    """Returns the statistics that a stated level determines."""
+    """Returns the statistics that a stated level determines.
+
+    Reflectance is then linear RGB over the level: no haze is subtracted, of which a level that
+    comes from a reflector or a reference already contains its share.
+    """
     gain, std = like.new_tensor([[level.gain]]), like.new_tensor([level.log_std])
-    return {"gain": gain.expand(1, 3).clone(), "level_std": std}
+    spread = (NORMAL_90 * std).exp()
+    return {
+        "haze": like.new_zeros(1, 3),
+        "gain": gain.expand(1, 3).clone(),
+        "level_interval": torch.stack([gain[0] / spread, gain[0] * spread], dim=1),
+        "level_std": std,
+    }
 
 
 def project_mixture(mixture: SpectralMixture, statistics: SceneStatistics) -> ProjectedMixture:
     """Returns a mixture in the colours of the camera of a scene."""
     return _project(mixture, statistics, statistics["noise"])
+
+
+def sunlit_ground_of(mixture: ProjectedMixture, colours: SceneColours) -> SunlitGround:
+    """Compares the brightness of sunlit ground with what a mixture expects of its colours."""
+    membership = _log_likelihood(mixture, colours.rgb).softmax(1)
+    usual = membership @ mixture.log_level.to(colours.rgb)
+    return sunlit_ground(colours, usual)
 
 
 def _project(
@@ -148,7 +181,9 @@ def _linear(mixture: SpectralMixture, cameras: Tensor, *, unknown: bool) -> dict
     return {
         **_mean_camera(mixture, cameras, cameras, 0 * one, 0 * one),
         "noise": LINEAR_NOISE * one,
+        "haze": torch.zeros_like(one).expand(1, 3).clone(),
         "gain": one.expand(1, 3).clone(),
+        "level_interval": one.expand(1, 2).clone(),
         "level_std": CAMERA_LEVEL_STD * unknown * one,
     }
 
@@ -175,6 +210,12 @@ def _mean_camera(
     return {"response": response, "colour_covariance": covariance, "colour": mean}
 
 
+def _tinted(camera: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns a camera whose colours vary with an unknown white balance, too."""
+    tint = torch.diag_embed(TINT_STD**2 * camera["colour"].square())
+    return {**camera, "colour_covariance": camera["colour_covariance"] + tint}
+
+
 def _colours(mixture: SpectralMixture, cameras: Tensor) -> Tensor:
     """Returns red and blue over brightness of each Gaussian's mean; (n, count, 2)."""
     rgb = torch.einsum("ncb,kb->nkc", cameras, mixture.mean)
@@ -190,31 +231,16 @@ def _log_likelihood(mixture: ProjectedMixture, rgb: Tensor) -> Tensor:
     return terms @ mixture.log_likelihood(infinite)[:, :6].T.to(terms)
 
 
-def _log_gain(mixture: ProjectedMixture, share: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the log gain of an image over reflectance, and its standard deviation.
-
-    Three hypotheses are weighted: the brightness was left unchanged; it was raised by a gain that
-    is usual for a flight; or the image was exposed by itself, so its brightness carries no
-    information. In all of them, ground of these colours has about its usual brightness. The gain
-    returned minimises the expected relative error; the deviation is such that 1.645 of it cover 90
-    %.
-    """
-    bright = rgb.mean(1).clamp(min=1e-4).log() @ share
-    membership = _log_likelihood(mixture, rgb).softmax(1)
-    ground = (membership @ mixture.log_level.to(rgb)) @ share + LOG_GROUND
-    gains = torch.linspace(-2, 5, 1401).to(rgb)  # half a per cent apart
-    prior = P_FIXED * _normal(gains, LOG_GAIN, LOG_GAIN_STD) + P_ADAPTED * _normal(
-        bright, LOG_EXPOSURE, LOG_EXPOSURE_STD
-    )
-    posterior = (gains[1] - gains[0]) * prior * _normal(bright - gains, ground, LOG_GROUND_STD)
-    posterior[gains.abs().argmin()] += P_UNCHANGED * _normal(bright, ground, LOG_GROUND_STD)
-    posterior = posterior / posterior.sum()
-    weight = (posterior * gains.exp()).cumsum(0)
-    best = gains[(weight < weight[-1] / 2).sum()]
-    error, order = ((best - gains).exp() - 1).abs().sort()
-    covered = error[(posterior[order].cumsum(0) < 0.9).sum().clamp(max=len(gains) - 1)]
-    return best, (covered / NORMAL_90).clamp(max=2)
+def _scene_likelihood(mixture: ProjectedMixture, colours: SceneColours, haze: Tensor) -> Tensor:
+    """Returns the mean log-likelihood of a scene's colours if they contain haze, a scalar."""
+    clear = colours.without(haze)
+    likelihood = _log_likelihood(mixture, clear.rgb).logsumexp(1)
+    # haze compresses both chromaticities, so densities before and after it differ
+    compression = 2 * (colours.rgb.mean(1) / clear.rgb.mean(1)).clamp(min=1).log()
+    return (likelihood + compression) @ colours.share
 
 
-def _normal(x: Tensor, mean: Tensor | float, std: float) -> Tensor:
-    return (-(((x - mean) / std) ** 2) / 2).exp() / (std * math.tau**0.5)
+def _largest_haze(colours: SceneColours) -> Tensor:
+    """Returns the largest offset, (3,), that the darkest pixels allow."""
+    colour = colours.rgb.new_tensor(HAZE_COLOUR)
+    return (colours.darkest(HAZE_PIXELS) / colour).min() * colour

@@ -20,7 +20,7 @@ def colour_means(chromaticity: Tensor) -> Tensor:
     """Returns means over the pixels of scenes.
 
     Args:
-        chromaticity: (batch, 4 SIDE^2) chromaticity histograms.
+        chromaticity: (batch, n) chromaticity histograms.
 
     Returns:
         (batch, 22): level, logarithm and square of each channel, and the root-polynomial terms.
@@ -50,7 +50,7 @@ class SceneGain(nn.Module):
         self.output = nn.Linear(width, 3)
 
     def forward(self, chromaticity: Tensor) -> Tensor:
-        """Returns gains, (batch, 3), for (batch, 4 SIDE^2) chromaticity histograms."""
+        """Returns gains, (batch, 3), for (batch, n) chromaticity histograms."""
         means = colour_means(chromaticity)
         level = means[:, :3].clamp(min=1e-4)
         ground = (means[:, COLOURS:] @ self.regression.T).clamp(min=0.02 * level)

@@ -203,8 +203,9 @@ def _relative_std(posterior: Posterior) -> Tensor:
 
 
 def _calibrate(rgb: Tensor, statistics: SceneStatistics) -> Tensor:
-    """Returns RGB on the scale of reflectance, as far as the scene's gain is known."""
-    return rgb / statistics["gain"][..., None, None]
+    """Returns RGB without haze and on the scale of reflectance, as far as they are known."""
+    clear = (rgb - statistics["haze"][..., None, None]).clamp(min=0)
+    return clear / statistics["gain"][..., None, None]
 
 
 def build(config: Mapping[str, Any]) -> Reconstructor:

@@ -30,11 +30,11 @@ def training_data():
         return sample_spectra(groups, side * side, rng).T.reshape(BANDS, side, side)
 
     plots = [
-        TexturedPlot(fine, project(cameras[0], fine), coarse, project(cameras[0], coarse))
-        for fine, coarse in ((ground(44), ground(12)) for _ in range(3))
+        TexturedPlot(fine, project(cameras[0], fine), coarse, project(cameras[0], coarse), site)
+        for site, fine, coarse in ((site, ground(44), ground(12)) for site in "AAB")
     ]
     display = display_response(cameras.mean(0))
-    return TrainingData(plots, groups, ImageSimulator(cameras, display, torch.cat(groups)))
+    return TrainingData(plots, groups, groups, ImageSimulator(cameras, display, torch.cat(groups)))
 
 
 def fitted_model(data):

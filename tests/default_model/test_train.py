@@ -122,7 +122,9 @@ def test_the_command_leaves_what_publishing_reads(data, tmp_path, monkeypatch):
     arguments = ["train", str(tmp_path), str(tmp_path / "run"), "--steps", "1"]
     monkeypatch.setattr(sys, "argv", arguments)
     train.main()
-    model, trained = publish.load_checkpoint(tmp_path / "run" / LAST, Bands.regular(400, 700, 10))
+    model, trained = publish.load_trained(
+        tmp_path / "run" / LAST, Bands.regular(400, 700, 10), data
+    )
     assert trained and not model.training
     average = checkpoints.read(tmp_path / "run" / LAST)["average"]
     assert all(value.equal(average[name]) for name, value in model.state_dict().items())

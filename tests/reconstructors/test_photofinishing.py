@@ -6,7 +6,11 @@ import torch
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.networks.gaussian_mixture import SpectralMixture
 from hsi_xr.reconstructors._level import Level
-from hsi_xr.reconstructors._photofinishing import Photofinishing, project_mixture
+from hsi_xr.reconstructors._photofinishing import (
+    HAZE_COLOUR,
+    Photofinishing,
+    project_mixture,
+)
 
 BANDS = 9
 
@@ -48,6 +52,10 @@ def _image(mixture, response, level=1.0):
     return (level * spectra @ response.T).clamp(min=1e-4).T.reshape(1, 3, 20, 30)
 
 
+def _statistics(mixture, photofinishing, rgb):
+    return photofinishing(mixture, chromaticity_histogram(rgb)[0], None)
+
+
 def test_reflectance_of_a_known_camera_is_kept(mixture, photofinishing):
     camera = photofinishing.cameras[1]
     statistics = photofinishing(mixture, None, camera)
@@ -82,23 +90,25 @@ def test_an_image_as_bright_as_its_ground_keeps_its_level(mixture, photofinishin
     assert statistics["gain"].log().abs().max() < 0.1
 
 
-def test_an_image_far_brighter_than_ground_gets_a_gain(mixture, photofinishing):
-    response = photofinishing.cameras[0]
-    gains = [
-        float(
-            photofinishing(
-                mixture, chromaticity_histogram(_image(mixture, response, 8.0))[0], None
-            )["gain"][0, 0]
-        )
-    ]
-    gains += [
-        float(
-            photofinishing(
-                mixture, chromaticity_histogram(_image(mixture, response, 4.0))[0], None
-            )["gain"][0, 0]
-        )
-    ]
-    assert gains[0] > gains[1] > 1.5
+def test_an_image_exposed_for_display_gets_a_gain_that_follows_the_exposure(
+    mixture, photofinishing
+):
+    image = _image(mixture, photofinishing.cameras[0])
+    found = [_statistics(mixture, photofinishing, exposure * image) for exposure in (3.0, 6.0)]
+    (once, _), (twice, interval) = ((s["gain"][0, 0], s["level_interval"][0]) for s in found)
+    assert float(twice / once) == pytest.approx(2, rel=0.1)
+    assert interval[0] < 6 < interval[1]
+
+
+def test_haze_is_subtracted(mixture, photofinishing):
+    image = 4 * _image(mixture, photofinishing.cameras[0])
+    dark = image * torch.linspace(0.02, 1, 30)  # shadows
+    offset = 0.05 * torch.tensor(HAZE_COLOUR)[:, None, None]
+    clear, hazy = (_statistics(mixture, photofinishing, each) for each in (dark, dark + offset))
+    assert clear["haze"].max() < 0.01
+    torch.testing.assert_close(hazy["haze"][0], offset[:, 0, 0], rtol=0.4, atol=0)
+    low, high = clear["level_interval"][0]
+    assert low < hazy["gain"][0, 0] < high
 
 
 def test_the_statistics_project_the_mixture(mixture, photofinishing):
@@ -113,5 +123,8 @@ def test_a_stated_level_leaves_the_colour_matrix_to_the_colours(mixture, photofi
     free = photofinishing(mixture, colours, None)
     stated = photofinishing(mixture, colours, None, Level(2.5, 0.125))
     assert stated["gain"].tolist() == [[2.5] * 3] and stated["level_std"].tolist() == [0.125]
-    for name in free.keys() - {"gain", "level_std"}:
+    assert not stated["haze"].any()
+    interval = stated["level_interval"][0] / 2.5
+    torch.testing.assert_close(interval.log(), 1.645 * torch.tensor([-0.125, 0.125]))
+    for name in free.keys() - {"haze", "gain", "level_interval", "level_std"}:
         assert torch.equal(free[name], stated[name])
