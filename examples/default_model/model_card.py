@@ -35,6 +35,7 @@ STATEMENTS: dict[str, Any] = {
     "hsi_xr project",
     "has_uncertainty": True,
     "camera_aware": True,
+    "level_aware": True,
     "training": {
         "script": "python -m examples.default_model.train",
         "data": [

@@ -55,6 +55,10 @@ class Radiometry:
         scaled = values * np.float32(self.scale)
         if self.offset:
             scaled += np.float32(self.offset)
+        return self.linear_of_scaled(scaled)
+
+    def linear_of_scaled(self, scaled: Array) -> Array:
+        """Converts values to which scale and offset have been applied to linear RGB."""
         scaled = np.maximum(scaled, np.float32(0))
         return _srgb_decode(scaled) if self.kind == "srgb" else scaled
 

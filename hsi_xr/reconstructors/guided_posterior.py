@@ -117,7 +117,7 @@ class GuidedPosterior(Reconstructor):
         histogram, response = scene.chromaticity, scene.response
         camera = None if response is None else response / response.sum(1, keepdim=True)
         colours = None if histogram is None else histogram[0]
-        statistics = self.photofinishing(self.mixture, colours, camera)
+        statistics = self.photofinishing(self.mixture, colours, camera, scene.level)
         kind = 2 if histogram is not None else 1 if camera is None else 0
         return {
             **statistics,
