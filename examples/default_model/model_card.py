@@ -11,7 +11,8 @@ INFRARED = (
 
 DEFINITION = (
     "means over images of MRAE, MRAE after the best common scaling, SAM in degrees, PSNR in dB, "
-    "and the share of values within 1.645 standard deviations; pixels with mean reflectance below "
+    "and the share of values within 1.645 standard deviations, after that scaling if the level is "
+    "not known; pixels with mean reflectance below "
     "0.02 are left out; four cameras not used in training; real RGB is reconstructed at 0.1 m and "
     "averaged to the 1 m of its ground truth"
 )
@@ -69,7 +70,7 @@ STATEMENTS: dict[str, Any] = {
         "Learned from forest, soil and built-up surfaces of the eastern United States and from "
         "spectral libraries; water, snow, flowers and paints are rare in its training data, and "
         "`out_of_domain` flags some of them.",
-        "If the level of a scene is not known, its uncertainty dominates the standard deviation, "
-        "which is then the same for all pixels and too wide for most scenes.",
+        "Standard deviations and quantiles hold for the level of the scene; its uncertainty is "
+        "stated once, and comes on top of them.",
     ],
 }
