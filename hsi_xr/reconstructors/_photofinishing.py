@@ -23,7 +23,7 @@ are often more saturated than by the matrix that is best for these spectra."""
 BETWEEN = 0.125
 """Standard deviation of the strength about each of these."""
 
-HAZE = {0.0: 0.9, 0.5: 0.05, 1.0: 0.05}
+HAZE = {0.0: 0.97, 0.5: 0.015, 1.0: 0.015}
 """Prior probabilities of haze, as a share of the largest offset that the darkest pixels allow."""
 
 HAZE_COLOUR = (0.3, 0.55, 1.0)
