@@ -5,7 +5,7 @@ Sources:
         reflectance is (value + BOA_ADD_OFFSET) / QUANTIFICATION_VALUE, 10,000; the offset is -1000
         since processing baseline 04.00, and products before it have none. "Naming Convention": the
         baseline is the field Nxxyy of a product's name.
-    Sentinel-2 TCI: ESA, "Sentinel-2 MSI User Guide", "Definitions", section "True Colour Image",
+    Sentinel-2 TCI: ESA, "Sentinel-2 MSI User Guide", "Definitions", on the TCI,
         https://sentinel.esa.int/web/sentinel/user-guides/sentinel-2-msi/definitions: values from 1
         to 255 code reflectance, 0 is nodata, and 255 is a reflectance of 0.3558 in L1C products and
         0.2 in L2A products. Neither the rounding nor the role of the offset is stated.
