@@ -1,6 +1,6 @@
 """The plan of a run of `write`: which files it writes, and the blocks that it computes."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +54,7 @@ class WritePlan:
         found = LevelInterval.from_scalars({str(name): computed[name] for name in computed})
         if found is None:
             return self
-        attrs: dict[Hashable, object] = {**self.main.attrs, **found.attributes}
+        attrs = dict(self.main.attrs) | dict(found.attributes)
         variables = [replace(variable, attrs=attrs) for variable in self.variables]
         plan = replace(self, variables=variables, level={})
         for staging_file in plan.staging_files:

@@ -106,7 +106,7 @@ class ProjectedMixture:
         return self._by_strips(rgb, level_std, [])[0]
 
     def _distances(self) -> Tensor:
-        """Returns squared deviations from colours, as coefficients of `colour_terms`; (count, 8)."""
+        """Returns squared deviations from colours, as coefficients of `colour_terms`."""
         p, c = self.precision, self.colour
         pull = (p @ c[:, :, None])[..., 0]
         cross = [2 * p[:, 0, 1], p[:, 1, 1], 0 * c[:, 0], 0 * c[:, 0]]
