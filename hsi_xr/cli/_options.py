@@ -170,7 +170,8 @@ _VALUES = (
     click.option(
         "--radiometry",
         metavar="KIND",
-        help="srgb, linear or reflectance [default: as stated in the file; srgb for 8-bit files].",
+        help="srgb, linear or reflectance; or the product: sentinel-2-l2a, sentinel-2-tci, "
+        "landsat-c2-sr or planet-sr [default: as stated in the file; srgb for 8-bit files].",
     ),
     click.option(
         "--input-scale",

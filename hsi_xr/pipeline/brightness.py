@@ -118,10 +118,7 @@ def of_scene(scene: Scene) -> BrightnessRaster:
     Raises:
         NotGeoreferenced: It has no location.
     """
-    dtype, stored = np.dtype(scene.meaning.bands[0].dtype), scene.radiometry
-    is_stored = dtype.kind in "iu" and not any(band.is_scaled for band in scene.meaning.bands)
-    saturated = float(np.iinfo(dtype).max) if is_stored else np.inf
-    brightness = MeanOfColours(stored, saturated, BRIGHTEST)
+    brightness = MeanOfColours(scene.radiometry, _saturated(scene.meaning.bands), BRIGHTEST)
     return BrightnessRaster(scene.rgb, scene.file, _grid(scene.rgb, "scene"), brightness, "scene")
 
 
@@ -159,10 +156,19 @@ def of_reference(obj: Input, radiometry: str | None) -> tuple[BrightnessRaster, 
         array=array.isel(band=slice(len(indices))),
         file=file,
         grid=_grid(array, "reference"),
-        brightness=MeanCamera(tuple(weights.values()), found) if weights else MeanOfColours(found),
+        brightness=MeanCamera(tuple(weights.values()), found)
+        if weights
+        else MeanOfColours(found, _saturated(facts)),
         name=os.path.basename(without_query(path)) or "an array",
     )
     return raster, SPECTRUM_STD if weights else COLOUR_STD
+
+
+def _saturated(bands: tuple[BandFacts, ...]) -> float:
+    """Returns the highest value that unscaled integers can have; infinite for others."""
+    dtype = np.dtype(bands[0].dtype)
+    is_stored = dtype.kind in "iu" and not any(band.is_scaled for band in bands)
+    return float(np.iinfo(dtype).max) if is_stored else np.inf
 
 
 def _camera_weights(bands: tuple[BandFacts, ...]) -> dict[int, float]:

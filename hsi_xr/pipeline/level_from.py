@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 
 from hsi_xr.calibration.known_spectrum import BRIGHT
 from hsi_xr.calibration.robust import fit_log_level
-from hsi_xr.checkpoints.card import Card
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.io import grid
 from hsi_xr.io.averaging import Array, Grid
 from hsi_xr.io.warping import average_onto, pixel_bounds
 from hsi_xr.pipeline.brightness import OPTION, BrightnessRaster, of_reference, of_scene
-from hsi_xr.pipeline.level import StatedLevel, check_level_options, level_of
+from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.pipeline.scene import Input, Scene
-from hsi_xr.pipeline.scene_statistics import Survey
 from hsi_xr.reconstructors._level import Level
 
 WINDOW, WINDOWS, PIXELS = 512, 100, 2**26
@@ -192,41 +190,6 @@ class Reference:
         size = (ceil(bottom) + 1 - y, ceil(right) + 1 - x)
         own = self.scene.grid
         return Grid(own.transform * Affine.translation(x, y), own.crs, size), coarse
-
-
-def resolve_level(
-    scene: Scene,
-    card: Card,
-    survey: Survey | None,
-    *,
-    level: float | None,
-    white: float | None,
-    level_from: Input | None,
-    level_radiometry: str | None,
-) -> StatedLevel | Reference | None:
-    """Returns the level of a scene as the caller or a survey states it; None estimates it.
-
-    Raises:
-        HsiError: It is stated twice, impossible, or has no meaning for the scene or the model; or
-            the reference cannot be compared with the scene.
-    """
-    check_level_options(scene, card, level=level, white=white, level_from=level_from)
-    if level_radiometry is not None and level_from is None:
-        raise UsageError(
-            "level_radiometry= (--level-radiometry) says what the values of a reference mean; "
-            f"give the reference by {OPTION}, or omit it"
-        )
-    stated = level_of(scene.radiometry, scene.meaning.bands[0].dtype, level=level, white=white)
-    if stated is not None:
-        return stated
-    if survey is not None and (survey.level is not None or level_from is None):
-        return survey.level
-    if survey is not None:
-        raise UsageError(
-            f"the survey estimated the level, this run has {OPTION}; survey the scene again with "
-            "the same reference, or omit it"
-        )
-    return None if level_from is None else Reference.of(scene, level_from, level_radiometry)
 
 
 def _clipped(raster: BrightnessRaster, view: Grid) -> tuple[Delayed, tuple[int, int]]:

@@ -21,8 +21,9 @@ from hsi_xr.pipeline.argument_checks import (
 )
 from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
 from hsi_xr.pipeline.level import StatedLevel
-from hsi_xr.pipeline.level_from import Reference, resolve_level
+from hsi_xr.pipeline.level_from import Reference
 from hsi_xr.pipeline.outputs import Outputs
+from hsi_xr.pipeline.resolve_level import resolve_level
 from hsi_xr.pipeline.scene import Input, Scene, as_scene
 from hsi_xr.pipeline.scene_statistics import Survey
 from hsi_xr.pipeline.survey import WINDOWS

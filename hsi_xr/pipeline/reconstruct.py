@@ -37,7 +37,9 @@ def reconstruct(
             only three bands, in their order.
         radiometry: What the stored values mean: "srgb" (display-referred images), "linear"
             (proportional to light, with unknown exposure), or "reflectance" (1 is a white
-            reflector). Default: as the file states; "srgb" for 8-bit images.
+            reflector); or the product that it is, with its scale and offset: "sentinel-2-l2a",
+            "sentinel-2-tci", "landsat-c2-sr" or "planet-sr". Default: as the file states; "srgb"
+            for other 8-bit images.
         scale: Factor that brings stored values to [0, 1]. Default: as the file or the attributes
             state; 1/255 for 8-bit images, 1 for floating-point values. If a scale is stated, it
             must be equal.

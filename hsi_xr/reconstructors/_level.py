@@ -16,5 +16,5 @@ class Level:
     log_std: float = 0.0
 
     def __str__(self) -> str:
-        uncertainty = f" within {self.log_std:.2g} of its logarithm" if self.log_std else ""
+        uncertainty = f", log std {self.log_std:.2g}" if self.log_std else ""
         return f"{self.gain:.9g}{uncertainty}"

@@ -165,6 +165,15 @@ def test_quantiles_bracket_the_estimate_and_scale_with_the_calibration():
     assert (narrow.quantiles[:, 1] <= wide.quantiles[:, 1] + 1e-6).all()
 
 
+def test_deviations_hold_for_a_given_level():
+    model = _model()
+    _, statistics, estimate = _whole(model)
+    posterior = model.posterior(_rgb(), statistics)
+    torch.testing.assert_close(
+        estimate.std, posterior.std * model.uncertainty_scales[2][:, None, None]
+    )
+
+
 def test_invalid_configs_raise():
     with pytest.raises(ValueError, match="steps must be 0 to 5"):
         Config(steps=6)
