@@ -59,7 +59,7 @@ def draw(view: View, path: Path) -> None:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.02, hspace=0.03)
-    figure = Figure(figsize=(16, 9.3), facecolor="white", layout=layout)
+    figure = Figure(figsize=(16, 9.6), facecolor="white", layout=layout)
     grid = figure.add_gridspec(2, 6, height_ratios=(2.45, 1))
     ratios = ", ".join(f"{hue} {a}/{b}" for hue, (a, b) in zip("RGB", RATIOS, strict=True))
     photo = figure.add_subplot(grid[0, :3])
@@ -70,10 +70,15 @@ def draw(view: View, path: Path) -> None:
     _mark_panel(photo, view)
     _image(
         figure.add_subplot(grid[0, 3:]), false_colour(view.calibrated, view.wavelengths), view,
-        f"False colour of the reconstructed bands (ratios, nm): {ratios}",
+        f"Reconstructed bands in false colour (ratios, nm): {ratios}",
     )  # fmt: skip
     for number, name in enumerate(view.places):
-        _spectrum(figure.add_subplot(grid[1, 2 * number : 2 * number + 2]), view, number, name)
+        spectrum = figure.add_subplot(grid[1, 2 * number : 2 * number + 2])
+        _spectrum(spectrum, view, number, name)
+    figure.legend(
+        *spectrum.get_legend_handles_labels(),
+        loc="outside lower center", ncols=5, frameon=False, fontsize=11, labelcolor=_TEXT_COLOUR,
+    )  # fmt: skip
     figure.suptitle(
         f"Spectra from an RGB image · reconstructed, model estimate ({view.model})",
         fontsize=15, fontweight="bold", color=_TEXT_COLOUR,
@@ -139,10 +144,10 @@ def _scale_bar(axes: "Axes", shape: tuple[int, ...], pixel: float) -> None:
 def _mark_panel(axes: "Axes", view: View) -> None:
     row, column = view.panel
     axes.annotate(
-        "grey panel", (column, row), (column, row + 0.075 * view.rgb.shape[1]),
+        "grey panel", (column, row), (column - 0.1 * view.rgb.shape[2], row),
         ha="center", va="center", fontsize=10, fontweight="bold", color="white",
         bbox={"facecolor": "black", "alpha": 0.45, "edgecolor": "none", "pad": 2},
-        arrowprops={"arrowstyle": "-|>", "color": "white", "linewidth": 1.6, "shrinkB": 9},
+        arrowprops={"arrowstyle": "-|>", "color": "white", "linewidth": 1.6, "shrinkB": 8},
     )  # fmt: skip
 
 
@@ -176,4 +181,3 @@ def _spectrum(axes: "Axes", view: View, number: int, name: str) -> None:
     axes.tick_params(colors=_TEXT_COLOUR)
     if number == 0:
         axes.set_ylabel("reflectance", color=_TEXT_COLOUR)
-        axes.legend(frameon=False, fontsize=9.5, loc="upper left", labelcolor=_TEXT_COLOUR)
