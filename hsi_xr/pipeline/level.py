@@ -108,6 +108,6 @@ def _linear(white: float, radiometry: Radiometry, dtype: str) -> float:
         raise MissingFact(
             f"white= (--white) is the stored value{limit} of a white reflector, brighter than "
             f"{black:g}, which is black; got {white!r}. If a white reflector would be overexposed, "
-            " pass its linear value, level= (--level)"
+            "pass its linear value, level= (--level)"
         )
     return float(radiometry.linear_of_scaled(np.array([coded], np.float32))[0])

@@ -1,4 +1,4 @@
-"""Decides where the level of a scene comes from: caller, reference, survey or its colours."""
+"""Decides where the level of a scene comes from: its caller, a reference, a survey, its colours."""
 
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.errors import UsageError

@@ -137,8 +137,7 @@ class GuidedPosterior(Reconstructor):
         if self._refines(statistics):
             cube = self._refine(posterior, noise, statistics, GivenStatistics(statistics))
         scale = statistics["uncertainty_scale"][:, None, None]
-        relative = posterior.std / (posterior.mean + FLOOR) * scale
-        std = (cube + FLOOR) * (relative.square() + statistics["level_std"] ** 2).sqrt()
+        std = (cube + FLOOR) * posterior.std / (posterior.mean + FLOOR) * scale
         return Estimate(cube, std, posterior.novelty)
 
     def posterior(self, rgb: Tensor, statistics: SceneStatistics) -> Posterior:
