@@ -64,7 +64,7 @@ class ProjectedMixture:
     variance: Tensor
 
     def log_likelihood(self, level_std: Tensor) -> Tensor:
-        """Returns each Gaussian's log-likelihood, as coefficients of `_terms`; (count, 8).
+        """Returns each Gaussian's log-likelihood, as coefficients of `colour_terms`; (count, 8).
 
         Args:
             level_std: Standard deviation of the log brightness of the images; infinite if
@@ -106,7 +106,7 @@ class ProjectedMixture:
         return self._by_strips(rgb, level_std, [])[0]
 
     def _distances(self) -> Tensor:
-        """Returns squared deviations from each colour, as coefficients of `_terms`; (count, 8)."""
+        """Returns squared deviations from colours, as coefficients of `colour_terms`."""
         p, c = self.precision, self.colour
         pull = (p @ c[:, :, None])[..., 0]
         cross = [2 * p[:, 0, 1], p[:, 1, 1], 0 * c[:, 0], 0 * c[:, 0]]
@@ -158,7 +158,7 @@ def _evaluate(
 ) -> tuple[Tensor, ...]:
     """Returns the mean, and if the last two arguments are given, deviation and novelty."""
     level, red, blue = colours(rgb)
-    terms = _terms(level, red, blue)
+    terms = colour_terms(level, red, blue)
     share = F.conv2d(terms, weights).softmax(1)
     moments = [share, share * red, share * blue]
     mean = F.conv2d(torch.cat(moments, dim=1), first)
@@ -188,7 +188,15 @@ def colours(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return level, red, blue
 
 
-def _terms(level: Tensor, red: Tensor, blue: Tensor) -> Tensor:
+def colour_terms(level: Tensor, red: Tensor, blue: Tensor) -> Tensor:
+    """Returns the terms of a quadratic function of colour and log brightness.
+
+    Args:
+        level, red, blue: As from `colours`.
+
+    Returns:
+        (batch, 8, rows, columns): 1, red, blue, their products, log brightness and its square.
+    """
     log = level.log()
     one = torch.ones_like(log)
     return torch.cat([one, red, blue, red * red, red * blue, blue * blue, log, log * log], dim=1)

@@ -1,6 +1,7 @@
 """Plans reconstructions: checks everything that can be checked without pixels or weights."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from hsi_xr.io.colours import Selection
 from hsi_xr.pipeline.argument_checks import (
     check_comparable,
     check_counts,
+    check_quantiles,
     check_uncertainty,
     response_of,
     steps_of,
@@ -71,6 +73,11 @@ class Plan:
         return replace(self, job=replace(self.job, level=level.level), level=level)
 
     @property
+    def states_level(self) -> bool:
+        """True if the scene has a level that the model estimates with its uncertainty."""
+        return self.card.has_uncertainty and not self.job.level_known
+
+    @property
     def whole(self) -> bool:
         """True if the scene runs in one piece and needs no survey first."""
         return self.tiling.count == 1 and self.survey is None
@@ -123,7 +130,7 @@ class Plan:
             "scene": f"{t.rows} x {t.columns} px",
             "colours": self.scene.meaning.colours,
             "values": f"{self.scene.radiometry}",
-            **({"level": f"{self.level}"} if self.level else {}),
+            **self._level,
             "nodata": self.scene.meaning.nodata,
             "location": f"{self.scene.location}",
             "model": f"{self.card}",
@@ -138,6 +145,12 @@ class Plan:
             "output": f"{self.output_bytes / gib:.2f} GiB as float32",
         }
         return "\n".join(f"{name:<8} {text}" for name, text in lines.items())
+
+    @property
+    def _level(self) -> dict[str, str]:
+        if self.level is not None:
+            return {"level": f"{self.level}"}
+        return {} if self.job.level_known else {"level": "estimated from the colours of the scene"}
 
     @property
     def _camera(self) -> dict[str, str]:
@@ -165,6 +178,7 @@ def plan(
     halo: int | None = None,
     steps: int | None = None,
     samples: int = 1,
+    quantiles: Sequence[float] = (),
     out_of_domain: bool = False,
     seed: int = 0,
     device: str = "auto",
@@ -200,6 +214,7 @@ def plan(
     check_counts(samples=samples, seed=seed, batch=batch)
     if out_of_domain:
         check_uncertainty(card)
+    check_quantiles(card, quantiles)
     stated = resolve_level(
         scene,
         card,
@@ -219,6 +234,7 @@ def plan(
         trained=card.trained,
         outputs=Outputs.of(
             len(card.bands),
+            quantiles=quantiles,
             reflectance_std=samples > 1,
             rgb_residual=residual,
             out_of_domain=out_of_domain,
