@@ -12,8 +12,11 @@ from torch import Tensor
 
 from hsi_xr.networks.projected_mixture import Posterior, ProjectedMixture, colour_terms, colours
 
-CELL, LEVEL_CELL = 0.04, 0.25
+CELL, LEVEL_CELL = 0.05, 0.4
 """Sides of the cells of the grid: in red and blue over brightness, and in log brightness."""
+
+COMPONENTS = 40
+"""Gaussians of a cell that are kept, those with the largest responsibility."""
 
 STEPS = 14
 """Steps of the search: each halves the bracket at least, and a step of Newton's method that stays
@@ -80,7 +83,10 @@ def _of_cells(
     std = mixture.variance.to(terms).sqrt().clamp(min=LEAST)
     centre = (share * mean).sum(1)
     spread = (share * ((mean - centre[:, None]).square() + std.square())).sum(1).sqrt()
-    found = quantiles_of_normals(share, mean, std, probabilities.to(terms))
+    share, kept = share[..., 0].topk(min(COMPONENTS, share.shape[1]), dim=1)
+    share = (share / share.sum(1, keepdim=True))[..., None]
+    mean = mean.gather(1, kept[..., None].expand(-1, -1, mean.shape[2]))
+    found = quantiles_of_normals(share, mean, std[kept], probabilities.to(terms))
     return (found - centre[:, None]) / spread[:, None]
 
 
@@ -93,7 +99,7 @@ def quantiles_of_normals(share: Tensor, mean: Tensor, std: Tensor, probabilities
     Args:
         share: (mixtures, components, 1) weights that sum to 1.
         mean: (mixtures, components, bands).
-        std: (components, bands).
+        std: (mixtures, components, bands), or with one mixture for all.
         probabilities: (n,) within (0, 1).
 
     Returns:
