@@ -116,12 +116,14 @@ def _decorated(command: Command, options: Sequence[Decorator]) -> Command:
 def _bands(
     ctx: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int | str, ...] | None:
-    """Parse three numbers or names, separated by commas, or numbers separated by spaces."""
+    """Parse numbers or names, separated by commas, or numbers separated by spaces."""
     if text is None:
         return None
     bands = [each.strip() for each in (text.split(",") if "," in text else text.split())]
-    if len(bands) != 3 or not all(band.strip("0") for band in bands):
-        raise click.BadParameter(f"{text!r} is not three bands, e.g. 3,2,1 or red,green,blue")
+    if len(bands) < 3 or not all(band.strip("0") for band in bands):
+        raise click.BadParameter(
+            f"{text!r} is not three or more bands, e.g. 3,2,1 or red,green,blue"
+        )
     return tuple(int(band) if band.isdecimal() else band for band in bands)
 
 
@@ -138,10 +140,10 @@ _OPENING = (
     click.option(
         "--bands",
         "rgb",
-        metavar="R,G,B",
+        metavar="R,G,B|BANDS",
         callback=_bands,
-        help="Numbers or names of the red, green and blue bands [default: as stated in the file; "
-        "otherwise the only three].",
+        help="Numbers or names of the red, green and blue bands, or of more bands of the sensor in "
+        "--camera [default: as stated in the file; otherwise the only three].",
     ),
     click.option(
         "--src-nodata",
@@ -228,8 +230,8 @@ _RUN = (
     click.option(
         "--camera",
         metavar="NAME|FILE.json",
-        help="Camera that took the scene: a name of `hsi-xr cameras`, a file in the format of "
-        "rawtoaces-data, or unknown.",
+        help="Camera or sensor that took the scene: a name of `hsi-xr cameras`, a file in the "
+        "format of rawtoaces-data, or unknown.",
     ),
     click.option(
         "--consistency",

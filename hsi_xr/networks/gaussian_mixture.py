@@ -54,7 +54,8 @@ class SpectralMixture(nn.Module):
             response: (n, bands) of n >= 3 channels, with rows that sum to 1; a colour matrix may
                 make values negative.
             noise: Standard deviation of a channel, relative to brightness.
-            covariance: (count, n - 1, n - 1) further covariance of the colours, of an uncertain camera.
+            covariance: (count, n - 1, n - 1) further covariance of the colours, of an uncertain
+                camera.
         """
         shape, factor = self.mean.double(), self.cholesky.double()
         response = response.double()
@@ -66,7 +67,9 @@ class SpectralMixture(nn.Module):
         channels = response[kept(len(response))]
         projected = channels @ factor
         cross = factor @ projected.mT
-        scatter = projected @ projected.mT + noise.double() ** 2 * _noise_of(len(response)).to(cross)
+        scatter = projected @ projected.mT + noise.double() ** 2 * _noise_of(len(response)).to(
+            cross
+        )
         scatter = scatter if covariance is None else scatter + covariance.double()
         gain = torch.linalg.solve(scatter, cross, left=False)
         variance = factor.square().sum(-1) - (gain * cross).sum(-1)

@@ -2,7 +2,8 @@
 
 from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
-from hsi_xr.errors import MissingFact, UnknownName, UsageError
+from hsi_xr.errors import BandMismatch, MissingFact, UnknownName, UsageError
+from hsi_xr.io.colours import Selection
 from hsi_xr.pipeline.job import CONSISTENCIES, Consistency
 from hsi_xr.pipeline.scene import Scene
 
@@ -27,6 +28,28 @@ def check_uncertainty(card: Card) -> None:
     if not card.has_uncertainty:
         raise UsageError(
             f"{card.name} does not compute an out-of-distribution score; the default model does"
+        )
+
+
+def selected(rgb: Selection | None, bands: Selection | None) -> Selection | None:
+    """Returns the bands that are selected by one of two arguments.
+
+    Raises:
+        UsageError: Both are given.
+    """
+    if rgb is not None and bands is not None:
+        raise UsageError("rgb= selects red, green and blue, bands= any channels; pass one of them")
+    return bands if rgb is None else rgb
+
+
+def check_channels(scene: Scene, card: Card) -> None:
+    """Raises a BandMismatch if a model does not use the channels of a scene."""
+    count = len(scene.meaning.bands)
+    if count > 3 and not card.camera_aware:
+        raise BandMismatch(
+            f"{card.name} uses red, green and blue, and {count} bands are selected; select three, "
+            "bands=(...) (--bands), or use a model that uses any channels of a known sensor, e.g. "
+            "model='default' (--model default)"
         )
 
 

@@ -12,13 +12,15 @@ class Outputs:
     Attributes:
         bands: Number of bands of the estimate.
         names: Names of the variables, as in `OUTPUT_VARIABLES` and in that order.
+        sensed: Number of channels of the image.
     """
 
     bands: int
     names: tuple[str, ...] = ("reflectance",)
+    sensed: int = 3
 
     @classmethod
-    def of(cls, bands: int, **companions: bool) -> "Outputs":
+    def of(cls, bands: int, sensed: int = 3, **companions: bool) -> "Outputs":
         """Returns the reflectance with the companions that are True.
 
         Raises:
@@ -27,7 +29,7 @@ class Outputs:
         if unknown := companions.keys() - COMPANIONS.keys():
             raise TypeError(f"unknown output variables: {', '.join(sorted(unknown))}")
         wanted = [name for name in COMPANIONS if companions.get(name)]
-        return cls(bands, ("reflectance", *wanted))
+        return cls(bands, ("reflectance", *wanted), sensed)
 
     @property
     def variables(self) -> tuple[OutputVariable, ...]:
@@ -57,4 +59,6 @@ class Outputs:
         return name in self.names
 
     def _channels(self, variable: OutputVariable) -> int:
-        return self.bands if variable.per_band else variable.channels
+        if variable.per_channel:
+            return self.sensed
+        return self.bands if variable.per_band else 1

@@ -6,15 +6,18 @@ from functools import cached_property
 
 from dask.base import tokenize
 
-from hsi_xr.camera.spectral_response import CameraLike, SpectralResponse
+from hsi_xr.camera.spectral_response import RGB, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import find
+from hsi_xr.io.channels import Channels
 from hsi_xr.io.colours import Selection
 from hsi_xr.pipeline.argument_checks import (
+    check_channels,
     check_comparable,
     check_counts,
     check_uncertainty,
     response_of,
+    selected,
     steps_of,
 )
 from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
@@ -132,6 +135,10 @@ class Plan:
             return {}
         consistency = self.job.consistency
         suffix = f", consistency {consistency}" if consistency else ""
+        if self.response.nominal is not None or len(self.response.channels) != 3:
+            suffix = f", channels {', '.join(self.response.channels)}{suffix}"
+        if self.response.left_out:
+            suffix += f"; the model does not cover {', '.join(self.response.left_out)}"
         return {"camera": f"{self.response.name}{suffix}"}
 
 
@@ -140,6 +147,7 @@ def plan(
     model: str | os.PathLike[str] = "default",
     *,
     rgb: Selection | None = None,
+    bands: Selection | None = None,
     radiometry: str | None = None,
     scale: float | None = None,
     offset: float | None = None,
@@ -171,19 +179,22 @@ def plan(
     Raises:
         HsiError: As for `reconstruct`.
     """
+    card = find(model, untrained=untrained)
+    known = response_of(camera, card)
     scene = as_scene(
         obj,
-        rgb=rgb,
+        rgb=selected(rgb, bands),
         radiometry=radiometry,
         scale=scale,
         offset=offset,
         allow_ungeoreferenced=allow_ungeoreferenced,
+        channels=_channels(known),
     )
-    card = find(model, untrained=untrained)
+    response = known and known.select(scene.meaning.chosen.channels)
+    check_channels(scene, card)
     check_counts(samples=samples, seed=seed, batch=batch)
     if out_of_domain:
         check_uncertainty(card)
-    response = response_of(camera, card)
     compared = consistency is not None or residual
     if compared:
         check_comparable(scene, response, consistency)
@@ -193,6 +204,7 @@ def plan(
         trained=card.trained,
         outputs=Outputs.of(
             len(card.bands),
+            len(scene.meaning.bands),
             reflectance_std=samples > 1,
             rgb_residual=residual,
             out_of_domain=out_of_domain,
@@ -210,6 +222,13 @@ def plan(
         conditions = survey_conditions(card, job)
         survey.check(card.sha256, radiometry=scene.radiometry.condition, run=conditions)
     return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, response)
+
+
+def _channels(response: SpectralResponse | None) -> Channels | None:
+    """Returns the channels of a sensor; None for red, green and blue of a camera."""
+    if response is None or response.channels == RGB:
+        return None
+    return Channels(response.name, response.channels, response.nominal)
 
 
 def survey_conditions(card: Card, job: Job) -> str:
