@@ -44,20 +44,22 @@ class Channels:
         sensor: Name of the sensor.
         names: Names of its channels.
         nominal: Their centres and widths; None if only their order is known.
+        usable: Indices of the channels that a model covers.
     """
 
     sensor: str
     names: tuple[str, ...]
     nominal: Bands | None
+    usable: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"{self.sensor} with the channels {', '.join(self.names)}"
+        return f"{self.sensor} with the channels {', '.join(self.names[k] for k in self.usable)}"
 
 
 def choose_channels(
     facts: Sequence[BandFacts], channels: Channels, selection: Selection | None = None
 ) -> Chosen:
-    """Returns the bands of an image that are channels of a sensor.
+    """Returns the bands of an image that are usable channels of a sensor.
 
     Args:
         facts: Facts of all bands of the image.
@@ -76,21 +78,28 @@ def choose_channels(
         if selection is not None
         else [i for i, fact in enumerate(facts) if not fact.is_alpha]
     )
-    if given and len(found) < 3:
-        raise BandMismatch(f"bands must select at least three bands; got {selection!r}")
     matched = {i: k for i in found if (k := _channel_of(facts[i], channels)) is not None}
     _refuse_twice(facts, channels, matched)
-    if len(matched) == len(found) or (not given and len(matched) >= 3):
-        indices = tuple(i for i in found if i in matched)
-        rule = "as given" if given else f"as stated, of {channels.sensor}"
-        return Chosen(indices, rule, tuple(matched[i] for i in indices))
-    orders = [[*range(len(channels.names))], _red_green_blue(channels) if given else []]
-    for order in orders:
-        is_possible = len(order) == len(found) and (given or not matched)
-        if is_possible and all(matched.get(i, k) == k for i, k in zip(found, order)):
-            rule = "as given" if given else "by position"
-            return Chosen(tuple(found), rule, tuple(order))
-    raise BandMismatch(_mismatch(facts, channels, found, matched, given=given))
+    rule = "as given" if given else f"channels of {channels.sensor}, as stated"
+    if not given or len(matched) < len(found):
+        for order in _orders(channels, given=given):
+            is_possible = len(order) == len(found) and (given or not matched)
+            if is_possible and all(matched.get(i, k) == k for i, k in zip(found, order)):
+                matched = dict(zip(found, order))
+                rule = "as given" if given else "by position"
+    used = {i: channels.usable.index(k) for i, k in matched.items() if k in channels.usable}
+    rgb = [channels.usable.index(k) for k in red_green_blue(channels) if k in channels.usable]
+    if not given and sorted(used.values()) == sorted(rgb):
+        used = dict(sorted(used.items(), key=lambda item: rgb.index(item[1])))
+    if len(used) < 3 or (given and len(used) < len(found)):
+        raise BandMismatch(_mismatch(facts, channels, found, matched, given=given))
+    return Chosen(tuple(used), rule, tuple(used.values()))
+
+
+def _orders(channels: Channels, *, given: bool) -> list[list[int]]:
+    """Returns the orders in which bands may be channels if nothing is stated about them."""
+    orders = [[*channels.usable], [*range(len(channels.names))]]
+    return [red_green_blue(channels), *orders] if given else orders
 
 
 def _channel_of(fact: BandFacts, channels: Channels) -> int | None:
@@ -149,7 +158,7 @@ def _by_wavelength(fact: BandFacts, channels: Channels) -> int | None:
     return k if _agrees(fact, channels, k) else None
 
 
-def _red_green_blue(channels: Channels) -> list[int]:
+def red_green_blue(channels: Channels) -> list[int]:
     """Returns the channels that are red, green and blue; empty unless there are all three."""
     nothing = BandFacts(dtype="")
     found = [_by_common_name(nothing, channels, colour) for colour in ("red", "green", "blue")]
@@ -181,6 +190,6 @@ def _mismatch(
     return (
         f"the camera is {channels}, and of the {len(found)} {selected} "
         f"{', '.join(known) or 'none'} by what is stated; they are {all_described(facts)}. Select "
-        f"{len(channels.names)} bands in the order of the channels, bands=(...) (--bands), or red, "
-        "green and blue, or name another camera"
+        f"{len(channels.usable)} bands in the order of the channels, bands=(...) (--bands), or "
+        "red, green and blue, or name another camera"
     )

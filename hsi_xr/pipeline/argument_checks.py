@@ -3,6 +3,7 @@
 from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.errors import BandMismatch, MissingFact, UnknownName, UsageError
+from hsi_xr.io.channels import Channels, red_green_blue
 from hsi_xr.io.colours import Selection
 from hsi_xr.pipeline.job import CONSISTENCIES, Consistency
 from hsi_xr.pipeline.scene import Scene
@@ -42,15 +43,21 @@ def selected(rgb: Selection | None, bands: Selection | None) -> Selection | None
     return bands if rgb is None else rgb
 
 
-def check_channels(scene: Scene, card: Card) -> None:
+def check_channels(scene: Scene, card: Card, channels: Channels | None) -> None:
     """Raises a BandMismatch if a model does not use the channels of a scene."""
-    count = len(scene.meaning.bands)
-    if count > 3 and not card.camera_aware:
-        raise BandMismatch(
-            f"{card.name} uses red, green and blue, and {count} bands are selected; select three, "
-            "bands=(...) (--bands), or use a model that uses any channels of a known sensor, e.g. "
-            "model='default' (--model default)"
-        )
+    if channels is None:
+        return
+    rgb, used = red_green_blue(channels), scene.meaning.chosen.channels
+    is_rgb = [channels.usable[k] for k in used] == rgb if rgb else len(used) == 3
+    if is_rgb or (card.camera_aware and scene.radiometry.level_known):
+        return
+    names = ", ".join(channels.names[channels.usable[k]] for k in used)
+    reason = card.name if not card.camera_aware else f"an estimate from {scene.radiometry.kind}"
+    raise BandMismatch(
+        f"{reason} uses red, green and blue alone, and the bands are {names} of {channels.sensor}; "
+        "select red, green and blue, rgb=(...) (--bands), or use reflectance, "
+        "radiometry='reflectance' (--radiometry reflectance), with the default model"
+    )
 
 
 def response_of(camera: CameraLike | None, card: Card) -> SpectralResponse | None:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from dask.base import tokenize
 
+from hsi_xr.camera.bandpass import published
 from hsi_xr.camera.spectral_response import RGB, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import find
@@ -135,7 +136,7 @@ class Plan:
             return {}
         consistency = self.job.consistency
         suffix = f", consistency {consistency}" if consistency else ""
-        if self.response.nominal is not None or len(self.response.channels) != 3:
+        if self.response.channels != RGB:
             suffix = f", channels {', '.join(self.response.channels)}{suffix}"
         if self.response.left_out:
             suffix += f"; the model does not cover {', '.join(self.response.left_out)}"
@@ -181,6 +182,7 @@ def plan(
     """
     card = find(model, untrained=untrained)
     known = response_of(camera, card)
+    channels = _channels(known)
     scene = as_scene(
         obj,
         rgb=selected(rgb, bands),
@@ -188,10 +190,10 @@ def plan(
         scale=scale,
         offset=offset,
         allow_ungeoreferenced=allow_ungeoreferenced,
-        channels=_channels(known),
+        channels=channels,
     )
     response = known and known.select(scene.meaning.chosen.channels)
-    check_channels(scene, card)
+    check_channels(scene, card, channels)
     check_counts(samples=samples, seed=seed, batch=batch)
     if out_of_domain:
         check_uncertainty(card)
@@ -228,7 +230,12 @@ def _channels(response: SpectralResponse | None) -> Channels | None:
     """Returns the channels of a sensor; None for red, green and blue of a camera."""
     if response is None or response.channels == RGB:
         return None
-    return Channels(response.name, response.channels, response.nominal)
+    if response.nominal is None:
+        usable = tuple(range(len(response.channels)))
+        return Channels(response.name, response.channels, None, usable)
+    sensor = published()[response.name]
+    usable = tuple(map(sensor.names.index, response.channels))
+    return Channels(response.name, sensor.names, sensor.bands, usable)
 
 
 def survey_conditions(card: Card, job: Job) -> str:
