@@ -226,7 +226,7 @@ def test_an_unknown_sensor_is_refused_with_the_known_ones():
 
 
 def test_every_sensor_has_a_source():
-    readme = TABLE.with_name("README.md").read_text()
+    readme = TABLE.with_name("sensors.md").read_text()
     assert all(f"`{sensor}`" in readme for sensor in SENSORS)
 
 
