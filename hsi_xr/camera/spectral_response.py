@@ -35,6 +35,10 @@ RGB = ("red", "green", "blue")
 UNKNOWN = "unknown"
 """The name that stands for an unknown camera."""
 
+WATER_VAPOUR = (930.0, 960.0)
+"""Range in nm that the atmosphere absorbs: channels with their centre in it measure water vapour, as
+band 9 of Sentinel-2, and mislead estimates of the ground."""
+
 CUTOFF = 0.02
 """Share of its maximum to which each curve must have fallen at its long end for it to be continued
 by 0. Cameras have a filter against infrared."""
@@ -60,15 +64,15 @@ class SpectralResponse:
     nominal: Bands | None = None
     """Centres and widths of the channels of a sensor, as published."""
     left_out: tuple[str, ...] = ()
-    """Channels of the sensor that the bands do not cover."""
+    """Channels of the sensor that the bands do not cover, or that measure water vapour."""
 
     @classmethod
     def of(cls, camera: CameraLike, bands: Bands) -> "SpectralResponse":
         """Returns the response of a camera or sensor over the bands of a model.
 
         Args:
-            camera: As for `sensitivities`; or the name of a sensor, of which the channels are left
-                out that the bands do not cover; or an array with more than three rows.
+            camera: As for `sensitivities`; or the name of a sensor, of which channels are left out that
+                the bands do not cover or that measure water vapour; or an array with more than three rows.
             bands: Bands of the model.
 
         Raises:
@@ -86,7 +90,12 @@ class SpectralResponse:
     def _of_sensor(cls, name: str, bands: Bands) -> "SpectralResponse":
         sensor = published()[name]
         table, covered = weights(sensor, bands)
-        kept = [i for i, share in enumerate(covered) if share >= LEAST]
+        low, high = WATER_VAPOUR
+        kept = [
+            i
+            for i, (share, centre) in enumerate(zip(covered, sensor.bands.centres))
+            if share >= LEAST and not low <= centre <= high
+        ]
         low, high = bands.extent
         if len(kept) < len(RGB):
             found = ", ".join(sensor.names[i] for i in kept) or "none"

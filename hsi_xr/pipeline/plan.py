@@ -139,7 +139,7 @@ class Plan:
         if self.response.channels != RGB:
             suffix = f", channels {', '.join(self.response.channels)}{suffix}"
         if self.response.left_out:
-            suffix += f"; the model does not cover {', '.join(self.response.left_out)}"
+            suffix += f"; not used: {', '.join(self.response.left_out)}"
         return {"camera": f"{self.response.name}{suffix}"}
 
 

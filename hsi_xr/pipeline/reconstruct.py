@@ -50,7 +50,7 @@ def reconstruct(
         camera: The camera or sensor that took the scene: a name from `cameras` or `sensors`, the
             path of a JSON file of sensitivities in the layout of rawtoaces-data, or an array
             (channels, bands) of sensitivity times illuminant over the model's bands. Channels of a
-            sensor that the model's bands do not cover are not used. The product records it.
+            sensor that the model's bands do not cover, and those of water vapour, are not used. The product records it.
             Default: unknown, as with "unknown".
         tile: Side of a tile in pixels, a multiple of the model's stride; 0 runs the scene in one
             piece. Default: one piece for scenes of up to 1.2 million pixels, otherwise 512.
