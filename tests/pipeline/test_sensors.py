@@ -105,10 +105,11 @@ def test_a_path_an_array_and_the_command_line_agree(sentinel, tmp_path):
 def test_the_order_of_bands_and_chunks_do_not_matter(sentinel):
     image = hsi_xr.open(sentinel)
     whole = hsi_xr.reconstruct(image, MODEL, camera="sentinel-2a", tile=0).reflectance
-    chunked = hsi_xr.reconstruct(
-        hsi_xr.open(sentinel, chunks={"y": 7, "x": 10}), MODEL, camera="sentinel-2a", tile=8
-    )
-    xr.testing.assert_allclose(chunked.reflectance, whole, rtol=1e-4, atol=1e-6)
+    chunked = hsi_xr.open(sentinel, chunks={"y": 7, "x": 10})
+    computed = chunked.copy(data=chunked.data * 1)  # no longer read from the file
+    for scene in (chunked, computed):
+        tiled = hsi_xr.reconstruct(scene, MODEL, camera="sentinel-2a", tile=8)
+        xr.testing.assert_allclose(tiled.reflectance, whole, rtol=1e-3)
     order = (8, 3, 1, 2, 4, 7, 6, 5, 11)
     shuffled = hsi_xr.reconstruct(sentinel, MODEL, camera="sentinel-2a", bands=order)
     xr.testing.assert_allclose(shuffled.reflectance, whole, rtol=5e-3, atol=1e-4)
@@ -133,7 +134,7 @@ def test_an_array_of_responses_takes_bands_in_its_order():
     named = hsi_xr.reconstruct(scene, MODEL, camera="planetscope-superdove", **OPTIONS)
     curves = np.array(response.curves)
     numbers = hsi_xr.reconstruct(scene, MODEL, camera=curves, **OPTIONS)
-    np.testing.assert_allclose(named.reflectance, numbers.reflectance, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(named.reflectance, numbers.reflectance, rtol=1e-3)
 
 
 def test_consistent_cubes_are_recorded_as_the_image():
