@@ -11,7 +11,6 @@ from examples.default_model.simulate_images import RGBImage, record_linear
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.reconstructors._base import SceneStatistics, SceneWindows
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
-from hsi_xr.reconstructors.r2h_diff import FLOOR
 
 SIDE, BATCHES = 40, 24
 
@@ -20,8 +19,8 @@ def calibrate_uncertainty(model: GuidedPosterior, data: TrainingData, rng: Gener
     """Scale standard deviations so that 1.645 of them cover 90 % of each band of simulated ground.
 
     There is a scale for images whose camera is known, one for those whose camera is not, and one
-    for images for display. The last one treats their level as known, since the model states the
-    uncertainty of the level separately.
+    for images for display. Standard deviations hold for a given level, so the last one is found
+    after the level of each image has been adjusted.
     """
     model.uncertainty_scales.data.fill_(1)
     for kind, pairs in enumerate(_simulate(data, rng)):
@@ -31,15 +30,10 @@ def calibrate_uncertainty(model: GuidedPosterior, data: TrainingData, rng: Gener
 
 def _error_ratios(model: GuidedPosterior, image: RGBImage, cube: Tensor) -> Tensor:
     """Errors of bright pixels over the stated 90 % intervals, level aside, (bands, pixels)."""
-    estimate, level_std = reconstruct(model, image), survey(model, image)["level_std"]
+    estimate = reconstruct(model, image)
     level = 1.0 if image.level_known else cube.mean() / estimate.cube.mean()
-    reference = estimate.cube[0] + FLOOR
-    error = (level * estimate.cube[0] - cube).abs() / (level * reference) / NINETY
-    if image.level_known:
-        error = (error.square() - level_std**2).clamp(min=0).sqrt()
-    variance = ((estimate.std[0] / reference).square() - level_std**2).clamp(min=1e-12)
-    bright = (cube.mean(0) >= DARK).flatten()
-    return (error / variance.sqrt()).flatten(1)[:, bright]
+    error = (level * estimate.cube[0] - cube).abs() / (level * estimate.std[0]) / NINETY
+    return error.flatten(1)[:, (cube.mean(0) >= DARK).flatten()]
 
 
 def _simulate(data: TrainingData, rng: Generator) -> Iterator[list[tuple[RGBImage, Tensor]]]:

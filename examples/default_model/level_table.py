@@ -25,10 +25,14 @@ from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.demo.render import render
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 
-EXPOSURES = (None, 0.1, 0.15, 0.22, 0.35)
-"""Mean linear brightness that images are exposed to; None leaves them as bright as the ground."""
-
-HEAD = f"{'set':<14}{'images':>7}{'median':>8}{'9 of 10':>9}{'largest':>9}{'bias':>8}{'in 90 %':>9}"
+EXPOSURES = {
+    "as bright as the ground": None,
+    "mean 0.10": 0.1,
+    "mean 0.15": 0.15,
+    "mean 0.22": 0.22,
+    "mean 0.35": 0.35,
+}
+"""Mean linear brightness that images are exposed to, by title."""
 
 
 def cubes_by_set(folder: Path) -> dict[str, list[Tensor]]:
@@ -43,18 +47,18 @@ def cubes_by_set(folder: Path) -> dict[str, list[Tensor]]:
     return {name: [as_tensor(cube) for cube in found] for name, found in sets.items()}
 
 
-def simulated(folder: Path) -> Iterator[tuple[str, float | None, Tensor, Tensor]]:
-    """Yields images of all sets: set, exposure, linear RGB as read back, and true cube."""
+def simulated(folder: Path) -> Iterator[tuple[str, str, Tensor, Tensor]]:
+    """Yields images of all sets: set, title of exposure, linear RGB as read back, and true cube."""
     responses = held_out_responses(folder, BANDS)
     for name, cubes in cubes_by_set(folder).items():
         for number, cube in enumerate(cubes):
-            for turn, exposure in enumerate(EXPOSURES):
+            for turn, (title, exposure) in enumerate(EXPOSURES.items()):
                 raw, corrected = responses[(number + turn) % len(responses)]
                 response = raw if exposure is None else corrected
                 rgb = torch.einsum("cb,bhw->chw", response, cube).clamp(min=0)
                 if exposure is not None:
                     rgb = rgb * exposure / rgb.mean()
-                yield name, exposure, eight_bit(rgb), cube
+                yield name, title, eight_bit(rgb), cube
 
 
 def real(folder: Path) -> Iterator[tuple[str, Tensor, Tensor]]:
@@ -77,14 +81,39 @@ def level_error(model: GuidedPosterior, rgb: Tensor, cube: Tensor) -> tuple[floa
     return float(true - statistics["gain"].log().mean()), bool(low <= true <= high)
 
 
-def row(name: str, errors: list[tuple[float, bool]]) -> str:
-    """Returns a line of the table."""
+def level_scores(model: GuidedPosterior, folder: Path) -> dict[str, dict[str, float]]:
+    """Returns the errors of the level by set, and over all sets by exposure.
+
+    Args:
+        model: The model.
+        folder: The data.
+
+    Returns:
+        Number of images; median, nine tenths quantile and largest of the absolute errors; their
+        mean with its sign; and the share of images whose level is within the stated 90 % interval.
+    """
+    errors: dict[str, list[tuple[float, bool]]] = {}
+    for name, title, rgb, cube in simulated(folder):
+        error = level_error(model, rgb, cube)
+        errors.setdefault(name, []).append(error)
+        errors.setdefault(title, []).append(error)
+    for name, rgb, cube in real(folder):
+        errors.setdefault(f"{name}, real RGB", []).append(level_error(model, rgb, cube))
+    sets = sorted(errors, key=lambda name: name in EXPOSURES)
+    return {name: _summary(errors[name]) for name in sets}
+
+
+def _summary(errors: list[tuple[float, bool]]) -> dict[str, float]:
     error, within = (np.array(each, dtype=float) for each in zip(*errors))
     size = abs(error)
-    return (
-        f"{name:<14}{len(error):>7}{np.median(size):>8.2f}{np.quantile(size, 0.9):>9.2f}"
-        f"{size.max():>9.2f}{error.mean():>+8.2f}{within.mean():>9.0%}"
-    )
+    return {
+        "images": len(error),
+        "median": float(np.median(size)),
+        "nine_in_ten": float(np.quantile(size, 0.9)),
+        "largest": float(size.max()),
+        "bias": float(error.mean()),
+        "coverage_90": float(within.mean()),
+    }
 
 
 def main() -> None:
@@ -95,20 +124,16 @@ def main() -> None:
     model = load_model(registry.find(options.model))
     if not isinstance(model, GuidedPosterior):
         parser.error(f"{options.model} does not estimate levels")
-    by_set: dict[str, list[tuple[float, bool]]] = {}
-    by_exposure: dict[str, list[tuple[float, bool]]] = {}
     with torch.inference_mode():
-        for name, exposure, rgb, cube in simulated(options.data):
-            error = level_error(model, rgb, cube)
-            by_set.setdefault(name, []).append(error)
-            title = "as the ground" if exposure is None else f"mean {exposure:.2f}"
-            by_exposure.setdefault(title, []).append(error)
-        for name, rgb, cube in real(options.data):
-            by_set.setdefault(f"{name}, real", []).append(level_error(model, rgb, cube))
-    print(HEAD)
-    for name, errors in {**by_set, **by_exposure}.items():
-        print(row(name, errors))
-    print(row("all", [error for errors in by_set.values() for error in errors]))
+        scores = level_scores(model, options.data)
+    print(
+        f"{'':<24}{'images':>7}{'median':>8}{'9 of 10':>9}{'largest':>9}{'bias':>8}{'in 90 %':>9}"
+    )
+    for name, row in scores.items():
+        print(
+            f"{name:<24}{row['images']:>7}{row['median']:>8.2f}{row['nine_in_ten']:>9.2f}"
+            f"{row['largest']:>9.2f}{row['bias']:>+8.2f}{row['coverage_90']:>9.0%}"
+        )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,13 @@ from torch.nn import functional
 import hsi_xr
 from examples.default_model import calibrate, fit_exposure, sources
 from examples.default_model.batches import TrainingData
-from examples.default_model.model_card import DEFINITION, INFRARED, STATEMENTS
+from examples.default_model.level_table import level_scores
+from examples.default_model.model_card import (
+    DEFINITION,
+    INFRARED,
+    LEVEL_DEFINITION,
+    STATEMENTS,
+)
 from examples.default_model.root_polynomial import fit_baseline, without_coverage
 from examples.default_model.score import (
     Case,
@@ -31,7 +37,7 @@ from examples.default_model.score import (
     scores_by_band,
 )
 from examples.default_model.simulate_images import RGBImage
-from examples.default_model.training_data import as_tensor, load_training_data
+from examples.default_model.training_data import BANDS, as_tensor, load_training_data
 from hsi_xr.band_grid import Bands
 from hsi_xr.camera.srgb import srgb_decode
 from hsi_xr.checkpoints.measure import (
@@ -121,7 +127,11 @@ def card_of(
         "parameters": parameters(model),
         "gmac_per_pixel": Probe(model, card).gmac_per_pixel(),
         "memory_bytes_per_pixel": memory_bytes_per_pixel(card),
-        "scores": all_scores(model, cases(folder, bands), data, trained=trained),
+        "scores": {
+            **all_scores(model, cases(folder, bands), data, trained=trained),
+            "level_definition": LEVEL_DEFINITION,
+            "level": level_scores(model, folder) if bands == BANDS else {},
+        },
     }
 
 
@@ -178,7 +188,7 @@ def wrong_camera_scores(
     means = {}
     for case in held_out:
         rows = [
-            score(reconstruct(model, replace(image, response=camera)), truth)
+            score(reconstruct(model, replace(image, response=camera)), truth, level_known=True)
             for camera in cameras[:: len(cameras) // 4]
             for image, truth in case.pairs
         ]

@@ -155,12 +155,13 @@ def reconstruct(model: GuidedPosterior, image: RGBImage) -> Estimate:
     return Estimate(*(each[..., :rows, :columns] for each in vars(estimate).values()))
 
 
-def score(estimate: Estimate, truth: Tensor) -> dict[str, float]:
+def score(estimate: Estimate, truth: Tensor, *, level_known: bool) -> dict[str, float]:
     """Scores an estimate over its bright pixels.
 
     Args:
         estimate: Of one image.
         truth: (bands, rows, columns), at the pixels of the image, or at pixels k times as large.
+        level_known: False if the standard deviations hold after the best common scaling.
 
     Returns:
         MRAE, MRAE after the best common scaling, SAM in degrees, PSNR in dB, and the share of
@@ -174,7 +175,8 @@ def score(estimate: Estimate, truth: Tensor) -> dict[str, float]:
     ratio = guess / reference
     level = np.nansum(ratio) / np.nansum(ratio**2)
     tally = Tally.of(guess, reference)
-    within = (cube - truth).abs() <= NINETY * std
+    scaling = 1.0 if level_known else float(level)
+    within = (scaling * cube - truth).abs() <= NINETY * scaling * std
     return {
         "mrae": tally.mrae,
         "mrae_levelled": mrae(level * guess, reference),
@@ -188,7 +190,10 @@ def mean_scores(cases: list[Case], reconstruct: Reconstruct) -> dict[str, dict[s
     """Returns the mean scores over the images of each case, by its name."""
     means = {}
     for case in cases:
-        rows = [score(reconstruct(image), truth) for image, truth in case.pairs]
+        rows = [
+            score(reconstruct(image), truth, level_known=image.level_known)
+            for image, truth in case.pairs
+        ]
         means[case.name] = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
     return means
 

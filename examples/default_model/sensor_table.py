@@ -72,7 +72,7 @@ def mean_scores(
 ) -> dict[str, float]:
     """Returns the mean scores of the estimates of some cubes."""
     rows = [
-        score(reconstruct(model, image_of(cube, response, seed)), cube)
+        score(reconstruct(model, image_of(cube, response, seed)), cube, level_known=True)
         for seed, cube in enumerate(cubes)
     ]
     return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}

@@ -1,5 +1,6 @@
 """Settings of a conversion, and the images that it converts."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict, TypeVar
@@ -93,6 +94,12 @@ class Conversion:
                 f"options= does not take {', '.join(sorted(reserved))}; use rgb=, radiometry=, "
                 "input_scale=, input_offset= and devices= of `Conversion` instead; mosaics are "
                 "surveyed automatically"
+            )
+        reference = self.options.get("level_from")
+        if reference is not None and not isinstance(reference, str | os.PathLike):
+            raise UsageError(
+                "options= of a conversion are recorded, so level_from must be a path; write the "
+                "array to a file first, e.g. `array.rio.to_raster('reference.tif')`"
             )
         _check_dtypes(self.radiometry)
         _check_dtypes(self.input_scale)

@@ -17,6 +17,8 @@ from hsi_xr.io.clip import Window
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.open import open as open_image
 from hsi_xr.io.raster_dataset import rasterio_open
+from hsi_xr.pipeline.arguments import ReconstructOptions
+from hsi_xr.pipeline.encodings import product_of
 from hsi_xr.pipeline.plan import Plan, plan
 from hsi_xr.pipeline.reconstruct import reconstruct_part, survey_of_plan
 from hsi_xr.pipeline.scene_statistics import Survey
@@ -63,7 +65,7 @@ class Mosaic:
         _write_scene(path, tiles, config)
         if survey_path.exists():
             return cls(path, tiles, config, Survey.load(survey_path))
-        options = config.reconstruct_options(tiles[0].dtype, config.devices[0])
+        options = _options(tiles[0], config, config.devices[0])
         scene = plan(_open(path, config), config.model, **options)
         survey = survey_of_plan(scene)
         survey.save(survey_path)
@@ -80,7 +82,7 @@ class Mosaic:
 
     def _plan(self, device: str) -> Plan:
         if device not in self._plans:
-            options = self.config.reconstruct_options(self.tiles[0].dtype, device)
+            options = _options(self.tiles[0], self.config, device)
             options["survey"] = self.survey
             scene = _open(self.path, self.config)
             self._plans[device] = plan(scene, self.config.model, **options)
@@ -168,6 +170,7 @@ _TILE_PROPERTIES: dict[str, Callable[[ImageInfo], Hashable]] = {
     **_GRID_PROPERTIES,
     "data type": lambda image: image.dtype,
     "nodata value": lambda image: tuple(str(band.nodata) for band in image.facts),
+    "product": lambda image: image.facts[0].known_product or "none that is known",
     "scale and offset": lambda image: tuple((band.scale, band.offset) for band in image.facts),
 }
 
@@ -204,6 +207,13 @@ def _alpha(tile: ImageInfo) -> BandSource:
 
 def _file(tile: ImageInfo) -> MosaicFile:
     return MosaicFile(href=tile.source.href, shape=tile.shape, transform=tile.transform)
+
+
+def _options(tile: ImageInfo, config: Conversion, device: str) -> ReconstructOptions:
+    """Returns the options of the scene, whose file does not state which product its tiles are."""
+    options, stated = config.reconstruct_options(tile.dtype, device), config.radiometric(tile.dtype)
+    product = product_of(tile.facts, stated["radiometry"], stated["scale"], stated["offset"])
+    return options if product is None else {**options, "radiometry": product.name}
 
 
 def _open(path: Path, config: Conversion) -> xr.DataArray:

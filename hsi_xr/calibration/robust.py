@@ -33,6 +33,9 @@ _PRIOR_POINTS = 1.0
 """Weight of the assumed error against the observed ones, as a number of points."""
 _DARK = 0.005
 """Mean reflectance at which a point gets half weight: relative errors of black ground are noise."""
+_INDEPENDENT = 10
+"""Most log ratios of one scene that count as independent: neighbouring ground is alike, as are the
+light and the haze over a scene."""
 _AGREEMENT = 0.1
 """Typical misfit below which no point is an outlier."""
 _CUTOFF = 4.685
@@ -146,3 +149,32 @@ def _variance(sizes: Vector, weights: Vector) -> float:
         return 1.0
     others = max(float(weights.sum()) - 1, 0)
     return float((_PRIOR_POINTS + weights @ sizes**2) / (_PRIOR_POINTS + others))
+
+
+def fit_log_level(ratios: Vector, weights: Vector) -> tuple[float, float]:
+    """Estimates the level of log ratios by a biweight about their median.
+
+    Args:
+        ratios: (n,) logarithms of ratios, at least one.
+        weights: (n,) positive weights of at most 1, such as the valid share of each place.
+
+    Returns:
+        The level, and its standard deviation.
+    """
+    level = _weighted_median(ratios, weights)
+    for _ in range(_ITERATIONS):
+        distance = np.abs(ratios - level)
+        cutoff = _CUTOFF * max(_AGREEMENT, 1.4826 * _weighted_median(distance, weights))
+        trust = weights * np.maximum(1 - (distance / cutoff) ** 2, 0) ** 2
+        before, level = level, float(trust @ ratios / trust.sum())
+        if abs(level - before) < _TOLERANCE:
+            break
+    sizes = _PRIOR_POINTS * _POINT_LEVEL**2 + float(trust @ (ratios - level) ** 2)
+    variance = sizes / (_PRIOR_POINTS + float(trust.sum()))
+    return level, float(np.sqrt(variance / min(len(ratios), _INDEPENDENT)))
+
+
+def _weighted_median(values: Vector, weights: Vector) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(below, below[-1] / 2)])

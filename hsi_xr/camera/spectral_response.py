@@ -36,8 +36,8 @@ UNKNOWN = "unknown"
 """The name that stands for an unknown camera."""
 
 WATER_VAPOUR = (930.0, 960.0)
-"""Range in nm that the atmosphere absorbs: channels with their centre in it measure water vapour, as
-band 9 of Sentinel-2, and mislead estimates of the ground."""
+"""Range in nm that the atmosphere absorbs: channels with their centre in it measure water vapour,
+as band 9 of Sentinel-2, and mislead estimates of the ground."""
 
 CUTOFF = 0.02
 """Share of its maximum to which each curve must have fallen at its long end for it to be continued
@@ -71,8 +71,9 @@ class SpectralResponse:
         """Returns the response of a camera or sensor over the bands of a model.
 
         Args:
-            camera: As for `sensitivities`; or the name of a sensor, of which channels are left out that
-                the bands do not cover or that measure water vapour; or an array with more than three rows.
+            camera: As for `sensitivities`; or an array with more than three rows; or the name of a
+                sensor, of which channels are left out that the bands do not cover or that measure
+                water vapour.
             bands: Bands of the model.
 
         Raises:

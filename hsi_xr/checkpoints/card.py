@@ -130,6 +130,11 @@ class Card:
         return bool(self.data.get("camera_aware", False))
 
     @property
+    def level_aware(self) -> bool:
+        """True if the estimate depends on the level of an image: its gain over reflectance."""
+        return bool(self.data.get("level_aware", self.config.get("level") == "gain"))
+
+    @property
     def needs_blending(self) -> bool:
         """True if the output depends on the whole tile, so that no halo makes tiles agree."""
         return self.data["reach"].get("context") == WHOLE_TILE

@@ -162,7 +162,8 @@ _VALUES = (
     click.option(
         "--radiometry",
         metavar="KIND",
-        help="srgb, linear or reflectance [default: as stated in the file; srgb for 8-bit files].",
+        help="srgb, linear or reflectance; or the product: sentinel-2-l2a, sentinel-2-tci, "
+        "landsat-c2-sr or planet-sr [default: as stated in the file; srgb for 8-bit files].",
     ),
     click.option(
         "--input-scale",
@@ -176,6 +177,33 @@ _VALUES = (
         type=Number(),
         metavar="NUMBER",
         help="Number added after --input-scale, e.g. -0.1 [default: as stated in the file].",
+    ),
+)
+_LEVEL = (
+    click.option(
+        "--level",
+        type=Number(),
+        metavar="NUMBER",
+        help="Linear value that a white reflector has in the scene; may be more than 1 [default: "
+        "estimated from the colours of the scene].",
+    ),
+    click.option(
+        "--white",
+        type=Number(),
+        metavar="VALUE",
+        help="Instead of --level, the stored value of a white reflector, e.g. 235.",
+    ),
+    click.option(
+        "--level-from",
+        metavar="FILE",
+        help="Instead of --level, a reflectance product of the same ground to compare the scene "
+        "with: red, green and blue bands, such as of Sentinel-2, or a cube.",
+    ),
+    click.option(
+        "--level-radiometry",
+        metavar="KIND",
+        help="What the values of --level-from mean, e.g. landsat-c2-sr [default: as stated in the "
+        "file].",
     ),
 )
 _RUN = (
@@ -302,10 +330,10 @@ model = click.option(
 opening = collect("opening", _OPENING)
 scene_options = collect(
     "options",
-    (*_VALUES, _UNGEOREFERENCED, *_RUN),
+    (*_VALUES, *_LEVEL, _UNGEOREFERENCED, *_RUN),
     {"input_scale": "scale", "input_offset": "offset"},
 )
 """Options of `hsi_xr.reconstruct`."""
-batch_options = collect("options", (_UNGEOREFERENCED, *_RUN))
+batch_options = collect("options", (*_LEVEL, _UNGEOREFERENCED, *_RUN))
 """Those that are the same for all images of a conversion."""
 output = collect("output", _OUTPUT)

@@ -70,8 +70,8 @@ _SETTINGS = (
         multiple=True,
         callback=_by_dtype,
         metavar="[DTYPE=]KIND",
-        help="srgb, linear or reflectance, for all images or per data type [default: as stated in "
-        "the file; srgb for 8-bit files].",
+        help="srgb, linear or reflectance, or the product (see `hsi-xr reconstruct`), for all "
+        "images or per data type [default: as stated in the file; srgb for 8-bit files].",
     ),
     click.option(
         "--input-scale",

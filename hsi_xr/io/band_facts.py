@@ -9,6 +9,8 @@ import numpy as np
 from hsi_xr.errors import InvalidData
 from hsi_xr.io.colour_names import colour_of
 from hsi_xr.io.item_bands import ItemBand
+from hsi_xr.io.known_products import product_of_file
+from hsi_xr.io.remote import without_query
 from hsi_xr.io.wavelengths import read_wavelengths
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class BandFacts:
     """True if the band belongs to a product of hsi_xr."""
     has_lost_mask: bool = False
     """True if the file has a mask that the array does not have."""
+    known_product: str | None = None
+    """Name of the product that it is part of, one of `hsi_xr.io.known_products.NAMES`."""
 
     @property
     def name(self) -> str:
@@ -106,6 +110,7 @@ def read_facts(
     kinds, names, nodata = raster.colorinterp, raster.descriptions, raster.nodatavals
     centres, _ = read_wavelengths(raster, raster.indexes)
     dtypes, scales, offsets = raster.dtypes, raster.scales, raster.offsets
+    known = None if is_product else product_of_file(without_query(raster.name), raster.tags())
     return tuple(
         BandFacts(
             dtype=dtypes[i],
@@ -119,6 +124,7 @@ def read_facts(
             nodata=nodata[i],
             is_product=is_product,
             is_ordered=is_ordered,
+            known_product=known,
         )
         for i in range(raster.count)
     )
@@ -167,6 +173,7 @@ def _completed(fact: BandFacts, band: ItemBand, number: int, name: str) -> BandF
         offset=scaled.offset,
         origin=ITEM if is_of_item else fact.origin,
         nodata=band.nodata if fact.nodata is None else fact.nodata,
+        known_product=band.product or fact.known_product,
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from hsi_xr.io.known_products import product_of_item
+
 Json = Mapping[str, Any]
 
 OFFSET_APPLIED = "earthsearch:boa_offset_applied"
@@ -27,9 +29,13 @@ class ItemBand:
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
+    product: str | None = None
+    """Name of the product that it is part of; see `hsi_xr.io.known_products`."""
 
     @classmethod
-    def read(cls, fields: Json, *, offset_applied: bool = False) -> "ItemBand":
+    def read(
+        cls, fields: Json, *, offset_applied: bool = False, product: str | None = None
+    ) -> "ItemBand":
         """Reads the fields of a band, of any version of STAC; those of another type are ignored."""
 
         def first(*names: str) -> Any:
@@ -43,6 +49,7 @@ class ItemBand:
             scale=_number(first("raster:scale", "scale")) or 1.0,
             offset=0.0 if offset_applied else _number(first("raster:offset", "offset")) or 0.0,
             nodata=_number(first("nodata")),
+            product=product,
         )
 
 
@@ -56,8 +63,11 @@ def read_item_bands(asset: Json, properties: Json) -> tuple[ItemBand, ...]:
     lists = [_mappings(asset.get(name)) for name in _LISTS]
     shared = {name: asset[name] for name in _SHARED if name in asset}
     offset_applied = properties.get(OFFSET_APPLIED) is True
+    product = product_of_item(properties, asset, offset_applied=offset_applied)
     return tuple(
-        ItemBand.read({**shared, **raster, **eo, **band}, offset_applied=offset_applied)
+        ItemBand.read(
+            {**shared, **raster, **eo, **band}, offset_applied=offset_applied, product=product
+        )
         for raster, eo, band in zip_longest(*lists, fillvalue={})
     )
 

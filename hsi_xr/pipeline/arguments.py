@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from hsi_xr.camera.spectral_response import CameraLike
     from hsi_xr.io.colours import Selection
     from hsi_xr.pipeline.job import Consistency
+    from hsi_xr.pipeline.scene import Input
     from hsi_xr.pipeline.scene_statistics import Survey
 
 
@@ -20,6 +21,10 @@ class SurveyOptions(TypedDict, total=False):
     radiometry: str | None
     scale: float | None
     offset: float | None
+    level: float | None
+    white: float | None
+    level_from: "Input | None"
+    level_radiometry: str | None
     camera: "CameraLike | None"
     steps: int | None
     seed: int

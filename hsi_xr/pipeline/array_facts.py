@@ -15,6 +15,7 @@ import xarray as xr
 from hsi_xr.errors import HsiError, InvalidData
 from hsi_xr.io.band_facts import ATTRIBUTES, BandFacts, State, read_facts, with_item
 from hsi_xr.io.item_bands import OFFSET_APPLIED, ItemBand
+from hsi_xr.io.known_products import BASELINE, product_of_item
 from hsi_xr.io.raster_dataset import masked_bands, open_raster_dataset
 from hsi_xr.io.raster_source import BAND_ATTRS, RasterSource, source_of
 from hsi_xr.io.store_reader import exact_float, nodata_of
@@ -77,6 +78,7 @@ def with_header(
             wavelength=fact.wavelength or header[number].wavelength,
             interpretation=header[number].interpretation,
             is_product=header[number].is_product,
+            known_product=fact.known_product or header[number].known_product,
         )
         if isinstance(number, int) and number in header
         else fact
@@ -144,8 +146,21 @@ def _item_bands(array: xr.DataArray) -> list[ItemBand]:
     """Returns what a STAC item states about bands, which stackstac keeps as a coordinate."""
     applied = array.coords.get(OFFSET_APPLIED)
     offset_applied = applied is not None and bool(np.all(applied.values.astype(bool)))
-    fields = _along_band(array, "raster:bands") or []
-    return [ItemBand.read(f, offset_applied=offset_applied) for f in fields if isinstance(f, dict)]
+    properties = {
+        name: array[name].item() for name in (BASELINE, "s2:product_type") if _is_one(array, name)
+    }
+    product = product_of_item(properties, {}, offset_applied=offset_applied)
+    fields = _along_band(array, "raster:bands") or [{}] * array.sizes["band"]
+    return [
+        ItemBand.read(each, offset_applied=offset_applied, product=product)
+        for each in fields
+        if isinstance(each, dict)
+    ]
+
+
+def _is_one(array: xr.DataArray, name: str) -> bool:
+    """True if an array has a coordinate of this name with a single value."""
+    return name in array.coords and array[name].size == 1
 
 
 def _from_coordinates(array: xr.DataArray, labels: Labels) -> list[BandFacts]:

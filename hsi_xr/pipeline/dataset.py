@@ -12,6 +12,7 @@ from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.location import Location
 from hsi_xr.output_variables import OutputVariable
+from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.times import now, utc_text
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def _values(variable: OutputVariable, channels: da.Array) -> da.Array:
 def _attributes(variable: OutputVariable, plan: "Plan") -> dict[str, str]:
     attributes: dict[str, str] = {}
     if variable.is_reflectance:
-        quantity = _REFLECTANCE if plan.job.level_known else _RELATIVE
+        is_absolute = plan.job.level_known or plan.level is not None
+        quantity = _REFLECTANCE if is_absolute else _RELATIVE
         attributes = {**quantity, "units": "1", "comment": ESTIMATE}
     attributes |= {**variable.attributes, "units": "1"}
     if not plan.card.has_uncertainty:
@@ -157,6 +159,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         "hsi_xr_source_bands": ",".join(band.name for band in scene.meaning.bands),
         "hsi_xr_source_bands_origin": scene.meaning.chosen.rule,
         "hsi_xr_level": "known" if job.level_known else "estimated",
+        **_level(plan),
         "hsi_xr_tile": tiling.tile,
         "hsi_xr_halo": tiling.halo,
         "hsi_xr_survey": _survey(plan),
@@ -179,6 +182,18 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     if taken := scene.rgb.attrs.get("datetime"):
         attributes["datetime"] = str(taken)
     return attributes
+
+
+def _level(plan: "Plan") -> dict[str, str | float]:
+    """Returns the attributes of a level that is stated."""
+    if not isinstance(plan.level, StatedLevel):
+        return {}
+    return {
+        "hsi_xr_level": plan.level.kind,
+        "hsi_xr_level_gain": plan.level.level.gain,
+        "hsi_xr_level_log_std": plan.level.level.log_std,
+        "hsi_xr_level_origin": plan.level.origin,
+    }
 
 
 def _sha256(plan: "Plan") -> str:

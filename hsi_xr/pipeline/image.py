@@ -15,6 +15,7 @@ from hsi_xr.io.band_facts import BandFacts
 from hsi_xr.io.decoding import decode
 from hsi_xr.io.dimensions import DIMS, image_variables, repair_of, with_standard_dims
 from hsi_xr.io.grid_mapping import with_georeference
+from hsi_xr.io.raster_source import RasterSource, source_of
 from hsi_xr.pipeline.array_facts import facts_of, with_header
 
 _RIOXARRAY_BAND = re.compile(r"band_(\d+)")
@@ -43,6 +44,13 @@ class Image:
     def alpha(self) -> list[int]:
         """Indices of the bands that are transparency."""
         return [i for i, band in enumerate(self.bands) if band.is_alpha]
+
+    def file(self, indices: Sequence[int]) -> RasterSource | None:
+        """Returns the file that windows of some bands can be read from, if it is unchanged."""
+        if isinstance(self.obj, xr.Dataset):
+            return None
+        source = source_of(self.obj)
+        return source.select(indices) if source and source.matches(self.obj) else None
 
     def take(self, indices: Sequence[int]) -> xr.DataArray:
         """Returns some of the bands, (band, y, x), without reading pixels."""

@@ -150,6 +150,7 @@ class Models:
             response=None
             if response is None
             else torch.tensor(response.curves, device=self.device),
+            level=job.level,
         )
 
     def _noise(self, job: Job, rows: Lines, columns: Lines) -> NoiseOfSample:

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from hsi_xr.camera.spectral_response import SpectralResponse
 from hsi_xr.pipeline.outputs import Outputs
+from hsi_xr.reconstructors._level import Level
 
 Consistency = Literal["exact", "soft"]
 CONSISTENCIES: tuple[Consistency, ...] = get_args(Consistency)
@@ -30,6 +31,7 @@ class Job:
         steps: Steps of the model's chain; None means the default of its card.
         consistency: How the estimate is moved to agree with the image, if at all.
         response: Spectral response of the camera, if it is known and used.
+        level: Gain of the image over reflectance, if it is stated and not estimated.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Job:
     steps: int | None = None
     consistency: Consistency | None = None
     response: SpectralResponse | None = None
+    level: Level | None = None
 
     @property
     def bands(self) -> int:

@@ -1,7 +1,7 @@
 """Plans reconstructions: checks everything that can be checked without pixels or weights."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dask.base import tokenize
@@ -22,7 +22,10 @@ from hsi_xr.pipeline.argument_checks import (
     steps_of,
 )
 from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
+from hsi_xr.pipeline.level import StatedLevel
+from hsi_xr.pipeline.level_from import Reference
 from hsi_xr.pipeline.outputs import Outputs
+from hsi_xr.pipeline.resolve_level import resolve_level
 from hsi_xr.pipeline.scene import Input, Scene, as_scene
 from hsi_xr.pipeline.scene_statistics import Survey
 from hsi_xr.pipeline.survey import WINDOWS
@@ -53,6 +56,7 @@ class Plan:
         job: The model and how to run it.
         survey: The survey that the caller has passed, if any.
         response: The spectral response of the camera, if it is known.
+        level: The level of the scene, or the reference for it; None if it is estimated.
     """
 
     scene: Scene
@@ -61,6 +65,14 @@ class Plan:
     job: Job
     survey: Survey | None
     response: SpectralResponse | None
+    level: StatedLevel | Reference | None = None
+
+    def with_level(self) -> "Plan":
+        """Returns the plan with the level of its reference, if it has one, which is then read."""
+        if not isinstance(self.level, Reference):
+            return self
+        level = self.level.level()
+        return replace(self, job=replace(self.job, level=level.level), level=level)
 
     @property
     def whole(self) -> bool:
@@ -115,6 +127,7 @@ class Plan:
             "scene": f"{t.rows} x {t.columns} px",
             "colours": self.scene.meaning.colours,
             "values": f"{self.scene.radiometry}",
+            **({"level": f"{self.level}"} if self.level else {}),
             "nodata": self.scene.meaning.nodata,
             "location": f"{self.scene.location}",
             "model": f"{self.card}",
@@ -152,6 +165,10 @@ def plan(
     radiometry: str | None = None,
     scale: float | None = None,
     offset: float | None = None,
+    level: float | None = None,
+    white: float | None = None,
+    level_from: Input | None = None,
+    level_radiometry: str | None = None,
     camera: CameraLike | None = None,
     tile: int | None = None,
     halo: int | None = None,
@@ -197,6 +214,15 @@ def plan(
     check_counts(samples=samples, seed=seed, batch=batch)
     if out_of_domain:
         check_uncertainty(card)
+    stated = resolve_level(
+        scene,
+        card,
+        survey,
+        level=level,
+        white=white,
+        level_from=level_from,
+        level_radiometry=level_radiometry,
+    )
     compared = consistency is not None or residual
     if compared:
         check_comparable(scene, response, consistency)
@@ -219,11 +245,13 @@ def plan(
         steps=steps_of(card, steps),
         consistency=consistency,
         response=response if card.camera_aware or compared else None,
+        level=stated.level if isinstance(stated, StatedLevel) else None,
     )
     if survey is not None:
         conditions = survey_conditions(card, job)
         survey.check(card.sha256, radiometry=scene.radiometry.condition, run=conditions)
-    return Plan(scene, card, _tiling(scene, card, tile, halo, job.steps), job, survey, response)
+    tiling = _tiling(scene, card, tile, halo, job.steps)
+    return Plan(scene, card, tiling, job, survey, response, stated)
 
 
 def _channels(response: SpectralResponse | None) -> Channels | None:
@@ -244,7 +272,8 @@ def survey_conditions(card: Card, job: Job) -> str:
     if card.camera_aware and job.response is not None:
         camera = job.response.sha256[:12]
     steps = "as the card says" if job.steps is None else job.steps
-    return f"camera {camera}, steps {steps}, seed {job.seed}"
+    level = "" if job.level is None else f", level {job.level}"
+    return f"camera {camera}, steps {steps}, seed {job.seed}{level}"
 
 
 def _tiling(

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData, MissingFact, UnknownName, UsageError
 from hsi_xr.io.band_facts import ATTRIBUTES, ITEM, BandFacts, nearly_equal
+from hsi_xr.io.known_products import NAMES, KnownProduct
+from hsi_xr.pipeline.encodings import product_of
+from hsi_xr.suggestions import did_you_mean
 
 Array = NDArray[np.float32]
 
@@ -55,6 +58,10 @@ class Radiometry:
         scaled = values * np.float32(self.scale)
         if self.offset:
             scaled += np.float32(self.offset)
+        return self.linear_of_scaled(scaled)
+
+    def linear_of_scaled(self, scaled: Array) -> Array:
+        """Converts values to which scale and offset have been applied to linear RGB."""
         scaled = np.maximum(scaled, np.float32(0))
         return _srgb_decode(scaled) if self.kind == "srgb" else scaled
 
@@ -74,9 +81,11 @@ class Stated:
             UnknownName: There is no such radiometry.
             MissingFact: The scale is not positive, or the offset is not finite.
         """
-        if self.radiometry is not None and self.radiometry not in KINDS:
+        known = (*KINDS, *NAMES)
+        if self.radiometry is not None and self.radiometry not in known:
             raise UnknownName(
-                f"no radiometry is called {self.radiometry!r}; choose one of {', '.join(KINDS)}"
+                f"no radiometry is called {self.radiometry!r}; "
+                f"{did_you_mean(self.radiometry, known)}choose one of {', '.join(known)}"
             )
         if self.scale is not None and not (np.isfinite(self.scale) and self.scale > 0):
             raise MissingFact(f"the scale must be a positive number; got {self.scale!r}")
@@ -98,7 +107,7 @@ def resolve_radiometry(
 
     Args:
         bands: Facts of the red, green and blue bands.
-        radiometry: One of `KINDS`, or None.
+        radiometry: One of `KINDS`, the name of a known product, or None.
         scale: Factor from stored values to [0, 1], or None.
         offset: Number that is added after the scale, or None.
 
@@ -110,6 +119,8 @@ def resolve_radiometry(
     """
     stated = Stated(radiometry, scale, offset)
     stated.check()
+    if (product := product_of(bands, radiometry, scale, offset)) is not None:
+        return _of_product(bands, product)
     dtype, is_scaled = bands[0].dtype, any(band.is_scaled for band in bands)
     implied = "reflectance" if is_scaled or any(band.is_product for band in bands) else None
     kind = radiometry or implied or ("srgb" if dtype == "uint8" else None)
@@ -117,7 +128,8 @@ def resolve_radiometry(
         raise MissingFact(
             f"it is not stated what the {dtype} values mean; pass radiometry='srgb', 'linear' or "
             "'reflectance' (--radiometry), and the scale that brings them to [0, 1], e.g. "
-            "scale=1e-4 (--input-scale 1e-4)"
+            "scale=1e-4 (--input-scale 1e-4); or the product that they are, e.g. "
+            "radiometry='landsat-c2-sr'"
         )
     if is_scaled:
         _check_possible(bands)
@@ -127,6 +139,16 @@ def resolve_radiometry(
     factor, shift = float(factor), 0.0 if offset is None else float(offset)
     reason = "as given" if offset is not None else reason
     return Radiometry(kind, factor, shift, factor, shift, reason)
+
+
+def _of_product(bands: Sequence[BandFacts], product: KnownProduct) -> Radiometry:
+    """Returns the radiometry of a known product."""
+    origin = f"as in {product.name}"
+    if any(band.is_scaled for band in bands):  # the reader has applied them
+        return Radiometry("reflectance", 1.0, 0.0, *_stored(bands), origin)
+    return Radiometry(
+        "reflectance", product.scale, product.offset, product.scale, product.offset, origin
+    )
 
 
 def _check_possible(bands: Sequence[BandFacts]) -> None:

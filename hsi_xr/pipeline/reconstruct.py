@@ -11,6 +11,7 @@ from hsi_xr.io.clip import Window
 from hsi_xr.pipeline.arguments import ReconstructOptions, SurveyOptions
 from hsi_xr.pipeline.dataset import to_dataset
 from hsi_xr.pipeline.graph import output_stack, scene_statistics
+from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.pipeline.plan import Plan, plan, survey_conditions
 from hsi_xr.pipeline.scene import Input
 from hsi_xr.pipeline.scene_statistics import Survey
@@ -42,16 +43,31 @@ def reconstruct(
             stated; without a sensor, see `rgb`.
         radiometry: What the stored values mean: "srgb" (display-referred images), "linear"
             (proportional to light, with unknown exposure), or "reflectance" (1 is a white
-            reflector). Default: as the file states; "srgb" for 8-bit images.
+            reflector); or the product that it is, with its scale and offset: "sentinel-2-l2a",
+            "sentinel-2-tci", "landsat-c2-sr" or "planet-sr". Default: as the file states; "srgb"
+            for other 8-bit images.
         scale: Factor that brings stored values to [0, 1]. Default: as the file or the attributes
             state; 1/255 for 8-bit images, 1 for floating-point values. If a scale is stated, it
             must be equal.
         offset: Number that is added after the scale. Default: as stated; 0 otherwise.
+        level: The linear value that a white reflector, one of reflectance 1, has in the image:
+            reflectance is the linear value over it. In an image scaled to [0, 1], it is 0.5 if a
+            reflector of reflectance 0.2 has the linear value 0.1, and more than 1 if a white
+            reflector would be overexposed. Default: estimated from the colours of the scene.
+        white: Instead of `level`, the stored value of a white reflector, such as 235 in an 8-bit
+            image. Default: unknown.
+        level_from: Instead of `level`, reflectance of the same ground to compare the brightness of
+            the scene with: a path, DataArray or Dataset with red, green and blue bands, such as
+            Sentinel-2 or Landsat surface reflectance, or a cube. It may have another CRS and larger
+            pixels. Windows of both are read at once, and the level gets an uncertainty. A `survey`
+            has the level already. Default: unknown.
+        level_radiometry: What the values of `level_from` mean, if it does not state their scale: a
+            product such as "landsat-c2-sr". Default: as it states.
         camera: The camera or sensor that took the scene: a name from `cameras` or `sensors`, the
             path of a JSON file of sensitivities in the layout of rawtoaces-data, or an array
             (channels, bands) of sensitivity times illuminant over the model's bands. Channels of a
-            sensor that the model's bands do not cover, and those of water vapour, are not used. The product records it.
-            Default: unknown, as with "unknown".
+            sensor that the model's bands do not cover, and those of water vapour, are not used. The
+            product records it. Default: unknown, as with "unknown".
         tile: Side of a tile in pixels, a multiple of the model's stride; 0 runs the scene in one
             piece. Default: one piece for scenes of up to 1.2 million pixels, otherwise 512.
         halo: Pixels around a tile that its output depends on. Default: the number that the
@@ -99,7 +115,7 @@ def reconstruct(
             Everything that can be checked without reading pixels is checked before this function
             returns.
     """
-    planned = plan(obj, model, **options)
+    planned = plan(obj, model, **options).with_level()
     cube = to_dataset(planned, output_stack(planned))
     return cube if planned.scene.lazy else cube.compute(scheduler="threads")
 
@@ -145,8 +161,9 @@ def survey(
         model: The model, as for `reconstruct`.
         exact: Use all pixels instead of a sample of windows; they must fit into memory. Default:
             False.
-        options: `rgb`, `bands`, `radiometry`, `scale`, `offset`, `camera`, `steps`, `seed`,
-            `device`, `untrained` and `allow_ungeoreferenced`, as for `reconstruct`.
+        options: `rgb`, `bands`, `radiometry`, `scale`, `offset`, `level`, `white`,
+            `level_from`, `level_radiometry`, `camera`, `steps`, `seed`, `device`, `untrained` and
+            `allow_ungeoreferenced`, as for `reconstruct`.
 
     Returns:
         The statistics, with what they depend on: model, radiometry, camera, steps and seed.
@@ -165,9 +182,11 @@ def survey(
 
 def survey_of_plan(planned: Plan) -> Survey:
     """Returns the survey that the reconstruction of a planned scene would make."""
+    planned = planned.with_level()
     return Survey(
         statistics=scene_statistics(planned),
         model_sha256=planned.card.sha256,
         radiometry=planned.scene.radiometry.condition,
         run=survey_conditions(planned.card, planned.job),
+        level=planned.level if isinstance(planned.level, StatedLevel) else None,
     )

@@ -5,7 +5,6 @@ What the bands of a scene mean is decided by `meaning_of` alone, from their fact
 """
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,7 +117,7 @@ def as_scene(
         array = decoded(array, meaning.bands, len(image.alpha))
     return Scene(
         rgb=_with_time(array),
-        file=_file_of(image, indices),
+        file=image.file(indices),
         meaning=meaning,
         location=require_location(array, allow_ungeoreferenced=allow_ungeoreferenced),
         lazy=is_lazy(opened),
@@ -175,14 +174,6 @@ def _refuse_cube(
             "this is a reconstructed cube; pass the RGB image that it was made from, or select "
             "bands, e.g. `cube.hsi.rgb()`"
         )
-
-
-def _file_of(image: Image, indices: Sequence[int]) -> RasterSource | None:
-    """Returns the file that windows can be read from directly, if the array is unchanged."""
-    if isinstance(image.obj, xr.Dataset):
-        return None
-    source = source_of(image.obj)
-    return source.select(indices) if source and source.matches(image.obj) else None
 
 
 def _check_bands(bands: tuple[BandFacts, ...]) -> None:

@@ -4,15 +4,18 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 from hsi_xr.io import atomic
+from hsi_xr.pipeline.level import StatedLevel
+from hsi_xr.reconstructors._level import Level
 
 StatisticsArrays = Mapping[str, NDArray[np.float32]]
 """Arrays that all tiles of a scene share: gains, attention matrices, the mean colour."""
@@ -28,13 +31,15 @@ class Survey:
         statistics: Arrays by name, such as channel gains and the attention matrices of each step.
         model_sha256: Checksum of the model's weights.
         radiometry: Kind and scale of the stored values, as text.
-        run: Camera, steps and seed, as text.
+        run: Camera, steps, seed and stated level, as text.
+        level: The level of the scene, if it was stated: a run with this survey has the same.
     """
 
     statistics: StatisticsArrays
     model_sha256: str
     radiometry: str
     run: str
+    level: StatedLevel | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -62,6 +67,7 @@ class Survey:
             "model_sha256": self.model_sha256,
             "radiometry": self.radiometry,
             "run": self.run,
+            "level": None if self.level is None else asdict(self.level),
         }
         # one entry, because the library writes several in an arbitrary order
         metadata = {"survey": json.dumps(description, sort_keys=True)}
@@ -96,6 +102,7 @@ class Survey:
             model_sha256=description["model_sha256"],
             radiometry=description["radiometry"],
             run=description["run"],
+            level=_level(description.get("level")),
         )
 
     def check(self, model_sha256: str, *, radiometry: str, run: str) -> None:
@@ -118,3 +125,10 @@ class Survey:
             raise UsageError(
                 f"the survey used {self.run}, this run uses {run}; survey the scene again"
             )
+
+
+def _level(description: Mapping[str, Any] | None) -> StatedLevel | None:
+    """Returns the level that `Survey.save` described, if there is one."""
+    if description is None:
+        return None
+    return StatedLevel(**{**description, "level": Level(**description["level"])})

@@ -105,7 +105,8 @@ def colour_statistics(work: Work, views: Sequence[View], tiles: Sequence[Tile]) 
     if np.mean([view.implausible for view in views]) > MAX_IMPLAUSIBLE:
         raise InvalidData(
             "many pixels are more than 16 times as bright as white; give the scale that brings "
-            "the scene's values to [0, 1], e.g. scale=1/255 or scale=1e-4"
+            "the scene's values to [0, 1], e.g. scale=1/255 or scale=1e-4, or the product that "
+            "they are, e.g. radiometry='sentinel-2-l2a-tci'"
         )
     if not count:
         raise InvalidData("every pixel of the scene is nodata; check its nodata value or mask")

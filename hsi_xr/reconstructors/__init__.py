@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hsi_xr.reconstructors._base import Noise, Reconstructor, SceneStatistics, SceneWindows
+    from hsi_xr.reconstructors._level import Level
 
-__all__ = ["Noise", "Reconstructor", "SceneStatistics", "SceneWindows"]
+__all__ = ["Level", "Noise", "Reconstructor", "SceneStatistics", "SceneWindows"]
 
 
 def __getattr__(name: str) -> Any:

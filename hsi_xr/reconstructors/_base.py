@@ -8,6 +8,8 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from hsi_xr.reconstructors._level import Level
+
 Noise = Callable[[int], Tensor]
 """Returns standard normal noise of the cube's shape for a step, counted from 1.
 
@@ -35,6 +37,8 @@ class SceneWindows:
             windows.
         response: (n, bands) spectral response of the camera, with rows of any positive scale; None
             if the camera is unknown, and has the channels red, green and blue.
+        level: The gain of `rgb` over reflectance if it is stated; None estimates it. Without a
+            chromaticity histogram, the gain is 1 and there is no level to state.
     """
 
     rgb: Tensor
@@ -42,13 +46,20 @@ class SceneWindows:
     chromaticity: Tensor | None
     extremes: Tensor | None = None
     response: Tensor | None = None
+    level: Level | None = None
 
     @classmethod
     def entire(
-        cls, rgb: Tensor, chromaticity: Tensor | None = None, *, response: Tensor | None = None
+        cls,
+        rgb: Tensor,
+        chromaticity: Tensor | None = None,
+        *,
+        response: Tensor | None = None,
+        level: Level | None = None,
     ) -> "SceneWindows":
         """Returns images that together are the whole scene; every pixel counts."""
-        return cls(rgb, torch.ones_like(rgb[:, :1]), chromaticity, response=response)
+        weights = torch.ones_like(rgb[:, :1])
+        return cls(rgb, weights, chromaticity, response=response, level=level)
 
 
 class Reconstructor(nn.Module, ABC):

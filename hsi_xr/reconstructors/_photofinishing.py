@@ -14,6 +14,7 @@ from hsi_xr.networks.gaussian_mixture import SpectralMixture
 from hsi_xr.networks.projected_mixture import ProjectedMixture, colours, kept
 from hsi_xr.reconstructors._base import SceneStatistics
 from hsi_xr.reconstructors._exposure import Exposure, SunlitGround, exposure_of, sunlit_ground
+from hsi_xr.reconstructors._level import Level
 
 MATRIX_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 """Strengths of the colour matrix that are compared; see `SpectralMixture.colour_corrected`. Images
@@ -22,7 +23,7 @@ are often more saturated than by the matrix that is best for these spectra."""
 BETWEEN = 0.125
 """Standard deviation of the strength about each of these."""
 
-HAZE = {0.0: 0.9, 0.5: 0.05, 1.0: 0.05}
+HAZE = {0.0: 0.97, 0.5: 0.015, 1.0: 0.015}
 """Prior probabilities of haze, as a share of the largest offset that the darkest pixels allow."""
 
 HAZE_COLOUR = (0.3, 0.55, 1.0)
@@ -72,7 +73,11 @@ class Photofinishing(nn.Module):
         self.sunlit = nn.Parameter(torch.tensor([0.0, 0.0, 0.4]), requires_grad=False)
 
     def forward(
-        self, mixture: SpectralMixture, chromaticity: Tensor | None, camera: Tensor | None
+        self,
+        mixture: SpectralMixture,
+        chromaticity: Tensor | None,
+        camera: Tensor | None,
+        level: Level | None = None,
     ) -> dict[str, Tensor]:
         """Returns the statistics of a scene.
 
@@ -81,6 +86,8 @@ class Photofinishing(nn.Module):
             chromaticity: (4 SIDE^2,) chromaticity histogram; None if a white reflector is 1.
             camera: (n, bands) response with rows that sum to 1; None if unknown. An image for
                 display has three channels.
+            level: The gain of an image, if it is stated; None estimates it. Camera and colour
+                matrix are estimated from the colours in either case.
 
         Returns:
             `response` (n, bands); `haze` (1, n), an offset of the image; `gain` (1, n) of the image
@@ -91,7 +98,8 @@ class Photofinishing(nn.Module):
         cameras = self.cameras if camera is None else camera[None]
         if chromaticity is None:
             return _linear(mixture, cameras, unknown=camera is None)
-        return self._display(mixture, cameras, scene_colours(chromaticity))
+        statistics = self._display(mixture, cameras, scene_colours(chromaticity))
+        return statistics if level is None else statistics | _stated(level, chromaticity)
 
     def _display(
         self, mixture: SpectralMixture, cameras: Tensor, colours: SceneColours
@@ -134,6 +142,22 @@ class Photofinishing(nn.Module):
         log_gain = ground.log_ratio - slope * ground.usual - intercept
         bright = (colours.share @ colours.rgb.mean(1)).clamp(min=DARKEST).log()
         return exposure_of(bright, log_gain, std)
+
+
+def _stated(level: Level, like: Tensor) -> dict[str, Tensor]:
+    """Returns the statistics that a stated level determines.
+
+    Reflectance is then linear RGB over the level: no haze is subtracted, of which a level that
+    comes from a reflector or a reference already contains its share.
+    """
+    gain, std = like.new_tensor([[level.gain]]), like.new_tensor([level.log_std])
+    spread = (NORMAL_90 * std).exp()
+    return {
+        "haze": like.new_zeros(1, 3),
+        "gain": gain.expand(1, 3).clone(),
+        "level_interval": torch.stack([gain[0] / spread, gain[0] * spread], dim=1),
+        "level_std": std,
+    }
 
 
 def project_mixture(mixture: SpectralMixture, statistics: SceneStatistics) -> ProjectedMixture:

@@ -58,8 +58,15 @@ class SceneGain(nn.Module):
         return (common + self.tint(self.features(means))).clamp(-1.0, 4.0).exp()
 
     def estimate(self, scene: SceneWindows) -> Tensor:
-        """Returns the gains of a scene, (1, 3); 1 if a white reflector is known to be 1."""
-        return scene.rgb.new_ones(1, 3) if scene.chromaticity is None else self(scene.chromaticity)
+        """Returns the gains of a scene, (1, 3); 1 if a white reflector is known to be 1.
+
+        A stated level is the gain of each channel: a white reflector is then white in the image.
+        """
+        if scene.chromaticity is None:
+            return scene.rgb.new_ones(1, 3)
+        if scene.level is not None:
+            return scene.rgb.new_full((1, 3), scene.level.gain)
+        return self(scene.chromaticity)
 
     def fix_to_one(self) -> None:
         """Sets the weights such that every gain is 1: images are taken as reflectance."""

@@ -132,7 +132,7 @@ class GuidedPosterior(Reconstructor):
         histogram, response = scene.chromaticity, scene.response
         camera = None if response is None else response / response.sum(1, keepdim=True)
         colours = None if histogram is None else histogram[0]
-        statistics = self.photofinishing(self.mixture, colours, camera)
+        statistics = self.photofinishing(self.mixture, colours, camera, scene.level)
         kind = 2 if histogram is not None else 1 if camera is None else 0
         return {
             **statistics,
@@ -152,8 +152,7 @@ class GuidedPosterior(Reconstructor):
         if self._refines(statistics):
             cube = self._refine(posterior, noise, statistics, GivenStatistics(statistics))
         scale = statistics["uncertainty_scale"][:, None, None]
-        relative = posterior.std / (posterior.mean + FLOOR) * scale
-        std = (cube + FLOOR) * (relative.square() + statistics["level_std"] ** 2).sqrt()
+        std = (cube + FLOOR) * posterior.std / (posterior.mean + FLOOR) * scale
         return Estimate(cube, std, posterior.novelty)
 
     def posterior(self, rgb: Tensor, statistics: SceneStatistics) -> Posterior:

@@ -172,7 +172,11 @@ def test_a_survey_serves_parts_of_a_scene(sentinel):
         ({"camera": "sentinel-2a", "bands": (1, 2)}, BandMismatch, "bands="),
         ({"camera": "sentinel-2a", "rgb": (1, 2, 3), "bands": (1, 2, 3)}, UsageError, "one of"),
         ({"camera": "sentinel-2a", "radiometry": "linear"}, UsageError, "radiometry='reflectance'"),
-        ({"camera": "sentinel-2a", "model": "root-polynomial"}, BandMismatch, "red, green and blue"),
+        (
+            {"camera": "sentinel-2a", "model": "root-polynomial"},
+            BandMismatch,
+            "red, green and blue",
+        ),
         ({"camera": "dji-mavic-3m", "model": "default"}, InvalidData, "visible-infrared"),
         ({"camera": np.ones((5, 61))}, BandMismatch, "5 bands in the order of the channels"),
     ],

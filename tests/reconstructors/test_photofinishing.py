@@ -5,6 +5,7 @@ import torch
 
 from hsi_xr.networks.chromaticity import chromaticity_histogram
 from hsi_xr.networks.gaussian_mixture import SpectralMixture
+from hsi_xr.reconstructors._level import Level
 from hsi_xr.reconstructors._photofinishing import (
     HAZE_COLOUR,
     Photofinishing,
@@ -115,3 +116,15 @@ def test_the_statistics_project_the_mixture(mixture, photofinishing):
     statistics = photofinishing(mixture, chromaticity_histogram(rgb)[0], None)
     posterior = project_mixture(mixture, statistics).posterior(rgb, statistics["level_std"])
     assert posterior.mean.shape == (1, BANDS, 20, 30) and posterior.mean.isfinite().all()
+
+
+def test_a_stated_level_leaves_the_colour_matrix_to_the_colours(mixture, photofinishing):
+    colours = chromaticity_histogram(_image(mixture, photofinishing.cameras[2]))[0]
+    free = photofinishing(mixture, colours, None)
+    stated = photofinishing(mixture, colours, None, Level(2.5, 0.125))
+    assert stated["gain"].tolist() == [[2.5] * 3] and stated["level_std"].tolist() == [0.125]
+    assert not stated["haze"].any()
+    interval = stated["level_interval"][0] / 2.5
+    torch.testing.assert_close(interval.log(), 1.645 * torch.tensor([-0.125, 0.125]))
+    for name in free.keys() - {"haze", "gain", "level_interval", "level_std"}:
+        assert torch.equal(free[name], stated[name])

@@ -1,0 +1,112 @@
+"""The level of a scene as the caller states it: its value, or how a white reflector is stored."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from hsi_xr.checkpoints.card import Card
+from hsi_xr.errors import MissingFact, UsageError
+from hsi_xr.pipeline.radiometry import Radiometry
+from hsi_xr.pipeline.scene import Scene
+from hsi_xr.reconstructors._level import Level
+
+LevelKind = Literal["stated", "from reference"]
+
+_OPTIONS = {
+    "level": "level= (--level)",
+    "white": "white= (--white)",
+    "level_from": "level_from= (--level-from)",
+}
+
+
+@dataclass(frozen=True)
+class StatedLevel:
+    """A level that is not estimated from the colours of the scene.
+
+    Attributes:
+        level: Its value.
+        kind: Value of the attribute `hsi_xr_level` of products.
+        origin: Where it comes from, as text.
+    """
+
+    level: Level
+    kind: LevelKind
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.level} ({self.origin})"
+
+
+def check_level_options(scene: Scene, card: Card, **options: object) -> None:
+    """Raises a UsageError if a level cannot be stated for a scene, or is stated twice.
+
+    Args:
+        scene: The scene.
+        card: Card of the model.
+        options: `level`, `white` and `level_from`; None where they are not given.
+    """
+    given = [text for name, text in _OPTIONS.items() if options[name] is not None]
+    if not given:
+        return
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} state the same thing; give one of them")
+    if scene.radiometry.level_known:
+        raise UsageError(
+            "the level of reflectance is 1: it needs no level; omit "
+            f"{given[0]}, or pass radiometry='linear' or 'srgb' (--radiometry) if the values are "
+            "not reflectance"
+        )
+    if not card.level_aware:
+        raise UsageError(
+            f"{card.name} does not use the level of an image: it was trained on values without "
+            f"one; omit {given[0]}, or choose another model, such as model='default' (--model)"
+        )
+
+
+def level_of(
+    radiometry: Radiometry, dtype: str, *, level: float | None, white: float | None
+) -> StatedLevel | None:
+    """Returns a level that is given as a number, or None.
+
+    Args:
+        radiometry: What the values of the scene mean.
+        dtype: Data type of its stored values.
+        level: Linear value of a reflector of reflectance 1.
+        white: Stored value of a reflector of reflectance 1.
+
+    Raises:
+        MissingFact: The number cannot be one.
+    """
+    if level is not None:
+        if not (np.isfinite(level) and level > 0):
+            raise MissingFact(
+                "level= (--level) is the linear value of a white reflector, a positive number; "
+                f"got {level!r}"
+            )
+        return StatedLevel(Level(float(level)), "stated", "as given")
+    if white is None:
+        return None
+    gain = _linear(white, radiometry, dtype)
+    return StatedLevel(Level(gain), "stated", f"a white reflector reads {white:g}")
+
+
+def _linear(white: float, radiometry: Radiometry, dtype: str) -> float:
+    """Returns the linear value of a stored one."""
+    scale, offset = radiometry.stored_scale, radiometry.stored_offset
+    if isinstance(scale, str) or isinstance(offset, str):
+        raise MissingFact(
+            "white= (--white) is one stored value, but the scale differs from band to band; pass "
+            "the linear value level= (--level) instead"
+        )
+    stored = np.dtype(dtype)
+    highest = np.iinfo(stored).max if stored.kind in "iu" else np.inf
+    coded = white * scale + offset
+    if not (np.isfinite(white) and white <= highest and coded > 0):
+        limit = f" of at most {highest:g}" if np.isfinite(highest) else ""
+        raise MissingFact(
+            f"white= (--white) is the stored value{limit} of a white reflector, brighter than "
+            f"{-offset / scale:g}, which is black; got {white!r}. If a white reflector would be "
+            "overexposed, pass its linear value, level= (--level)"
+        )
+    return float(radiometry.linear_of_scaled(np.array([coded], np.float32))[0])
