@@ -23,7 +23,7 @@ from hsi_xr.io.reader import read_window
 from hsi_xr.io.remote import without_query
 from hsi_xr.pipeline.image import decoded, image_of
 from hsi_xr.pipeline.pixels import BRIGHTEST
-from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
+from hsi_xr.pipeline.radiometry import KINDS, Radiometry, resolve_radiometry
 from hsi_xr.pipeline.scene import Input, Scene
 
 Array = NDArray[np.float32]
@@ -205,7 +205,13 @@ def _reflectance(facts: tuple[BandFacts, ...], radiometry: str | None) -> Radiom
         found = resolve_radiometry(
             facts, radiometry=radiometry or (None if is_display else "reflectance")
         )
-    except MissingFact as error:
+    except HsiError as error:
+        if radiometry is not None and radiometry not in KINDS:
+            text = str(error).replace("radiometry=", "level_radiometry=")
+            text = text.replace("--radiometry", "--level-radiometry")
+            raise type(error)(f"the reference of {OPTION}: {text}") from error
+        if not isinstance(error, MissingFact):
+            raise
         raise MissingFact(
             f"the reference of {OPTION} does not state the scale of its {facts[0].dtype} values; "
             "name its product, e.g. level_radiometry='landsat-c2-sr' (--level-radiometry), or "

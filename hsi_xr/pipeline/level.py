@@ -104,9 +104,10 @@ def _linear(white: float, radiometry: Radiometry, dtype: str) -> float:
     coded = white * scale + offset
     if not (np.isfinite(white) and white <= highest and coded > 0):
         limit = f" of at most {highest:g}" if np.isfinite(highest) else ""
+        black = 0.0 - offset / scale
         raise MissingFact(
             f"white= (--white) is the stored value{limit} of a white reflector, brighter than "
-            f"{-offset / scale:g}, which is black; got {white!r}. If a white reflector would be "
-            "overexposed, pass its linear value, level= (--level)"
+            f"{black:g}, which is black; got {white!r}. If a white reflector would be overexposed, "
+            "pass its linear value, level= (--level)"
         )
     return float(radiometry.linear_of_scaled(np.array([coded], np.float32))[0])

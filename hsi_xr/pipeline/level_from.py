@@ -81,7 +81,15 @@ class Reference:
         """
         own, (raster, std) = of_scene(scene), of_reference(reference, radiometry)
         top, left, bottom, right = pixel_bounds(own.grid, raster.grid)
-        rows, columns = own.grid.shape
+        (rows, columns), (height, width) = own.grid.shape, raster.grid.shape
+        edges = np.array([top, left, bottom, right])
+        if not (
+            np.isfinite(edges).all() and bottom > 0 and right > 0 and top < height and left < width
+        ):
+            raise UsageError(
+                f"the reference of {OPTION}, {raster.name!r}, does not overlap the scene; give a "
+                "product of the same ground, or correct the CRS of one of them"
+            )
         pixel = max((bottom - top) / rows, (right - left) / columns)
         least = max(1, min(LEAST_CELL, min(rows, columns) // LEAST_CELL))
         side = max(1, ceil(least * pixel - 1e-6))
@@ -90,7 +98,6 @@ class Reference:
                 f"a pixel of the reference of {OPTION} is {across:,.0f} pixels of the scene, too "
                 "many to average; give a reference with smaller pixels"
             )
-        height, width = raster.grid.shape
         cells = (
             max(ceil(max(top, 0) / side - 1e-6), 0),
             max(ceil(max(left, 0) / side - 1e-6), 0),

@@ -12,6 +12,7 @@ from hsi_xr.errors import (
     InvalidData,
     MissingFact,
     NotGeoreferenced,
+    UnknownName,
     UsageError,
 )
 from hsi_xr.pipeline.brightness import COLOUR_STD, SPECTRUM_STD
@@ -146,6 +147,10 @@ def test_integers_need_their_scale(tmp_path, image):
         hsi_xr.plan(image, level_from=unscaled)
     with pytest.raises(InvalidData, match="but a white reflector is 1"):
         hsi_xr.reconstruct(image, level_from=unscaled_as_float(unscaled))
+    with pytest.raises(MissingFact, match="level_radiometry='sentinel-2-l2a-offset'"):
+        hsi_xr.plan(image, level_from=unscaled, level_radiometry="sentinel-2-l2a")
+    with pytest.raises(UnknownName, match=r"the reference of level_from= .*did you mean"):
+        hsi_xr.plan(image, level_from=unscaled, level_radiometry="planet")
     expected = pytest.approx(LEVEL, rel=0.005)
     assert _found(image, f"vrt://{unscaled}?a_scale=0.0001").level.level.gain == expected
     assert _found(image, hsi_xr.open(unscaled) * 1e-4).level.level.gain == expected
@@ -169,7 +174,7 @@ def test_references_that_cannot_be_compared_are_refused(tmp_path, image):
     averages = _averages(_ground())
     elsewhere = GRID * Affine.translation(10_000, 0) * Affine.scale(FACTOR)
     far = save(tmp_path / "far.tif", averages, transform=elsewhere, photometric="RGB")
-    with pytest.raises(UsageError, match=r"'far.tif', is entirely on the scene"):
+    with pytest.raises(UsageError, match=r"'far.tif', does not overlap the scene"):
         hsi_xr.plan(image, level_from=far)
     coarse = save(tmp_path / "coarse.tif", averages, transform=GRID * Affine.scale(400))
     with pytest.raises(UsageError, match="is entirely on the scene"):
