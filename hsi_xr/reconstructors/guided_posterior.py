@@ -134,9 +134,14 @@ class GuidedPosterior(Reconstructor):
         colours = None if histogram is None else histogram[0]
         statistics = self.photofinishing(self.mixture, colours, camera, scene.level)
         kind = 2 if histogram is not None else 1 if camera is None else 0
+        # calibrated for three channels; of more, the deviation is the mixture's own
+        is_rgb = camera is None or len(camera) == 3
+        scale = (
+            self.uncertainty_scales[kind] if is_rgb else torch.ones_like(self.uncertainty_scales[0])
+        )
         return {
             **statistics,
-            "uncertainty_scale": self.uncertainty_scales[kind],
+            "uncertainty_scale": scale,
             "strength": scene.rgb.new_tensor([self.config.strengths[kind]]),
         }
 
