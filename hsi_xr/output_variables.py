@@ -2,12 +2,14 @@
 
 The pipeline computes them in this order, `hsi_xr.io` names and stores them, a calibration scales
 them, and STAC items describe them. To add a variable, add an entry here, compute it in
-`hsi_xr.pipeline.inference` and request it in `hsi_xr.pipeline.plan`.
+`hsi_xr.pipeline.inference` and request it in `hsi_xr.pipeline.plan`. Quantiles have a variable
+each, named after their probability: `reflectance_q05` is the 5 % quantile.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +67,9 @@ class OutputVariable:
 
 _DEVIATION = {
     "long_name": "standard deviation of the reflectance estimate",
-    "comment": "estimated by the model; calibrated so that the estimate plus or minus 1.645 "
-    "standard deviations contains 90 % of the true values on the ground of its training data; "
-    "the model's card states the coverage on each held-out data set",
+    "comment": "estimated by the model for the stated level of the scene; calibrated so that the "
+    "estimate plus or minus 1.645 standard deviations contains 90 % of the true values on the "
+    "ground of its training data; the model's card states the coverage on each held-out data set",
 }
 _DEVIATION_OF_SAMPLES = {
     "long_name": "standard deviation of sampled reflectance",
@@ -126,3 +128,60 @@ OUTPUT_VARIABLES = {
 
 COMPANIONS = {name: variable for name, variable in OUTPUT_VARIABLES.items() if variable.suffix}
 """The variables that accompany the reflectance, in the same file or in files of their own."""
+
+_QUANTILE = re.compile(r"reflectance_q(\d{2,3})")
+
+
+def quantile_name(probability: float) -> str:
+    """Returns the name of the variable of a quantile: `reflectance_q05` for 0.05."""
+    return f"reflectance_q{_digits(probability)}"
+
+
+def probability_of(name: str) -> float | None:
+    """Returns the probability of the quantile that a variable contains; None for others."""
+    found = _QUANTILE.fullmatch(name)
+    return float(f"0.{found[1]}") if found else None
+
+
+def output_variable(name: str) -> OutputVariable | None:
+    """Returns the variable of a name, which may be that of a quantile; None if there is none."""
+    if name in OUTPUT_VARIABLES:
+        return OUTPUT_VARIABLES[name]
+    probability = probability_of(name)
+    if probability is None:
+        return None
+    digits = _digits(probability)
+    return OutputVariable(
+        name=name,
+        per_band=True,
+        is_reflectance=True,
+        attributes={
+            "long_name": f"{100 * probability:g} % quantile of reflectance",
+            "comment": "estimated by the model for the stated level of the scene",
+        },
+        integer="uint16",  # never negative
+        suffix=f"_q{digits}",
+        asset=f"quantile-{digits}",
+        title=f"{100 * probability:g} % quantile of reflectance, per band",
+    )
+
+
+def companion_names(provenance: Mapping[str, Any]) -> list[str]:
+    """Returns the names of all companions that a product may have.
+
+    Args:
+        provenance: Its provenance, without the prefix `hsi_xr_`; `quantiles` lists its quantiles.
+    """
+    listed = str(provenance.get("quantiles", "")).split(",")
+    return [*COMPANIONS, *(quantile_name(float(text)) for text in listed if text)]
+
+
+def companions_among(names: Iterable[object]) -> list[str]:
+    """Returns the names that are companions, quantiles last."""
+    given = {str(name) for name in names}
+    quantiles = sorted(name for name in given if probability_of(name) is not None)
+    return [*(name for name in COMPANIONS if name in given), *quantiles]
+
+
+def _digits(probability: float) -> str:
+    return f"{probability:.3f}"[2:].removesuffix("0")

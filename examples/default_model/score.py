@@ -152,7 +152,8 @@ def reconstruct(model: GuidedPosterior, image: RGBImage) -> Estimate:
     noise = ground_noise(window.rgb, bands=model.config.bands)
     _, statistics = model.whole(window, noise)
     estimate = model.estimate(window.rgb, noise, statistics)
-    return Estimate(*(each[..., :rows, :columns] for each in vars(estimate).values()))
+    found = (estimate.cube, estimate.std, estimate.novelty)
+    return Estimate(*(each[..., :rows, :columns] for each in found))
 
 
 def score(estimate: Estimate, truth: Tensor, *, level_known: bool) -> dict[str, float]:

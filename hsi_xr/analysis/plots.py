@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from hsi_xr.analysis.maps import axes_or_new, plot_map, plot_rgb
 from hsi_xr.analysis.select import spectrum
 from hsi_xr.extras import require
 from hsi_xr.io.cube import Cube, sorted_bands
+from hsi_xr.level_interval import LEVEL_VARIABLES, LevelInterval
+from hsi_xr.output_variables import quantile_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,9 +66,11 @@ def plot_spectrum(
 ) -> "Axes":
     """Plots the spectrum at a location over wavelength.
 
-    If the cube has `reflectance_std`, a shaded interval of 1.645 standard deviations to either
-    side is drawn, the 90 % interval of a normal distribution. The comment of `reflectance_std` and
-    the card of the model state how many of the true values it contains.
+    If the cube has the quantiles 0.05 and 0.95, or else `reflectance_std`, the 90 % interval given
+    the level of the scene is shaded; without quantiles it is 1.645 standard deviations to either
+    side. The comment of `reflectance_std` and the card of the model state how many of the true
+    values it contains. If the level is uncertain, an error bar at the last band states its 90 %
+    interval: all of the spectrum may be off by that factor.
 
     Args:
         obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
@@ -87,15 +92,15 @@ def plot_spectrum(
     marker = "o" if len(nm) < 20 else ""  # few bands do not form a curve
     name = label or f"{x:.10g}, {y:.10g}"
     (line,) = axes.plot(nm, values, linewidth=2, marker=marker, label=name)
-    if isinstance(pixel, xr.Dataset) and "reflectance_std" in pixel:
-        half_width = _NINETY * np.asarray(pixel["reflectance_std"].values)[order]
-        interval = f"± {_NINETY} standard deviations"
-        listed = {text.get_label() for text in axes.collections}
+    if (interval := _interval(pixel, order)) is not None:
+        low, high, text = interval
+        listed = {each.get_label() for each in axes.collections}
         axes.fill_between(
-            nm, values - half_width, values + half_width,
-            color=line.get_color(), alpha=0.2, linewidth=0,
-            label=f"_{interval}" if interval in listed else interval,
+            nm, low, high, color=line.get_color(), alpha=0.2, linewidth=0,
+            label=f"_{text}" if text in listed else text,
         )  # fmt: skip
+    if (level := _level(obj)) is not None:
+        _draw_level(axes, (nm[-1], float(values[-1])), level, str(line.get_color()))
     relative = "relative" in str(mean.attrs.get("long_name"))
     axes.set(
         xlabel="wavelength (nm)",
@@ -107,6 +112,42 @@ def plot_spectrum(
     axes.grid(color="#e3e3e3", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    intervals = [c for c in axes.collections if not str(c.get_label()).startswith("_")]
-    axes.legend(handles=[*axes.lines, *intervals], frameon=False)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles, labels, frameon=False)
     return axes
+
+
+def _interval(
+    pixel: Cube, order: NDArray[np.intp]
+) -> tuple[NDArray[np.floating], NDArray[np.floating], str] | None:
+    """Returns the ends of the 90 % interval given the level, and how they are called."""
+    if not isinstance(pixel, xr.Dataset):
+        return None
+    names = [quantile_name(p) for p in (0.05, 0.95)]
+    if all(name in pixel for name in names):
+        low, high = (np.asarray(pixel[name].values)[order] for name in names)
+        return low, high, "90 % interval given the level"
+    if "reflectance_std" not in pixel:
+        return None
+    half = _NINETY * np.asarray(pixel["reflectance_std"].values)[order]
+    values = np.asarray(pixel["reflectance"].values)[order]
+    return np.clip(values - half, 0, None), values + half, f"± {_NINETY} standard deviations"
+
+
+def _level(obj: Cube) -> LevelInterval | None:
+    """Returns the level that a cube states, as scalars or as attributes."""
+    scalars = {str(name): obj[name] for name in LEVEL_VARIABLES if name in obj}
+    return LevelInterval.from_scalars(scalars) or LevelInterval.from_attributes(obj.attrs)
+
+
+def _draw_level(axes: "Axes", at: tuple[float, float], level: LevelInterval, colour: str) -> None:
+    """Draws the 90 % interval of a value that is due to the level, as an error bar."""
+    nm, value = at
+    low, high = level.factor
+    text = "90 % interval of the level"
+    listed = {bar.get_label() for bar in axes.containers}
+    axes.errorbar(
+        [nm], [value], yerr=[[(1 - low) * value], [(high - 1) * value]],
+        fmt="none", ecolor=colour, elinewidth=1.6, capsize=4,
+        label=f"_{text}" if text in listed else text,
+    )  # fmt: skip

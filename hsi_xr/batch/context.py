@@ -15,7 +15,7 @@ from hsi_xr.batch.names import SURVEY
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.io.journal import journal_path
 from hsi_xr.io.tags import compact_json
-from hsi_xr.io.variables import companion_paths
+from hsi_xr.io.variables import companion_paths, existing_companions
 
 _NOT_COMPARED = ("asset", "collection", "devices", "jobs", "vrt", "licence", "title", "model")
 """Settings on which products do not depend, or that a manifest states in another form."""
@@ -101,4 +101,5 @@ def product_files(cube: Path) -> list[Path]:
     The STAC item is last: it describes the others.
     """
     style, preview, item = (cube.with_suffix(suffix) for suffix in (".qml", ".png", ".json"))
-    return [*companion_paths(cube).values(), style, cube, preview, item]
+    companions = companion_paths(cube) | existing_companions(cube)
+    return [*companions.values(), style, cube, preview, item]

@@ -11,16 +11,16 @@ from hsi_xr.calibration.gains import Gains
 from hsi_xr.io.cube import Cube, shared_attributes
 from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.open import open as open_raster
-from hsi_xr.output_variables import OUTPUT_VARIABLES
+from hsi_xr.level_interval import LEVEL_VARIABLES
+from hsi_xr.output_variables import OUTPUT_VARIABLES, output_variable
 from hsi_xr.times import now, utc_text
 
 CALIBRATED = {
     "standard_name": "surface_bidirectional_reflectance",
     "long_name": "calibrated surface reflectance",
 }
-_MULTIPLIED = [name for name, v in OUTPUT_VARIABLES.items() if v.is_reflectance]
 _OUTDATED = [name for name, v in OUTPUT_VARIABLES.items() if not v.survives_calibration]
-_OUTDATED_ATTRIBUTES = ["hsi_xr_consistency"]
+_OUTDATED_ATTRIBUTES = ["hsi_xr_consistency", *(f"hsi_xr_{name}" for name in LEVEL_VARIABLES)]
 """Attributes that describe the values before calibration."""
 
 
@@ -31,17 +31,17 @@ def open_product(path: Path) -> xr.Dataset:
         UnreadableFile: `path` is not a raster.
         InvalidData: `path` is not a product of hsi_xr.
     """
-    deviation = CubeFile.read(path).companion("reflectance_std")
+    companions = filter(_is_reflectance, CubeFile.read(path).companions)
     dataset = as_dataset(open_raster(str(path)))
-    if deviation is not None:
-        dataset["reflectance_std"] = open_raster(str(path), variable="reflectance_std").variable
-    return dataset
+    return dataset.assign(
+        {name: open_raster(str(path), variable=name).variable for name in companions}
+    )
 
 
 def as_dataset(obj: Cube) -> xr.Dataset:
     """Returns a cube as a Dataset that has the provenance among its own attributes."""
     if isinstance(obj, xr.Dataset):
-        return obj.drop_vars(_OUTDATED, errors="ignore")
+        return obj.drop_vars([*_OUTDATED, *LEVEL_VARIABLES], errors="ignore")
     provenance = shared_attributes(obj)
     own = {key: value for key, value in obj.attrs.items() if key not in provenance}
     dataset = obj.assign_attrs().to_dataset(name="reflectance")
@@ -57,13 +57,12 @@ def multiply(dataset: xr.Dataset, factors: NDArray[np.float32]) -> xr.Dataset:
     by_band = xr.Variable("band", factors)
     result = dataset.copy()
     result.encoding = {}
-    for name in _MULTIPLIED:
-        if name in dataset:
-            before = dataset[name].variable
-            after = (before * by_band).transpose(*before.dims)
-            after.attrs = before.attrs
-            after.encoding = {"grid_mapping": before.encoding.get("grid_mapping", "spatial_ref")}
-            result[name] = after
+    for name in filter(_is_reflectance, dataset.data_vars):
+        before = dataset[name].variable
+        after = (before * by_band).transpose(*before.dims)
+        after.attrs = before.attrs
+        after.encoding = {"grid_mapping": before.encoding.get("grid_mapping", "spatial_ref")}
+        result[name] = after
     return result
 
 
@@ -83,3 +82,8 @@ def record(dataset: xr.Dataset, gains: Gains) -> xr.Dataset:
     result = dataset.assign(reflectance=reflectance)
     result.attrs = attrs
     return result
+
+
+def _is_reflectance(name: object) -> bool:
+    variable = output_variable(str(name))
+    return variable is not None and variable.is_reflectance

@@ -127,6 +127,16 @@ def _bands(
     return tuple(int(band) if band.isdecimal() else band for band in bands)
 
 
+def _probabilities(
+    ctx: click.Context, parameter: click.Parameter, text: str | tuple[()]
+) -> tuple[float, ...]:
+    """Parse numbers separated by commas."""
+    try:
+        return tuple(float(each) for each in text.split(",")) if text else ()
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not e.g. 0.05,0.5,0.95") from error
+
+
 def _name_value_pairs(
     ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, str]:
@@ -224,6 +234,14 @@ _RUN = (
         show_default=True,
         help="Samples per estimate; with two or more, also write the standard deviation, as "
         "DST_std.tif.",
+    ),
+    click.option(
+        "--quantiles",
+        metavar="P,P,...",
+        default=(),
+        callback=_probabilities,
+        help="Also write these quantiles of reflectance, e.g. 0.05,0.5,0.95 as DST_q05.tif, "
+        "DST_q50.tif and DST_q95.tif.",
     ),
     click.option(
         "--out-of-domain",

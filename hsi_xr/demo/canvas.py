@@ -93,7 +93,9 @@ class Canvas:
             self.height[:] = self.height * (1 - cover) + height * cover
 
 
-def reflectance(canvas: Canvas, *, blur_sigma: float = 0.55) -> NDArray[np.float32]:
+def reflectance(
+    canvas: Canvas, *, blur_sigma: float = 0.55, replaced: Mapping[str, str] | None = None
+) -> NDArray[np.float32]:
     """Returns reflectance as observed from above, including shading and shadows.
 
     It is relative to a level white panel in full sun: slopes that face the sun are brighter, and
@@ -102,12 +104,15 @@ def reflectance(canvas: Canvas, *, blur_sigma: float = 0.55) -> NDArray[np.float
     Args:
         canvas: Materials and heights.
         blur_sigma: Blur of the optics in pixels, which mixes materials at edges.
+        replaced: Material -> the material that is in its place.
 
     Returns:
         (31, rows, columns) in [0, 1].
     """
     sun, sky = illumination(canvas)
-    spectra = np.stack(list(library().values()), axis=1).astype(np.float32)
+    known = library()
+    chosen = [known[(replaced or {}).get(name, name)] for name in MATERIALS]
+    spectra = np.stack(chosen, axis=1).astype(np.float32)
     share = skylight().astype(np.float32)[:, None]
     cube = np.empty((len(WAVELENGTHS), *canvas.height.shape), dtype=np.float32)
     for row in range(0, cube.shape[1], 64):  # in strips, to avoid a second cube in memory

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.demo import figure, render
+from hsi_xr.demo.materials import GREY
 from hsi_xr.demo.report import Files, Report
 from hsi_xr.errors import DestinationExists, DestinationUnwritable
 from hsi_xr.evaluation.metrics import Tally
 from hsi_xr.extras import require
 from hsi_xr.io import atomic
+from hsi_xr.level_interval import LevelInterval
+from hsi_xr.output_variables import quantile_name
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with (pixels done, pixels in total)."""
 
-SAMPLES: Final = 8
-"""Samples from which the standard deviation of spectra in the figure is computed."""
+ENDS: Final = (0.05, 0.95)
+"""Quantiles at the ends of the 90 % intervals in the figure."""
 _TILE = 32
 """Side, in pixels, of the tiles that are computed around a spectrum in the figure."""
 _STEP = 3
@@ -45,17 +48,20 @@ def run(
     overwrite: bool = False,
     progress: Progress | None = None,
     scene: render.Scene | None = None,
-    samples: int = SAMPLES,
+    seed: int = 0,
+    season: str = "summer",
 ) -> Report:
     """Render a scene with known spectra, reconstruct it with the default model, and score it.
+
+    A grey panel is in the scene, as drone pilots lay one out. The cube is estimated from the image
+    alone, and then calibrated with the panel.
 
     Args:
         directory: Folder of the files, created if necessary.
         overwrite: Replace the files of an earlier demo.
         progress: Called with (pixels done, pixels in total) while the cube is written.
-        scene: Scene to use instead of `hsi_xr.demo.render.render()`.
-        samples: Samples from which the standard deviation of spectra in the figure is computed; 1
-            omits it.
+        scene: Scene to use instead of one that is rendered.
+        seed, season: As in `hsi_xr.demo.render.render`.
 
     Returns:
         The files, the time that it took, and the scores.
@@ -65,19 +71,38 @@ def run(
         DestinationExists: A file of the demo exists and `overwrite` is not set.
         DestinationUnwritable: The folder cannot be created or written to.
     """
+    import hsi_xr
+
     require("matplotlib")
     files = Files.of(directory)
     _prepare(files, overwrite=overwrite)
     start = perf_counter()
-    scene = scene or render.render()
+    scene = scene or render.render(seed=seed, season=season)
     rendering = perf_counter() - start
     _write_rgb(scene, files.rgb)
+    _write_panel(files.panel)
     start = perf_counter()
     cube, product = _reconstruct(files, overwrite=overwrite, progress=progress)
     reconstruction = perf_counter() - start
-    estimate = _read(files.cube)
+    level = LevelInterval.from_attributes(hsi_xr.open(files.cube).attrs)
+    assert level is not None  # the default model states the level of an 8-bit image
+    gains = _calibrate(files, overwrite=overwrite)
+    estimate, calibrated = _read(files.cube), _read(files.calibrated)
     scores = score(estimate, scene.truth)
-    view = _view(files, scene, cube, estimate=estimate, gain=scores.gain, samples=samples)
+    places = dict(list(scene.places().items())[: len(figure.COLOURS)])
+    view = figure.View(
+        rgb=scene.rgb,
+        alone=estimate,
+        calibrated=calibrated,
+        truth=scene.truth,
+        intervals={name: gains * ends for name, ends in intervals(files.rgb, places).items()},
+        level=level,
+        wavelengths=cube["wavelength"].values.tolist(),
+        places=places,
+        panel=scene.panel,
+        model=str(cube.attrs["hsi_xr_model"]),
+        pixel=scene.pixel,
+    )
     with atomic.replacing(files.preview) as part:
         figure.draw(view, part)
     _describe(product, files)
@@ -92,8 +117,10 @@ def run(
         floor=FLOOR,
         rendering=rendering,
         reconstruction=reconstruction,
+        level=level,
         scores=scores,
         scores_after_gain=score(scores.gain * estimate, scene.truth),
+        scores_with_panel=score(calibrated, scene.truth),
     )
 
 
@@ -106,10 +133,8 @@ def score(estimate: NDArray[np.floating[Any]], truth: NDArray[np.floating[Any]])
     return total
 
 
-def spreads(
-    rgb: Path, places: Mapping[str, tuple[int, int]], *, samples: int
-) -> dict[str, NDArray[np.float32]]:
-    """Returns the standard deviation, (bands,), of sampled spectra at (row, column) of each place.
+def intervals(rgb: Path, places: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[np.float32]]:
+    """Returns the quantiles `ENDS`, (2, bands), at (row, column) of each place.
 
     Only the tiles around the places are computed, with the statistics of a subsampled scene.
     """
@@ -119,10 +144,11 @@ def spreads(
 
     scene = hsi_xr.open(rgb)
     survey = hsi_xr.survey(scene[:, ::_STEP, ::_STEP])
-    cube = hsi_xr.reconstruct(scene, samples=samples, survey=survey, tile=_TILE)
+    cube = hsi_xr.reconstruct(scene, quantiles=ENDS, survey=survey, tile=_TILE)
     rows, columns = (xr.DataArray(list(at), dims="place") for at in zip(*places.values()))
-    deviations = cube["reflectance_std"].isel(y=rows, x=columns).transpose("place", "band").values
-    return dict(zip(places, deviations))
+    names = [quantile_name(probability) for probability in ENDS]
+    there = cube[names].isel(y=rows, x=columns).to_dataarray("end")
+    return dict(zip(places, there.transpose("place", "end", "band").values))
 
 
 def _prepare(files: Files, *, overwrite: bool) -> None:
@@ -161,6 +187,23 @@ def _write_rgb(scene: render.Scene, path: Path) -> None:
         target.update_tags(TIFFTAG_IMAGEDESCRIPTION=f"{TITLE}. {DESCRIPTION}")
 
 
+def _write_panel(path: Path) -> None:
+    """Write what a drone pilot knows about the panel: its place and its certificate."""
+    x, y = render.CORNER[0] + render.PANEL.x, render.CORNER[1] - render.PANEL.y
+    row = f"{x:.2f},{y:.2f},{render.PANEL.length / 2:g},grey panel,{GREY},{GREY},{GREY}"
+    atomic.write_text(path, f"x,y,size,name,450,550,650\n{row}\n")
+
+
+def _calibrate(files: Files, *, overwrite: bool) -> NDArray[np.float64]:
+    """Write the cube that the panel calibrates, and return its gains, (bands,)."""
+    import hsi_xr
+
+    gains = hsi_xr.gains(hsi_xr.open(files.cube), files.panel)
+    calibrated = hsi_xr.calibrate(hsi_xr.open(files.cube), gains)
+    hsi_xr.write(calibrated, files.calibrated, overwrite=overwrite)
+    return np.asarray(gains.values)
+
+
 def _reconstruct(
     files: Files, *, overwrite: bool, progress: Progress | None
 ) -> "tuple[xr.Dataset, Product]":
@@ -180,29 +223,6 @@ def _read(path: Path) -> NDArray[np.float32]:
 
     values: NDArray[np.float32] = hsi_xr.open(path, chunks=None).values
     return values
-
-
-def _view(
-    files: Files,
-    scene: render.Scene,
-    cube: "xr.Dataset",
-    *,
-    estimate: NDArray[np.float32],
-    gain: float,
-    samples: int,
-) -> figure.View:
-    places = dict(list(scene.places().items())[: len(figure.COLOURS)])
-    return figure.View(
-        rgb=scene.rgb,
-        estimate=estimate,
-        truth=scene.truth,
-        spreads=spreads(files.rgb, places, samples=samples) if samples > 1 else {},
-        wavelengths=cube["wavelength"].values.tolist(),
-        places=places,
-        gain=gain,
-        model=str(cube.attrs["hsi_xr_model"]),
-        pixel=scene.pixel,
-    )
 
 
 def _describe(product: "Product", files: Files) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsi_xr.band_grid import nearest
+from hsi_xr.level_interval import LevelInterval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,8 +22,8 @@ RATIOS: Final = ((700, 670), (600, 550), (450, 500))
 chlorophyll, the slope of iron oxides, and the slope from blue to blue-green."""
 
 _TEXT_COLOUR = "#222222"
-_NOTABLE_GAIN = 0.03
-"""Distance from 1 above which the gain is drawn; the exposure of an 8-bit image is unknown."""
+_ALONE_COLOUR = "#8a8a8a"
+"""Colour of estimates from the image alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +32,22 @@ class View:
 
     rgb: NDArray[np.uint8]
     """(3, rows, columns)."""
-    estimate: NDArray[np.floating]
+    alone: NDArray[np.floating]
+    """Estimate from the image alone."""
+    calibrated: NDArray[np.floating]
+    """Estimate that is calibrated with the grey panel."""
     truth: NDArray[np.floating]
-    spreads: Mapping[str, NDArray[np.floating]]
-    """Standard deviation over samples, (bands,), by the name of the place; some may be missing."""
+    intervals: Mapping[str, NDArray[np.floating]]
+    """Ends of the 90 % interval of the calibrated estimate, (2, bands), by the name of the
+    place."""
+    level: LevelInterval
+    """The level of the image, estimated from the image alone."""
     wavelengths: Sequence[float]
     """Band centres in nm."""
     places: Mapping[str, tuple[int, int]]
     """(row, column) of each spectrum, by the name of its material; three at most."""
-    gain: float
-    """Factor that brings the level of the estimate to that of the truth."""
+    panel: tuple[int, int]
+    """(row, column) of the grey panel."""
     model: str
     pixel: float
     """Ground size of a pixel in metres."""
@@ -52,19 +59,26 @@ def draw(view: View, path: Path) -> None:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.02, hspace=0.03)
-    figure = Figure(figsize=(16, 9.3), facecolor="white", layout=layout)
+    figure = Figure(figsize=(16, 9.6), facecolor="white", layout=layout)
     grid = figure.add_gridspec(2, 6, height_ratios=(2.45, 1))
     ratios = ", ".join(f"{hue} {a}/{b}" for hue, (a, b) in zip("RGB", RATIOS, strict=True))
+    photo = figure.add_subplot(grid[0, :3])
     _image(
-        figure.add_subplot(grid[0, :3]), np.moveaxis(view.rgb, 0, -1), view,
+        photo, np.moveaxis(view.rgb, 0, -1), view,
         f"Input: 8-bit RGB, {100 * view.pixel:.3g} cm pixels, rendered scene",
     )  # fmt: skip
+    _mark_panel(photo, view)
     _image(
-        figure.add_subplot(grid[0, 3:]), false_colour(view.estimate, view.wavelengths), view,
-        f"False colour of the reconstructed bands (ratios, nm): {ratios}",
+        figure.add_subplot(grid[0, 3:]), false_colour(view.calibrated, view.wavelengths), view,
+        f"Reconstructed bands in false colour (ratios, nm): {ratios}",
     )  # fmt: skip
     for number, name in enumerate(view.places):
-        _spectrum(figure.add_subplot(grid[1, 2 * number : 2 * number + 2]), view, number, name)
+        spectrum = figure.add_subplot(grid[1, 2 * number : 2 * number + 2])
+        _spectrum(spectrum, view, number, name)
+    figure.legend(
+        *spectrum.get_legend_handles_labels(),
+        loc="outside lower center", ncols=5, frameon=False, fontsize=11, labelcolor=_TEXT_COLOUR,
+    )  # fmt: skip
     figure.suptitle(
         f"Spectra from an RGB image · reconstructed, model estimate ({view.model})",
         fontsize=15, fontweight="bold", color=_TEXT_COLOUR,
@@ -127,29 +141,43 @@ def _scale_bar(axes: "Axes", shape: tuple[int, ...], pixel: float) -> None:
     )  # fmt: skip
 
 
+def _mark_panel(axes: "Axes", view: View) -> None:
+    row, column = view.panel
+    axes.annotate(
+        "grey panel", (column, row), (column - 0.1 * view.rgb.shape[2], row),
+        ha="center", va="center", fontsize=10, fontweight="bold", color="white",
+        bbox={"facecolor": "black", "alpha": 0.45, "edgecolor": "none", "pad": 2},
+        arrowprops={"arrowstyle": "-|>", "color": "white", "linewidth": 1.6, "shrinkB": 8},
+    )  # fmt: skip
+
+
 def _spectrum(axes: "Axes", view: View, number: int, name: str) -> None:
     row, column = view.places[name]
     colour, nm = COLOURS[number], view.wavelengths
-    estimate, truth = view.estimate[:, row, column], view.truth[:, row, column]
-    if name in view.spreads:
-        spread = 2 * view.spreads[name]
-        axes.fill_between(
-            nm, estimate - spread, estimate + spread,
-            color=colour, alpha=0.22, linewidth=0, label="± 2 sd (model)",
-        )  # fmt: skip
+    truth, alone = view.truth[:, row, column], view.alone[:, row, column]
+    low, high = view.intervals[name]
+    axes.fill_between(
+        nm, low, high, color=colour, alpha=0.2, linewidth=0, label="90 % interval, level known"
+    )
+    axes.plot(
+        nm, view.calibrated[:, row, column],
+        color=colour, linewidth=2.6, label="estimate with the grey panel",
+    )  # fmt: skip
     axes.plot(nm, truth, color=_TEXT_COLOUR, linewidth=1.8, linestyle=(0, (5, 2)), label="truth")
-    axes.plot(nm, estimate, color=colour, linewidth=2.4, label="model estimate")
-    if abs(view.gain - 1) > _NOTABLE_GAIN:
-        label = f"estimate × {view.gain:.2f} (one gain)"
-        axes.plot(nm, view.gain * estimate, color=colour, linewidth=1.5, linestyle=":", label=label)
+    axes.plot(nm, alone, color=_ALONE_COLOUR, linewidth=1.8, label="estimate from the image alone")
+    shortest, longest = (factor * alone[-1] for factor in view.level.factor)
+    axes.errorbar(
+        nm[-1] + 5, alone[-1], yerr=[[alone[-1] - shortest], [longest - alone[-1]]],
+        fmt="o", markersize=3.5, color=_ALONE_COLOUR, elinewidth=1.8, capsize=4,
+        label="its level, 90 % interval",
+    )  # fmt: skip
     axes.set_title(f"● {name}", fontsize=12, color=colour, fontweight="bold", loc="left")
-    axes.set_xlim(nm[0], nm[-1])
-    axes.set_ylim(0, 1.3 * max(float(np.nanmax(truth)), float(np.nanmax(estimate)), 0.05))
+    axes.set_xlim(nm[0], nm[-1] + 11)
+    top = max(float(np.nanmax(each)) for each in (truth, high, longest))
+    axes.set_ylim(0, 1.06 * max(top, 0.05))
     axes.set_xlabel("wavelength (nm)", color=_TEXT_COLOUR)
     axes.grid(color="#e3e3e3", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=_TEXT_COLOUR)
     if number == 0:
         axes.set_ylabel("reflectance", color=_TEXT_COLOUR)
-    if number == len(view.places) - 1:
-        axes.legend(frameon=False, fontsize=9.5, loc="upper left", labelcolor=_TEXT_COLOUR)

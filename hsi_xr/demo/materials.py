@@ -21,6 +21,9 @@ BANDS: Final = Bands.regular(400, 700, 10)
 WAVELENGTHS: Final[Spectrum] = np.array(BANDS.centres)
 """Band centres in nm."""
 
+GREY: Final = 0.5
+"""Reflectance of the reference panel, equal in all bands."""
+
 
 def opaque(absorption: Spectrum, *, gloss: float = 0.0) -> Spectrum:
     """Returns the reflectance of a thick scattering layer.
@@ -155,6 +158,7 @@ _MATERIALS: Final[Mapping[str, Callable[[], Spectrum]]] = {
     "concrete": lambda: soil(iron=0.09, humus=0.16, dark=0.27, red=0.1),
     "zinc": lambda: flat(0.33, warm=-0.10) - 0.015 * peak(660, 60),
     "white": lambda: 0.86 * paint(np.zeros(31), dark=0.010),
+    "grey panel": lambda: flat(GREY),
     "solar panel": lambda: 0.022 + 0.040 * peak(452, 34),
     "red paint": lambda: paint(9.0 * edge(590, 9), dark=0.45),
     "blue plastic": lambda: paint(4.0 * (1 - edge(545, 18)) - 0.8 * peak(700, 14), dark=0.22),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.demo import drone_camera, land, structures
 from hsi_xr.demo.canvas import Canvas, reflectance
+from hsi_xr.demo.seasons import SEASONS
 from hsi_xr.demo.structures import Box
 
 EPSG: Final = 32632
@@ -27,6 +28,10 @@ PLACES: Final = {
 """Points with typical materials: metres east and south of the corner."""
 
 
+PANEL: Final = Box(21.0, 46.4, 2.0, 2.0, 12.0)
+"""A grey reference panel, 2 m wide, on open and level ground."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """A rendered RGB image and the true reflectance of every pixel."""
@@ -39,20 +44,38 @@ class Scene:
     """Linear RGB of that white panel in the image, where 1 is full scale."""
     pixel: float
     """Ground size of a pixel in metres."""
+    season: str = "summer"
+    """One of `SEASONS`."""
 
     @property
     def geotransform(self) -> tuple[float, float, float, float, float, float]:
         """a, b, c, d, e, f of x = a column + b row + c, y = d column + e row + f (rasterio's)."""
         return (self.pixel, 0.0, CORNER[0], 0.0, -self.pixel, CORNER[1])
 
+    @property
+    def panel(self) -> tuple[int, int]:
+        """Row and column of the middle of the grey panel."""
+        return int(PANEL.y / self.pixel), int(PANEL.x / self.pixel)
+
     def places(self) -> dict[str, tuple[int, int]]:
         """Returns (row, column) of each of `PLACES` that is inside the scene."""
         rows, columns = self.truth.shape[1:]
-        pixels = {n: (int(y / self.pixel), int(x / self.pixel)) for n, (x, y) in PLACES.items()}
+        names = SEASONS[self.season].places
+        pixels = {
+            names.get(name, name): (int(y / self.pixel), int(x / self.pixel))
+            for name, (x, y) in PLACES.items()
+        }
         return {n: pixel for n, pixel in pixels.items() if pixel[0] < rows and pixel[1] < columns}
 
 
-def render(rows: int = 768, columns: int = 1024, *, seed: int = 0, pixel: float = 0.1) -> Scene:
+def render(
+    rows: int = 768,
+    columns: int = 1024,
+    *,
+    seed: int = 0,
+    season: str = "summer",
+    pixel: float = 0.1,
+) -> Scene:
     """Renders the landscape: paints materials and heights, lights them, and takes the RGB image.
 
     The same arguments give the same scene, bit for bit.
@@ -62,6 +85,7 @@ def render(rows: int = 768, columns: int = 1024, *, seed: int = 0, pixel: float 
         columns: Width of the image in pixels. The landscape is about 77 m high and 102 m wide; the
             image shows its upper left part.
         seed: Seed of all random textures, objects and noise.
+        season: One of `SEASONS`, which decides what grows. The sun is that of `INSTANT`.
         pixel: Ground size of a pixel in metres.
     """
     rng = np.random.default_rng(seed)
@@ -71,12 +95,13 @@ def render(rows: int = 768, columns: int = 1024, *, seed: int = 0, pixel: float 
     structures.wood(canvas, rng)
     structures.orchard(canvas, rng)
     structures.single_trees(canvas, rng)
-    truth = reflectance(canvas)
+    structures.block(canvas, PANEL, {"grey panel": 1.0}, 0.02)
+    truth = reflectance(canvas, replaced=SEASONS[season].materials)
     linear = drone_camera.expose(truth, 1.0)
     exposure = float(0.93 / np.quantile(linear[:, ::2, ::2].max(axis=0), 0.9995))
     exposure = min(exposure, 2.0)
     linear *= np.float32(exposure)
-    return Scene(drone_camera.develop(linear, noise=rng), truth, exposure, pixel)
+    return Scene(drone_camera.develop(linear, noise=rng), truth, exposure, pixel, season)
 
 
 def _paint_ground(canvas: Canvas) -> None:

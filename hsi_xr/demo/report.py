@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hsi_xr.evaluation.metrics import Tally
+from hsi_xr.level_interval import LevelInterval
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,9 @@ class Files:
     """The files of a demo."""
 
     rgb: Path
+    panel: Path
     cube: Path
+    calibrated: Path
     item: Path
     preview: Path
     thumbnail: Path
@@ -23,7 +26,9 @@ class Files:
         """Returns the paths in a folder, whether or not they exist."""
         return cls(
             rgb=folder / "demo_rgb.tif",
+            panel=folder / "demo_panel.csv",
             cube=folder / "demo_hsi.tif",
+            calibrated=folder / "demo_hsi_panel.tif",
             item=folder / "demo_hsi.json",
             preview=folder / "demo.png",
             thumbnail=folder / "demo_hsi.png",
@@ -35,8 +40,10 @@ class Files:
 
 _MEANING = {
     "rgb": "rendered RGB image",
-    "cube": "reconstructed cube (COG)",
-    "item": "STAC item",
+    "panel": "place and reflectance of the grey panel",
+    "cube": "cube from the image alone (COG)",
+    "calibrated": "cube calibrated with the panel (COG)",
+    "item": "STAC item of demo_hsi.tif",
     "preview": "figure: estimate and truth",
     "thumbnail": "preview of the cube",
 }
@@ -63,9 +70,14 @@ class Report:
     """Seconds to render the scene."""
     reconstruction: float
     """Seconds from opening the RGB image to the finished cube."""
+    level: LevelInterval
+    """The level that was estimated from the image alone."""
     scores: Tally
+    """Scores of the cube from the image alone."""
     scores_after_gain: Tally
-    """Scores after one gain of the whole cube: the errors that remain if the exposure is known."""
+    """The same after one gain of the whole cube: the errors that remain if the level is known."""
+    scores_with_panel: Tally
+    """Scores of the cube that was calibrated with the grey panel."""
 
     @property
     def megapixels(self) -> float:
@@ -80,9 +92,10 @@ class Report:
     def text(self) -> str:
         """Returns the report in sections, with aligned lines."""
         sections = {
+            "shape": self._shape(),
+            "level": self._level(),
             "scene": self._scene(),
             "cube": self._cube(),
-            "scores": self._scores(),
             "files": self._files(),
             "in Python": self.python().splitlines(),
         }
@@ -94,7 +107,7 @@ class Report:
 
     def python(self) -> str:
         """Returns Python code that makes the same product from the RGB image."""
-        rgb, cube = str(self.files.rgb), str(self.files.cube)
+        rgb, cube, panel = (str(self.files.rgb), str(self.files.cube), str(self.files.panel))
         time = self.instant.isoformat().replace("+00:00", "Z")
         return "\n".join(
             [
@@ -103,6 +116,7 @@ class Report:
                 "cube = hsi_xr.reconstruct(rgb)",
                 f"path = {cube!r}",
                 f"hsi_xr.write_product(cube, path, source=rgb, datetime={time!r}, overwrite=True)",
+                f"calibrated = hsi_xr.calibrate(hsi_xr.open(path), {panel!r})",
             ]
         )
 
@@ -121,13 +135,22 @@ class Report:
             "reading and writing included",
         ]
 
-    def _scores(self) -> list[str]:
-        gain = self.scores.gain
+    def _shape(self) -> list[str]:
+        alone, adjusted = self.scores, self.scores_after_gain
         return [
-            f"{'PSNR':>8}{'MRAE':>9}{'SAM':>10}   against the true spectra",
-            f"{_line(self.scores)}   as reconstructed",
-            f"{_line(self.scores_after_gain)}   after one gain of {gain:.3f}: exposure known",
-            f"(MRAE: pixels with a mean reflectance of at least {self.floor:g})",
+            f"{alone.sam:.1f} deg between estimated and true spectra, and a mean relative error of "
+            f"{adjusted.mrae:.1%}",
+            "after one factor for all pixels: this is what the colours of an image determine",
+        ]
+
+    def _level(self) -> list[str]:
+        return [
+            f"with a grey panel in the image: mean relative error "
+            f"{self.scores_with_panel.mrae:.1%}",
+            f"from the image alone: mean relative error {self.scores.mrae:.1%}, because its level "
+            "is a guess:",
+            f"{self.level}; here it is {self.scores.gain:.2f}",
+            f"(errors are those of pixels with a mean reflectance of at least {self.floor:g})",
         ]
 
     def _files(self) -> list[str]:
@@ -136,7 +159,3 @@ class Report:
             f"{path!s:<{width}}  {path.stat().st_size / 1e6:6.2f} MB  {meaning}"
             for path, meaning in zip(self.files, _MEANING.values(), strict=True)
         ]
-
-
-def _line(scores: Tally) -> str:
-    return f"{scores.psnr:5.2f} dB{scores.mrae:9.4f}{scores.sam:6.2f} deg"

@@ -10,7 +10,8 @@ from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.raster_dataset import open_raster_dataset, stated_crs
 from hsi_xr.io.stores import store_driver
-from hsi_xr.io.variables import companion_paths
+from hsi_xr.io.variables import companion_path
+from hsi_xr.output_variables import companion_names
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -99,9 +100,15 @@ class CubeFile:
         """True if the file is a store, which contains all variables of a product."""
         return store_driver(str(self.path)) is not None
 
+    @property
+    def companions(self) -> dict[str, "CubeFile"]:
+        """Name -> the other variables of the same run, in the same store or in companion files."""
+        found = {name: self.companion(name) for name in companion_names(self.config)}
+        return {name: file for name, file in found.items() if file is not None}
+
     def companion(self, variable: str) -> "CubeFile | None":
         """Returns another variable of the same run, from the same store or a companion file."""
-        path = self.path if self.is_shared else companion_paths(self.path)[variable]
+        path = self.path if self.is_shared else companion_path(self.path, variable)
         if not path.exists():
             return None
         try:

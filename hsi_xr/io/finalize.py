@@ -18,7 +18,7 @@ from hsi_xr.io.remote import store_access
 from hsi_xr.io.resume import discard_run
 from hsi_xr.io.staging import verify_blocks
 from hsi_xr.io.tags import is_product, read_domains
-from hsi_xr.io.variables import companion_paths
+from hsi_xr.io.variables import existing_companions
 from hsi_xr.io.write_plan import OutputFile, WritePlan
 
 _GDAL_SIDECARS = (".aux.xml", ".ovr", ".msk")
@@ -37,6 +37,7 @@ def finalize(plan: WritePlan, journal: Journal, *, overwrite: bool) -> Overview 
         DestinationUnwritable: A file could not be written or renamed.
         Incomplete: The files could not be uploaded; all computed blocks are kept.
     """
+    plan = plan.with_level()
     finished = plan.folder / "finished"
     shutil.rmtree(finished, ignore_errors=not finished.exists())  # left by an interrupted run
     with writing(plan.main.path):
@@ -150,7 +151,7 @@ def _remove_stale(plan: WritePlan) -> None:
     if plan.style_path is None:
         plan.destination_of(main.style_path).unlink(missing_ok=True)
     written = {variable.name for variable in plan.variables}
-    for name, path in companion_paths(plan.destination_of(main.path)).items():
+    for name, path in existing_companions(plan.destination_of(main.path)).items():
         if name not in written and _contains(path, name):
             _remove_file(path, plan.format)
 

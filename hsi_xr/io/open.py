@@ -30,7 +30,8 @@ from hsi_xr.io.reader import read_window
 from hsi_xr.io.remote import file_of, without_query
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import store_driver
-from hsi_xr.io.variables import companion_paths
+from hsi_xr.io.variables import companion_path
+from hsi_xr.output_variables import output_variable
 
 Sizes = tuple[tuple[int, ...], ...]
 """Chunk sizes along band, y and x."""
@@ -162,7 +163,8 @@ def _file_with(path: str, variable: str) -> str:
         name = tags.read_domains(raster)["XARRAY"].get("NAME")
     if name == variable:
         return path
-    companion = companion_paths(file_of(path)).get(variable)
+    known = output_variable(variable) is not None and variable != "reflectance"
+    companion = companion_path(file_of(path), variable) if known else None
     if companion is None or not companion.exists():
         absent = f" and no companion file {companion.name!r}" if companion else ""
         raise UnknownName(

@@ -17,7 +17,7 @@ import numpy as np
 
 from hsi_xr.io.blocks import Block
 from hsi_xr.io.raster_dataset import open_raster_dataset, rasterio_open
-from hsi_xr.io.tags import write_tags
+from hsi_xr.io.tags import PROVENANCE, provenance_tags, write_tags
 from hsi_xr.io.tiff_directories import HELD, ROOM
 from hsi_xr.io.variables import StoredValues, StoredVariable
 
@@ -64,6 +64,11 @@ class StagingFile:
             write_tags(file, variable, default_domain=HELD)
             if max(variable.shape) > TILE:  # smaller files have no overviews
                 file.update_tags(ns=HELD, ROOM=ROOM)
+
+    def update_provenance(self) -> None:
+        """Write the provenance again, which the attributes of the variable have been added to."""
+        with rasterio_open(str(self.path), "r+") as file:
+            file.update_tags(ns=PROVENANCE, **provenance_tags(self.variable.attrs))
 
     def read(self, rows: slice, columns: slice, bands: slice = slice(None)) -> StoredValues:
         """Returns the stored values of a window, (bands, rows, columns)."""

@@ -30,6 +30,9 @@ Domains = Mapping[str, Mapping[str, str]]
 DOMAINS = ("", "HSI_XR", "IMAGERY", "XARRAY")
 """The domains of a dataset that `attributes` needs."""
 
+PROVENANCE = "HSI_XR"
+"""The domain of the tags that record the provenance."""
+
 _PREFIX = "hsi_xr_"
 _TAG_OF = {"scale": "SCALE_IN"}  # a tag SCALE would be read as the scale of the stored values
 _STORED_ELSEWHERE = (_PREFIX, "grid_mapping", "datetime")
@@ -97,7 +100,6 @@ def product_domains(
         MissingFact: `datetime` is a day without a time of day.
         UsageError: `datetime` cannot be parsed.
     """
-    provenance = provenance_of(attrs)
     own = {str(key): value for key, value in variable_attrs.items()}
     kept = {key: value for key, value in own.items() if not key.startswith(_STORED_ELSEWHERE)}
     domains = {
@@ -106,14 +108,20 @@ def product_domains(
             "TIFFTAG_SOFTWARE": f"hsi-xr {__version__}",
             "TIFFTAG_DATETIME": f"{written.astimezone(UTC):%Y:%m:%d %H:%M:%S}",
         },
-        "HSI_XR": {_TAG_OF.get(key, key.upper()): str(value) for key, value in provenance.items()}
-        | {"CONFIG": compact_json(provenance)},
+        PROVENANCE: provenance_tags(attrs),
         "XARRAY": {"NAME": variable, "ATTRS": compact_json(kept)},
     }
     if (time := attrs.get("datetime")) is not None:
         domain, tags = _acquisition_tags(time)
         domains[domain] = {**domains.get(domain, {}), **tags}
     return domains
+
+
+def provenance_tags(attrs: Mapping[Hashable, Any]) -> dict[str, str]:
+    """Returns the tags of domain HSI_XR for the attributes of a product."""
+    provenance = provenance_of(attrs)
+    texts = {_TAG_OF.get(key, key.upper()): str(value) for key, value in provenance.items()}
+    return texts | {"CONFIG": compact_json(provenance)}
 
 
 def store_domains(

@@ -1,5 +1,6 @@
 """The variables of a cube as files store them: value encoding, georeference and metadata."""
 
+import glob
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.io import wavelengths
 from hsi_xr.io.location import location_of
-from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
+from hsi_xr.output_variables import COMPANIONS, companions_among, output_variable, probability_of
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -51,7 +52,7 @@ class Storage:
             raise UsageError(
                 f"scale is the size of a stored step and must be positive; got {scale!r}"
             )
-        known = OUTPUT_VARIABLES.get(variable)
+        known = output_variable(variable)
         integer = "int16" if known is None else known.integer
         if dtype == "float32" or integer is None:
             return cls("float32", np.nan)
@@ -166,7 +167,7 @@ def stored_variables(
         StoredVariable(
             array=array,
             name=name,
-            path=path if in_one_file or array is main else companion_paths(path)[name],
+            path=path if in_one_file or array is main else companion_path(path, name),
             storage=Storage.for_variable(name, dtype, scale),
             transform=location.transform,
             crs=location.crs,
@@ -176,12 +177,29 @@ def stored_variables(
     ]
 
 
+def companion_path(main: Path, variable: str) -> Path:
+    """Returns the file of a variable that accompanies the reflectance."""
+    known = output_variable(variable)
+    return main.with_name(f"{main.stem}{known.suffix if known else ''}{main.suffix}")
+
+
 def companion_paths(main: Path) -> dict[str, Path]:
-    """Returns variable -> file, for the variables that accompany the reflectance."""
-    return {
-        name: main.with_name(f"{main.stem}{variable.suffix}{main.suffix}")
-        for name, variable in COMPANIONS.items()
-    }
+    """Returns variable -> file, for the variables that can accompany the reflectance.
+
+    Quantiles, which can have any probability, are left out.
+    """
+    return {name: companion_path(main, name) for name in COMPANIONS}
+
+
+def existing_companions(main: Path) -> dict[str, Path]:
+    """Returns variable -> file, for all files next to a product that are named as companions."""
+    paths = {name: path for name, path in companion_paths(main).items() if path.exists()}
+    prefix = f"{main.stem}_q"
+    for path in sorted(main.parent.glob(f"{glob.escape(prefix)}*{main.suffix}")):
+        name = f"reflectance_q{path.stem.removeprefix(prefix)}"
+        if probability_of(name) is not None:
+            paths[name] = path
+    return paths
 
 
 def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
@@ -193,7 +211,7 @@ def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
             f"{', '.join(map(str, obj.data_vars)) or 'none'}. "
             "Select one, e.g. `hsi_xr.write(ds['radiance'], path)`"
         )
-    names = ["reflectance", *(name for name in COMPANIONS if name in obj)]
+    names = ["reflectance", *companions_among(obj.data_vars)]
     return {name: _transpose(obj[name]) for name in names}
 
 

@@ -35,6 +35,7 @@ from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, stored_variables
 from hsi_xr.io.write_blocks import Progress, fill_staging_files
 from hsi_xr.io.write_checks import check_destination
 from hsi_xr.io.write_plan import WritePlan, plan_write
+from hsi_xr.level_interval import LEVEL_VARIABLES
 
 __all__ = ["Progress", "WriteOptions", "WrittenFiles", "write", "write_files"]
 
@@ -78,10 +79,12 @@ def write(
 ) -> Path | str:
     """Compute a cube and write it, by default as a cloud-optimised GeoTIFF.
 
-    The variables `reflectance_std`, `rgb_residual` and `out_of_domain`, if the dataset has them,
-    are computed and written together with `reflectance`. Zarr and NetCDF store all of them in one
-    file. The other formats store them in the files `<stem>_std`, `<stem>_residual` and
-    `<stem>_domain`, next to a QGIS style, `<stem>.qml`, if the cube has red, green and blue bands.
+    The variables `reflectance_std`, `rgb_residual`, `out_of_domain` and quantiles
+    (`reflectance_q05`), if the dataset has them, are computed and written together with
+    `reflectance`. Zarr and NetCDF store all of them in one file. The other formats store them in
+    the files `<stem>_std`, `<stem>_residual`, `<stem>_domain` and `<stem>_q05`, next to a QGIS
+    style, `<stem>.qml`, if the cube has red, green and blue bands. The scalars `level_gain`,
+    `level_factor_low` and `level_factor_high` become attributes with the prefix `hsi_xr_`.
 
     Files appear only when all of them are complete. Memory is bounded by a few blocks of whole
     chunks, each computed once, and does not grow with the scene. Blocks are computed in this
@@ -153,13 +156,19 @@ def write_files(
             scale=options.scale,
             in_one_file=formats.by_name(name).MULTI_VARIABLE,
         )
-        plan = plan_write(name, variables, options.creation_options, remote)
+        plan = plan_write(name, variables, options.creation_options, remote, level=_level(obj))
         check_destination(plan, overwrite=options.overwrite, resume=options.resume)
         final = plan.destination_of(plan.main.path)
         refusal = f"another run is writing {str(final)!r}; wait for it, or choose another name"
         with lock_folder(plan.folder, refusal):
             overview = _run(plan, options)
     return WrittenFiles(final if remote is None else str(final), overview)
+
+
+def _level(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
+    """Returns the scalars of a dataset that state the level of its scene, if it has them."""
+    names = LEVEL_VARIABLES.keys() & obj.keys() if isinstance(obj, xr.Dataset) else ()
+    return {name: obj[name] for name in names}
 
 
 def _run(plan: WritePlan, options: WriteOptions) -> Overview | None:

@@ -1,9 +1,11 @@
 """The plan of a run of `write`: which files it writes, and the blocks that it computes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+
+import xarray as xr
 
 from hsi_xr.io import formats, staging, tags
 from hsi_xr.io.blocks import Block, ReadBlock, block_reader, block_sizes, split_blocks
@@ -11,6 +13,7 @@ from hsi_xr.io.formats import Format
 from hsi_xr.io.journal import journal_path, part_folder
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import StoredVariable
+from hsi_xr.level_interval import LevelInterval
 from hsi_xr.times import utc_text
 
 
@@ -37,6 +40,26 @@ class WritePlan:
     """Settings that a run must share with the one that it resumes."""
     remote: Path | None = None
     """Folder of object storage that finished files are uploaded to; None if they stay local."""
+    level: Mapping[str, xr.DataArray] = field(default_factory=dict)
+    """Lazy scalars that state the level of the scene; see `LevelInterval`."""
+
+    def with_level(self) -> "WritePlan":
+        """Returns the plan with the level of the scene among its attributes, and in its files.
+
+        The level is known when pixels have been computed: it then costs nothing.
+        """
+        if not self.level:
+            return self
+        computed = xr.Dataset(self.level).compute()
+        found = LevelInterval.from_scalars({str(name): computed[name] for name in computed})
+        if found is None:
+            return self
+        attrs = dict(self.main.attrs) | dict(found.attributes)
+        variables = [replace(variable, attrs=attrs) for variable in self.variables]
+        plan = replace(self, variables=variables, level={})
+        for staging_file in plan.staging_files:
+            staging_file.update_provenance()
+        return plan
 
     @property
     def main(self) -> StoredVariable:
@@ -98,6 +121,8 @@ def plan_write(
     variables: list[StoredVariable],
     options: Mapping[str, object],
     remote: Path | None = None,
+    *,
+    level: Mapping[str, xr.DataArray] | None = None,
 ) -> WritePlan:
     """Plan a run, without computing or writing anything.
 
@@ -106,6 +131,7 @@ def plan_write(
         variables: Variables to write, the main one first.
         options: Creation options of the format.
         remote: Folder of object storage that finished files are uploaded to.
+        level: Lazy scalars that state the level of the scene, if there are any.
 
     Raises:
         UsageError: An option is invalid, or the format cannot store a variable.
@@ -121,7 +147,13 @@ def plan_write(
         "blocks": sizes,
     }
     return WritePlan(
-        variables, parsed, split_blocks(sizes), block_reader(arrays, sizes), config, remote
+        variables,
+        parsed,
+        split_blocks(sizes),
+        block_reader(arrays, sizes),
+        config,
+        remote,
+        level or {},
     )
 
 

@@ -20,7 +20,7 @@ from hsi_xr.io.raster_source import RasterSource, source_of
 from hsi_xr.io.reader import read_window
 from hsi_xr.io.remote import is_remote
 from hsi_xr.io.stores import store_driver
-from hsi_xr.output_variables import COMPANIONS
+from hsi_xr.output_variables import output_variable
 
 
 class HsiXrBackendEntrypoint(BackendEntrypoint):
@@ -134,9 +134,10 @@ def _companions(path: str) -> list[str]:
         return []
     if product.variable != "reflectance":
         return []
-    return [name for name in COMPANIONS if product.companion(name) is not None]
+    return [*product.companions]
 
 
 def _companion(path: str, name: str) -> xr.Variable:
     image = _lazy(open(path, variable=name))
-    return image if COMPANIONS[name].per_band else image.isel(band=0)
+    known = output_variable(name)
+    return image if known is not None and known.per_band else image.isel(band=0)

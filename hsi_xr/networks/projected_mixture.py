@@ -70,7 +70,7 @@ class ProjectedMixture:
     variance: Tensor
 
     def log_likelihood(self, level_std: Tensor) -> Tensor:
-        """Returns each Gaussian's log-likelihood, as coefficients of `_terms`; (count, terms).
+        """Returns each Gaussian's log-likelihood, as coefficients of `colour_terms`.
 
         Args:
             level_std: Standard deviation of the log brightness of the images; infinite if
@@ -109,7 +109,7 @@ class ProjectedMixture:
         return self._by_strips(rgb, level_std, [])[0]
 
     def _distances(self) -> Tensor:
-        """Returns squared deviations from each colour, as coefficients of `_terms`."""
+        """Returns squared deviations from colours, as coefficients of `colour_terms`."""
         p, c = self.precision, self.colour
         pull = (p @ c[:, :, None])[..., 0]
         square = [p[:, i, j] * (2 - (i == j)) for i, j in _pairs(c.shape[1])]
@@ -163,7 +163,7 @@ def _evaluate(
 ) -> tuple[Tensor, ...]:
     """Returns the mean, and if the last two arguments are given, deviation and novelty."""
     level, colour = colours(rgb)
-    terms = _terms(level, colour)
+    terms = colour_terms(level, colour)
     share = F.conv2d(terms, weights).softmax(1)
     each = colour.split(1, dim=1)
     moments = [share, *(share * c for c in each)]
@@ -200,7 +200,16 @@ def colours(rgb: Tensor) -> tuple[Tensor, Tensor]:
     return level, (rgb[:, kept(channels)] / level - 1).clamp(-1.5, channels - 0.5)
 
 
-def _terms(level: Tensor, colour: Tensor) -> Tensor:
+def colour_terms(level: Tensor, colour: Tensor) -> Tensor:
+    """Returns the terms of a quadratic function of colour and log brightness.
+
+    Args:
+        level, colour: As from `colours`.
+
+    Returns:
+        (batch, terms, rows, columns): 1, the colours, their products, log brightness and its
+        square.
+    """
     log = level.log()
     each = colour.split(1, dim=1)
     square = [each[i] * each[j] for i, j in _pairs(len(each))]

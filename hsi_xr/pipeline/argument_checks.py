@@ -1,5 +1,7 @@
 """Checks the arguments of a reconstruction against the scene and the model."""
 
+from collections.abc import Sequence
+
 from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.errors import BandMismatch, MissingFact, UnknownName, UsageError
@@ -58,6 +60,25 @@ def check_channels(scene: Scene, card: Card, channels: Channels | None) -> None:
         "select red, green and blue, rgb=(...) (--bands), or use reflectance, "
         "radiometry='reflectance' (--radiometry reflectance), with the default model"
     )
+
+
+def check_quantiles(card: Card, quantiles: Sequence[float]) -> None:
+    """Raises a UsageError if a model has no quantiles, or their probabilities are invalid."""
+    if not quantiles:
+        return
+    steps = [1000 * p for p in quantiles]
+    if not all(0 < step < 1000 and abs(step - round(step)) < 1e-6 for step in steps):
+        raise UsageError(
+            "quantiles= (--quantiles) are probabilities between 0 and 1 with up to three decimals, "
+            f"e.g. 0.05,0.5,0.95; got {', '.join(f'{p:g}' for p in quantiles)}"
+        )
+    if len({round(step) for step in steps}) < len(steps):
+        raise UsageError("quantiles= (--quantiles) has the same probability twice; omit one")
+    if not card.has_uncertainty:
+        raise UsageError(
+            f"{card.name} does not compute quantiles; the default model does. Draw samples for a "
+            "standard deviation instead: samples=16 (--samples 16)"
+        )
 
 
 def response_of(camera: CameraLike | None, card: Card) -> SpectralResponse | None:

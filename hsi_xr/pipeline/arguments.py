@@ -3,6 +3,7 @@
 `reconstruct` documents them, `plan` has their defaults.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ReconstructOptions(SurveyOptions, total=False):
     tile: int | None
     halo: int | None
     samples: int
+    quantiles: Sequence[float]
     out_of_domain: bool
     batch: int | None
     survey: "Survey | None"

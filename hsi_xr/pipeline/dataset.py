@@ -11,6 +11,7 @@ from hsi_xr._version import __version__
 from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.location import Location
+from hsi_xr.level_interval import LEVEL_VARIABLES, LevelInterval
 from hsi_xr.output_variables import OutputVariable
 from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.times import now, utc_text
@@ -33,12 +34,13 @@ _RELATIVE = {"long_name": "relative spectral reflectance"}
 """For images of unknown exposure, whose level is estimated."""
 
 
-def to_dataset(plan: "Plan", stack: da.Array) -> xr.Dataset:
+def to_dataset(plan: "Plan", stack: da.Array, level: da.Array) -> xr.Dataset:
     """Returns the Dataset that `reconstruct` documents.
 
     Args:
         plan: The plan of the scene.
         stack: (channels of its outputs, y, x).
+        level: Values of `LEVEL_VARIABLES`.
     """
     variables = {
         variable.name: xr.Variable(
@@ -49,8 +51,11 @@ def to_dataset(plan: "Plan", stack: da.Array) -> xr.Dataset:
         )
         for variable in plan.job.outputs.variables
     }
-    if companions := [*variables][1:]:
+    if companions := [*plan.job.outputs.names][1:]:
         variables["reflectance"].attrs["ancillary_variables"] = " ".join(companions)
+    if plan.level is None and plan.states_level:
+        for value, (name, text) in zip(level, LEVEL_VARIABLES.items()):
+            variables[name] = xr.Variable((), value, {"long_name": text, "units": "1"})
     return xr.Dataset(variables, _coordinates(plan), _provenance(plan))
 
 
@@ -175,6 +180,8 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         attributes["hsi_xr_camera"] = plan.response.name
         attributes["hsi_xr_camera_sha256"] = plan.response.sha256
         attributes["hsi_xr_camera_channels"] = ",".join(plan.response.channels)
+    if quantiles := job.outputs.quantiles:
+        attributes["hsi_xr_quantiles"] = ",".join(f"{p:g}" for p in quantiles.values())
     if job.consistency is not None:
         attributes["hsi_xr_consistency"] = job.consistency
     if tiling.blend:
@@ -188,12 +195,11 @@ def _level(plan: "Plan") -> dict[str, str | float]:
     """Returns the attributes of a level that is stated."""
     if not isinstance(plan.level, StatedLevel):
         return {}
-    return {
-        "hsi_xr_level": plan.level.kind,
-        "hsi_xr_level_gain": plan.level.level.gain,
-        "hsi_xr_level_log_std": plan.level.level.log_std,
-        "hsi_xr_level_origin": plan.level.origin,
-    }
+    level = plan.level.level
+    stated = {"hsi_xr_level_gain": level.gain}
+    if level.log_std:
+        stated = LevelInterval.of(level.gain, level.log_std).attributes
+    return {"hsi_xr_level": plan.level.kind, **stated, "hsi_xr_level_origin": plan.level.origin}
 
 
 def _sha256(plan: "Plan") -> str:

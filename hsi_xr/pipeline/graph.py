@@ -8,15 +8,18 @@ whose values may be on other machines.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from operator import itemgetter
 from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.delayed import Delayed
+from dask.delayed import Delayed, delayed
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from dask.typing import Key
+from numpy.typing import NDArray
 
 from hsi_xr.io.blocks import COMPUTED_ONCE
+from hsi_xr.level_interval import LEVEL_VARIABLES
 from hsi_xr.pipeline.blend import blend_block
 from hsi_xr.pipeline.chunk_windows import Graph, window_tasks
 from hsi_xr.pipeline.pixels import (
@@ -28,10 +31,19 @@ from hsi_xr.pipeline.pixels import (
     source_rectangle,
 )
 from hsi_xr.pipeline.plan import Plan
-from hsi_xr.pipeline.scene_statistics import StatisticsArrays
-from hsi_xr.pipeline.survey import is_small, known_statistics, survey_rectangles, survey_scene
-from hsi_xr.pipeline.tasks import Work, reconstruct_scene, reconstruct_tile, statistics_of
+from hsi_xr.pipeline.scene_statistics import StatisticsArrays, level_in
+from hsi_xr.pipeline.survey import (
+    is_small,
+    known_statistics,
+    reconstruct_and_survey,
+    survey_rectangles,
+    survey_scene,
+)
+from hsi_xr.pipeline.tasks import Work, reconstruct_tile, statistics_of
 from hsi_xr.pipeline.tiles import Span, Tile, Tiling
+
+_OUTPUT, _STATISTICS = itemgetter(0), itemgetter(1)
+"""Parts of the result of `reconstruct_and_survey`."""
 
 
 def output_stack(plan: Plan) -> da.Array:
@@ -50,6 +62,23 @@ def output_stack(plan: Plan) -> da.Array:
     )
 
 
+def lazy_level(plan: Plan) -> da.Array:
+    """Returns the lazy values of `LEVEL_VARIABLES` for a planned scene, NaN where unknown.
+
+    They are a by-product of the pixels: to compute both at once costs no more than the pixels, and
+    neither does computing them after the pixels in the same process.
+    """
+    statistics = _statistics_of_whole(plan) if plan.whole else _survey(plan)
+    shape, dtype = (len(LEVEL_VARIABLES),), "float64"
+    return da.from_delayed(delayed(_level_scalars)(statistics), shape, dtype)
+
+
+def _level_scalars(statistics: StatisticsArrays) -> NDArray[np.float64]:
+    found = level_in(statistics)
+    values = found.scalars if found else dict.fromkeys(LEVEL_VARIABLES, np.nan)
+    return np.array([values[name] for name in LEVEL_VARIABLES])
+
+
 def scene_statistics(plan: Plan) -> StatisticsArrays:
     """Returns the statistics of a scene; those of a dask array by the active scheduler."""
     pixels = pixels_of(plan)
@@ -66,10 +95,29 @@ def pixels_of(plan: Plan) -> Pixels | None:
 
 def _whole(plan: Plan, name: str) -> tuple[Graph, list[Any]]:
     """Returns the graph of a scene in one piece, and the collections that it depends on."""
+    run = _run_of_whole(plan)
+    return {(name, 0, 0, 0): (_OUTPUT, run.key)}, [run]
+
+
+def _statistics_of_whole(plan: Plan) -> Delayed:
+    """Returns the lazy statistics of a scene in one piece, from the run that computes it."""
+    run, key = _run_of_whole(plan), f"{COMPUTED_ONCE}-{plan.work.token}"
+    dependencies: list[Any] = [run]  # dask's types do not match
+    layer = _SurveyLayer({key: (_STATISTICS, run.key)}, plan.work.token)
+    return Delayed(key, HighLevelGraph.from_collections(key, layer, dependencies), layer=key)
+
+
+def _run_of_whole(plan: Plan) -> Delayed:
+    """Returns the lazy outputs and statistics of a scene in one piece."""
+    key, work = f"hsi-xr-whole-{plan.work.token}", plan.work
+    dependencies: list[Any] = []
+    graph: Graph
     if (pixels := pixels_of(plan)) is not None:
-        return {(name, 0, 0, 0): (reconstruct_scene, plan.work, pixels)}, []
-    task, chunk = _read(plan.scene.rgb.data, plan.tiling.at(0, 0), plan.tiling)
-    return {(name, 0, 0, 0): (reconstruct_scene, plan.work, task)}, [chunk]
+        graph = {key: (reconstruct_and_survey, work, pixels)}
+    else:
+        read, chunk = _read(plan.scene.rgb.data, plan.tiling.at(0, 0), plan.tiling)
+        graph, dependencies = {key: (reconstruct_and_survey, work, read)}, [chunk]
+    return Delayed(key, HighLevelGraph.from_collections(key, graph, dependencies), layer=key)
 
 
 def _tiles(plan: Plan, name: str) -> tuple[Graph, list[Any]]:

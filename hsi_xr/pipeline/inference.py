@@ -112,11 +112,16 @@ class Models:
         """
         model = self._model(job)
         if isinstance(model, ProbabilisticReconstructor) and job.needs_uncertainty:
-            estimate = model.estimate(rgb, noise(0), statistics)
+            quantiles = job.outputs.quantiles
+            estimate = model.estimate(
+                rgb, noise(0), statistics, probabilities=[*quantiles.values()]
+            )
             outputs = _compare(job, _make_consistent(job, estimate.cube, rgb), rgb)
+            found = estimate.quantiles
             return outputs | {
                 "reflectance_std": estimate.std,
                 "out_of_domain": estimate.novelty,
+                **({} if found is None else dict(zip(quantiles, found.unbind(1)))),
             }
         if job.samples > 1:
             return self._sampled_outputs(job, rgb, noise, statistics)

@@ -56,7 +56,8 @@ class Job:
     @property
     def needs_uncertainty(self) -> bool:
         """True if the job needs more of a model than its estimate."""
-        return self.samples > 1 or "out_of_domain" in self.outputs
+        outputs = self.outputs
+        return self.samples > 1 or "out_of_domain" in outputs or bool(outputs.quantiles)
 
     def for_survey(self) -> "Job":
         """Returns the job without samples, consistency and companion variables."""

@@ -1,8 +1,15 @@
 """The output variables of a job, by name; needs no torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES, OutputVariable
+from hsi_xr.output_variables import (
+    COMPANIONS,
+    OutputVariable,
+    output_variable,
+    probability_of,
+    quantile_name,
+)
 
 
 @dataclass(frozen=True)
@@ -11,7 +18,7 @@ class Outputs:
 
     Attributes:
         bands: Number of bands of the estimate.
-        names: Names of the variables, as in `OUTPUT_VARIABLES` and in that order.
+        names: Names of the variables: those of `OUTPUT_VARIABLES`, in that order, then quantiles.
         sensed: Number of channels of the image.
     """
 
@@ -20,8 +27,16 @@ class Outputs:
     sensed: int = 3
 
     @classmethod
-    def of(cls, bands: int, sensed: int = 3, **companions: bool) -> "Outputs":
-        """Returns the reflectance with the companions that are True.
+    def of(
+        cls, bands: int, sensed: int = 3, *, quantiles: Sequence[float] = (), **companions: bool
+    ) -> "Outputs":
+        """Returns the reflectance with the companions that are True, and with quantiles.
+
+        Args:
+            bands: Number of bands of the estimate.
+            sensed: Number of channels of the image.
+            quantiles: Probabilities.
+            companions: Whether each companion is wanted, by name.
 
         Raises:
             TypeError: There is no such companion.
@@ -29,11 +44,17 @@ class Outputs:
         if unknown := companions.keys() - COMPANIONS.keys():
             raise TypeError(f"unknown output variables: {', '.join(sorted(unknown))}")
         wanted = [name for name in COMPANIONS if companions.get(name)]
-        return cls(bands, ("reflectance", *wanted), sensed)
+        names = ("reflectance", *wanted, *map(quantile_name, sorted(quantiles)))
+        return cls(bands, names, sensed)
 
     @property
     def variables(self) -> tuple[OutputVariable, ...]:
-        return tuple(OUTPUT_VARIABLES[name] for name in self.names)
+        return tuple(found for name in self.names if (found := output_variable(name)))
+
+    @property
+    def quantiles(self) -> dict[str, float]:
+        """Name -> probability of the quantiles, in ascending order."""
+        return {name: p for name in self.names if (p := probability_of(name)) is not None}
 
     @property
     def channels(self) -> int:

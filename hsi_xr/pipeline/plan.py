@@ -1,6 +1,7 @@
 """Plans reconstructions: checks everything that can be checked without pixels or weights."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from hsi_xr.pipeline.argument_checks import (
     check_channels,
     check_comparable,
     check_counts,
+    check_quantiles,
     check_uncertainty,
     response_of,
     selected,
@@ -75,6 +77,11 @@ class Plan:
         return replace(self, job=replace(self.job, level=level.level), level=level)
 
     @property
+    def states_level(self) -> bool:
+        """True if the scene has a level that the model estimates with its uncertainty."""
+        return self.card.has_uncertainty and not self.job.level_known
+
+    @property
     def whole(self) -> bool:
         """True if the scene runs in one piece and needs no survey first."""
         return self.tiling.count == 1 and self.survey is None
@@ -127,7 +134,7 @@ class Plan:
             "scene": f"{t.rows} x {t.columns} px",
             "colours": self.scene.meaning.colours,
             "values": f"{self.scene.radiometry}",
-            **({"level": f"{self.level}"} if self.level else {}),
+            **self._level,
             "nodata": self.scene.meaning.nodata,
             "location": f"{self.scene.location}",
             "model": f"{self.card}",
@@ -142,6 +149,12 @@ class Plan:
             "output": f"{self.output_bytes / gib:.2f} GiB as float32",
         }
         return "\n".join(f"{name:<8} {text}" for name, text in lines.items())
+
+    @property
+    def _level(self) -> dict[str, str]:
+        if self.level is not None:
+            return {"level": f"{self.level}"}
+        return {} if self.job.level_known else {"level": "estimated from the colours of the scene"}
 
     @property
     def _camera(self) -> dict[str, str]:
@@ -174,6 +187,7 @@ def plan(
     halo: int | None = None,
     steps: int | None = None,
     samples: int = 1,
+    quantiles: Sequence[float] = (),
     out_of_domain: bool = False,
     seed: int = 0,
     device: str = "auto",
@@ -214,6 +228,7 @@ def plan(
     check_counts(samples=samples, seed=seed, batch=batch)
     if out_of_domain:
         check_uncertainty(card)
+    check_quantiles(card, quantiles)
     stated = resolve_level(
         scene,
         card,
@@ -233,6 +248,7 @@ def plan(
         outputs=Outputs.of(
             len(card.bands),
             len(scene.meaning.bands),
+            quantiles=quantiles,
             reflectance_std=samples > 1,
             rgb_residual=residual,
             out_of_domain=out_of_domain,

@@ -10,7 +10,7 @@ import xarray as xr
 from hsi_xr.io.clip import Window
 from hsi_xr.pipeline.arguments import ReconstructOptions, SurveyOptions
 from hsi_xr.pipeline.dataset import to_dataset
-from hsi_xr.pipeline.graph import output_stack, scene_statistics
+from hsi_xr.pipeline.graph import lazy_level, output_stack, scene_statistics
 from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.pipeline.plan import Plan, plan, survey_conditions
 from hsi_xr.pipeline.scene import Input
@@ -79,8 +79,14 @@ def reconstruct(
         samples: Number of samples, 1 to 1024. More than 1 adds the variable `reflectance_std`. The
             default model computes this standard deviation itself, whatever the number, at the cost
             of one or two more runs; it is calibrated on simulated images of the ground that the
-            model was trained on, and its card states the coverage elsewhere. Other models are
+            model was trained on, and its card states the coverage elsewhere. It holds for the level
+            of the scene, whose own uncertainty is stated once: see Returns. Other models are
             sampled this often, and the spread of their samples is not calibrated. Default: 1.
+        quantiles: Probabilities between 0 and 1, such as (0.05, 0.5, 0.95). Each adds a variable,
+            such as `reflectance_q05`: the quantile of the reflectance of a pixel, given the level
+            of the scene. Quantiles are never negative and need not be symmetric about the estimate,
+            unlike an interval of standard deviations. Only models that compute their uncertainty
+            themselves have them. Default: none.
         out_of_domain: Add the variable `out_of_domain`: how dissimilar the colour of a pixel is to
             all spectra that the model was trained on, from 0 (similar) to 1 (do not trust the
             estimate). Default: False.
@@ -108,7 +114,10 @@ def reconstruct(
     Returns:
         Dataset with `reflectance` (band, y, x) as float32, NaN where the scene is invalid, and the
         coordinates `wavelength` (band) and `fwhm` (band) in nm. The values are estimates, not
-        measurements.
+        measurements. If the level of the scene is estimated, the scalars `level_gain`,
+        `level_factor_low` and `level_factor_high` state the gain of the image over reflectance, and
+        the 90 % interval of the factor by which all reflectance may be off; `write` stores them as
+        attributes.
 
     Raises:
         HsiError: The message states what was found and how to fix it; see `hsi_xr.errors`.
@@ -116,7 +125,7 @@ def reconstruct(
             returns.
     """
     planned = plan(obj, model, **options).with_level()
-    cube = to_dataset(planned, output_stack(planned))
+    cube = to_dataset(planned, output_stack(planned), lazy_level(planned))
     return cube if planned.scene.lazy else cube.compute(scheduler="threads")
 
 
@@ -134,14 +143,15 @@ def reconstruct_part(planned: Plan, part: Window) -> xr.Dataset:
     part is then cropped from the whole result.
     """
     if planned.tiling.blend:
-        return part.crop(to_dataset(planned, output_stack(planned)))
+        return part.crop(to_dataset(planned, output_stack(planned), lazy_level(planned)))
     area = (
         Span(part.rows.start, part.rows.stop),
         Span(part.columns.start, part.columns.stop),
     )
     tiles_of_part = replace(planned, tiling=replace(planned.tiling, area=area))
     cropped = replace(planned.scene, rgb=planned.scene.rgb.isel(y=part.rows, x=part.columns))
-    return to_dataset(replace(tiles_of_part, scene=cropped), output_stack(tiles_of_part))
+    stack, level = output_stack(tiles_of_part), lazy_level(tiles_of_part)
+    return to_dataset(replace(tiles_of_part, scene=cropped), stack, level)
 
 
 def survey(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData, UnreadableFile, UsageError
 from hsi_xr.io import atomic
+from hsi_xr.level_interval import LevelInterval
 from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.reconstructors._level import Level
 
@@ -40,6 +41,11 @@ class Survey:
     radiometry: str
     run: str
     level: StatedLevel | None = None
+
+    @property
+    def level_interval(self) -> LevelInterval | None:
+        """Gain of the image over reflectance with its 90 % interval; None if it is not in doubt."""
+        return level_in(self.statistics)
 
     @cached_property
     def sha256(self) -> str:
@@ -125,6 +131,16 @@ class Survey:
             raise UsageError(
                 f"the survey used {self.run}, this run uses {run}; survey the scene again"
             )
+
+
+def level_in(statistics: StatisticsArrays) -> LevelInterval | None:
+    """Returns the level that the statistics of a scene state; None if it is not in doubt."""
+    if not {"gain", "level_interval"} <= statistics.keys():
+        return None
+    low, high = statistics["level_interval"].ravel().tolist()
+    if not low < high:
+        return None
+    return LevelInterval(float(statistics["gain"].mean()), low, high)
 
 
 def _level(description: Mapping[str, Any] | None) -> StatedLevel | None:

@@ -9,7 +9,13 @@ from hsi_xr.errors import InvalidData
 from hsi_xr.pipeline.pixels import Pixels, Rectangle, View, read_views, source_rectangle
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays
 from hsi_xr.pipeline.shared_futures import RecentlyUsed, errors_go_to
-from hsi_xr.pipeline.tasks import Work, colour_statistics, reconstruct_windows
+from hsi_xr.pipeline.tasks import (
+    Array,
+    Work,
+    colour_statistics,
+    reconstruct_scene,
+    reconstruct_windows,
+)
 from hsi_xr.pipeline.tiles import Span, Tile, Tiling, spread_windows
 
 WINDOW, WINDOWS, MARGIN = 32, 64, 8
@@ -39,6 +45,15 @@ def survey_scene(work: Work, pixels: Pixels) -> StatisticsArrays:
         with errors_go_to([survey], cleanup=lambda: _surveys.discard(work.token)):
             survey.set_result(_survey(work, pixels))
     return survey.result()
+
+
+def reconstruct_and_survey(work: Work, pixels: Pixels) -> tuple[Array, StatisticsArrays]:
+    """Reconstructs a scene in one piece, and returns its statistics as well."""
+    output, statistics = reconstruct_scene(work, pixels)
+    survey, is_new = _surveys.setdefault(work.token, Future)
+    if is_new:
+        survey.set_result(statistics)
+    return output, statistics
 
 
 def known_statistics(token: str) -> StatisticsArrays | None:

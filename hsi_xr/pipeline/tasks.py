@@ -71,13 +71,13 @@ def reconstruct_tile(work: Work, pixels: Pixels, tile: Tile, statistics: Statist
     return _crop_and_mask(output, view, tile)
 
 
-def reconstruct_scene(work: Work, pixels: Pixels) -> Array:
-    """Reconstructs a scene in one piece, which needs no survey."""
+def reconstruct_scene(work: Work, pixels: Pixels) -> tuple[Array, StatisticsArrays]:
+    """Reconstructs a scene in one piece, which is a survey as well."""
     tile = work.tiling.at(0, 0)
     view = read_views(pixels, [tile], work.tiling, work.radiometry)[0]
     colours = colour_statistics(work, [view], [tile])
-    output, _ = reconstruct_windows(work, [view], [tile], colours)
-    return _crop_and_mask(output[0], view, tile)
+    output, statistics = reconstruct_windows(work, [view], [tile], colours)
+    return _crop_and_mask(output[0], view, tile), statistics
 
 
 def statistics_of(survey: Survey) -> StatisticsArrays:

@@ -18,8 +18,9 @@ from hsi_xr.io import formats
 from hsi_xr.io.journal import journal_path
 from hsi_xr.io.preview import Overview, write_thumbnail
 from hsi_xr.io.remote import is_remote
-from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, companion_paths
+from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, companion_path
 from hsi_xr.io.write import Progress, WriteOptions, write_files
+from hsi_xr.output_variables import companions_among
 from hsi_xr.product.checks import ProductPlan, check_product
 from hsi_xr.stac.files import save
 from hsi_xr.stac.item import describe
@@ -226,11 +227,11 @@ def _write_cube(
         overview = write_files(cube, str(plan.path), options).overview
     if formats.by_name(formats.resolve(plan.path, options.format)).MULTI_VARIABLE:
         return Product(cube=plan.path), overview
-    companions = companion_paths(plan.path) if isinstance(cube, xr.Dataset) else {}
+    companions = companions_among(cube.data_vars) if isinstance(cube, xr.Dataset) else []
     style = plan.path.with_suffix(".qml")
     product = Product(
         cube=plan.path,
-        companions=tuple(path for name, path in companions.items() if name in cube),
+        companions=tuple(companion_path(plan.path, name) for name in companions),
         style=style if style.exists() else None,
     )
     return product, overview

@@ -1,7 +1,7 @@
 """The interface between reconstructors and the rest of the package."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -105,21 +105,36 @@ class Estimate:
 
     Attributes:
         cube: (batch, bands, rows, columns) reflectance.
-        std: Standard deviation of the reflectance, of the same shape.
+        std: Standard deviation of the reflectance given the level of the scene, of the same shape.
         novelty: (batch, 1, rows, columns) out-of-distribution score of the colours in [0, 1].
+        quantiles: (batch, n, bands, rows, columns) of the reflectance, not negative and in
+            ascending order, if they were asked for.
     """
 
     cube: Tensor
     std: Tensor
     novelty: Tensor
+    quantiles: Tensor | None = None
 
 
 @runtime_checkable
 class ProbabilisticReconstructor(Protocol):
     """A reconstructor that computes its own uncertainty, without samples."""
 
-    def estimate(self, rgb: Tensor, noise: Noise, statistics: SceneStatistics) -> Estimate:
-        """Returns the cube of `forward` with its uncertainty; arguments as for `forward`."""
+    def estimate(
+        self,
+        rgb: Tensor,
+        noise: Noise,
+        statistics: SceneStatistics,
+        *,
+        probabilities: Sequence[float] = (),
+    ) -> Estimate:
+        """Returns the cube of `forward` with its uncertainty.
+
+        Args:
+            rgb, noise, statistics: As for `forward`.
+            probabilities: Those of the quantiles wanted, in ascending order.
+        """
 
 
 @runtime_checkable

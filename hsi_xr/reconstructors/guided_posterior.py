@@ -5,7 +5,7 @@ the refinement after Ding, Zhao, Sun, Liu 2026, R2H-Diff (arXiv:2605.05688). The
 original to this package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from hsi_xr.diffusion import samplers, schedules
 from hsi_xr.networks.attention import GivenStatistics, PooledStatistics, StepStatistics
 from hsi_xr.networks.gaussian_mixture import SpectralMixture
+from hsi_xr.networks.mixture_quantiles import posterior_quantiles, spread_about_median
 from hsi_xr.networks.projected_mixture import Posterior
 from hsi_xr.networks.r2h_diff import R2HDiff
 from hsi_xr.reconstructors._base import (
@@ -150,20 +151,49 @@ class GuidedPosterior(Reconstructor):
     ) -> Tensor:
         return self._reconstruct(rgb, noise, statistics, GivenStatistics(statistics))
 
-    def estimate(self, rgb: Tensor, noise: Noise, statistics: SceneStatistics) -> Estimate:
+    def estimate(
+        self,
+        rgb: Tensor,
+        noise: Noise,
+        statistics: SceneStatistics,
+        *,
+        probabilities: Sequence[float] = (),
+    ) -> Estimate:
         """See `ProbabilisticReconstructor`."""
         posterior = self.posterior(rgb, statistics)
         cube = posterior.mean
         if self._refines(statistics):
             cube = self._refine(posterior, noise, statistics, GivenStatistics(statistics))
-        scale = statistics["uncertainty_scale"][:, None, None]
-        std = (cube + FLOOR) * posterior.std / (posterior.mean + FLOOR) * scale
-        return Estimate(cube, std, posterior.novelty)
+        ratio = (cube + FLOOR) / (posterior.mean + FLOOR)
+        std = ratio * posterior.std * statistics["uncertainty_scale"][:, None, None]
+        if not probabilities:
+            return Estimate(cube, std, posterior.novelty)
+        quantiles = self._quantiles(posterior, rgb, statistics, probabilities)
+        return Estimate(cube, std, posterior.novelty, ratio[:, None] * quantiles)
 
     def posterior(self, rgb: Tensor, statistics: SceneStatistics) -> Posterior:
         """Returns the mixture's posterior of the pixels of a surveyed scene."""
         mixture = project_mixture(self.mixture, statistics)
         return mixture.posterior(_calibrate(rgb, statistics), statistics["level_std"])
+
+    def _quantiles(
+        self,
+        posterior: Posterior,
+        rgb: Tensor,
+        statistics: SceneStatistics,
+        probabilities: Sequence[float],
+    ) -> Tensor:
+        """Returns the quantiles of the mixture, as wide as the calibration requires."""
+        found = posterior_quantiles(
+            project_mixture(self.mixture, statistics),
+            posterior,
+            _calibrate(rgb, statistics),
+            statistics["level_std"],
+            rgb.new_tensor([*probabilities, 0.5]),
+        )
+        scale = statistics["uncertainty_scale"][:, None, None]
+        scaled = spread_about_median(found[:, :-1], found[:, -1:], scale)
+        return scaled.cummax(1).values  # the search may leave them out of order by its error
 
     def _reconstruct(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, attention: StepStatistics

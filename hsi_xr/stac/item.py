@@ -12,6 +12,7 @@ from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.formats.geotiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.io.georef import authority_code
 from hsi_xr.io.remote import file_of, is_remote, without_query
+from hsi_xr.level_interval import LevelInterval
 from hsi_xr.stac.document import Document
 from hsi_xr.stac.files import ITEM_TYPE, as_multihash
 from hsi_xr.stac.footprint import geometry_or_none
@@ -172,6 +173,8 @@ def _lineage(product: CubeFile) -> str:
         if config.get("weights") == "random"
         else "A model estimate, not a measurement.",
     ]
+    if (level := LevelInterval.from_scalars(config)) is not None:
+        sentences.append(f"{str(level).capitalize()}.")
     if "calibration" in config:
         sentences.append(
             f"Its bands were calibrated to {config.get('calibration_points', 'some')} known "

@@ -12,7 +12,7 @@ from hsi_xr.errors import InvalidData
 from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.preview import TITLE, find_thumbnail
-from hsi_xr.output_variables import COMPANIONS, OUTPUT_VARIABLES
+from hsi_xr.output_variables import OUTPUT_VARIABLES, output_variable
 from hsi_xr.stac.files import multihash
 from hsi_xr.stac.footprint import ground_resolution
 
@@ -37,8 +37,8 @@ def assets(product: CubeFile, href: str) -> dict[str, Asset]:
     for band, name in _common_names(product).items():
         by_key["reflectance"]["bands"][band]["eo:common_name"] = name
     by_key |= _sidecars(product, folder, "reflectance")
-    for name, variable in COMPANIONS.items():
-        if (companion := product.companion(name)) is not None:
+    for name, companion in product.companions.items():
+        if (variable := output_variable(name)) is not None:
             target = href if product.is_shared else folder + companion.path.name
             by_key[variable.asset] = _raster(companion, target, variable.title)
             by_key |= {} if product.is_shared else _sidecars(companion, folder, variable.asset)
@@ -56,7 +56,7 @@ def assets(product: CubeFile, href: str) -> dict[str, Asset]:
 
 def roles(product: CubeFile) -> list[str]:
     """Returns the roles of a variable's asset. The last one is also the key of the asset."""
-    variable = OUTPUT_VARIABLES.get(product.variable, OUTPUT_VARIABLES["reflectance"])
+    variable = output_variable(product.variable) or OUTPUT_VARIABLES["reflectance"]
     return ["data", variable.asset]
 
 

@@ -12,7 +12,8 @@ from rasterio.enums import ColorInterp
 import hsi_xr
 from hsi_xr import demo
 from hsi_xr.demo import figure
-from hsi_xr.demo.demo import FLOOR, score, spreads
+from hsi_xr.demo.demo import ENDS, FLOOR, intervals, score
+from hsi_xr.demo.materials import GREY
 from hsi_xr.demo.render import INSTANT, Scene, render
 from hsi_xr.errors import DestinationExists, DestinationUnwritable, UsageError
 from hsi_xr.evaluation.metrics import Tally
@@ -22,14 +23,14 @@ pytest.importorskip("matplotlib", reason="the demo draws figures")
 
 @pytest.fixture(scope="module")
 def shown() -> Scene:
-    """The landscape in 61 x 78 pixels."""
-    return render(61, 78, seed=5, pixel=1.3)
+    """The landscape in 61 x 78 pixels, of which the grey panel has a few."""
+    return render(61, 78, seed=5, season="autumn", pixel=0.9)
 
 
 @pytest.fixture(scope="module")
 def report(shown, tmp_path_factory) -> demo.Report:
     """The report of a demo that is run once for all tests of this file."""
-    return demo.run(tmp_path_factory.mktemp("demo") / "new", scene=shown, samples=2)
+    return demo.run(tmp_path_factory.mktemp("demo") / "new", scene=shown)
 
 
 def test_all_reported_files_exist_and_none_is_partial(report):
@@ -59,6 +60,18 @@ def test_scores_compare_the_written_cube_with_the_truth(report, shown):
     assert report.scores_after_gain.sam == pytest.approx(report.scores.sam, rel=1e-6)
 
 
+def test_the_panel_gives_the_level_that_the_image_alone_does_not(report, shown):
+    x, y, size, *_ = report.files.panel.read_text("utf-8").splitlines()[1].split(",")
+    calibrated = hsi_xr.open(report.files.calibrated)
+    there = calibrated.hsi.spectrum(float(x), float(y), size=float(size))
+    assert float(there.mean()) == pytest.approx(GREY, rel=0.02)
+    row, column = shown.panel
+    assert shown.truth[:, row, column].mean() > 0.8 * GREY  # its edges are in these pixels, too
+    assert report.scores_with_panel.mrae < report.scores.mrae
+    assert report.scores_with_panel.gain == pytest.approx(1, abs=0.2)
+    assert report.level.factor[0] < report.scores.gain < report.level.factor[1]
+
+
 def test_the_item_states_that_nothing_was_acquired(report):
     properties = json.loads(report.files.item.read_text("utf-8"))["properties"]
     assert properties["datetime"] == INSTANT.isoformat().replace("+00:00", "Z")
@@ -79,10 +92,11 @@ def test_the_text_reports_sizes_speed_scores_and_files(report):
     for expected in (
         "61 x 78 px",
         "Mpx/s",
-        "PSNR",
-        "MRAE",
-        "SAM",
-        "deg",
+        "deg between estimated and true spectra",
+        "with a grey panel in the image",
+        "from the image alone",
+        "is a guess",
+        str(report.level),
         "31 bands",
         report.model,
     ):
@@ -112,7 +126,7 @@ def test_files_are_replaced_with_overwrite_and_progress_is_reported(shown, tmp_p
     (tmp_path / "demo_rgb.tif").write_text("an earlier demo")
     (tmp_path / "demo_hsi.tif").write_text("an earlier demo")
     report = demo.run(
-        tmp_path, overwrite=True, scene=shown, samples=1, progress=lambda *now: calls.append(now)
+        tmp_path, overwrite=True, scene=shown, progress=lambda *now: calls.append(now)
     )
     assert calls[-1] == (61 * 78, 61 * 78)
     with rasterio.open(report.files.cube) as src:
@@ -133,17 +147,19 @@ def test_a_file_instead_of_a_folder_is_refused(tmp_path, shown):
     assert (tmp_path / "taken").read_text() == "not a folder"
 
 
-def test_the_spread_at_a_place_equals_that_of_the_complete_cube(report, shown):
+def test_the_interval_at_a_place_equals_that_of_the_complete_cube(report, shown):
     """Only the tiles around the places are computed, which must not change the result."""
     places = {"corner": (2, 3), "middle": (30, 41)}
-    spread_at = spreads(report.files.rgb, places, samples=2)
+    ends_at = intervals(report.files.rgb, places)
     rgb = hsi_xr.open(report.files.rgb)
     survey = hsi_xr.survey(rgb[:, ::3, ::3])
-    whole = hsi_xr.reconstruct(rgb, samples=2, survey=survey, tile=64)
+    whole = hsi_xr.reconstruct(rgb, quantiles=ENDS, survey=survey, tile=64)
     for name, (row, column) in places.items():
-        assert (spread_at[name] > 0).all()
-        expected = whole["reflectance_std"][:, row, column].values
-        np.testing.assert_allclose(spread_at[name], expected, atol=1e-4)
+        low, high = ends_at[name]
+        assert (low >= 0).all() and (low < high).all()
+        for end, expected in (("q05", low), ("q95", high)):
+            found = whole[f"reflectance_{end}"][:, row, column]
+            np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
 
 
 def test_scores_of_strips_equal_those_of_the_whole_cube(shown):

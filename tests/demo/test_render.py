@@ -14,8 +14,9 @@ from hsi_xr.demo.canvas import (
     illumination,
     reflectance,
 )
-from hsi_xr.demo.materials import BANDS, WAVELENGTHS, library
-from hsi_xr.demo.render import INSTANT, Scene, render
+from hsi_xr.demo.materials import BANDS, GREY, WAVELENGTHS, library
+from hsi_xr.demo.render import INSTANT, PLACES, Scene, render
+from hsi_xr.demo.seasons import SEASONS
 from hsi_xr.demo.texture import blur, fractal_noise, ramp, shift
 
 
@@ -37,6 +38,19 @@ def test_the_same_arguments_give_the_same_scene_to_the_bit(small):
     np.testing.assert_array_equal(again.rgb, small.rgb)
     other = render(97, 130, seed=6, pixel=0.8)
     assert (other.rgb != small.rgb).mean() > 0.5
+
+
+@pytest.mark.parametrize("season", [*SEASONS])
+def test_seasons_change_the_crops_and_neither_the_roofs_nor_the_panel(season):
+    summer, other = (render(73, 97, seed=5, season=each, pixel=0.8) for each in ("summer", season))
+    change = np.abs(other.truth - summer.truth).mean(0)
+    row, column = other.panel
+    assert change[row, column] < 0.01
+    assert other.truth[:, row, column].mean() > 0.8 * GREY  # its edges are in these pixels, too
+    assert change[round(53.4 / 0.8), round(43 / 0.8)] < 0.01  # a roof of clay tiles
+    assert (change > 0.02).mean() > 0.2 or season == "summer"
+    assert set(SEASONS[season].places) <= set(PLACES)
+    assert {*SEASONS[season].materials, *SEASONS[season].materials.values()} <= {*MATERIALS}
 
 
 def test_truth_is_reflectance_and_never_zero(small):
@@ -156,7 +170,7 @@ def test_materials_are_distinct_reflectances():
     spectra = library()
     for name, spectrum in spectra.items():
         assert spectrum.shape == (len(BANDS),), name
-        assert 0 < spectrum.min() < spectrum.max() < 0.9, name
+        assert 0 < spectrum.min() <= spectrum.max() < 0.9, name
     for one, other in itertools.combinations(spectra, 2):
         assert np.abs(spectra[one] / spectra[other] - 1).max() > 0.05, (one, other)
 

@@ -70,7 +70,7 @@ def test_products_plans_and_surveys_state_the_level(tmp_path):
     )
     for attrs in (cube.attrs, hsi_xr.open(written.cube).attrs):
         assert attrs["hsi_xr_level"] == "stated"
-        assert attrs["hsi_xr_level_gain"] == LEVEL and attrs["hsi_xr_level_log_std"] == 0
+        assert attrs["hsi_xr_level_gain"] == LEVEL and "hsi_xr_level_factor_low" not in attrs
         assert attrs["hsi_xr_level_origin"] == "as given"
     assert cube["reflectance"].attrs["standard_name"] == "surface_bidirectional_reflectance"
     assert "level    1.7 (as given)" in str(hsi_xr.plan(image, level=LEVEL))

@@ -135,7 +135,7 @@ def test_products_and_surveys_state_the_reference(tmp_path, image):
     for cube in cubes:
         assert cube.attrs["hsi_xr_level"] == "from reference"
         assert cube.attrs["hsi_xr_level_gain"] == pytest.approx(LEVEL, rel=0.01)
-        assert cube.attrs["hsi_xr_level_log_std"] >= COLOUR_STD
+        assert cube.attrs["hsi_xr_level_factor_high"] >= np.exp(1.64 * COLOUR_STD)
         assert cube.attrs["hsi_xr_level_origin"].startswith("reference.tif, 108 places")
     np.testing.assert_allclose(*(cube["reflectance"].values for cube in cubes), atol=1e-5)
 

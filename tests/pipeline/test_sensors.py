@@ -184,3 +184,12 @@ def test_a_survey_serves_parts_of_a_scene(sentinel):
 def test_what_does_not_fit_is_refused_with_a_repair(sentinel, options, error, message):
     with pytest.raises(error, match=message):
         hsi_xr.plan(sentinel, **{"model": MODEL, **options})
+
+
+def test_quantiles_of_more_channels_enclose_the_ground(sentinel):
+    part = hsi_xr.open(sentinel).isel(y=slice(0, 4), x=slice(0, 5))
+    cube = hsi_xr.reconstruct(part, MODEL, camera="sentinel-2a", quantiles=(0.05, 0.95))
+    low, high = cube.reflectance_q05, cube.reflectance_q95
+    assert bool((low <= high).all())
+    truth = _ground()[:, :4, :5]
+    assert float(((low <= truth) & (truth <= high)).mean()) > 0.7

@@ -123,6 +123,48 @@ def test_the_posterior_on_a_gpu_is_that_on_the_cpu(display, known):
     torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
 
 
+def _estimate(model, rgb, statistics, probabilities=()):
+    noise = torch.randn(1, 31, *rgb.shape[2:], generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        return model.estimate(rgb, lambda _: noise, statistics, probabilities=probabilities)
+
+
+def test_the_uncertainty_does_not_contain_that_of_the_level():
+    model, rgb = _model(replace(SMALL, steps=0)), _rgb()  # all Gaussians have one brightness
+    _, statistics, _ = _whole(model)
+    wide = statistics | {
+        "level_std": 3 * statistics["level_std"],
+        "level_interval": statistics["level_interval"] * torch.tensor([0.3, 3.0]),
+    }
+    one, other = (_estimate(model, rgb, each, (0.1, 0.8)) for each in (statistics, wide))
+    torch.testing.assert_close(one.std, other.std, rtol=2e-3, atol=1e-5)
+    torch.testing.assert_close(one.quantiles, other.quantiles, rtol=5e-3, atol=5e-4)
+
+
+def test_an_image_of_another_exposure_has_the_same_uncertainty():
+    model, rgb = _model(), _rgb()
+    _, statistics, _ = _whole(model)
+    brighter = statistics | {name: 1.7 * statistics[name] for name in ("gain", "haze")}
+    one = _estimate(model, rgb, statistics, (0.05, 0.95))
+    other = _estimate(model, 1.7 * rgb, brighter, (0.05, 0.95))
+    torch.testing.assert_close(other.std, one.std, rtol=1e-3, atol=1e-6)
+    close = torch.isclose(other.quantiles, one.quantiles, rtol=1e-3, atol=1e-5)
+    assert close.float().mean() > 0.99  # rounding moves few pixels to other cells of colour
+
+
+def test_quantiles_bracket_the_estimate_and_scale_with_the_calibration():
+    model, rgb = _model(), _rgb()
+    _, statistics, _ = _whole(model)
+    scales = ({"uncertainty_scale": torch.full((31,), scale)} for scale in (0.5, 2.0))
+    narrow, wide = (_estimate(model, rgb, statistics | each, (0.02, 0.98)) for each in scales)
+    for found in (narrow, wide):
+        low, high = found.quantiles.unbind(1)
+        assert (low >= 0).all() and (low <= found.cube).float().mean() > 0.99
+        assert (high >= found.cube).float().mean() > 0.99
+    assert (narrow.quantiles[:, 0] >= wide.quantiles[:, 0] - 1e-6).all()
+    assert (narrow.quantiles[:, 1] <= wide.quantiles[:, 1] + 1e-6).all()
+
+
 def test_deviations_hold_for_a_given_level():
     model = _model()
     _, statistics, estimate = _whole(model)

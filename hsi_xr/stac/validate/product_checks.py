@@ -15,8 +15,7 @@ from hsi_xr.io.raster_dataset import RasterDataset, open_raster_dataset
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.io.stores import store_driver
 from hsi_xr.io.tags import is_product
-from hsi_xr.io.variables import companion_paths
-from hsi_xr.output_variables import OUTPUT_VARIABLES
+from hsi_xr.output_variables import output_variable
 from hsi_xr.stac.validate.band_checks import RESTORE, raster_band_faults
 from hsi_xr.stac.validate.findings import Fault, fault_of
 
@@ -42,9 +41,8 @@ def variables_of(path: Path) -> list[str | None]:
     if store_driver(str(path)) is None:
         return [None]
     with open_raster_dataset(str(path)) as src:
-        ours = {"reflectance", *companion_paths(path)}
         variables = src.variables if isinstance(src, StoredArray) else []
-        return [name for name in variables if name in ours] or [None]
+        return [name for name in variables if output_variable(name)] or [None]
 
 
 def is_foreign(path: Path) -> bool:
@@ -75,7 +73,7 @@ def product_faults(
             yield from _layout(src, path)
             yield from _storage(src)
             yield from _georeference(product)
-            output = OUTPUT_VARIABLES.get(src.tags(ns="XARRAY").get("NAME", ""))
+            output = output_variable(src.tags(ns="XARRAY").get("NAME", ""))
             if output is None or output.per_band:
                 yield from raster_band_faults(src, product)
             yield from _unreadable(src) if pixels else ()

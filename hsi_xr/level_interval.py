@@ -1,0 +1,78 @@
+"""The level of a scene: the gain of its image over reflectance, with its 90 % interval."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from math import exp, isfinite
+from typing import Any, Self
+
+LEVEL_VARIABLES = {
+    "level_gain": "gain of the image over reflectance",
+    "level_factor_low": "lower end of the 90 % interval of the common factor of all reflectance",
+    "level_factor_high": "upper end of the 90 % interval of the common factor of all reflectance",
+}
+"""Name -> long name of the scalars of a Dataset that state its level; files store them as
+attributes with the prefix `hsi_xr_`."""
+
+_PREFIX = "hsi_xr_"
+_NORMAL_90 = 1.645
+"""Standard deviations on either side of the mean that contain 90 % of a normal distribution."""
+
+
+@dataclass(frozen=True)
+class LevelInterval:
+    """The gain of an image over reflectance, and by how much it may be wrong.
+
+    Attributes:
+        gain: Linear value that a reflector of reflectance 1 has in the image, as used.
+        low: Lower end of its 90 % interval.
+        high: Upper end.
+    """
+
+    gain: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, gain: float, log_std: float) -> Self:
+        """Returns the interval of a gain whose logarithm is normally distributed."""
+        spread = exp(_NORMAL_90 * log_std)
+        return cls(gain, gain / spread, gain * spread)
+
+    @classmethod
+    def from_scalars(cls, values: Mapping[str, Any]) -> Self | None:
+        """Returns the interval that scalars by the names of `LEVEL_VARIABLES` state, if they do."""
+        if not LEVEL_VARIABLES.keys() <= values.keys():
+            return None
+        gain, low, high = (float(values[name]) for name in LEVEL_VARIABLES)
+        if not (isfinite(gain) and low > 0 and high > 0):
+            return None
+        return cls(gain, gain / high, gain / low)
+
+    @classmethod
+    def from_attributes(cls, attrs: Mapping[Hashable, Any]) -> Self | None:
+        """Returns the interval that the attributes of a product state, or None."""
+        return cls.from_scalars(
+            {str(key).removeprefix(_PREFIX): value for key, value in attrs.items()}
+        )
+
+    @property
+    def factor(self) -> tuple[float, float]:
+        """The 90 % interval of true over estimated reflectance, which all pixels share."""
+        return self.gain / self.high, self.gain / self.low
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """The values of `LEVEL_VARIABLES`."""
+        return dict(zip(LEVEL_VARIABLES, (self.gain, *self.factor)))
+
+    @property
+    def attributes(self) -> dict[str, float]:
+        """The attributes of a product: four digits, more than the estimate has."""
+        return {f"{_PREFIX}{name}": float(f"{x:.4g}") for name, x in self.scalars.items()}
+
+    def __str__(self) -> str:
+        low, high = self.factor
+        return (
+            f"reflectance values may be off by a common factor of {low:.2g} to {high:.2g} "
+            "(90 % interval)"
+        )
