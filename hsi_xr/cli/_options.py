@@ -128,7 +128,7 @@ def _bands(
 
 
 def _probabilities(
-    ctx: click.Context, parameter: click.Parameter, text: str | tuple[()]
+    ctx: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[float, ...]:
     """Parse numbers separated by commas."""
     try:
@@ -238,7 +238,6 @@ _RUN = (
     click.option(
         "--quantiles",
         metavar="P,P,...",
-        default=(),
         callback=_probabilities,
         help="Also write these quantiles of reflectance, e.g. 0.05,0.5,0.95 as DST_q05.tif, "
         "DST_q50.tif and DST_q95.tif.",
