@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from hsi_xr.analysis.layouts import to_hypercoast, to_spectral
     from hsi_xr.analysis.library import library
     from hsi_xr.analysis.select import bands, nearest_band, spectrum
-    from hsi_xr.analysis.sensors import sensors, to_sensor
+    from hsi_xr.analysis.sensors import to_sensor
     from hsi_xr.batch.config import Conversion
     from hsi_xr.batch.convert import convert
     from hsi_xr.calibration.calibrate import calibrate, gains
     from hsi_xr.calibration.gains import Gains
+    from hsi_xr.camera.bandpass import sensors
     from hsi_xr.camera.spectral_response import cameras
     from hsi_xr.checkpoints import models
     from hsi_xr.io.open import open
@@ -90,7 +91,7 @@ _MODULES = {
     "plan": "hsi_xr.pipeline.plan",
     "reconstruct": "hsi_xr.pipeline.reconstruct",
     "sam": "hsi_xr.analysis.angles",
-    "sensors": "hsi_xr.analysis.sensors",
+    "sensors": "hsi_xr.camera.bandpass",
     "set_options": "hsi_xr.pipeline.options",
     "spectrum": "hsi_xr.analysis.select",
     "survey": "hsi_xr.pipeline.reconstruct",

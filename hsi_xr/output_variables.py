@@ -29,8 +29,8 @@ class OutputVariable:
     Attributes:
         name: Name in the Dataset and in files.
         per_band: True for one value per band and pixel, (band, y, x); False for (y, x).
-        channels: Values per pixel that a model run yields, if not per band.
-        reduce: Reduces those channels, (channels, y, x), to (y, x).
+        per_channel: True if a model run yields one value per channel of the image and pixel.
+        reduce: Reduces those values, (channels, y, x), to (y, x).
         is_reflectance: True if the values are in the unit of reflectance: they share its standard
             name, and a calibration multiplies them by its gains.
         survives_calibration: False if the values describe the estimate before calibration.
@@ -46,7 +46,7 @@ class OutputVariable:
 
     name: str
     per_band: bool = False
-    channels: int = 1
+    per_channel: bool = False
     reduce: Callable[[Array], Array] | None = None
     is_reflectance: bool = False
     survives_calibration: bool = True
@@ -100,17 +100,17 @@ OUTPUT_VARIABLES = {
         ),
         OutputVariable(
             name="rgb_residual",
-            channels=3,
+            per_channel=True,
             reduce=root_mean_square,
             survives_calibration=False,
             attributes={
-                "long_name": "root mean square over red, green and blue of the estimate as the "
-                "camera would record it, minus the image"
+                "long_name": "root mean square over the channels of the estimate as the camera "
+                "would record it, minus the image"
             },
             suffix="_residual",
             asset="residual",
             title="The estimate as the camera would record it, minus the image: root mean square "
-            "over red, green and blue",
+            "over the channels of the image",
         ),
         OutputVariable(
             name="out_of_domain",

@@ -5,8 +5,9 @@ from typing import Any
 from examples.default_model.training_data import HELD_OUT_CAMERAS
 
 INFRARED = (
-    "Cameras are assumed to be blind beyond 780 nm, where their measured curves end; the infrared "
-    "is estimated only from what is common for the visible part of a spectrum."
+    "Of an RGB image, the infrared is estimated only from what is common for the visible part of a "
+    "spectrum: cameras are assumed to be blind beyond 780 nm, where their measured curves end. The "
+    "scores in this card are those of RGB images; sensors with infrared channels measure it."
 )
 
 DEFINITION = (

@@ -69,16 +69,23 @@ def load_trained(path: Path, bands: Bands, data: TrainingData) -> tuple[GuidedPo
         bands: The band grid of the model.
         data: What it was trained on.
     """
-    model = GuidedPosterior(Config(bands=len(bands)))
     if path.suffix == ".safetensors":
         weights = load_file(path)
+        trained = any(name.startswith("network.") for name in weights)
+        model = _empty_model(bands, trained=trained)
         weights.setdefault("photofinishing.sunlit", model.photofinishing.sunlit)
         model.load_state_dict(weights)
         fit_exposure.fit(model, data)
-        return model.eval(), True
+        return model.eval(), trained
     state = checkpoints.read(path)
+    trained = bool(state["run"]["network"])
+    model = _empty_model(bands, trained=trained)
     model.load_state_dict(state["average"])
-    return model.eval(), bool(state["run"]["network"])
+    return model.eval(), trained
+
+
+def _empty_model(bands: Bands, *, trained: bool) -> GuidedPosterior:
+    return GuidedPosterior(Config(bands=len(bands), size="base" if trained else "none"))
 
 
 def card_of(
@@ -98,7 +105,9 @@ def card_of(
     """
     card = {
         **STATEMENTS,
-        "name": "guided-posterior-visible" if bands.centres[-1] <= 700 else "guided-posterior",
+        "name": "guided-posterior-visible"
+        if bands.centres[-1] <= 700
+        else "guided-posterior-visible-infrared",
         "bands": {"centres_nm": list(bands.centres), "widths_nm": list(bands.widths or ())},
         "config": asdict(model.config),
         "stride": model.stride,

@@ -97,12 +97,14 @@ def new_task(
     seed, steps = settings.seed, range(settings.schedule.steps)
     with seeded(seed, Use.WEIGHTS):
         model = GuidedPosterior(config)
-    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
-    loss = partial(chain_loss, model)
-    update = ParameterUpdate("network", trainable(model.network), loss, steps)
+    updates: tuple[ParameterUpdate[SimulatedBatch], ...] = ()
+    if model.network is not None:
+        model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
+        loss = partial(chain_loss, model)
+        updates = (ParameterUpdate("network", trainable(model.network), loss, steps),)
     return Task(
         model=model,
-        objective=Objective((update,) if settings.network else ()),
+        objective=Objective(updates),
         draw=lambda number: data.draw(torch_generator(seed, Use.BATCHES, number), side=PATCH),
         fit=lambda: fit_statistics(model, data, torch_generator(seed, Use.FIT)),
     )
@@ -167,7 +169,7 @@ def chain_loss(model: GuidedPosterior, batch: SimulatedBatch, rng: Generator) ->
     posterior = _concatenate([posterior_of(model, *each) for each in images])
     clean = model.encode(batch.cube, posterior)
     noisy, step = _add_noise(clean, model, rng)
-    estimate = model.network(
+    estimate = model.trained_network(
         noisy.contiguous(memory_format=torch.channels_last),
         model.guide_image(posterior.mean).contiguous(memory_format=torch.channels_last),
         step,
@@ -218,7 +220,8 @@ def main() -> None:
     settings = settings_of(
         options.out, steps=options.steps, rate=options.rate, bands=tuple(options.bands)
     )
-    task = new_task(data, Config(bands=len(bands)), settings)
+    config = Config(bands=len(bands), size="base" if settings.network else "none")
+    task = new_task(data, config, settings)
     Training(task, settings, resume=options.resume).finish(report)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hsi_xr.analysis.bandpass import Bandpass, measured, published, weights
 from hsi_xr.analysis.library import library
 from hsi_xr.band_grid import Bands, nearest
+from hsi_xr.camera.bandpass import LEAST, Bandpass, measured, published, sensors, weights
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
 from hsi_xr.io.wavelengths import COORDINATE_ATTRS
@@ -19,19 +19,12 @@ from hsi_xr.suggestions import did_you_mean
 Sensor = str | os.PathLike[str] | xr.DataArray
 """A name in `sensors()`, or responses as a file or as a DataArray (spectrum, wavelength)."""
 
-_LEAST = 0.9
-"""Fraction of a band's response that must be within the range of the cube."""
 _BOUND = {
     "long_name": "bound of the standard deviation of reflectance",
     "units": "1",
     "comment": "mean of the deviations over the band: exact if the errors of neighbouring "
     "wavelengths are fully correlated, too large otherwise",
 }
-
-
-def sensors() -> list[str]:
-    """Returns the names of the sensors that ship with the package."""
-    return sorted(published())
 
 
 def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
@@ -100,7 +93,7 @@ def _usable_bands(
     low, high = own.extent
     kept, beyond, narrow = [], [], []
     for band, (name, centre) in enumerate(zip(responses.names, responses.bands.centres)):
-        if covered[band] < _LEAST:
+        if covered[band] < LEAST:
             beyond.append(name)
         elif (responses.bands.widths or ())[band] < _resolution(own, centre):
             narrow.append(name)
@@ -182,7 +175,9 @@ def _parse_curves(curves: xr.DataArray) -> tuple[str, Bandpass]:
             f"got dimensions {', '.join(map(str, curves.dims)) or 'none'}"
         )
     name = str(curves.attrs.get("source", "an array"))
-    return name, measured(curves.transpose("spectrum", "wavelength").sortby("wavelength"), name)
+    table = curves.transpose("spectrum", "wavelength").sortby("wavelength")
+    names = [str(label) for label in table["spectrum"].values]
+    return name, measured(names, table["wavelength"].values, table.values, name)
 
 
 def _is_path(sensor: str) -> bool:

@@ -48,7 +48,7 @@ def consistent(
 
     Args:
         cube: (batch, bands, rows, columns) reflectance; negative values count as 0.
-        rgb: (batch, 3, rows, columns) linear RGB of the image; a white reflector is 1.
+        rgb: (batch, channels, rows, columns) linear image; a white reflector is 1.
         camera: The camera that took the image.
         centres: Centre wavelengths of the bands in nm.
         noise: Standard deviation of the noise of each channel, in units of `rgb`. With 0 the
@@ -77,12 +77,12 @@ def consistent(
 
 
 def _move(x: Tensor, y: Tensor, response: Tensor, covariance: Tensor, noise: float) -> Tensor:
-    """Moves spectra x (pixels, bands) towards colours y (pixels, 3)."""
+    """Moves spectra x (pixels, bands) towards colours y (pixels, channels)."""
     x = x.clamp(min=0)
     scale = x + OFFSET * y.clamp(min=0).mean(1, keepdim=True)
     gain = torch.einsum("cmn,pn->pcm", covariance * response[:, None], scale)
     gram = torch.einsum("pcm,pm,dm->pcd", gain, scale, response)
-    gram = gram + noise**2 * torch.eye(3).to(x)
+    gram = gram + noise**2 * torch.eye(len(response)).to(x)
     weights = _solve(gram, y - x @ response.T)
     x = (x + scale * torch.einsum("pcm,pc->pm", gain, weights)).clamp(min=0)
     if not noise:
@@ -94,8 +94,8 @@ def _move(x: Tensor, y: Tensor, response: Tensor, covariance: Tensor, noise: flo
 def _nearest(x: Tensor, y: Tensor, response: Tensor) -> Tensor:
     """Returns the non-negative spectra nearest to x, by least squares, that project to y.
 
-    Damped Newton iterations on the dual problem, which has three unknowns per pixel whatever the
-    number of bands.
+    Damped Newton iterations on the dual problem, which has an unknown per pixel and channel
+    whatever the number of bands.
     """
     weights, spectra = torch.zeros_like(y), x
     damping = DAMPING * response.square().sum(1).diag()
@@ -108,12 +108,17 @@ def _nearest(x: Tensor, y: Tensor, response: Tensor) -> Tensor:
 
 
 def _solve(gram: Tensor, right: Tensor) -> Tensor:
-    """Solves positive semidefinite systems of three by L D L^T: (n, 3, 3), (n, 3) -> (n, 3).
+    """Solves positive semidefinite systems, (n, channels, channels), for (n, channels).
+
+    Those of three are solved by L D L^T, which is faster on a GPU.
 
     The systems are scaled to a unit diagonal. Pivots are kept away from 0: a channel that depends
     on the others adds nothing, and a black spectrum leaves nothing to solve.
     """
     size = gram.diagonal(dim1=1, dim2=2).clamp(min=1e-30).rsqrt()
+    if gram.shape[1] != 3:
+        unit = gram * size[:, :, None] * size[:, None] + 1e-6 * torch.eye(gram.shape[1]).to(gram)
+        return torch.linalg.solve(unit, right * size) * size
     a, b, c = (gram[:, i, j] * size[:, i] * size[:, j] for i, j in ((0, 1), (0, 2), (1, 2)))
     second = (1 - a * a).clamp(min=1e-6)
     ratio = (c - a * b) / second

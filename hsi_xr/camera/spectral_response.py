@@ -1,6 +1,7 @@
-"""Spectral responses of cameras: 52 measured ones by name, JSON files, and arrays.
+"""Spectral responses of cameras and sensors: by name, JSON files, and arrays.
 
-`rawtoaces.csv` contains the measured ones; README.md next to it states their source. The illuminant
+`rawtoaces.csv` contains measured curves of 52 cameras, `sensors.csv` nominal bands of satellites
+and multispectral cameras; README.md and sensors.md next to them state their sources. The illuminant
 is assumed to be equal in all bands; for another, pass sensitivity times illuminant as an array.
 """
 
@@ -9,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeGuard
@@ -18,17 +19,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hsi_xr.band_grid import Bands
+from hsi_xr.camera.bandpass import LEAST, published, sensors, weights
 from hsi_xr.errors import InvalidData, UnknownName, UnreadableFile, UsageError
 from hsi_xr.suggestions import did_you_mean
 
 Array = NDArray[np.float32]
 
 CameraLike = NDArray[np.generic] | str | os.PathLike[str]
-"""Name of a camera, path of a JSON file, or (3, bands) sensitivities of red, green and blue, each
-row of any positive scale."""
+"""Name of a camera or sensor, path of a JSON file, or (channels, bands) sensitivities, each row of
+any positive scale. Three channels are red, green and blue."""
+
+RGB = ("red", "green", "blue")
+"""Channels of a camera that is not named otherwise."""
 
 UNKNOWN = "unknown"
 """The name that stands for an unknown camera."""
+
+WATER_VAPOUR = (930.0, 960.0)
+"""Range in nm that the atmosphere absorbs: channels with their centre in it measure water vapour,
+as band 9 of Sentinel-2, and mislead estimates of the ground."""
 
 CUTOFF = 0.02
 """Share of its maximum to which each curve must have fallen at its long end for it to be continued
@@ -39,25 +48,86 @@ TABLE = Path(__file__).with_name("rawtoaces.csv")
 
 @dataclass(frozen=True)
 class SpectralResponse:
-    """Three curves over the bands of a cube; each sums to 1, so that white is (1, 1, 1)."""
+    """Curves of at least three channels over the bands of a cube.
+
+    Each sums to 1, so that a white reflector is 1 in every channel.
+    """
 
     name: str
-    """Name of the camera or of its file."""
+    """Name of the camera or sensor, or of its file."""
     centres: tuple[float, ...]
     """Centre wavelengths of the bands in nm."""
     curves: tuple[tuple[float, ...], ...]
-    """Red, green and blue, as float32 values."""
+    """One for each channel, as float32 values."""
+    channels: tuple[str, ...] = RGB
+    """Names of the channels."""
+    nominal: Bands | None = None
+    """Centres and widths of the channels of a sensor, as published."""
+    left_out: tuple[str, ...] = ()
+    """Channels of the sensor that the bands do not cover, or that measure water vapour."""
 
     @classmethod
     def of(cls, camera: CameraLike, bands: Bands) -> "SpectralResponse":
-        """Returns the response of a camera over the bands of a model; see `sensitivities`."""
-        curves = sensitivities(camera, bands)
-        shares = curves / curves.sum(1, keepdims=True)
-        return cls(_name(camera), bands.centres, tuple(tuple(map(float, row)) for row in shares))
+        """Returns the response of a camera or sensor over the bands of a model.
+
+        Args:
+            camera: As for `sensitivities`; or an array with more than three rows; or the name of a
+                sensor, of which channels are left out that the bands do not cover or that measure
+                water vapour.
+            bands: Bands of the model.
+
+        Raises:
+            HsiError: As for `sensitivities`.
+            InvalidData: The bands cover fewer than three channels of the sensor.
+        """
+        if isinstance(camera, str) and camera in published():
+            return cls._of_sensor(camera, bands)
+        curves = _sensitivities(camera, bands)
+        numbered = tuple(str(i) for i in range(1, len(curves) + 1))
+        channels = RGB if len(curves) == len(RGB) else numbered
+        return cls(_name(camera), bands.centres, _rows(curves), channels)
+
+    @classmethod
+    def _of_sensor(cls, name: str, bands: Bands) -> "SpectralResponse":
+        sensor = published()[name]
+        table, covered = weights(sensor, bands)
+        low, high = WATER_VAPOUR
+        kept = [
+            i
+            for i, (share, centre) in enumerate(zip(covered, sensor.bands.centres))
+            if share >= LEAST and not low <= centre <= high
+        ]
+        low, high = bands.extent
+        if len(kept) < len(RGB):
+            found = ", ".join(sensor.names[i] for i in kept) or "none"
+            raise InvalidData(
+                f"an estimate needs at least three channels, and the model covers {low:g} to "
+                f"{high:g} nm, of {name} {found}; choose a model of more wavelengths, e.g. "
+                "model='visible-infrared' (--model visible-infrared), or omit the camera"
+            )
+        return cls(
+            name,
+            bands.centres,
+            _rows(table[kept]),
+            tuple(sensor.names[i] for i in kept),
+            sensor.select(kept).bands,
+            tuple(each for i, each in enumerate(sensor.names) if i not in kept),
+        )
+
+    def select(self, indices: Sequence[int]) -> "SpectralResponse":
+        """Returns the response with some of its channels, in the given order."""
+        if tuple(indices) == tuple(range(len(self.channels))):
+            return self
+        return replace(
+            self,
+            curves=tuple(self.curves[i] for i in indices),
+            channels=tuple(self.channels[i] for i in indices),
+            nominal=None,
+        )
 
     @cached_property
     def sha256(self) -> str:
-        """Checksum of the three curves as little-endian float32, row by row."""
+        """Checksum of the curves as little-endian float32, row by row."""
         return hashlib.sha256(np.array(self.curves, dtype="<f4").tobytes()).hexdigest()
 
 
@@ -67,7 +137,7 @@ def cameras() -> list[str]:
 
 
 def sensitivities(camera: CameraLike, bands: Bands) -> Array:
-    """Returns the sensitivities of a camera as (3, bands), each row of any positive scale.
+    """Returns the sensitivities of an RGB camera as (3, bands), each row of any positive scale.
 
     Args:
         camera: A name from `cameras`; the path of a JSON file in the layout of rawtoaces-data, as
@@ -80,6 +150,14 @@ def sensitivities(camera: CameraLike, bands: Bands) -> Array:
         InvalidData: The file does not contain three curves over these bands.
         UsageError: The array does not have the shape (3, bands), or contains invalid values.
     """
+    curves = _sensitivities(camera, bands)
+    if len(curves) != len(RGB):
+        raise UsageError(f"an RGB camera has (3, {len(bands)}) sensitivities; got {curves.shape}")
+    return curves
+
+
+def _sensitivities(camera: CameraLike, bands: Bands) -> Array:
+    """Returns sensitivities, (channels, bands); see `sensitivities`."""
     if isinstance(camera, str) and not is_path(camera):
         wavelengths, table = _table()
         if camera not in table:
@@ -91,8 +169,8 @@ def sensitivities(camera: CameraLike, bands: Bands) -> Array:
         return _checked(camera, len(bands))
     except (OverflowError, TypeError, ValueError) as error:
         raise UsageError(
-            f"a camera must be a name from `hsi_xr.cameras()`, the path of a JSON file, or "
-            f"(3, {len(bands)}) sensitivities; {error}"
+            "a camera must be a name from `hsi_xr.cameras()` or `hsi_xr.sensors()`, the path of a "
+            f"JSON file, or (3, {len(bands)}) sensitivities, or those of more channels; {error}"
         ) from error
 
 
@@ -122,7 +200,8 @@ def read_curves(path: Path) -> tuple[NDArray[np.float64], Array]:
         main = document["spectral_data"]["data"]["main"]
         rows = sorted((float(nm), row) for nm, row in main.items())
         wavelengths = np.array([nm for nm, _ in rows])
-        curves = _checked(np.array([row for _, row in rows], dtype="float32").T, len(wavelengths))
+        table = np.array([row for _, row in rows], dtype="float32").reshape(-1, len(RGB))
+        curves = _checked(table.T, len(wavelengths))
         _check_ascending(wavelengths)
     except OSError as error:
         raise UnreadableFile(f"{str(path)!r} cannot be read ({error}); check the path") from error
@@ -152,6 +231,12 @@ def _over_bands(
         raise InvalidData(f"{source!r}, from {first:g} to {last:g} nm: {error}") from error
 
 
+def _rows(curves: NDArray[np.floating]) -> tuple[tuple[float, ...], ...]:
+    """Returns curves, divided by their sums, as plain float32 values."""
+    shares = curves / curves.sum(1, keepdims=True)
+    return tuple(tuple(map(float, row)) for row in shares.astype("float32"))
+
+
 def _name(camera: CameraLike) -> str:
     if is_path(camera):
         return Path(camera).name
@@ -169,21 +254,21 @@ def _table() -> tuple[NDArray[np.float64], dict[str, Array]]:
 
 def _known_cameras(name: str) -> str:
     return (
-        f"{did_you_mean(name, cameras(), closest=3)}`hsi-xr cameras` and `hsi_xr.cameras()` list "
-        f"the {len(cameras())} known cameras; the path of a JSON file in the format of "
-        "rawtoaces-data is accepted, too"
+        f"{did_you_mean(name, [*cameras(), *sensors()], closest=3)}`hsi-xr cameras` lists the "
+        f"{len(cameras())} known cameras, and sensors of satellites and drones; the path of a JSON "
+        "file in the format of rawtoaces-data is accepted, too"
     )
 
 
 def _checked(values: ArrayLike, count: int) -> Array:
-    """Returns sensitivities from a file or a caller as a (3, count) array.
+    """Returns sensitivities from a file or a caller as a (channels, count) array.
 
     Raises:
         ValueError: The shape differs, or a channel has no positive and finite sum.
     """
     curves = np.asarray(values, dtype="float32")
-    if curves.shape != (3, count):
-        raise ValueError(f"got {curves.shape}, expected (3, {count})")
+    if curves.ndim != 2 or len(curves) < len(RGB) or curves.shape[1] != count:
+        raise ValueError(f"got {curves.shape}, expected (3, {count}) or more rows")
     if not np.isfinite(curves).all() or not (curves.sum(1) > 0).all():
         raise ValueError("all values must be finite, and each row needs a positive sum")
     return curves

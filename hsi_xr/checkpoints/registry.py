@@ -115,7 +115,8 @@ def find(model: str | os.PathLike[str], *, untrained: bool = False) -> Card:
     if not isinstance(model, str) or _is_path(name):
         return read(Path(name))
     by_name = shipped()
-    by_system = {card.reconstructor: card for card in by_name.values()}
+    # the default model comes first
+    by_system = {card.reconstructor: card for card in reversed(by_name.values())}
     if card := by_name.get(name) or by_system.get(name):
         return card
     cards = _cards()

@@ -116,17 +116,19 @@ def _decorated(command: Command, options: Sequence[Decorator]) -> Command:
 def _bands(
     ctx: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int | str, ...] | None:
-    """Parse three numbers or names, separated by commas, or numbers separated by spaces."""
+    """Parse numbers or names, separated by commas, or numbers separated by spaces."""
     if text is None:
         return None
     bands = [each.strip() for each in (text.split(",") if "," in text else text.split())]
-    if len(bands) != 3 or not all(band.strip("0") for band in bands):
-        raise click.BadParameter(f"{text!r} is not three bands, e.g. 3,2,1 or red,green,blue")
+    if len(bands) < 3 or not all(band.strip("0") for band in bands):
+        raise click.BadParameter(
+            f"{text!r} is not three or more bands, e.g. 3,2,1 or red,green,blue"
+        )
     return tuple(int(band) if band.isdecimal() else band for band in bands)
 
 
 def _probabilities(
-    ctx: click.Context, parameter: click.Parameter, text: str | tuple[()]
+    ctx: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[float, ...]:
     """Parse numbers separated by commas."""
     try:
@@ -148,10 +150,10 @@ _OPENING = (
     click.option(
         "--bands",
         "rgb",
-        metavar="R,G,B",
+        metavar="R,G,B|BANDS",
         callback=_bands,
-        help="Numbers or names of the red, green and blue bands [default: as stated in the file; "
-        "otherwise the only three].",
+        help="Numbers or names of the red, green and blue bands, or of more bands of the sensor in "
+        "--camera [default: as stated in the file; otherwise the only three].",
     ),
     click.option(
         "--src-nodata",
@@ -236,7 +238,6 @@ _RUN = (
     click.option(
         "--quantiles",
         metavar="P,P,...",
-        default=(),
         callback=_probabilities,
         help="Also write these quantiles of reflectance, e.g. 0.05,0.5,0.95 as DST_q05.tif, "
         "DST_q50.tif and DST_q95.tif.",
@@ -274,8 +275,8 @@ _RUN = (
     click.option(
         "--camera",
         metavar="NAME|FILE.json",
-        help="Camera that took the scene: a name of `hsi-xr cameras`, a file in the format of "
-        "rawtoaces-data, or unknown.",
+        help="Camera or sensor that took the scene: a name of `hsi-xr cameras`, a file in the "
+        "format of rawtoaces-data, or unknown.",
     ),
     click.option(
         "--consistency",

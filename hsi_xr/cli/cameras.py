@@ -8,11 +8,15 @@ from hsi_xr.cli import _console
 @click.command("cameras", short_help="List cameras whose response is known.")
 @_console.options
 def command() -> None:
-    """List the cameras with a known spectral response, as --camera takes them.
+    """List the cameras and sensors with a known spectral response, as --camera takes them.
 
-    The spectral sensitivities are those of rawtoaces-data (Apache-2.0).
+    The spectral sensitivities of cameras are those of rawtoaces-data (Apache-2.0). Sensors, with
+    their channels, are nominal: Gaussians with published centres and widths.
     """
     import hsi_xr
+    from hsi_xr.camera.bandpass import published
 
     for name in hsi_xr.cameras():
         click.echo(name)
+    for name, sensor in sorted(published().items()):
+        click.echo(f"{name}  {', '.join(sensor.names)}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hsi_xr.pipeline.plan import Plan
 
 
-@click.command("reconstruct", short_help="Estimate the spectra of an RGB scene.")
+@click.command("reconstruct", short_help="Estimate the spectra of an RGB or multispectral scene.")
 @click.argument("src")
 @click.argument("dst", type=_options.Destination())
 @_options.opening
@@ -42,7 +42,7 @@ def command(
     dry_run: bool,
     mode: str,
 ) -> None:
-    """Estimate the hyperspectral cube DST of the RGB scene SRC.
+    """Estimate the hyperspectral cube DST of the RGB or multispectral scene SRC.
 
     DST is a cloud-optimised GeoTIFF with the wavelengths of its bands, or a file of another format
     (--format). If the acquisition time is known, a preview and a STAC item are written next to it.
@@ -53,6 +53,8 @@ def command(
     from hsi_xr.product.checks import check_product
 
     image = hsi_xr.open(src, **opening)
+    if opening["rgb"] is not None and len(opening["rgb"]) > 3:
+        options["bands"] = range(1, len(opening["rgb"]) + 1)  # `image` has no others
     check_product(image, dst, source=src, **_options.check(output))
     part = window(image, bounds) if bounds else None
     if dry_run:

@@ -26,12 +26,14 @@ _SAYS_NOTHING = {"undefined", "gray", "palette"}
 
 @dataclass(frozen=True)
 class Chosen:
-    """The bands that are red, green and blue."""
+    """The bands that are red, green and blue, or channels of a sensor."""
 
-    indices: tuple[int, int, int]
+    indices: tuple[int, ...]
     """Counted from 0, among all bands."""
     rule: str
     """How they were found: `as given`, `by name`, ..."""
+    channels: tuple[int, ...] = (0, 1, 2)
+    """The channels of the camera that they are, counted from 0."""
 
 
 def choose(facts: Sequence[BandFacts], selection: Selection | None = None) -> Chosen:
@@ -48,7 +50,11 @@ def choose(facts: Sequence[BandFacts], selection: Selection | None = None) -> Ch
     """
     if selection is not None:
         if isinstance(selection, str) or len(selection) != 3:
-            raise BandMismatch(f"rgb must select three bands; got {selection!r}")
+            raise BandMismatch(
+                f"without a camera that has other channels, three bands are selected, red, green "
+                f"and blue; got {selection!r}. Select three, or name the sensor, one of "
+                "`hsi_xr.sensors()`, e.g. camera='sentinel-2a' (--camera sentinel-2a)"
+            )
         red, green, blue = indices_of(facts, selection)
         return Chosen((red, green, blue), "as given")
     candidates = [i for i, fact in enumerate(facts) if not fact.is_alpha]
@@ -132,7 +138,7 @@ def _index_of_name(facts: Sequence[BandFacts], band: str, opaque: list[int], nam
     if band.isdecimal():
         return _index_of(facts, int(band), name)
     raise UnknownName(
-        f"{name} has no band called {band!r}; it has the bands {_all_described(facts)}"
+        f"{name} has no band called {band!r}; it has the bands {all_described(facts)}"
     )
 
 
@@ -231,7 +237,7 @@ def _conflict(facts: Sequence[BandFacts], found: Mapping[str, tuple[int, int, in
     numbers = [str(i + 1) for i in [*found.values()][-1]]
     return (
         f"statements about red, green and blue contradict each other: {said}; the bands are "
-        f"{_all_described(facts)}. Select them, e.g. rgb=({', '.join(numbers)}) (--bands "
+        f"{all_described(facts)}. Select them, e.g. rgb=({', '.join(numbers)}) (--bands "
         f"{','.join(numbers)}), or correct the metadata"
     )
 
@@ -248,7 +254,7 @@ def _undecided(facts: Sequence[BandFacts], candidates: Sequence[int]) -> str:
     if not all(fact.is_ordered for fact in facts):
         return (
             "it is not stated which variables are red, green and blue; the dataset has "
-            f"{_all_described(facts)}. Select them by name, in this order, e.g. "
+            f"{all_described(facts)}. Select them by name, in this order, e.g. "
             f"rgb=({', '.join(repr(str(fact.label)) for fact in facts[:3])})"
         )
     example = (
@@ -259,11 +265,12 @@ def _undecided(facts: Sequence[BandFacts], candidates: Sequence[int]) -> str:
     )
     return (
         f"it is not stated which of the {count} bands are red, green and blue; they are "
-        f"{_all_described(facts)}. Select red, green and blue, in this order: {example}"
+        f"{all_described(facts)}. Select red, green and blue, in this order: {example}"
     )
 
 
-def _all_described(facts: Sequence[BandFacts]) -> str:
+def all_described(facts: Sequence[BandFacts]) -> str:
+    """Returns what is stated about all bands, as text."""
     shown = [f"{i + 1}: {_described(fact)}" for i, fact in enumerate(facts[:8])]
     return "; ".join(shown) + ("; ..." if len(facts) > 8 else "")
 

@@ -12,7 +12,7 @@ an unknown camera, are original to this package.
 import torch
 from torch import Tensor, nn
 
-from hsi_xr.networks.projected_mixture import DIM, ProjectedMixture
+from hsi_xr.networks.projected_mixture import DIM, ProjectedMixture, kept
 from hsi_xr.networks.root_polynomial import least_squares
 
 
@@ -51,9 +51,11 @@ class SpectralMixture(nn.Module):
         """Projects the Gaussians onto the colours of a camera.
 
         Args:
-            response: (3, bands) with rows that sum to 1; a colour matrix may make values negative.
+            response: (n, bands) of n >= 3 channels, with rows that sum to 1; a colour matrix may
+                make values negative.
             noise: Standard deviation of a channel, relative to brightness.
-            covariance: (count, 2, 2) further covariance of the colours, of an uncertain camera.
+            covariance: (count, n - 1, n - 1) further covariance of the colours, of an uncertain
+                camera.
         """
         shape, factor = self.mean.double(), self.cholesky.double()
         response = response.double()
@@ -62,10 +64,12 @@ class SpectralMixture(nn.Module):
         mean = shape / bright[:, None]
         # relative to the brightness that the camera measures, to first order
         factor = (factor - mean[:, :, None] * (through @ factor)[:, None]) / bright[:, None, None]
-        channels = response[[0, 2]]
+        channels = response[kept(len(response))]
         projected = channels @ factor
         cross = factor @ projected.mT
-        scatter = projected @ projected.mT + noise.double() ** 2 * torch.eye(2).to(cross)
+        scatter = projected @ projected.mT + noise.double() ** 2 * _noise_of(len(response)).to(
+            cross
+        )
         scatter = scatter if covariance is None else scatter + covariance.double()
         gain = torch.linalg.solve(scatter, cross, left=False)
         variance = factor.square().sum(-1) - (gain * cross).sum(-1)
@@ -95,3 +99,13 @@ class SpectralMixture(nn.Module):
         matrices = matrices / matrices.sum(-1, keepdim=True)  # white stays white
         full = (matrices @ flat).reshape(response.shape)
         return torch.lerp(response, full, strength)
+
+
+def _noise_of(channels: int) -> Tensor:
+    """Returns the covariance of colours, (n - 1, n - 1), from independent noise of channels.
+
+    Division by brightness removes the mean of the noise. With three channels this is neglected, as
+    it was when the shipped weights were calibrated.
+    """
+    one = torch.eye(channels - 1)
+    return one if channels == 3 else one - 1 / channels

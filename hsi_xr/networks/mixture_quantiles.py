@@ -49,11 +49,11 @@ def posterior_quantiles(
     Returns:
         (batch, n, bands, rows, columns), not negative, and ascending with the probability.
     """
-    level, red, blue = colours(rgb)
-    sides = (CELL, CELL, LEVEL_CELL)
-    cells = [(each / side).round() for each, side in zip((red, blue, level.log()), sides)]
-    centres, cell = torch.stack(cells, dim=-1).flatten(0, -2).unique(dim=0, return_inverse=True)
-    centres = centres * centres.new_tensor(sides)
+    level, colour = colours(rgb)
+    sides = rgb.new_tensor([CELL] * colour.shape[1] + [LEVEL_CELL])
+    cells = (torch.cat([colour, level.log()], dim=1).movedim(1, -1) / sides).round()
+    centres, cell = cells.flatten(0, -2).unique(dim=0, return_inverse=True)
+    centres = centres * sides
     standard = torch.cat(
         [_of_cells(mixture, part, level_std, probabilities) for part in centres.split(STRIP)]
     )
@@ -70,15 +70,15 @@ def _of_cells(
 
     Args:
         mixture: In the colours of the camera.
-        centres: (cells, 3) red and blue over brightness less 1, and the logarithm of brightness.
+        centres: (cells, n) colours over brightness less 1, and the logarithm of brightness.
         level_std: See `ProjectedMixture.log_likelihood`.
         probabilities: (n,) within (0, 1).
     """
-    red, blue, log = centres[:, :, None, None, None].unbind(1)
-    terms = colour_terms(log.exp(), red, blue)[:, :, 0, 0]
+    colour, log = centres[:, :-1], centres[:, -1:]
+    terms = colour_terms(log.exp()[..., None, None], colour[..., None, None])[..., 0, 0]
     share = (terms @ mixture.log_likelihood(level_std).to(terms).T).softmax(1)[..., None]
     shapes = torch.stack([mixture.mean, *mixture.gain.unbind(-1)]).to(terms)
-    from_mean = torch.stack([red, blue])[..., 0, 0] - mixture.colour.to(terms).T[:, None]
+    from_mean = colour.T[..., None] - mixture.colour.to(terms).T[:, None]
     mean = shapes[0] + (from_mean[..., None] * shapes[1:, None]).sum(0)
     std = mixture.variance.to(terms).sqrt().clamp(min=LEAST)
     centre = (share * mean).sum(1)

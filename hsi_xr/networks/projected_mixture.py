@@ -4,19 +4,24 @@ Source: see `hsi_xr.networks.gaussian_mixture`.
 """
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 DIM = 1e-4
-"""Linear RGB below which a pixel has no colour."""
+"""Brightness below which a pixel has no colour."""
 
 NEAR = 3.0
 """Standard deviations from a Gaussian within which a colour is not novel."""
 
 STRIP = 2**14
-"""Pixels that are processed at a time; each needs several values for each Gaussian."""
+"""Pixels of three channels that are processed at a time; each needs several values for each
+Gaussian, and more of them if there are more channels."""
+
+_DROPPED = 1
+"""Index of the channel whose colour follows from the others: green."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +43,20 @@ class Posterior:
 
 @dataclass(frozen=True)
 class ProjectedMixture:
-    """A mixture in the colours of a camera: red and blue over brightness.
+    """A mixture in the colours of a camera: all channels but the second, over brightness.
 
-    Brightness is the mean of the camera's three channels; shapes here have brightness 1.
+    Brightness is the mean of the camera's n channels; shapes here have brightness 1. Of red, green
+    and blue, the colours are those of red and blue.
 
     Attributes:
-        colour: (count, 2) mean colours less 1: rounding matters, so grey is 0.
-        precision: (count, 2, 2) inverse covariances of the colours.
+        colour: (count, n - 1) mean colours less 1: rounding matters, so grey is 0.
+        precision: (count, n - 1, n - 1) inverse covariances of the colours.
         log_weight: (count,) logarithms of the mixing weights over the square root of the
             determinants of the covariances.
         log_level: (count,) means of the logarithm of the camera's brightness.
         log_level_std: (count,) its standard deviations.
         mean: (count, bands) mean shapes.
-        gain: (count, bands, 2) regression of the shape on the colour.
+        gain: (count, bands, n - 1) regression of the shape on the colour.
         variance: (count, bands) variance of the shape given the colour.
     """
 
@@ -64,7 +70,7 @@ class ProjectedMixture:
     variance: Tensor
 
     def log_likelihood(self, level_std: Tensor) -> Tensor:
-        """Returns each Gaussian's log-likelihood, as coefficients of `colour_terms`; (count, 8).
+        """Returns each Gaussian's log-likelihood, as coefficients of `colour_terms`.
 
         Args:
             level_std: Standard deviation of the log brightness of the images; infinite if
@@ -78,11 +84,8 @@ class ProjectedMixture:
         return torch.stack(
             [
                 self.log_weight - (pull * c).sum(1) / 2 + normal - tight * self.log_level**2 / 2,
-                pull[:, 0],
-                pull[:, 1],
-                -p[:, 0, 0] / 2,
-                -p[:, 0, 1],
-                -p[:, 1, 1] / 2,
+                *pull.unbind(1),
+                *(-p[:, i, j] / (1 + (i == j)) for i, j in _pairs(c.shape[1])),
                 tight * self.log_level,
                 -tight / 2 * torch.ones_like(self.log_level),
             ],
@@ -93,11 +96,11 @@ class ProjectedMixture:
         """Computes the spectra that the pixels of images may have, each pixel by itself.
 
         Args:
-            rgb: (batch, 3, rows, columns) linear RGB on the scale of reflectance.
+            rgb: (batch, n, rows, columns) linear channels on the scale of reflectance.
             level_std: See `log_likelihood`.
         """
         parts = self._parts()
-        pairs = [parts[i] * parts[j] * (2 - (i == j)) for i, j in _PAIRS]
+        pairs = [parts[i] * parts[j] * (2 - (i == j)) for i, j in _pairs(len(parts))]
         square = torch.cat([pairs[0] + self.variance, *pairs[1:]])
         return Posterior(*self._by_strips(rgb, level_std, [square, self._distances().T]))
 
@@ -109,13 +112,13 @@ class ProjectedMixture:
         """Returns squared deviations from colours, as coefficients of `colour_terms`."""
         p, c = self.precision, self.colour
         pull = (p @ c[:, :, None])[..., 0]
-        cross = [2 * p[:, 0, 1], p[:, 1, 1], 0 * c[:, 0], 0 * c[:, 0]]
-        return torch.stack(
-            [(pull * c).sum(1), -2 * pull[:, 0], -2 * pull[:, 1], p[:, 0, 0], *cross], dim=1
-        )
+        square = [p[:, i, j] * (2 - (i == j)) for i, j in _pairs(c.shape[1])]
+        none = torch.zeros_like(c[:, 0])
+        linear = (-2 * pull).unbind(1)
+        return torch.stack([(pull * c).sum(1), *linear, *square, none, none], dim=1)
 
     def _parts(self) -> Tensor:
-        """Returns coefficients of 1, red and blue, for spectra less centre; (3, count, bands)."""
+        """Returns coefficients of 1 and the colours, for spectra less centre; (n, count, bands)."""
         offset = self.mean - self._centre() - (self.gain * self.colour[:, None]).sum(-1)
         return torch.stack([offset, *self.gain.unbind(-1)])
 
@@ -131,8 +134,8 @@ class ProjectedMixture:
             for each in (self.log_likelihood(level_std), *(each.T for each in (first, *spread)))
         )
         centre = self._centre().to(rgb)[:, None, None]
-        batch, _, rows, columns = rgb.shape
-        strip = max(1, STRIP // columns)
+        batch, channels, rows, columns = rgb.shape
+        strip = max(1, STRIP * len(_pairs(3)) // len(_pairs(channels)) // columns)
         per = -(-rows // strip)
         found = [
             _evaluate(part, centre, weights, *maps)
@@ -145,7 +148,9 @@ class ProjectedMixture:
         ]
 
 
-_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+def _pairs(count: int) -> list[tuple[int, int]]:
+    """Returns the pairs of indices whose products make a quadratic form."""
+    return [*combinations_with_replacement(range(count), 2)]
 
 
 def _evaluate(
@@ -157,16 +162,17 @@ def _evaluate(
     distances: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     """Returns the mean, and if the last two arguments are given, deviation and novelty."""
-    level, red, blue = colours(rgb)
-    terms = colour_terms(level, red, blue)
+    level, colour = colours(rgb)
+    terms = colour_terms(level, colour)
     share = F.conv2d(terms, weights).softmax(1)
-    moments = [share, share * red, share * blue]
+    each = colour.split(1, dim=1)
+    moments = [share, *(share * c for c in each)]
     mean = F.conv2d(torch.cat(moments, dim=1), first)
     # colours beyond those of all spectra have lower means, and reflectance is not negative
     reflectance = (centre + mean).clamp(min=0.01) * level
     if second is None or distances is None:
         return (reflectance,)
-    moments += [moments[1] * red, moments[1] * blue, moments[2] * blue]
+    moments += [moments[i + 1] * each[j] for i, j in _pairs(len(each))]
     square = F.conv2d(torch.cat(moments, dim=1), second)
     spread = (square - mean.square()).clamp(min=0).sqrt()
     far = (F.conv2d(terms, distances) * share)[:, 1:].sum(1, keepdim=True)
@@ -174,29 +180,37 @@ def _evaluate(
     return reflectance, spread * level, 1 - (1 - share[:, :1]) * beyond
 
 
-def colours(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Computes brightness, and red and blue over brightness less 1.
+def kept(channels: int) -> list[int]:
+    """Returns the indices of the channels whose colours describe a pixel."""
+    return [i for i in range(channels) if i != _DROPPED]
+
+
+def colours(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """Computes brightness, and the kept channels over brightness less 1.
 
     Args:
-        rgb: (batch, 3, rows, columns) linear RGB.
+        rgb: (batch, n, rows, columns) linear channels.
 
     Returns:
-        Three tensors (batch, 1, rows, columns).
+        (batch, 1, rows, columns) and (batch, n - 1, rows, columns).
     """
+    channels = rgb.shape[1]
     level = rgb.mean(1, keepdim=True).clamp(min=DIM)
-    red, blue = ((rgb[:, c : c + 1] / level - 1).clamp(-1.5, 2.5) for c in (0, 2))
-    return level, red, blue
+    # a channel that is not negative is at most n times as bright as the mean
+    return level, (rgb[:, kept(channels)] / level - 1).clamp(-1.5, channels - 0.5)
 
 
-def colour_terms(level: Tensor, red: Tensor, blue: Tensor) -> Tensor:
+def colour_terms(level: Tensor, colour: Tensor) -> Tensor:
     """Returns the terms of a quadratic function of colour and log brightness.
 
     Args:
-        level, red, blue: As from `colours`.
+        level, colour: As from `colours`.
 
     Returns:
-        (batch, 8, rows, columns): 1, red, blue, their products, log brightness and its square.
+        (batch, terms, rows, columns): 1, the colours, their products, log brightness and its
+        square.
     """
     log = level.log()
-    one = torch.ones_like(log)
-    return torch.cat([one, red, blue, red * red, red * blue, blue * blue, log, log * log], dim=1)
+    each = colour.split(1, dim=1)
+    square = [each[i] * each[j] for i, j in _pairs(len(each))]
+    return torch.cat([torch.ones_like(log), colour, *square, log, log * log], dim=1)

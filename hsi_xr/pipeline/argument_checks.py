@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
-from hsi_xr.errors import MissingFact, UnknownName, UsageError
+from hsi_xr.errors import BandMismatch, MissingFact, UnknownName, UsageError
+from hsi_xr.io.channels import Channels, red_green_blue
+from hsi_xr.io.colours import Selection
 from hsi_xr.pipeline.job import CONSISTENCIES, Consistency
 from hsi_xr.pipeline.scene import Scene
 
@@ -30,6 +32,34 @@ def check_uncertainty(card: Card) -> None:
         raise UsageError(
             f"{card.name} does not compute an out-of-distribution score; the default model does"
         )
+
+
+def selected(rgb: Selection | None, bands: Selection | None) -> Selection | None:
+    """Returns the bands that are selected by one of two arguments.
+
+    Raises:
+        UsageError: Both are given.
+    """
+    if rgb is not None and bands is not None:
+        raise UsageError("rgb= selects red, green and blue, bands= any channels; pass one of them")
+    return bands if rgb is None else rgb
+
+
+def check_channels(scene: Scene, card: Card, channels: Channels | None) -> None:
+    """Raises a BandMismatch if a model does not use the channels of a scene."""
+    if channels is None:
+        return
+    rgb, used = red_green_blue(channels), scene.meaning.chosen.channels
+    is_rgb = [channels.usable[k] for k in used] == rgb if rgb else len(used) == 3
+    if is_rgb or (card.camera_aware and scene.radiometry.level_known):
+        return
+    names = ", ".join(channels.names[channels.usable[k]] for k in used)
+    reason = card.name if not card.camera_aware else f"an estimate from {scene.radiometry.kind}"
+    raise BandMismatch(
+        f"{reason} uses red, green and blue alone, and the bands are {names} of {channels.sensor}; "
+        "select red, green and blue, rgb=(...) (--bands), or use reflectance, "
+        "radiometry='reflectance' (--radiometry reflectance), with the default model"
+    )
 
 
 def check_quantiles(card: Card, quantiles: Sequence[float]) -> None:

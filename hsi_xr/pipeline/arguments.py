@@ -18,6 +18,7 @@ class SurveyOptions(TypedDict, total=False):
     """The arguments on which the statistics of a scene depend."""
 
     rgb: "Selection | None"
+    bands: "Selection | None"
     radiometry: str | None
     scale: float | None
     offset: float | None

@@ -45,6 +45,7 @@ class _Windows:
     """The rectangles of all windows, as an object for the same reason."""
 
     rectangles: tuple[Rectangle, ...]
+    channels: int
 
 
 def window_tasks(
@@ -59,7 +60,7 @@ def window_tasks(
     already in memory, here or on a cluster, are used as they are.
 
     Args:
-        array: (3, y, x) in any chunks.
+        array: (channels, y, x) in any chunks.
         windows: Rectangles within the array.
         name: Prefix of the keys of the tasks that cut.
     """
@@ -70,13 +71,16 @@ def window_tasks(
     for number, (chunk, parts) in enumerate(zip(chunks, by_chunk.values())):
         keys.append((name, number))
         graph[name, number] = (_cut, names.get(chunk, chunk), _Parts(tuple(parts)))
-    return graph, (_join, _Windows(tuple(windows)), keys)
+    return graph, (_join, _Windows(tuple(windows), array.shape[0]), keys)
 
 
 def _join(windows: _Windows, cuts: Sequence[CutParts]) -> WindowPixels:
     """Joins the parts of windows that were cut out of chunks."""
     rectangles = windows.rectangles
-    arrays = [np.empty((3, len(rows), len(columns)), "float32") for rows, columns in rectangles]
+    arrays = [
+        np.empty((windows.channels, len(rows), len(columns)), "float32")
+        for rows, columns in rectangles
+    ]
     for part, values in (pair for cut in cuts for pair in cut):
         arrays[part.window][part.in_window] = values
     return WindowPixels(dict(zip(rectangles, arrays)))
@@ -94,7 +98,7 @@ def _parts_by_chunk(
     edges = [np.cumsum([0, *lengths]) for lengths in array.chunks]
     found = defaultdict(list)
     for number, (rows, columns) in enumerate(windows):
-        spans = (Span(0, 3), rows, columns)
+        spans = (Span(0, array.shape[0]), rows, columns)
         for axes in product(*map(overlaps, edges, spans)):
             index, in_chunk, in_window = zip(*axes)
             found[index].append(_Part(number, in_chunk, in_window))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ESTIMATE = "model estimate, not a measurement"
 UNTRAINED = "output of random weights: neither a measurement nor an estimate"
 TITLE = "Hyperspectral reflectance estimated from RGB"
+TITLE_OF_SENSORS = "Hyperspectral reflectance estimated from multispectral bands"
 _REFLECTANCE = {
     "standard_name": "surface_bidirectional_reflectance",
     "long_name": "reconstructed surface reflectance",
@@ -141,7 +142,9 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     card, job, tiling, scene = plan.card, plan.job, plan.tiling, plan.scene
     attributes: dict[str, str | int | float] = {
         "Conventions": "CF-1.12",
-        "title": TITLE if card.trained else UNTRAINED,
+        "title": (TITLE if job.outputs.sensed == 3 else TITLE_OF_SENSORS)
+        if card.trained
+        else UNTRAINED,
         "source": f"hsi-xr {__version__}; model {card}",
         "history": f"{utc_text(now())} hsi-xr {__version__} reconstruct",
         "hsi_xr_version": __version__,
@@ -176,6 +179,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     if plan.response is not None:
         attributes["hsi_xr_camera"] = plan.response.name
         attributes["hsi_xr_camera_sha256"] = plan.response.sha256
+        attributes["hsi_xr_camera_channels"] = ",".join(plan.response.channels)
     if quantiles := job.outputs.quantiles:
         attributes["hsi_xr_quantiles"] = ",".join(f"{p:g}" for p in quantiles.values())
     if job.consistency is not None:

@@ -130,7 +130,7 @@ def _tiles(plan: Plan, name: str) -> tuple[Graph, list[Any]]:
         graph[scene] = pixels  # type: ignore[assignment]  # a value, not a task
     else:
         # as tasks even on a cluster, whose shuffle would need the whole scene at once
-        chunks = plan.scene.rgb.data.rechunk((3, _side(tiling), _side(tiling)), method="tasks")
+        chunks = plan.scene.rgb.data.rechunk((-1, _side(tiling), _side(tiling)), method="tasks")
         dependencies.append(chunks)
     for i, j in np.ndindex(*tiling.shape):
         read = scene if chunks is None else _read_chunks(chunks, _rectangle(tiling, i, j), tiling)

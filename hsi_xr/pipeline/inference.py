@@ -45,11 +45,11 @@ class Windows:
     """Windows of one scene, and the colour statistics of the scene.
 
     Attributes:
-        rgb: (windows, 3, h, w) linear RGB without NaN.
+        rgb: (windows, channels, h, w) linear values without NaN.
         weights: (windows, 1, h, w), 1 where a pixel counts for the statistics of the scene.
         lines: Absolute rows (windows, h) and columns (windows, w); see `tiles.anchor_of`.
         chromaticity: Chromaticity histogram of the scene; None if its level is known.
-        extremes: (2,) lowest and highest linear RGB of the scene.
+        extremes: (2,) lowest and highest linear value of the scene.
     """
 
     rgb: Array
@@ -74,7 +74,7 @@ class Models:
 
         Args:
             job: The model and how to run it.
-            rgb: (images, 3, h, w) linear RGB without NaN.
+            rgb: (images, channels, h, w) linear values without NaN.
             lines: Absolute rows (images, h) and columns (images, w); see `tiles.anchor_of`.
             statistics: The statistics of the scene; the same object for all of its images.
 

@@ -61,4 +61,9 @@ class Job:
 
     def for_survey(self) -> "Job":
         """Returns the job without samples, consistency and companion variables."""
-        return replace(self, samples=1, consistency=None, outputs=Outputs(self.bands))
+        return replace(
+            self,
+            samples=1,
+            consistency=None,
+            outputs=Outputs(self.bands, sensed=self.outputs.sensed),
+        )

@@ -19,17 +19,22 @@ class Outputs:
     Attributes:
         bands: Number of bands of the estimate.
         names: Names of the variables: those of `OUTPUT_VARIABLES`, in that order, then quantiles.
+        sensed: Number of channels of the image.
     """
 
     bands: int
     names: tuple[str, ...] = ("reflectance",)
+    sensed: int = 3
 
     @classmethod
-    def of(cls, bands: int, *, quantiles: Sequence[float] = (), **companions: bool) -> "Outputs":
+    def of(
+        cls, bands: int, sensed: int = 3, *, quantiles: Sequence[float] = (), **companions: bool
+    ) -> "Outputs":
         """Returns the reflectance with the companions that are True, and with quantiles.
 
         Args:
             bands: Number of bands of the estimate.
+            sensed: Number of channels of the image.
             quantiles: Probabilities.
             companions: Whether each companion is wanted, by name.
 
@@ -39,7 +44,8 @@ class Outputs:
         if unknown := companions.keys() - COMPANIONS.keys():
             raise TypeError(f"unknown output variables: {', '.join(sorted(unknown))}")
         wanted = [name for name in COMPANIONS if companions.get(name)]
-        return cls(bands, ("reflectance", *wanted, *map(quantile_name, sorted(quantiles))))
+        names = ("reflectance", *wanted, *map(quantile_name, sorted(quantiles)))
+        return cls(bands, names, sensed)
 
     @property
     def variables(self) -> tuple[OutputVariable, ...]:
@@ -74,4 +80,6 @@ class Outputs:
         return name in self.names
 
     def _channels(self, variable: OutputVariable) -> int:
-        return self.bands if variable.per_band else variable.channels
+        if variable.per_channel:
+            return self.sensed
+        return self.bands if variable.per_band else 1

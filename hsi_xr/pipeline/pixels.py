@@ -25,7 +25,7 @@ class Pixels(Protocol):
     """A source of stored values."""
 
     def read(self, rectangles: Sequence[Rectangle]) -> list[Array]:
-        """Reads (3, rows, columns) stored values of several rectangles."""
+        """Reads (channels, rows, columns) stored values of several rectangles."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ArrayPixels:
     """A rectangle of pixels in memory.
 
     Attributes:
-        array: (3, rows, columns).
+        array: (channels, rows, columns).
         top, left: Row and column of its first pixel in the scene.
     """
 
@@ -69,7 +69,7 @@ class ChunkPixels:
     """Adjacent chunks of equal sides, except for the last ones, in memory.
 
     Attributes:
-        chunks: Rows of chunks (3, rows, columns).
+        chunks: Rows of chunks (channels, rows, columns).
         side: Rows and columns of a chunk.
         first: Row and column of the first chunk in the grid of all chunks.
     """
@@ -83,7 +83,7 @@ class ChunkPixels:
 
     def _read(self, rows: Span, columns: Span) -> Array:
         """Copies a rectangle; without joining all chunks, most of which it may not touch."""
-        array = np.empty((3, len(rows), len(columns)), dtype="float32")
+        array = np.empty((len(self.chunks[0][0]), len(rows), len(columns)), dtype="float32")
         down, across = (
             self.side * np.arange(first, first + count + 1)
             for first, count in zip(self.first, (len(self.chunks), len(self.chunks[0])))
@@ -122,7 +122,7 @@ class View:
     """The pixels of a tile's view.
 
     Attributes:
-        rgb: (3, rows, columns) linear RGB, NaN where invalid.
+        rgb: (channels, rows, columns) linear values, NaN where invalid.
         valid: (rows, columns), False for nodata and for implausibly bright pixels.
         implausible: Share of pixels that are implausibly bright.
         corner: Absolute row and column of the first pixel; see `tiles.anchor_of`.

@@ -7,16 +7,20 @@ from functools import cached_property
 
 from dask.base import tokenize
 
-from hsi_xr.camera.spectral_response import CameraLike, SpectralResponse
+from hsi_xr.camera.bandpass import published
+from hsi_xr.camera.spectral_response import RGB, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import find
+from hsi_xr.io.channels import Channels
 from hsi_xr.io.colours import Selection
 from hsi_xr.pipeline.argument_checks import (
+    check_channels,
     check_comparable,
     check_counts,
     check_quantiles,
     check_uncertainty,
     response_of,
+    selected,
     steps_of,
 )
 from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
@@ -158,6 +162,10 @@ class Plan:
             return {}
         consistency = self.job.consistency
         suffix = f", consistency {consistency}" if consistency else ""
+        if self.response.channels != RGB:
+            suffix = f", channels {', '.join(self.response.channels)}{suffix}"
+        if self.response.left_out:
+            suffix += f"; not used: {', '.join(self.response.left_out)}"
         return {"camera": f"{self.response.name}{suffix}"}
 
 
@@ -166,6 +174,7 @@ def plan(
     model: str | os.PathLike[str] = "default",
     *,
     rgb: Selection | None = None,
+    bands: Selection | None = None,
     radiometry: str | None = None,
     scale: float | None = None,
     offset: float | None = None,
@@ -202,15 +211,20 @@ def plan(
     Raises:
         HsiError: As for `reconstruct`.
     """
+    card = find(model, untrained=untrained)
+    known = response_of(camera, card)
+    channels = _channels(known)
     scene = as_scene(
         obj,
-        rgb=rgb,
+        rgb=selected(rgb, bands),
         radiometry=radiometry,
         scale=scale,
         offset=offset,
         allow_ungeoreferenced=allow_ungeoreferenced,
+        channels=channels,
     )
-    card = find(model, untrained=untrained)
+    response = known and known.select(scene.meaning.chosen.channels)
+    check_channels(scene, card, channels)
     check_counts(samples=samples, seed=seed, batch=batch)
     if out_of_domain:
         check_uncertainty(card)
@@ -224,7 +238,6 @@ def plan(
         level_from=level_from,
         level_radiometry=level_radiometry,
     )
-    response = response_of(camera, card)
     compared = consistency is not None or residual
     if compared:
         check_comparable(scene, response, consistency)
@@ -234,6 +247,7 @@ def plan(
         trained=card.trained,
         outputs=Outputs.of(
             len(card.bands),
+            len(scene.meaning.bands),
             quantiles=quantiles,
             reflectance_std=samples > 1,
             rgb_residual=residual,
@@ -254,6 +268,18 @@ def plan(
         survey.check(card.sha256, radiometry=scene.radiometry.condition, run=conditions)
     tiling = _tiling(scene, card, tile, halo, job.steps)
     return Plan(scene, card, tiling, job, survey, response, stated)
+
+
+def _channels(response: SpectralResponse | None) -> Channels | None:
+    """Returns the channels of a sensor; None for red, green and blue of a camera."""
+    if response is None or response.channels == RGB:
+        return None
+    if response.nominal is None:
+        usable = tuple(range(len(response.channels)))
+        return Channels(response.name, response.channels, None, usable)
+    sensor = published()[response.name]
+    usable = tuple(map(sensor.names.index, response.channels))
+    return Channels(response.name, sensor.names, sensor.bands, usable)
 
 
 def survey_conditions(card: Card, job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Reconstructs hyperspectral cubes: an RGB scene in, a labelled lazy cube out."""
+"""Reconstructs hyperspectral cubes: a scene of few bands in, a labelled lazy cube out."""
 
 import os
 from dataclasses import replace
@@ -21,7 +21,7 @@ from hsi_xr.pipeline.tiles import Span
 def reconstruct(
     obj: Input, model: str | os.PathLike[str] = "default", **options: Unpack[ReconstructOptions]
 ) -> xr.Dataset:
-    """Estimates the reflectance spectrum of every pixel of an RGB scene.
+    """Estimates the reflectance spectrum of every pixel of an RGB or multispectral scene.
 
     The result is lazy if the scene is a path or backed by dask: pixels are then read when the cube
     is computed or written. The result does not depend on chunks, batches, threads, or the order in
@@ -35,6 +35,12 @@ def reconstruct(
         rgb: The bands that are red, green and blue: numbers counted from 1, or names of bands or
             variables. Default: as colour interpretation, names or wavelengths state; otherwise the
             only three bands, in their order.
+        bands: The bands that are channels of the sensor in `camera`, as `rgb`. Their names, common
+            names or wavelengths tell which channel each of them is; if they state nothing, bands
+            are taken in the order of the channels in `hsi-xr cameras`, and three as red, green and
+            blue. More than three need a radiometry of "reflectance", and the default model or
+            "visible-infrared". Default: all bands that are channels of the sensor by what is
+            stated; without a sensor, see `rgb`.
         radiometry: What the stored values mean: "srgb" (display-referred images), "linear"
             (proportional to light, with unknown exposure), or "reflectance" (1 is a white
             reflector); or the product that it is, with its scale and offset: "sentinel-2-l2a",
@@ -57,10 +63,11 @@ def reconstruct(
             has the level already. Default: unknown.
         level_radiometry: What the values of `level_from` mean, if it does not state their scale: a
             product such as "landsat-c2-sr". Default: as it states.
-        camera: The camera that took the scene: a name from `cameras`, the path of a JSON file of
-            sensitivities in the layout of rawtoaces-data, or a (3, bands) array of sensitivity
-            times illuminant over the model's bands. The product records it. Default: unknown, as
-            with "unknown".
+        camera: The camera or sensor that took the scene: a name from `cameras` or `sensors`, the
+            path of a JSON file of sensitivities in the layout of rawtoaces-data, or an array
+            (channels, bands) of sensitivity times illuminant over the model's bands. Channels of a
+            sensor that the model's bands do not cover, and those of water vapour, are not used. The
+            product records it. Default: unknown, as with "unknown".
         tile: Side of a tile in pixels, a multiple of the model's stride; 0 runs the scene in one
             piece. Default: one piece for scenes of up to 1.2 million pixels, otherwise 512.
         halo: Pixels around a tile that its output depends on. Default: the number that the
@@ -96,7 +103,7 @@ def reconstruct(
             of "reflectance". It applies to results and to each sample, but not to intermediate
             steps; the standard deviation of the default model is that of its own estimate.
             Default: None, the estimate as it is.
-        residual: Add the variable `rgb_residual`: the root mean square over red, green and blue of
+        residual: Add the variable `rgb_residual`: the root mean square over the channels of
             the difference between the estimate, as the camera would record it, and the image. Has
             the same needs as `consistency`. Default: False.
         untrained: Run the system of this name with random weights, to measure its cost. The product
@@ -164,8 +171,8 @@ def survey(
         model: The model, as for `reconstruct`.
         exact: Use all pixels instead of a sample of windows; they must fit into memory. Default:
             False.
-        options: `rgb`, `radiometry`, `scale`, `offset`, `level`, `white`, `level_from`,
-            `level_radiometry`, `camera`, `steps`, `seed`, `device`, `untrained` and
+        options: `rgb`, `bands`, `radiometry`, `scale`, `offset`, `level`, `white`,
+            `level_from`, `level_radiometry`, `camera`, `steps`, `seed`, `device`, `untrained` and
             `allow_ungeoreferenced`, as for `reconstruct`.
 
     Returns:

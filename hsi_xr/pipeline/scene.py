@@ -13,6 +13,7 @@ import xarray as xr
 from hsi_xr.errors import BandMismatch, InvalidData, UsageError
 from hsi_xr.io import colours
 from hsi_xr.io.band_facts import BandFacts, State
+from hsi_xr.io.channels import Channels, choose_channels
 from hsi_xr.io.location import Location, require_location
 from hsi_xr.io.open import open
 from hsi_xr.io.raster_source import RasterSource, source_of
@@ -32,8 +33,8 @@ class Meaning:
     """What the bands of an image mean.
 
     Attributes:
-        chosen: Which bands are red, green and blue.
-        bands: Facts of red, green and blue.
+        chosen: Which bands are red, green and blue, or channels of a sensor.
+        bands: Facts of these bands.
         radiometry: What their values mean.
     """
 
@@ -46,22 +47,23 @@ class Meaning:
 
     @property
     def colours(self) -> str:
-        """Which bands are red, green and blue, and how they were found, as text."""
+        """Which bands are the channels, and how they were found, as text."""
         return f"{', '.join(band.name for band in self.bands)} ({self.chosen.rule})"
 
     @property
     def nodata(self) -> str:
-        """The nodata values of red, green and blue, as text."""
+        """The nodata values of the bands, as text."""
         values = ["none" if band.nodata is None else f"{band.nodata:g}" for band in self.bands]
         return values[0] if len({*values}) == 1 else ", ".join(values)
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """An RGB scene whose pixels have not been read yet.
+    """A scene whose pixels have not been read yet.
 
     Attributes:
-        rgb: (band, y, x) with the bands red, green and blue, scaled, NaN where invalid.
+        rgb: (band, y, x) with the bands red, green and blue, or channels of a sensor, scaled, NaN
+            where invalid.
         file: The file to read windows from, if the array is an unchanged file.
         meaning: What the bands mean.
         location: Where its pixels are.
@@ -89,13 +91,15 @@ def as_scene(
     scale: float | None,
     offset: float | None,
     allow_ungeoreferenced: bool,
+    channels: Channels | None = None,
 ) -> Scene:
     """Returns an object as a scene, after all checks that need no pixels.
 
-    Arguments are those of `hsi_xr.reconstruct`.
+    Arguments are those of `hsi_xr.reconstruct`; `rgb` may select channels of a sensor. Without
+    `channels`, they are red, green and blue.
 
     Raises:
-        BandMismatch: It is not clear which bands are red, green and blue.
+        BandMismatch: It is not clear which bands are red, green and blue, or channels.
         NotGeoreferenced: It has no location, and `allow_ungeoreferenced` is false.
         MissingFact: Its radiometry is unknown.
         UsageError: A scale or an offset is given that differs from the one that is stated.
@@ -104,7 +108,9 @@ def as_scene(
     opened = open(obj) if isinstance(obj, (str, os.PathLike)) else obj
     image = image_of(opened)
     _refuse_cube(opened, image, rgb)
-    meaning = meaning_of(image, rgb=rgb, radiometry=radiometry, scale=scale, offset=offset)
+    meaning = meaning_of(
+        image, rgb=rgb, radiometry=radiometry, scale=scale, offset=offset, channels=channels
+    )
     indices = meaning.chosen.indices
     array = image.take([*indices, *image.alpha])
     if source_of(array) is None:  # `open` has decoded the others
@@ -126,13 +132,18 @@ def meaning_of(
     radiometry: str | None = None,
     scale: float | None = None,
     offset: float | None = None,
+    channels: Channels | None = None,
 ) -> Meaning:
     """Returns what the bands of an image mean: as the caller states it, or as the image does.
 
     Raises:
         HsiError: As for `as_scene`.
     """
-    chosen = colours.choose(image.bands, rgb)
+    chosen = (
+        colours.choose(image.bands, rgb)
+        if channels is None
+        else choose_channels(image.bands, channels, rgb)
+    )
     bands = tuple(image.bands[i] for i in chosen.indices)
     _check_values(image.take(chosen.indices))
     _check_bands(bands)
@@ -140,6 +151,12 @@ def meaning_of(
         bands, is_applied = _settled(bands, scale, offset)
         scale, offset = (None, None) if is_applied else (scale, offset)
     found = resolve_radiometry(bands, radiometry=radiometry, scale=scale, offset=offset)
+    if len(bands) > 3 and not found.level_known:
+        raise UsageError(
+            f"more than red, green and blue are used of reflectance alone, and these {len(bands)} "
+            f"bands are {found.kind}; pass radiometry='reflectance' (--radiometry reflectance) if "
+            "they are reflectance, or select red, green and blue (rgb=, --bands)"
+        )
     return Meaning(chosen, bands, found)
 
 
@@ -163,7 +180,7 @@ def _check_bands(bands: tuple[BandFacts, ...]) -> None:
     dtypes = {band.dtype: None for band in bands}
     if len(dtypes) > 1:
         raise BandMismatch(
-            f"red, green and blue differ in type: {', '.join(dtypes)}; convert them to one type"
+            f"the bands of the scene differ in type: {', '.join(dtypes)}; convert them to one type"
         )
     if any(band.has_lost_mask for band in bands):
         raise InvalidData(

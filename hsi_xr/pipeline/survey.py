@@ -85,9 +85,9 @@ def _survey(work: Work, pixels: Pixels) -> StatisticsArrays:
     elif tiling.count > 1:
         colour_tiles = _colour_tiles(tiling)
         colour_views = read_views(pixels, colour_tiles, tiling, work.radiometry)
-        colours = colour_statistics(colour_views, colour_tiles)
+        colours = colour_statistics(work, colour_views, colour_tiles)
         return reconstruct_windows(work, views, tiles, colours)[1]
-    return reconstruct_windows(work, views, tiles, colour_statistics(views, tiles))[1]
+    return reconstruct_windows(work, views, tiles, colour_statistics(work, views, tiles))[1]
 
 
 def _windows(tiling: Tiling) -> list[Tile]:

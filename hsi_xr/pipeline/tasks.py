@@ -44,12 +44,13 @@ class ColourStatistics:
     """The distribution of a scene's colours.
 
     Attributes:
-        chromaticity: Histogram; see `hsi_xr.networks.chromaticity`.
-        mean: Mean of linear RGB, (3,).
-        extremes: Lowest and highest value of linear RGB.
+        chromaticity: Histogram of red, green and blue, see `hsi_xr.networks.chromaticity`; None if
+            a white reflector is known to be 1.
+        mean: Mean of each channel.
+        extremes: Lowest and highest linear value.
     """
 
-    chromaticity: Array
+    chromaticity: Array | None
     mean: Array
     extremes: Array
 
@@ -74,7 +75,7 @@ def reconstruct_scene(work: Work, pixels: Pixels) -> tuple[Array, StatisticsArra
     """Reconstructs a scene in one piece, which is a survey as well."""
     tile = work.tiling.at(0, 0)
     view = read_views(pixels, [tile], work.tiling, work.radiometry)[0]
-    colours = colour_statistics([view], [tile])
+    colours = colour_statistics(work, [view], [tile])
     output, statistics = reconstruct_windows(work, [view], [tile], colours)
     return _crop_and_mask(output[0], view, tile), statistics
 
@@ -83,7 +84,7 @@ def statistics_of(survey: Survey) -> StatisticsArrays:
     return survey.statistics
 
 
-def colour_statistics(views: Sequence[View], tiles: Sequence[Tile]) -> ColourStatistics:
+def colour_statistics(work: Work, views: Sequence[View], tiles: Sequence[Tile]) -> ColourStatistics:
     """Returns the colour statistics of the valid pixels in the cores of tiles.
 
     Raises:
@@ -96,7 +97,8 @@ def colour_statistics(views: Sequence[View], tiles: Sequence[Tile]) -> ColourSta
         valid = view.valid[tile.core]
         if n := int(valid.sum()):
             core = np.where(valid, view.rgb[(slice(None), *tile.core)], np.float32(0))
-            sums.append(n * chromaticity_histogram(core, valid).astype("float64"))
+            if not work.job.level_known:
+                sums.append(n * chromaticity_histogram(core, valid).astype("float64"))
             totals.append(core.sum(axis=(1, 2), dtype="float64"))
             low, high = min(low, core[:, valid].min()), max(high, core[:, valid].max())
             count += n
@@ -108,9 +110,8 @@ def colour_statistics(views: Sequence[View], tiles: Sequence[Tile]) -> ColourSta
         )
     if not count:
         raise InvalidData("every pixel of the scene is nodata; check its nodata value or mask")
-    chromaticity, mean = (
-        (np.sum(each, axis=0) / count).astype("float32") for each in (sums, totals)
-    )
+    mean = (np.sum(totals, axis=0) / count).astype("float32")
+    chromaticity = (np.sum(sums, axis=0) / count).astype("float32") if sums else None
     return ColourStatistics(chromaticity, mean, np.array([low, high], dtype="float32"))
 
 
@@ -134,7 +135,7 @@ def reconstruct_windows(
         rgb=np.stack([view.fill(colours.mean) for view in views]),
         weights=weights,
         lines=(np.stack(rows), np.stack(columns)),
-        chromaticity=None if work.job.level_known else colours.chromaticity,
+        chromaticity=colours.chromaticity,
         extremes=colours.extremes,
     )
     output, statistics = reconstruct_together(work.job, windows)

@@ -26,7 +26,8 @@ class SceneWindows:
     """Windows of one scene, and what is known about the scene as a whole.
 
     Attributes:
-        rgb: (windows, 3, rows, columns) linear RGB without NaN.
+        rgb: (windows, 3, rows, columns) linear RGB without NaN; of a camera with n channels,
+            (windows, n, rows, columns).
         weights: (windows, 1, rows, columns), 1 where a pixel counts for the scene statistics, 0
             where it is filled or belongs to a margin.
         chromaticity: (1, n) chromaticity histogram of the scene, from which photofinishing is
@@ -34,8 +35,8 @@ class SceneWindows:
             be 1 in `rgb`.
         extremes: (2,) lowest and highest value of linear RGB in the scene; None takes those of the
             windows.
-        response: (3, bands) spectral response of the camera, with rows of any positive scale; None
-            if the camera is unknown.
+        response: (n, bands) spectral response of the camera, with rows of any positive scale; None
+            if the camera is unknown, and has the channels red, green and blue.
         level: The gain of `rgb` over reflectance if it is stated; None estimates it. Without a
             chromaticity histogram, the gain is 1 and there is no level to state.
     """

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hsi_xr.networks.chromaticity import DARKEST, SceneColours, scene_colours
 from hsi_xr.networks.gaussian_mixture import SpectralMixture
-from hsi_xr.networks.projected_mixture import ProjectedMixture, colours
+from hsi_xr.networks.projected_mixture import ProjectedMixture, colours, kept
 from hsi_xr.reconstructors._base import SceneStatistics
 from hsi_xr.reconstructors._exposure import Exposure, SunlitGround, exposure_of, sunlit_ground
 from hsi_xr.reconstructors._level import Level
@@ -48,6 +48,9 @@ NORMAL_90 = 1.645
 LINEAR_NOISE, DISPLAY_NOISE = 0.004, 0.02
 """Standard deviation of the noise of a channel, relative to brightness."""
 
+SENSOR_NOISE = 0.01
+"""The same for sensors of more than three channels, whose bands are calibrated one by one."""
+
 CAMERA_LEVEL_STD = 0.02
 """Standard deviation of log brightness between cameras."""
 
@@ -81,15 +84,16 @@ class Photofinishing(nn.Module):
         Args:
             mixture: The spectra that the ground may have.
             chromaticity: (4 SIDE^2,) chromaticity histogram; None if a white reflector is 1.
-            camera: (3, bands) response with rows that sum to 1; None if unknown.
+            camera: (n, bands) response with rows that sum to 1; None if unknown. An image for
+                display has three channels.
             level: The gain of an image, if it is stated; None estimates it. Camera and colour
                 matrix are estimated from the colours in either case.
 
         Returns:
-            `response` (3, bands); `haze` (1, 3), an offset of the image; `gain` (1, 3) of the image
+            `response` (n, bands); `haze` (1, n), an offset of the image; `gain` (1, n) of the image
             over reflectance, and its 90 % interval `level_interval` (1, 2); `level_std` (1,), half
-            of that in standard deviations of the logarithm; `colour` (count, 2) of the Gaussians
-            and their `colour_covariance` (count, 2, 2); and `noise` (1,).
+            of that in standard deviations of the logarithm; `colour` (count, n - 1) of the
+            Gaussians and their `colour_covariance` (count, n - 1, n - 1); and `noise` (1,).
         """
         cameras = self.cameras if camera is None else camera[None]
         if chromaticity is None:
@@ -177,12 +181,12 @@ def _project(
 
 def _linear(mixture: SpectralMixture, cameras: Tensor, *, unknown: bool) -> dict[str, Tensor]:
     """Returns the statistics of a scene in which a white reflector is 1."""
-    one = cameras.new_ones(1)
+    one, channels = cameras.new_ones(1), cameras.shape[1]
     return {
         **_mean_camera(mixture, cameras, cameras, 0 * one, 0 * one),
-        "noise": LINEAR_NOISE * one,
-        "haze": torch.zeros_like(one).expand(1, 3).clone(),
-        "gain": one.expand(1, 3).clone(),
+        "noise": (LINEAR_NOISE if channels == 3 else SENSOR_NOISE) * one,
+        "haze": torch.zeros_like(one).expand(1, channels).clone(),
+        "gain": one.expand(1, channels).clone(),
         "level_interval": one.expand(1, 2).clone(),
         "level_std": CAMERA_LEVEL_STD * unknown * one,
     }
@@ -195,8 +199,8 @@ def _mean_camera(
 
     Args:
         mixture: The Gaussians whose colours are compared.
-        raw: (cameras, 3, bands) responses without colour matrices.
-        corrected: (cameras, 3, bands) responses with colour matrices of full strength.
+        raw: (cameras, n, bands) responses without colour matrices.
+        corrected: (cameras, n, bands) responses with colour matrices of full strength.
         strength: Strength of the matrices.
         std: Standard deviation of the strength.
     """
@@ -217,14 +221,15 @@ def _tinted(camera: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _colours(mixture: SpectralMixture, cameras: Tensor) -> Tensor:
-    """Returns red and blue over brightness of each Gaussian's mean; (n, count, 2)."""
+    """Returns the colours of each Gaussian's mean, over brightness; (n, count, channels - 1)."""
     rgb = torch.einsum("ncb,kb->nkc", cameras, mixture.mean)
-    return rgb[..., [0, 2]] / rgb.mean(-1, keepdim=True).clamp(min=1e-4)
+    return rgb[..., kept(rgb.shape[-1])] / rgb.mean(-1, keepdim=True).clamp(min=1e-4)
 
 
 def _log_likelihood(mixture: ProjectedMixture, rgb: Tensor) -> Tensor:
     """Returns log-likelihoods of (n, 3) colours without their brightness; (n, count)."""
-    _, red, blue = (each[0, 0, 0] for each in colours(rgb.T[None, :, None]))
+    _, colour = colours(rgb.T[None, :, None])
+    red, blue = colour[0, :, 0]
     one = torch.ones_like(red)
     terms = torch.stack([one, red, blue, red * red, red * blue, blue * blue], dim=-1)
     infinite = red.new_tensor(torch.inf)

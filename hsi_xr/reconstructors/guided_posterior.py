@@ -43,7 +43,7 @@ class Config:
         gaussians: Gaussians of the mixture.
         cameras: Responses that an unknown camera may have.
         shapes: Channels of the chain: directions in which the mixture's mean errs.
-        size: Size of the network; see `r2h_diff`.
+        size: Size of the network, see `r2h_diff`; "none" for a model without one.
         trained_steps: Steps that the network was trained on.
         steps: Steps that are run; 0 returns the mean of the mixture.
         beta_first: Noise variance added in the first step.
@@ -57,7 +57,7 @@ class Config:
     gaussians: int = 128
     cameras: int = 48
     shapes: int = 12
-    size: Literal["base", "thin"] = "base"
+    size: Literal["base", "thin", "none"] = "base"
     trained_steps: int = 5
     steps: int = 0
     beta_first: float = 0.1
@@ -66,8 +66,10 @@ class Config:
     strengths: tuple[float, ...] = (0.0, 0.0, 1.0)
 
     def __post_init__(self) -> None:
-        if self.size not in SIZES:
-            raise ValueError(f"size must be 'base' or 'thin'; got {self.size!r}")
+        if self.size not in (*SIZES, "none"):
+            raise ValueError(f"size must be 'base', 'thin' or 'none'; got {self.size!r}")
+        if self.size == "none" and self.steps:
+            raise ValueError(f"a model without a network runs in 0 steps; got {self.steps}")
         if len(self.strengths) != 3:
             raise ValueError(f"strengths must be three values; got {self.strengths}")
         if not 0 <= self.steps <= self.trained_steps:
@@ -93,7 +95,9 @@ class GuidedPosterior(Reconstructor):
         self.config = config
         self.mixture = SpectralMixture(config.bands, config.gaussians)
         self.photofinishing = Photofinishing(config.bands, config.cameras)
-        self.network = R2HDiff(config.shapes, SIZES[config.size])
+        self.network = None
+        if config.size != "none":
+            self.network = R2HDiff(config.shapes, SIZES[config.size])
         self.directions = torch.nn.Parameter(
             torch.eye(config.bands, config.shapes), requires_grad=False
         )
@@ -105,7 +109,18 @@ class GuidedPosterior(Reconstructor):
     @property
     def stride(self) -> int:
         """Rows and columns must be multiples of this."""
-        return SIZES[self.config.size].stride
+        return 1 if self.config.size == "none" else SIZES[self.config.size].stride
+
+    @property
+    def trained_network(self) -> R2HDiff:
+        """The network that refines the mean.
+
+        Raises:
+            ValueError: The model has none.
+        """
+        if self.network is None:
+            raise ValueError("the model has no network; use one of size 'base' or 'thin'")
+        return self.network
 
     def whole(self, scene: SceneWindows, noise: Noise) -> tuple[Tensor, SceneStatistics]:
         statistics = self.survey(scene)
@@ -120,9 +135,14 @@ class GuidedPosterior(Reconstructor):
         colours = None if histogram is None else histogram[0]
         statistics = self.photofinishing(self.mixture, colours, camera, scene.level)
         kind = 2 if histogram is not None else 1 if camera is None else 0
+        # calibrated for three channels; of more, the deviation is the mixture's own
+        is_rgb = camera is None or len(camera) == 3
+        scale = (
+            self.uncertainty_scales[kind] if is_rgb else torch.ones_like(self.uncertainty_scales[0])
+        )
         return {
             **statistics,
-            "uncertainty_scale": self.uncertainty_scales[kind],
+            "uncertainty_scale": scale,
             "strength": scene.rgb.new_tensor([self.config.strengths[kind]]),
         }
 
@@ -194,9 +214,10 @@ class GuidedPosterior(Reconstructor):
         attention: StepStatistics,
     ) -> Tensor:
         image, limit = self.guide_image(posterior.mean), self.config.limit
-        guide = self.network.guide(image)
+        network = self.trained_network
+        guide = network.guide(image)
         x = samplers.ddim(
-            guided_denoiser(self.network, image, attention=attention, guide=guide),
+            guided_denoiser(network, image, attention=attention, guide=guide),
             lambda step: noise(step)[:, : self.config.shapes],
             self.keep,
             steps=self.config.steps,

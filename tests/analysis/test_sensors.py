@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hsi_xr
-from hsi_xr.analysis.bandpass import TABLE, measured, published, weights
 from hsi_xr.band_grid import Bands
+from hsi_xr.camera.bandpass import TABLE, measured, published, weights
 from hsi_xr.errors import BandMismatch, InvalidData, UnknownName, UnreadableFile, UsageError
 from tests.analysis.cubes import shuffled
 from tests.calibration.ground import CENTRES, cube
@@ -97,7 +97,7 @@ def test_weights_sum_to_one_on_any_grid(heights, gaps):
     values = np.array([0, *heights, 0]) + 0.1 * ((nm > 500) & (nm < 560))
     own = Bands(tuple(np.cumsum([420.0, *gaps, 200.0]).tolist()))
     known = curves(nm, one=values).sel(spectrum=["one"])
-    table, share = weights(measured(known, "c"), own)
+    table, share = weights(measured(["c"], known["wavelength"].values, known.values, "c"), own)
     np.testing.assert_allclose(table.sum(1), 1)
     assert (table >= 0).all()
     np.testing.assert_allclose(share, 1)
@@ -226,7 +226,7 @@ def test_an_unknown_sensor_is_refused_with_the_known_ones():
 
 
 def test_every_sensor_has_a_source():
-    readme = TABLE.with_name("README.md").read_text()
+    readme = TABLE.with_name("sensors.md").read_text()
     assert all(f"`{sensor}`" in readme for sensor in SENSORS)
 
 

@@ -8,13 +8,14 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import InvalidData
 
 TABLE = Path(__file__).with_name("sensors.csv")
+LEAST = 0.9
+"""Share of a band's response that must be within the range of a cube."""
 _GAUSSIANS = "Gaussians with published centre and width, not measured curves"
 
 _FAINT = 1e-3
@@ -57,9 +58,14 @@ class Bandpass:
         )
 
 
+def sensors() -> list[str]:
+    """Returns the names of the sensors that ship with the package."""
+    return sorted(published())
+
+
 @cache
 def published() -> dict[str, Bandpass]:
-    """Returns the sensors of `sensors.csv` by name."""
+    """Returns the sensors of `sensors.csv` by name; sensors.md states their sources."""
     with TABLE.open(newline="") as lines:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     sensors = {}
@@ -80,22 +86,25 @@ def gaussians(names: tuple[str, ...], bands: Bands) -> Bandpass:
     return Bandpass(names, bands, at, np.where(curves < _FAINT, 0, curves), _GAUSSIANS)
 
 
-def measured(curves: xr.DataArray, name: str) -> Bandpass:
-    """Returns responses given by measured curves, (spectrum, wavelength) in nm.
+def measured(
+    names: Sequence[str], wavelengths: NDArray[np.number], curves: NDArray[np.number], name: str
+) -> Bandpass:
+    """Returns responses given by measured curves.
 
     The centre of a band is its mean wavelength weighted by the response; its width is the distance
     between the outermost half maxima.
 
     Args:
-        curves: Curves as `hsi_xr.library` returns them; NaN counts as no response.
+        names: Names of the bands.
+        wavelengths: (n,) in nm, ascending.
+        curves: (bands, n) in any positive scale; NaN counts as no response.
         name: Name of the sensor.
 
     Raises:
         InvalidData: A curve is nowhere positive, or two curves have the same centre.
     """
-    at = np.asarray(curves["wavelength"].values, np.float64)
-    values = np.nan_to_num(np.asarray(curves.values, np.float64), nan=0.0)
-    names = [str(label) for label in curves["spectrum"].values]
+    at = np.asarray(wavelengths, np.float64)
+    values = np.nan_to_num(np.asarray(curves, np.float64), nan=0.0)
     if zero := [label for label, curve in zip(names, values) if not curve.max() > 0]:
         raise InvalidData(f"{name}: the response of {zero[0]!r} is zero everywhere; remove it")
     values /= values.max(1, keepdims=True)
