@@ -48,7 +48,7 @@ def test_a_survey_that_is_given_states_its_level():
 
 
 def test_quantiles_are_ordered_and_the_same_in_tiles():
-    image = scene(70, 90)
+    image = scene(50, 45)
     survey = hsi_xr.survey(image, exact=True)
     options = {"survey": survey, "quantiles": QUANTILES[::-1]}
     whole, tiles = (hsi_xr.reconstruct(image, tile=tile, **options) for tile in (0, 32))
@@ -69,12 +69,21 @@ def test_quantiles_alone_leave_the_estimate_unchanged():
     assert "reflectance_std" not in with_quantiles
 
 
+@pytest.fixture(scope="module")
+def lazy():
+    image = scene(37, 45).chunk(y=20, x=25)
+    return hsi_xr.reconstruct(image, tile=32, samples=2, quantiles=QUANTILES)
+
+
+@pytest.fixture(scope="module")
+def cube(lazy):
+    return lazy.compute()
+
+
 @pytest.mark.parametrize("suffix", ["tif", "img", "zarr", "nc"])
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
-def test_files_return_level_and_quantiles(tmp_path, suffix, dtype):
-    image = scene(70, 90).chunk(y=40, x=50)
-    cube = hsi_xr.reconstruct(image, tile=32, samples=2, quantiles=QUANTILES)
-    path = hsi_xr.write(cube, tmp_path / f"cube.{suffix}", dtype=dtype)
+def test_files_return_level_and_quantiles(tmp_path, lazy, cube, suffix, dtype):
+    path = hsi_xr.write(lazy, tmp_path / f"cube.{suffix}", dtype=dtype)
     attrs = hsi_xr.open(path).attrs
     for name, value in _scalars(cube).items():
         assert attrs[f"hsi_xr_{name}"] == pytest.approx(value, rel=1e-3)
@@ -91,8 +100,7 @@ def test_files_return_level_and_quantiles(tmp_path, suffix, dtype):
     assert hsi_xr.open(again).attrs["hsi_xr_level_gain"] == attrs["hsi_xr_level_gain"]
 
 
-def test_the_item_states_level_and_quantiles(tmp_path):
-    cube = hsi_xr.reconstruct(scene(70, 90), quantiles=QUANTILES)
+def test_the_item_states_level_and_quantiles(tmp_path, cube):
     path = hsi_xr.write(cube, tmp_path / "cube.tif")
     item = hsi_xr.describe(path, datetime="2026-05-04T10:30:00Z")
     assert item.properties["hsi_xr:level_gain"] == pytest.approx(float(cube.level_gain), rel=1e-3)
