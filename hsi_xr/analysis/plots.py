@@ -84,6 +84,8 @@ def plot_spectrum(
         UsageError: matplotlib is not installed, or the location is not on the cube.
     """
     require("matplotlib")
+    from matplotlib.colors import to_hex
+
     pixel = spectrum(obj, x, y, crs=crs, size=size)
     mean = pixel["reflectance"] if isinstance(pixel, xr.Dataset) else pixel
     bands, order = sorted_bands(mean, "the cube")
@@ -100,7 +102,7 @@ def plot_spectrum(
             label=f"_{text}" if text in listed else text,
         )  # fmt: skip
     if (level := _level(obj)) is not None:
-        _draw_level(axes, (nm[-1], float(values[-1])), level, str(line.get_color()))
+        _draw_level(axes, (nm[-1], float(values[-1])), level, to_hex(line.get_color()))
     relative = "relative" in str(mean.attrs.get("long_name"))
     axes.set(
         xlabel="wavelength (nm)",

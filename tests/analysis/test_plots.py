@@ -7,6 +7,7 @@ import pytest
 from affine import Affine
 
 from hsi_xr.errors import UsageError
+from hsi_xr.level_interval import LevelInterval
 from tests.analysis.cubes import shuffled
 from tests.calibration.ground import CENTRES, GRID, cube
 
@@ -33,6 +34,26 @@ def test_a_spectrum_is_a_line_and_its_deviation_a_band(ax):
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert names == ["lawn", "± 1.645 standard deviations"]
     assert ax.get_title() == "model estimate, not a measurement"
+
+
+@pytest.mark.parametrize("size", [None, 2.0])
+@pytest.mark.parametrize("in_attributes", [False, True])
+def test_the_level_is_one_error_bar_beside_the_interval_of_the_quantiles(ax, in_attributes, size):
+    dataset = cube(chunks={"y": 20})
+    dataset["reflectance_q05"] = 0.8 * dataset["reflectance"]
+    dataset["reflectance_q95"] = 1.5 * dataset["reflectance"]
+    level = LevelInterval(gain=2.0, low=1.0, high=4.0)
+    dataset = (
+        dataset.assign_attrs(level.attributes) if in_attributes else dataset.assign(level.scalars)
+    )
+    for column in (60.5, 70.5):
+        dataset.hsi.plot.spectrum(*(GRID @ (column, 3.5)), ax=ax, size=size)
+    first, bar = ax.lines[0], ax.containers[0]
+    ends = bar.lines[2][0].get_segments()[0][:, 1]
+    np.testing.assert_allclose(ends, first.get_ydata()[-1] * np.array([0.5, 2.0]), rtol=1e-5)
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names.count("90 % interval given the level") == 1
+    assert names.count("90 % interval of the level") == 1
 
 
 def test_the_axis_grows_with_a_brighter_spectrum(ax):
