@@ -60,3 +60,21 @@ def test_scores_on_the_accuracy_page_equal_those_in_the_cards():
     assert len(rows) == 15
     for case, scores in rows:
         assert scores == pytest.approx(regression[case] + images[case]), case
+
+
+def test_levels_on_the_accuracy_page_equal_those_in_the_card():
+    card = json.loads((ROOT / "hsi_xr/weights/default.json").read_text("utf-8"))["scores"]["level"]
+    page = (ROOT / "docs/accuracy.md").read_text("utf-8")
+    section = page.split("\n## Level of images for display\n")[1].split("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in section.splitlines()
+        if line.startswith("| ")
+    ][1:]
+    assert [name for name, *_ in rows] == [*card]
+    for name, images, *errors, coverage in rows:
+        scores = card[name]
+        assert int(images) == scores["images"]
+        stated = [scores[key] for key in ("median", "nine_in_ten", "largest", "bias")]
+        assert [float(error) for error in errors] == [round(each, 2) for each in stated]
+        assert float(coverage.rstrip(" %")) == round(100 * scores["coverage_90"])
