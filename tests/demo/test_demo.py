@@ -72,6 +72,12 @@ def test_the_panel_gives_the_level_that_the_image_alone_does_not(report, shown):
     assert report.level.factor[0] < report.scores.gain < report.level.factor[1]
 
 
+@pytest.mark.parametrize(("seed", "season"), [(2, "spring"), (6, "autumn")])
+def test_with_the_panel_the_error_is_below_a_tenth_in_any_season(seed, season, tmp_path):
+    scene = render(360, 480, seed=seed, season=season, pixel=0.2)
+    assert demo.run(tmp_path, scene=scene).scores_with_panel.mrae < 0.1
+
+
 def test_the_item_states_that_nothing_was_acquired(report):
     properties = json.loads(report.files.item.read_text("utf-8"))["properties"]
     assert properties["datetime"] == INSTANT.isoformat().replace("+00:00", "Z")
