@@ -98,7 +98,7 @@ def new_task(
     with seeded(seed, Use.WEIGHTS):
         model = GuidedPosterior(config)
     updates: tuple[ParameterUpdate[SimulatedBatch], ...] = ()
-    if model.network is not None:
+    if model.network is not None and settings.network:
         model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
         loss = partial(chain_loss, model)
         updates = (ParameterUpdate("network", trainable(model.network), loss, steps),)

@@ -138,7 +138,8 @@ def _interval(
 
 def _level(obj: Cube) -> LevelInterval | None:
     """Returns the level that a cube states, as scalars or as attributes."""
-    scalars = {str(name): obj[name] for name in LEVEL_VARIABLES if name in obj}
+    names = LEVEL_VARIABLES if isinstance(obj, xr.Dataset) else ()
+    scalars = {name: obj[name] for name in names if name in obj}
     return LevelInterval.from_scalars(scalars) or LevelInterval.from_attributes(obj.attrs)
 
 

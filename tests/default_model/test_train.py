@@ -117,8 +117,8 @@ def test_a_training_is_resumed_on_its_own_bands(data, tmp_path):
 
 def test_the_command_leaves_what_publishing_reads(data, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "load_training_data", lambda folder, bands: data)
-    monkeypatch.setattr(train, "Config", lambda bands: replace_config(bands))
-    monkeypatch.setattr(publish, "Config", lambda bands: replace_config(bands))
+    monkeypatch.setattr(train, "Config", lambda bands, size: replace_config(bands))
+    monkeypatch.setattr(publish, "Config", lambda bands, size: replace_config(bands))
     arguments = ["train", str(tmp_path), str(tmp_path / "run"), "--steps", "1"]
     monkeypatch.setattr(sys, "argv", arguments)
     train.main()

@@ -89,5 +89,5 @@ def test_a_response_with_another_number_of_bands_is_refused():
     cube = np.ones((6, 5, 7))
     with pytest.raises(ValueError, match="5 bands"):
         back_projected(cube, cube, np.ones((3, 5)))
-    with pytest.raises(ValueError, match=r"\(3, bands\)"):
+    with pytest.raises(ValueError, match="3 bands"):
         back_projected(cube, cube, np.ones((6, 3)))
