@@ -71,6 +71,12 @@ _DEVIATION = {
     "estimate plus or minus 1.645 standard deviations contains 90 % of the true values on the "
     "ground of its training data; the model's card states the coverage on each held-out data set",
 }
+NOT_CALIBRATED = (
+    "estimated by the model for the stated level of the scene; not calibrated for a camera of more "
+    "than three channels"
+)
+"""Comment on deviations from more than three channels."""
+
 _DEVIATION_OF_SAMPLES = {
     "long_name": "standard deviation of sampled reflectance",
     "cell_methods": "realization: standard_deviation",

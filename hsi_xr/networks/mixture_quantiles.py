@@ -42,7 +42,7 @@ def posterior_quantiles(
     Args:
         mixture: In the colours of the camera.
         posterior: That of the mixture for these pixels.
-        rgb: (batch, 3, rows, columns) linear RGB on the scale of reflectance.
+        rgb: (batch, channels, rows, columns) linear image on the scale of reflectance.
         level_std: See `ProjectedMixture.log_likelihood`.
         probabilities: (n,) within (0, 1).
 

@@ -44,7 +44,7 @@ class Survey:
 
     @property
     def level_interval(self) -> LevelInterval | None:
-        """Gain of the image over reflectance with its 90 % interval; None if it is not in doubt."""
+        """Gain of the image over reflectance, with its 90 % interval; None if it is exact."""
         return level_in(self.statistics)
 
     @cached_property
@@ -134,7 +134,7 @@ class Survey:
 
 
 def level_in(statistics: StatisticsArrays) -> LevelInterval | None:
-    """Returns the level that the statistics of a scene state; None if it is not in doubt."""
+    """Returns the level of a scene from its statistics; None if it is exact."""
     if not {"gain", "level_interval"} <= statistics.keys():
         return None
     low, high = statistics["level_interval"].ravel().tolist()
