@@ -100,6 +100,22 @@ def library(folder: Path, bands: Bands) -> dict[str, Array]:
     return {name: each for name, each in spectra.items() if len(each)}
 
 
+def other_ground(folder: Path, bands: Bands) -> dict[str, Array]:
+    """Further spectra by origin, (count, bands) each, among them snow, char and objects.
+
+    The mixture is not fitted to them. Those that end before the last band keep their last value,
+    which is enough for the colours of cameras.
+    """
+    spectra = folder / "spectra"
+    paths = {
+        "objects": spectra / "colour_science_bsd3" / "objects.npz",
+        "mixtures": spectra / "isofit" / "ecostress_mixtures.npz",
+        "snow": spectra / "isofit" / "ecostress_snow_500.npz",
+        "burned": spectra / "earthlib110_burned_npv.npz",
+    }
+    return {name: _stored_library(path, bands) for name, path in paths.items()}
+
+
 def cameras(folder: Path, bands: Bands) -> dict[str, Array]:
     """Spectral responses by camera, (3, bands) each."""
     return {
@@ -120,6 +136,15 @@ def _envi_library(path: Path, bands: Bands) -> Array:
     wavelengths = np.arange(350, 2501, 10, dtype="float32")[:columns]
     visible = (wavelengths >= 400) & (wavelengths <= bands.centres[-1] + 40)
     return _plausible(resample(table[:, visible].T, wavelengths[visible], bands).T)
+
+
+def _stored_library(path: Path, bands: Bands) -> Array:
+    file = np.load(path)
+    reflectance = file["reflectance"].astype("float32")
+    if "scale" in file:
+        reflectance = reflectance / np.float32(file["scale"])
+    table = [np.interp(bands.centres, file["wavelengths"], spectrum) for spectrum in reflectance]
+    return _plausible(np.array(table, dtype="float32"))
 
 
 def _field_spectra(folder: Path, bands: Bands) -> Array:
