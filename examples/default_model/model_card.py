@@ -50,7 +50,7 @@ STATEMENTS: dict[str, Any] = {
     "training": {
         "script": "python -m examples.default_model.train",
         "data": [
-            "69 of 85 paired plots of NEON sites MLBS and OSBS (NEON, CC0 1.0), distributed "
+            "69 of 84 paired plots of NEON sites MLBS and OSBS (NEON, CC0 1.0), distributed "
             "through the IDTReeS competition, whose own record states no licence",
             "spectra of soils, urban materials, dry vegetation and PROSAIL canopies (earthlib, "
             "MIT as distributed; its upstream libraries are unverified)",

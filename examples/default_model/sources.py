@@ -49,13 +49,21 @@ def resample(cube: Array, wavelengths: Array, bands: Bands) -> Array:
 
 
 def paired_plots(folder: Path, bands: Bands) -> list[Plot]:
-    """The NEON plots of the IDTReeS competition: spectra at 1 m and RGB at 0.1 m, same extents."""
+    """The NEON plots of the IDTReeS competition: spectra at 1 m and RGB at 0.1 m, same extents.
+
+    A plot that the data contain twice, as they do OSBS_16 and OSBS_35, is returned once: the two
+    may be on different sides of the split into training data and held-out plots.
+    """
     import rasterio
 
     wavelengths = _column(folder / "cubes" / "neon_wavelengths_nm.csv")
     plots = []
+    extents = set()
     for path in sorted((folder / "cubes" / "neon_idtrees" / "HSI").glob("*.tif")):
         with rasterio.open(path) as hsi, rasterio.open(path.parents[1] / "RGB" / path.name) as rgb:
+            if (hsi.crs, hsi.bounds) in extents:
+                continue
+            extents.add((hsi.crs, hsi.bounds))
             cube = resample(hsi.read() / np.float32(1e4), wavelengths[: hsi.count], bands)
             plots.append(Plot(path.stem, cube, rgb.read().astype("float32") / 255))
     return plots
