@@ -46,7 +46,8 @@ def _point(mixture: ProjectedMixture, response: Tensor, cubes: list[Tensor]) -> 
     """Returns the medians of ratio and usual brightness, (2,), over the scenes of one origin."""
     values = []
     for cube in cubes:
-        rgb = torch.einsum("cb,bhw->chw", response, cube)
+        # in double precision, so that rounding does not differ between two runs
+        rgb = torch.einsum("cb,bhw->chw", response.double(), cube.double())
         colours = scene_colours(chromaticity_histogram(rgb[None])[0])
         ground = sunlit_ground_of(mixture, colours)
         values.append(torch.stack([ground.log_ratio, ground.usual]))
