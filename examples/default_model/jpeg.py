@@ -35,28 +35,40 @@ _TO_YCC = torch.tensor(
 """RGB to luminance and chrominance (ITU-T T.871)."""
 
 
-def compress(image: Tensor, *, quality: int) -> Tensor:
-    """Returns an image after JPEG compression, with colours at full resolution.
+def compress(image: Tensor, *, quality: int, coarse_colours: bool = False) -> Tensor:
+    """Returns an image after JPEG compression.
 
     Args:
         image: (3, rows, columns), values from 0 to 255.
         quality: As in libjpeg, 1 to 100.
+        coarse_colours: Colours are stored at half the resolution (4:2:0), not at the full one.
 
     Source: ITU-T T.81 and T.871; the tables are scaled by the quality as in libjpeg.
     """
     scale = 5000 / quality if quality < 50 else 200 - 2 * quality
     tables = torch.stack([_LUMINANCE, _CHROMINANCE, _CHROMINANCE])
     tables = ((tables * scale + 50) / 100).floor().clamp(1, 255)
-    _, rows, columns = image.shape
     ycc = torch.einsum("dc,chw->dhw", _TO_YCC, image - 128)  # white minus 128 in luminance
-    padded = F.pad(ycc[None], (0, -columns % 8, 0, -rows % 8), mode="replicate")
+    if coarse_colours:
+        rows, columns = image.shape[1:]
+        colours = F.pad(ycc[None, 1:], (0, columns % 2, 0, rows % 2), mode="replicate")
+        colours = _quantise(F.avg_pool2d(colours, 2)[0], tables[1:])
+        colours = F.interpolate(colours[None], scale_factor=2.0, mode="bilinear")[0]
+        decoded = torch.cat([_quantise(ycc[:1], tables[:1]), colours[:, :rows, :columns]])
+    else:
+        decoded = _quantise(ycc, tables)
+    return (torch.einsum("cd,dhw->chw", torch.linalg.inv(_TO_YCC), decoded) + 128).clamp(0, 255)
+
+
+def _quantise(planes: Tensor, tables: Tensor) -> Tensor:
+    """Quantises the cosine transform of blocks of (planes, rows, columns) by (planes, 8, 8)."""
+    _, rows, columns = planes.shape
+    padded = F.pad(planes[None], (0, -columns % 8, 0, -rows % 8), mode="replicate")
     blocks = F.unfold(padded.transpose(0, 1), 8, stride=8).transpose(1, 2).unflatten(2, (8, 8))
-    cosines = _cosine_basis()
-    table = tables[:, None]
+    cosines, table = _cosine_basis(), tables[:, None]
     quantised = (cosines @ blocks @ cosines.T / table).round() * table
     flat = (cosines.T @ quantised @ cosines).flatten(2).transpose(1, 2)
-    decoded = F.fold(flat, padded.shape[-2:], 8, stride=8)[:, 0, :rows, :columns]
-    return (torch.einsum("cd,dhw->chw", torch.linalg.inv(_TO_YCC), decoded) + 128).clamp(0, 255)
+    return F.fold(flat, padded.shape[-2:], 8, stride=8)[:, 0, :rows, :columns]
 
 
 def _cosine_basis() -> Tensor:

@@ -91,12 +91,7 @@ class ImageSimulator:
             camera: (3, bands) spectral response.
             rng: Source of randomness.
         """
-        rgb = torch.einsum("cb,bhw->chw", camera, cube)
-        if chance(rng) < 0.65:
-            matrix = colour_matrix(camera, self.display, self.palette)
-            matrix = torch.lerp(torch.eye(3), matrix, 1.1 * chance(rng))
-            rgb = torch.einsum("cd,dhw->chw", matrix, rgb)
-        rgb = rgb.clamp(min=0) * (0.06 * torch.randn(3, 1, 1, generator=rng)).exp()
+        rgb = self.colours(cube, camera, rng)
         rgb = rgb * _exposure(rgb, rng)
         if chance(rng) < 0.3:  # bluish haze
             share = 0.15 * chance(rng)
@@ -104,6 +99,21 @@ class ImageSimulator:
         if chance(rng) < 0.4:
             rgb = bayer_sensor(rgb, noise=0.01 * chance(rng), rng=rng)
         return _encode_and_decode(rgb, rng)
+
+    def colours(self, cube: Tensor, camera: Tensor, rng: Generator) -> Tensor:
+        """Draws how a camera renders the colours of a cube: linear RGB, (3, rows, columns).
+
+        Args:
+            cube: (bands, rows, columns).
+            camera: (3, bands) spectral response.
+            rng: Source of randomness.
+        """
+        rgb = torch.einsum("cb,bhw->chw", camera, cube)
+        if chance(rng) < 0.65:
+            matrix = colour_matrix(camera, self.display, self.palette)
+            matrix = torch.lerp(torch.eye(3), matrix, 1.1 * chance(rng))
+            rgb = torch.einsum("cd,dhw->chw", matrix, rgb)
+        return rgb.clamp(min=0) * (0.06 * torch.randn(3, 1, 1, generator=rng)).exp()
 
 
 def record_linear(
