@@ -68,6 +68,11 @@ class PictureModel(Reconstructor):
         self.keep = schedules.linear(config.steps, config.beta_first, config.beta_last)
 
     @property
+    def stride(self) -> int:
+        """Rows and columns must be multiples of this."""
+        return 2 ** (len(self.config.widths) - 1)
+
+    @property
     def mean_step(self) -> int:
         """The step at which the network predicts the mean."""
         return self.config.steps + 1

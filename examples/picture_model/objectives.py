@@ -46,7 +46,9 @@ def denoising_loss(model: PictureModel, batch: PictureBatch, rng: Generator) -> 
     return {"loss": error.mean(), "mean": mean, "chain": chain, "unchanged": clean.square().mean()}
 
 
-def adversarial(model: PictureModel, critic: Discriminator, steps: range) -> Objective[PictureBatch]:
+def adversarial(
+    model: PictureModel, critic: Discriminator, steps: range
+) -> Objective[PictureBatch]:
     """Returns the objective that trains the last step of the chain as a generator."""
     game = Game(model, critic)
     updates = (

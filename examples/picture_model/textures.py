@@ -81,7 +81,8 @@ def crop(image: Tensor, side: int, rng: Generator) -> Tensor:
 
 def vary(image: Tensor, rng: Generator) -> Tensor:
     """Draws exposure and white balance: a mean from deep forest on the scale of reflectance, .03,
-    to an image for display, .35."""
+    to an image for display, .35.
+    """
     mean = 0.03 * (0.35 / 0.03) ** chance(rng)
     balance = (0.08 * torch.randn(3, 1, 1, generator=rng)).exp()
     return image * balance * (mean / image.mean().clamp(min=1e-3))
@@ -105,9 +106,7 @@ def load_textures(folder: Path, data: TrainingData, rng: Generator) -> Textures:
     )
 
 
-def simulated_ground(
-    data: TrainingData, rng: Generator, *, count: int, side: int
-) -> list[Tensor]:
+def simulated_ground(data: TrainingData, rng: Generator, *, count: int, side: int) -> list[Tensor]:
     """Draws simulated scenes as cameras record them."""
     return [_photograph(simulate_scene(data.groups, side, rng), data, rng) for _ in range(count)]
 

@@ -22,10 +22,10 @@ from hsi_xr.training.seeds import Use, seeded, torch_generator
 from hsi_xr.training.settings import Schedule, Settings
 from hsi_xr.training.updates import Task
 
-BATCH = 8
+BATCH = 10
 """Images in a batch."""
 
-PATCH = 48
+PATCH = 32
 """Side of the images in a batch, in pixels."""
 
 CRITIC = 16
@@ -63,7 +63,7 @@ def settings_of(
             weight_decay=1e-4,
             clip=1.0,
         ),
-        schedule=Schedule(steps=steps, validate=0, save=100, log=20),
+        schedule=Schedule(steps=steps, validate=0, save=50, log=20),
         ema=0.995,
         out=out,
         gan=gan,
@@ -120,9 +120,7 @@ def main() -> None:
     options = parser.parse_args()
     data = load_training_data(options.data)
     textures = load_textures(options.data, data, torch.Generator().manual_seed(2))
-    settings = settings_of(
-        options.out, steps=options.steps, rate=options.rate, gan=options.gan
-    )
+    settings = settings_of(options.out, steps=options.steps, rate=options.rate, gan=options.gan)
     task = new_task(textures, PictureConfig(), settings)
     Training(task, settings, resume=options.resume).finish(report)
 
