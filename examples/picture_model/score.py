@@ -1,5 +1,5 @@
 """Scores a picture model by the spectra of unseen ground:
-`python -m examples.picture_model.score DATA RUN/last.pt [--gan GAN/last.pt]`.
+`python -m examples.picture_model.score DATA RUN/last.pt`.
 
 The mixture of the default model reads images as delivered, cleaned, and clean. Images whose level
 is unknown are scored after the best common scaling.
@@ -14,15 +14,17 @@ import torch
 from torch import Generator, Tensor
 
 from examples.default_model import research_cubes, sources
-from examples.default_model.score import held_out_plots, held_out_responses, reconstruct, score
-from examples.default_model.simulate_images import RGBImage
+from examples.default_model.score import held_out_plots, held_out_responses, score
 from examples.default_model.training_data import BANDS, as_tensor
 from examples.picture_model.degrade import Damage, degrade
 from examples.picture_model.model import PictureConfig, PictureModel
 from examples.picture_model.train import average_weights
 from hsi_xr.checkpoints import registry
 from hsi_xr.checkpoints.weights import load_model
-from hsi_xr.reconstructors._whole_image import reflect
+from hsi_xr.networks.chromaticity import chromaticity_histogram
+from hsi_xr.networks.projected_mixture import colours
+from hsi_xr.reconstructors._base import Estimate, SceneWindows
+from hsi_xr.reconstructors._whole_image import ground_noise, reflect
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 
 DISPLAYED = 0.2
@@ -44,8 +46,19 @@ DAMAGES: Mapping[str, Damage] = {
 }
 """How the images of held-out ground are damaged."""
 
-Clean = Callable[[Tensor], Tensor]
-"""Returns clean linear RGB, (3, rows, columns), of an image as delivered."""
+
+@dataclass(frozen=True)
+class Reading:
+    """What the mixture is given.
+
+    Attributes:
+        rgb: (3, rows, columns) linear RGB.
+        noise: Standard deviation of its channels, relative to brightness; None takes that of the
+            default model.
+    """
+
+    rgb: Tensor
+    noise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,20 +107,35 @@ def cleaned(model: PictureModel, picture: Tensor) -> Tensor:
     return model.mean(padded[None])[0, :, :rows, :columns]
 
 
+def colour_noise(picture: Tensor, clean: Tensor) -> float:
+    """Returns the root mean square error of the colours that the mixture reads."""
+    of_picture, of_clean = (colours(each[None])[1] for each in (picture, clean))
+    return float((of_picture - of_clean).square().mean().sqrt())
+
+
+@torch.inference_mode()
+def estimate_of(spectra: GuidedPosterior, reading: Reading) -> Estimate:
+    """Returns the estimate of the mixture alone, for an image as a scene of its own."""
+    rgb = reading.rgb[None]
+    statistics = spectra.survey(SceneWindows.entire(rgb, chromaticity_histogram(rgb)))
+    if reading.noise is not None:
+        statistics["noise"] = torch.tensor([reading.noise])
+    return spectra.estimate(rgb, ground_noise(rgb, bands=spectra.config.bands), statistics)
+
+
 def mean_scores(
-    spectra: GuidedPosterior, found: list[Pair], read: Callable[[Pair], Tensor]
+    spectra: GuidedPosterior, found: list[Pair], read: Callable[[Pair], Reading]
 ) -> dict[str, float]:
     """Returns the mean scores of the mixture over images.
 
     Args:
         spectra: The model with the mixture.
         found: The images.
-        read: Returns the linear RGB that the mixture is given.
+        read: Returns what the mixture is given.
     """
-    rows = []
-    for pair in found:
-        image = RGBImage(read(pair), None, level_known=False)
-        rows.append(score(reconstruct(spectra, image), pair.truth, level_known=False))
+    rows = [
+        score(estimate_of(spectra, read(pair)), pair.truth, level_known=False) for pair in found
+    ]
     return {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
 
 
@@ -127,10 +155,13 @@ def main() -> None:
     if not isinstance(spectra, GuidedPosterior):
         parser.error("the default model has no mixture")
     model = load_picture_model(options.run)
-    readings: Mapping[str, Callable[[Pair], Tensor]] = {
-        "as delivered": lambda pair: pair.picture,
-        "cleaned mean": lambda pair: cleaned(model, pair.picture),
-        "clean": lambda pair: pair.clean,
+    readings: Mapping[str, Callable[[Pair], Reading]] = {
+        "as delivered": lambda pair: Reading(pair.picture),
+        "as delivered, noise told": lambda pair: Reading(
+            pair.picture, colour_noise(pair.picture, pair.clean)
+        ),
+        "cleaned mean": lambda pair: Reading(cleaned(model, pair.picture)),
+        "clean": lambda pair: Reading(pair.clean),
     }
     responses = [response for _, response in held_out_responses(options.data, BANDS)]
     print(f"{'':<80}{'MRAE':>7}{'SAM':>7}{'90 %':>7}")
