@@ -58,13 +58,30 @@ def adversarial(
     return Objective(updates, nn.ModuleDict({"critic": critic}))
 
 
+def draw_loss(draws: Tensor, clean: Tensor) -> Losses:
+    """Returns the L1 of the mean of P draws, and that less a reward for their spread.
+
+    The reward, the sum of absolute deviations from the mean over P sqrt(P^2 - 1), makes draws of a
+    normal posterior as wide as it is.
+
+    Args:
+        draws: (P, ...).
+        clean: (...) truth.
+
+    Source:
+        Bendel, Ahmad, Schniter 2023 (arXiv:2210.13389), the regularisation of rcGAN.
+    """
+    count, mean = len(draws), draws.mean(0)
+    l1, spread = (mean - clean).abs().mean(), (draws - mean).abs().sum(0).mean()
+    return {"total": l1 - spread / (count * math.sqrt(count**2 - 1)), "l1": l1, "spread": spread}
+
+
 @dataclass(frozen=True)
 class Game:
     """The losses of generator and critic.
 
-    Source: Bendel, Ahmad, Schniter 2023 (arXiv:2210.13389), eq. 6 to 8: the L1 of the mean of P
-    draws, less their spread times sqrt(2 / (pi P (P + 1))), which makes draws as wide as the
-    posterior. The critic is that of Isola et al. 2017, not their Wasserstein critic.
+    Source: Bendel, Ahmad, Schniter 2023 (arXiv:2210.13389), with the critic of Isola et al. 2017
+    (arXiv:1611.07004) instead of a Wasserstein one.
     """
 
     model: PictureModel
@@ -80,13 +97,13 @@ class Game:
     def generator_loss(self, batch: PictureBatch, rng: Generator) -> Losses:
         image, clean = guide_image(batch.picture), encode(batch.clean, batch.picture)
         draws = torch.stack([self._draw(batch.picture, rng) for _ in range(DRAWS)])
-        mean = draws.mean(0)
-        l1 = (mean - clean).abs().mean()
-        spread = (draws - mean).abs().sum(0).mean()
-        reward = math.sqrt(2 / (math.pi * DRAWS * (DRAWS + 1))) * spread
+        parts = draw_loss(draws, clean)
         deceived = F.softplus(-self.critic(image, draws[0])).mean()
-        total = l1 - reward + ADVERSARIAL * deceived
-        return {"generator": total, "l1": l1, "spread": spread, "deceived": deceived}
+        return {
+            "generator": parts.pop("total") + ADVERSARIAL * deceived,
+            **parts,
+            "deceived": deceived,
+        }
 
     def _draw(self, picture: Tensor, rng: Generator) -> Tensor:
         noise = torch.randn(picture.shape, generator=rng, device=rng.device)

@@ -107,10 +107,10 @@ def cleaned(model: PictureModel, picture: Tensor) -> Tensor:
     return model.mean(padded[None])[0, :, :rows, :columns]
 
 
-def colour_noise(picture: Tensor, clean: Tensor) -> float:
-    """Returns the root mean square error of the colours that the mixture reads."""
-    of_picture, of_clean = (colours(each[None])[1] for each in (picture, clean))
-    return float((of_picture - of_clean).square().mean().sqrt())
+def told(rgb: Tensor, clean: Tensor) -> Reading:
+    """Returns an image with the true root mean square error of the colours that are read."""
+    found, true = (colours(each[None])[1] for each in (rgb, clean))
+    return Reading(rgb, float((found - true).square().mean().sqrt()))
 
 
 @torch.inference_mode()
@@ -157,10 +157,9 @@ def main() -> None:
     model = load_picture_model(options.run)
     readings: Mapping[str, Callable[[Pair], Reading]] = {
         "as delivered": lambda pair: Reading(pair.picture),
-        "as delivered, noise told": lambda pair: Reading(
-            pair.picture, colour_noise(pair.picture, pair.clean)
-        ),
+        "as delivered, noise told": lambda pair: told(pair.picture, pair.clean),
         "cleaned mean": lambda pair: Reading(cleaned(model, pair.picture)),
+        "cleaned mean, noise told": lambda pair: told(cleaned(model, pair.picture), pair.clean),
         "clean": lambda pair: Reading(pair.clean),
     }
     responses = [response for _, response in held_out_responses(options.data, BANDS)]

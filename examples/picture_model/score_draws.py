@@ -35,8 +35,11 @@ from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 DRAWS = 19
 """Draws of an image: the range of the values of 19 draws is a 90 % interval."""
 
-CROP = 64
+CROP = 40
 """Side of the part of a cube that is scored, in pixels: cubes of plots are smaller."""
+
+CUBES = 4
+"""Cubes of a set that are scored, each as one camera takes it."""
 
 SIDES = (1, 4)
 """Sides of the squares whose means are scored, in pixels."""
@@ -154,9 +157,9 @@ def main() -> None:
     ways["clean"] = lambda pair: repeat(pair.clean)
     responses = [response for _, response in held_out_responses(options.data, BANDS)]
     for name, cubes in unseen_ground(options.data).items():
-        crops = [cube[:, :CROP, :CROP] for cube in cubes]
-        for damage_name, damage in DAMAGES.items():
-            found = pairs(crops, responses[:2], damage)
+        crops = [cube[:, :CROP, :CROP] for cube in cubes[:CUBES]]
+        for damage_name in (*DAMAGES,)[2:]:
+            found = pairs(crops, responses[:1], DAMAGES[damage_name])
             for way, draw in ways.items():
                 row = mean_scores(spectra, found, draw)
                 stated = "".join(f"{key:>11}{value:>6.3f}" for key, value in row.items())
