@@ -18,7 +18,7 @@ from hsi_xr.camera.srgb import srgb_decode, srgb_encode
 LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])[:, None, None]
 """Luminance of linear sRGB (IEC 61966-2-1)."""
 
-UNDAMAGED = 0.12
+UNDAMAGED = 0.25
 """Share of images that are delivered as they are, from which a network learns to change nothing."""
 
 

@@ -1,7 +1,7 @@
 """Trains the picture model: `python -m examples.picture_model.train DATA RUN [--resume]`.
 
-The chain and the mean are trained by denoising. `--gan START` trains a one-pass generator from the
-weights of such a run instead.
+The chain and the mean are trained by denoising; `--start CHECKPOINT` starts from the weights of
+another run, and with `--gan`, trains its last step as a generator that draws in one pass.
 """
 
 import argparse
@@ -37,12 +37,19 @@ _log = logging.getLogger(__name__)
 class PictureSettings(Settings, frozen=True, kw_only=True):
     """The settings of a run."""
 
-    gan: Path | None = None
-    """Checkpoint that a generator starts from; None trains the chain."""
+    start: Path | None = None
+    """Checkpoint whose averaged weights the run starts from."""
+    gan: bool = False
+    """Train a generator instead of the chain."""
 
 
 def settings_of(
-    out: Path, *, steps: int, rate: float = 2e-3, gan: Path | None = None
+    out: Path,
+    *,
+    steps: int,
+    rate: float = 2e-3,
+    start: Path | None = None,
+    gan: bool = False,
 ) -> PictureSettings:
     """Returns the settings of a run.
 
@@ -50,7 +57,8 @@ def settings_of(
         out: Folder of checkpoints and log.
         steps: Steps of the run.
         rate: Largest learning rate.
-        gan: Checkpoint that a generator starts from.
+        start: Checkpoint whose averaged weights the run starts from.
+        gan: Train a generator instead of the chain.
     """
     return PictureSettings(
         optimiser=Optimiser(
@@ -66,6 +74,7 @@ def settings_of(
         schedule=Schedule(steps=steps, validate=0, save=50, log=20),
         ema=0.995,
         out=out,
+        start=start,
         gan=gan,
     )
 
@@ -78,10 +87,10 @@ def new_task(
     with seeded(seed, Use.WEIGHTS):
         model = PictureModel(config)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub
-    if settings.gan is None:
-        objective = diffusion(model, steps)
-    else:
-        model.load_state_dict(average_weights(settings.gan))
+    if settings.start:
+        model.load_state_dict(average_weights(settings.start))
+    objective = diffusion(model, steps)
+    if settings.gan:
         with seeded(seed, Use.AUXILIARY):
             objective = adversarial(model, Discriminator(3, width=CRITIC), steps)
 
@@ -113,14 +122,21 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--rate", type=float, default=2e-3, help="largest learning rate")
-    parser.add_argument("--gan", type=Path, metavar="START", help="checkpoint to start from")
+    parser.add_argument("--start", type=Path, help="checkpoint to start from")
+    parser.add_argument("--gan", action="store_true", help="train a generator")
     parser.add_argument(
         "--resume", action="store_true", help="continue an interrupted training run"
     )
     options = parser.parse_args()
     data = load_training_data(options.data)
     textures = load_textures(options.data, data, torch.Generator().manual_seed(2))
-    settings = settings_of(options.out, steps=options.steps, rate=options.rate, gan=options.gan)
+    settings = settings_of(
+        options.out,
+        steps=options.steps,
+        rate=options.rate,
+        start=options.start,
+        gan=options.gan,
+    )
     task = new_task(textures, PictureConfig(), settings)
     Training(task, settings, resume=options.resume).finish(report)
 

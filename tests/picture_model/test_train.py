@@ -36,8 +36,8 @@ def chain(textures, tmp_path):
     return tmp_path / "chain" / LAST
 
 
-def settings(out, *, steps=STEPS, gan=None):
-    run = settings_of(out, steps=steps, gan=gan)
+def settings(out, *, steps=STEPS, start=None, gan=False):
+    run = settings_of(out, steps=steps, start=start, gan=gan)
     schedule = replace(run.schedule, save=2, log=1)
     optimiser = replace(run.optimiser, warm_up=1, rate=3e-3)
     return replace(run, schedule=schedule, optimiser=optimiser, device="cpu")
@@ -67,11 +67,13 @@ def weights(out):
 
 @pytest.mark.parametrize("generator", [False, True])
 def test_a_killed_training_resumes_to_the_same_weights(textures, chain, tmp_path, generator):
-    gan = chain if generator else None
-    start(textures, settings(tmp_path / "whole", gan=gan)).finish()
+    whole, killed = (
+        settings(tmp_path / name, start=chain, gan=generator) for name in ("whole", "killed")
+    )
+    start(textures, whole).finish()
     with pytest.raises(Killed):
-        start(textures, settings(tmp_path / "killed", gan=gan)).finish(kill_after(3))
-    resumed = start(textures, settings(tmp_path / "killed", gan=gan), resume=True)
+        start(textures, killed).finish(kill_after(3))
+    resumed = start(textures, killed, resume=True)
     assert resumed.done == 2
     resumed.finish()
     whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
@@ -79,7 +81,7 @@ def test_a_killed_training_resumes_to_the_same_weights(textures, chain, tmp_path
 
 
 def test_a_generator_starts_from_the_chain(textures, chain, tmp_path):
-    task = new_task(textures, CONFIG, settings(tmp_path / "gan", gan=chain))
+    task = new_task(textures, CONFIG, settings(tmp_path / "gan", start=chain, gan=True))
     average = checkpoints.read(chain)["average"]
     assert all(value.equal(average[name]) for name, value in task.model.state_dict().items())
     assert {update.name for update in task.objective.updates} == {"critic", "generator"}
