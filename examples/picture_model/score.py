@@ -81,7 +81,6 @@ def unseen_ground(folder: Path) -> Mapping[str, list[Tensor]]:
     plots = held_out_plots(folder, BANDS)
     cubes = {name: [as_tensor(plot.cube) for plot in found] for name, found in plots.items()}
     cubes["unseen sensor AVIRIS"] = [as_tensor(sources.suburb(folder, BANDS))]
-    cubes["Jasper Ridge"] = [as_tensor(research_cubes.jasper_ridge(folder, BANDS))]
     cubes["San Diego"] = [as_tensor(research_cubes.san_diego(folder, BANDS))]
     return cubes
 
