@@ -135,6 +135,9 @@ OUTPUT_VARIABLES = {
 COMPANIONS = {name: variable for name, variable in OUTPUT_VARIABLES.items() if variable.suffix}
 """The variables that accompany the reflectance, in the same file or in files of their own."""
 
+SAMPLE = "sample"
+"""Dimension of joint draws, which are counted from 1."""
+
 _QUANTILE = re.compile(r"reflectance_q(\d{2,3})")
 
 

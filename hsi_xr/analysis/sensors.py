@@ -38,14 +38,14 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     not simulated.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         sensor: A name in `hsi_xr.sensors()`; or relative responses, one per band: the path of a
             file that `hsi_xr.library` reads (a CSV table with a column `wavelength` in nm and one
             per band, or an ENVI library), or the result of `hsi_xr.library`.
 
     Returns:
-        Dataset with `reflectance` (band, y, x) float32, lazy if the cube is; `band` has the names
-        of the sensor's bands, `wavelength` and `fwhm` are in nm. If the cube has
+        Dataset with `reflectance` ([sample,] band, y, x) float32, lazy if the cube is; `band` has
+        the names of the sensor's bands, `wavelength` and `fwhm` are in nm. If the cube has
         `reflectance_std`, so has the result: the mean over each band, an upper bound that is
         reached where the errors of neighbouring wavelengths are fully correlated. The attributes
         `hsi_xr_sensor...` state the responses and the bands that were left out. NaN where a band
@@ -60,7 +60,7 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     """
     refuse_deviation(obj)
     name, responses = _find_responses(sensor)
-    cube = cube_of(obj)
+    cube = cube_of(obj, draws=True)
     own, order = bands_of(cube)
     table, covered = weights(responses, own)
     kept, left_out = _usable_bands(responses, own, covered)
@@ -72,7 +72,7 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     simulated, used = responses.select(kept), table[kept].astype("float32")
     variables = {"reflectance": _average(cube.isel(band=order), used, simulated)}
     if isinstance(obj, xr.Dataset) and "reflectance_std" in obj:
-        deviation = obj["reflectance_std"].transpose("band", "y", "x").isel(band=order)
+        deviation = obj["reflectance_std"].transpose(..., "band", "y", "x").isel(band=order)
         variables["reflectance_std"] = _average(deviation, abs(used), simulated)
         variables["reflectance_std"].attrs |= _BOUND
         variables["reflectance"].attrs["ancillary_variables"] = "reflectance_std"
@@ -116,6 +116,7 @@ def _resolution(own: Bands, wavelength: float) -> float:
 
 def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -> xr.DataArray:
     values: da.Array | NDArray[np.float32]
+    cube = cube.transpose("band", ...)
     if cube.chunks is None:
         values = _mix(cube.values, table)
     else:
@@ -125,10 +126,11 @@ def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -
             spectra,
             table,
             chunks=((len(table),), *spectra.chunks[1:]),
-            meta=np.empty((0, 0, 0), dtype="float32"),
+            meta=np.empty((0,) * cube.ndim, dtype="float32"),
         )
     coords = {name: coord for name, coord in cube.coords.items() if "band" not in coord.dims}
-    array = xr.DataArray(values, dims=("band", "y", "x"), coords=coords, attrs=cube.attrs)
+    array = xr.DataArray(values, dims=cube.dims, coords=coords, attrs=cube.attrs)
+    array = array.transpose(..., "band", "y", "x")
     array.attrs.pop("ancillary_variables", None)
     array.encoding = {"grid_mapping": cube.encoding.get("grid_mapping", "spatial_ref")}
     nm = {"wavelength": sensor.bands.centres, "fwhm": sensor.bands.widths}
@@ -139,7 +141,7 @@ def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -
 
 
 def _mix(cube: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, rows, columns) and weights (bands, n) -> (bands, rows, columns).
+    """(n, ...) and weights (bands, n) -> (bands, ...).
 
     Bands of weight 0 may be NaN.
     """
