@@ -13,7 +13,7 @@ from hsi_xr.analysis.select import spectrum
 from hsi_xr.extras import require
 from hsi_xr.io.cube import Cube, sorted_bands
 from hsi_xr.level_interval import LEVEL_VARIABLES, LevelInterval
-from hsi_xr.output_variables import SAMPLE, quantile_name
+from hsi_xr.output_variables import quantile_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

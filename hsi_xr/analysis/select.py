@@ -39,11 +39,11 @@ def spectrum(
             weighted by their area within the square.
 
     Returns:
-        Dataset or DataArray, like `obj`, over [`sample` and] `wavelength` in nm; lazy if the cube is. The scalar
-        coordinates `x` and `y` are the centre of the pixel or square in the CRS of the cube. The
-        mean of a square is NaN where less than half of it has data. Its `reflectance_std` is the
-        mean over its pixels, as for fully correlated errors. `calibrate` and `sam` accept the
-        DataArray.
+        Dataset or DataArray, like `obj`, over [`sample` and] `wavelength` in nm; lazy if the cube
+        is. The scalar coordinates `x` and `y` are the centre of the pixel or square in the CRS of
+        the cube. The mean of a square is NaN where less than half of it has data. Its
+        `reflectance_std` is the mean over its pixels, as for fully correlated errors. `calibrate`
+        and `sam` accept the DataArray.
 
     Raises:
         UsageError: The location or its square is not on the cube, or `crs` is not a CRS.
