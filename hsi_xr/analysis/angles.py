@@ -14,6 +14,7 @@ from hsi_xr.io.cube import (
     Cube,
     bands_of,
     cube_of,
+    derived_comment,
     refuse_deviation,
     shared_attributes,
     sorted_bands,
@@ -67,7 +68,7 @@ def sam(obj: Cube, spectra: Cube, *, degrees: bool = False) -> xr.DataArray:
         "long_name": "spectral angle",
         "units": "degree" if degrees else "radian",
         "bands": f"{known.sum()} of {len(known)}",
-        **({"comment": f"from a {cube.attrs['comment']}"} if "comment" in cube.attrs else {}),
+        **derived_comment(cube),
     }
     dims = ("spectrum", *pixels.dims[1:])
     result = xr.DataArray(angles, dims=dims, coords=coords, attrs=attrs, name="spectral_angle")

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.extras import require
-from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
+from hsi_xr.io.cube import (
+    Cube,
+    bands_of,
+    cube_of,
+    derived_comment,
+    refuse_deviation,
+    shared_attributes,
+)
 from hsi_xr.suggestions import did_you_mean
 
 _LEAST = 2
@@ -151,7 +158,7 @@ def _index(spyndex: Any, name: str, cube: xr.DataArray, bands: _Available) -> xr
         "formula": str(index.formula),
         "references": str(index.reference),
         "bands": ", ".join(used),
-        **({"comment": f"from a {cube.attrs['comment']}"} if "comment" in cube.attrs else {}),
+        **derived_comment(cube),
     }
     result.encoding = {"grid_mapping": cube.encoding.get("grid_mapping", "spatial_ref")}
     return result

@@ -16,6 +16,8 @@ Cube = xr.Dataset | xr.DataArray
 _SHARED = ("hsi_xr_", "datetime")
 """Prefixes of attributes that apply to every array of a file."""
 _DEVIATION = "standard deviation"
+_DRAWS = "draws "
+"""Beginning of the comment on joint draws."""
 _PLAUSIBLE = (100.0, 100_000.0)
 """Shortest and longest plausible wavelength in nm; others must be in another unit."""
 
@@ -116,6 +118,13 @@ def sorted_bands(array: xr.DataArray, name: str) -> tuple[Bands, NDArray[np.intp
     if "fwhm" in array.coords:
         widths = np.asarray(array["fwhm"].values, np.float64) * unit
     return Bands(tuple(centres[order].tolist()), tuple(widths[order].tolist())), order
+
+
+def derived_comment(cube: xr.DataArray) -> dict[str, str]:
+    """Returns the comment on an array that was computed from a cube; none if the cube has none."""
+    comment = str(cube.attrs.get("comment", ""))
+    article = "" if comment.startswith(_DRAWS) else "a "
+    return {"comment": f"from {article}{comment}"} if comment else {}
 
 
 def shared_attributes(*objs: Cube) -> dict[str, Any]:
