@@ -9,6 +9,7 @@ import numpy as np
 from hsi_xr.errors import InvalidData, NotGeoreferenced, UnreadableFile, UsageError
 from hsi_xr.extras import require
 from hsi_xr.io.georef import crs_of
+from hsi_xr.io.grid_mapping import crs_name
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
         | Sequence[shapely.Geometry]
     )
 
+_EDGES = 64
+"""Edges per side of a polygon that is reprojected, since straight edges become curves."""
 _AREAS = ("Polygon", "MultiPolygon")
 
 
@@ -47,14 +50,7 @@ def zones_of(
     require("geopandas")
     zones = _stated_in(_geometries(polygons), crs)
     _check(zones)
-    zones = _projected(zones.force_2d(), obj)
-    beyond = ~(np.isfinite(zones.bounds).all(axis=1) | zones.is_empty | zones.isna())
-    if beyond.any():
-        raise InvalidData(
-            f"zone {zones.index[beyond][0]!r} has no coordinates in the CRS of the scene; remove "
-            "zones that are far from it, e.g. `polygons.cx[west:east, south:north]`"
-        )
-    return zones
+    return _projected(zones.force_2d(), obj)
 
 
 def _geometries(polygons: Any) -> "gpd.GeoSeries":
@@ -77,8 +73,8 @@ def _geometries(polygons: Any) -> "gpd.GeoSeries":
     except TypeError as error:
         raise UsageError(
             f"polygons must be shapely geometries, a GeoSeries, a GeoDataFrame or the path of a "
-            f"file; got {polygons!r}. Convert GeoJSON, e.g. "
-            "`[shapely.geometry.shape(geometry)]`"
+            f"file; got a {type(polygons).__name__} that is none of these. Convert GeoJSON, e.g. "
+            "`gpd.GeoDataFrame.from_features(geojson, crs='EPSG:4326')`"
         ) from error
 
 
@@ -135,4 +131,17 @@ def _projected(zones: "gpd.GeoSeries", obj: "xr.Dataset | xr.DataArray") -> "gpd
     if target is None:
         return zones
     wkt = target.to_wkt()
-    return zones.set_crs(wkt) if zones.crs is None else zones.to_crs(wkt)
+    if zones.crs is None:
+        return zones.set_crs(wkt)
+    extent = zones.bounds.to_numpy()
+    side = np.nan_to_num((extent[:, 2:] - extent[:, :2]).max(1), nan=1.0)
+    projected = zones.segmentize(side / _EDGES).to_crs(wkt)
+    finite = np.isfinite(projected.bounds).all(axis=1)
+    usable = projected.isna() | projected.is_empty | finite & projected.where(finite).is_valid
+    if not usable.all():
+        raise InvalidData(
+            f"zone {zones.index[~usable][0]!r} is not a valid polygon in the CRS of the scene, "
+            f"{crs_name(target)}; clip it to the surroundings of the scene, e.g. "
+            "`polygons.clip((west, south, east, north))`"
+        )
+    return projected

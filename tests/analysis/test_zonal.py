@@ -220,8 +220,8 @@ def test_an_index_of_a_zone_is_a_method_after_a_method():
         ([shapely.Point(1, 2)], None, UsageError, r"zone 0 is a Point.*`spectrum`"),
         ([shapely.LineString([(0, 0), (1, 1)])], None, UsageError, r"LineString.*buffer"),
         ([shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])], None, InvalidData, "make_valid"),
-        (["POLYGON"], None, UsageError, "polygons must be shapely geometries"),
-        (3, None, UsageError, "polygons must be shapely geometries"),
+        (["POLYGON"], None, UsageError, "polygons must be .* got a list"),
+        ({"type": "Polygon"}, None, UsageError, r"got a dict .*GeoDataFrame\.from_features"),
         (FIELDS, "earth", UsageError, "'earth' is not a CRS"),
         (gpd.GeoSeries(FIELDS, crs=UTM), LONLAT, UsageError, "EPSG:32633, but crs='EPSG:4326'"),
     ],
@@ -237,6 +237,24 @@ def test_a_scene_without_a_georeference_is_refused():
     assert cube(crs=None).hsi.zonal(FIELDS)["reflectance"].notnull().all()
     with pytest.raises(NotGeoreferenced, match="write_transform"):
         SCENE.drop_vars(["x", "y", "spatial_ref"]).hsi.zonal(FIELDS)
+
+
+def test_long_edges_are_reprojected_as_curves():
+    rectangle = gpd.GeoSeries([shapely.box(12, 40.2, 17.5, 43.3)], crs=LONLAT)
+    curved = rectangle.segmentize(0.001).to_crs(UTM)
+    errors = [
+        zone.symmetric_difference(curved[0]).area / curved[0].area
+        for zone in (SCENE.hsi.zonal(rectangle)["geometry"].item(), rectangle.to_crs(UTM)[0])
+    ]
+    assert errors[0] < 2e-5 and errors[1] > 5e-3
+
+
+def test_a_polygon_beyond_the_domain_of_the_projection_is_refused():
+    world = gpd.GeoSeries([None, shapely.box(-170, -80, 170, 85)], crs=LONLAT, index=["", "world"])
+    with pytest.raises(InvalidData, match=r"zone 'world' .*EPSG:32633.*polygons\.clip"):
+        SCENE.hsi.zonal(world)
+    region = world.clip((10, 40, 20, 44))
+    assert (SCENE.hsi.zonal(region)["coverage"].sel(zone="world") > 0).all()
 
 
 def test_heights_are_ignored():
