@@ -14,6 +14,8 @@ LEVEL_VARIABLES = {
 attributes with the prefix `hsi_xr_`."""
 
 _PREFIX = "hsi_xr_"
+_ASSUMED = ("known", "calibrated")
+"""Kinds of level that leave nothing to say: that of reflectance, and that of known spectra."""
 _NORMAL_90 = 1.645
 """Standard deviations on either side of the mean that contain 90 % of a normal distribution."""
 
@@ -76,3 +78,25 @@ class LevelInterval:
             f"reflectance values may be off by a common factor of {low:.2g} to {high:.2g} "
             "(90 % interval)"
         )
+
+
+def level_text(provenance: Mapping[str, Any]) -> str:
+    """Returns where the level of a product comes from, and by how much it may be off.
+
+    Args:
+        provenance: Its provenance, without the prefix `hsi_xr_`.
+
+    Returns:
+        Text without a full stop; "" for reflectance, calibrated cubes, and what is no product.
+    """
+    kind = str(provenance.get("level", _ASSUMED[0]))
+    if kind in _ASSUMED:
+        return ""
+    origin, gain = provenance.get("level_origin"), provenance.get("level_gain")
+    found = f"{kind} ({origin})" if origin else kind
+    if gain is None:
+        return f"{found} by the model, with unknown uncertainty"
+    found = f"{found} from the colours of the image" if kind == "estimated" else found
+    found += f", gain {float(gain):.3g} over reflectance"
+    interval = LevelInterval.from_scalars(provenance)
+    return found if interval is None else f"{found}; {interval}"
