@@ -78,6 +78,8 @@ class ImageInfo(_FileHeader):
     source: InputImage
     bands: tuple[int, ...]
     """Numbers of the bands that are used: red, green and blue, or channels of a sensor."""
+    bands_origin: str
+    """How these bands were found."""
     channels: tuple[str, ...]
     """Names of the channels that these bands are."""
     dtype: str
@@ -163,6 +165,7 @@ def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
     return ImageInfo(
         **vars(file),
         bands=scene.file.bands,
+        bands_origin=scene.meaning.chosen.rule,
         channels=RGB if response is None else response.channels,
         dtype=dtype,
         facts=scene.meaning.bands,

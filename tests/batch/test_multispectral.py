@@ -114,8 +114,11 @@ def test_tiles_equal_the_uncut_scene(tmp_path, settings, bands):
         axis=1,
     )
     uncut = named(save(tmp_path / "uncut.tif", pixels))
-    expected = hsi_xr.reconstruct(uncut, MODEL, camera=CAMERA, bands=bands, tile=16).reflectance
-    np.testing.assert_allclose(whole, expected.values, atol=1e-4, rtol=0)
+    expected = hsi_xr.reconstruct(uncut, MODEL, camera=CAMERA, bands=bands, tile=16)
+    np.testing.assert_allclose(whole, expected.reflectance.values, atol=1e-4, rtol=0)
+    attrs = hsi_xr.open(tmp_path / "out/tile_1_2/tile_1_2.tif").attrs
+    for key in ("source_bands", "source_bands_origin", "camera_channels", "camera_sha256"):
+        assert attrs[f"hsi_xr_{key}"] == expected.attrs[f"hsi_xr_{key}"]
 
 
 def test_colours_that_are_given_are_those_of_the_mosaic(tmp_path, instant):
