@@ -67,7 +67,7 @@ def test_the_baseline_in_the_name_of_a_product_decides(tmp_path, baseline, offse
     path = save(folder / "image.tif", _stored("planet-sr"), photometric="RGB")
     assert hsi_xr.plan(path, radiometry="sentinel-2-l2a").scene.radiometry.offset == offset
     other = "sentinel-2-l2a-harmonized" if offset else "sentinel-2-l2a-offset"
-    with pytest.raises(UsageError, match="which the name or the metadata of the image state"):
+    with pytest.raises(UsageError, match="stated by the name or the metadata of the image"):
         hsi_xr.plan(path, radiometry=other)
 
 
