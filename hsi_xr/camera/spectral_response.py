@@ -101,8 +101,8 @@ class SpectralResponse:
         if len(kept) < len(RGB):
             found = ", ".join(sensor.names[i] for i in kept) or "none"
             raise InvalidData(
-                f"an estimate needs at least three channels, but the model, {low:g} to {high:g} nm, "
-                f"covers only these of {name}: {found}; choose a model of a wider range, e.g. "
+                f"an estimate needs at least three channels, but the model, {low:g} to {high:g} "
+                f"nm, covers only these of {name}: {found}; choose a model of a wider range, e.g. "
                 "model='visible-infrared' (--model visible-infrared), or omit the camera"
             )
         return cls(

@@ -26,7 +26,8 @@ class Location:
     Attributes:
         pixel_grid: Affine transform from (column, row) to the coordinates of the array. If the
             array has no location, its coordinates count the pixels of its scene, so that the
-            position of a slice within the scene is still known. None if the array has no coordinates.
+            position of a slice within the scene is still known. None if the array has no
+            coordinates.
         transform: The same, unless the coordinates merely count pixels; None if they do.
         crs: The CRS of these coordinates; None without a transform, since a CRS alone does not
             determine a location.
