@@ -84,7 +84,7 @@ def test_contradictions_are_refused(tmp_path):
     path = save(tmp_path / "image.tif", _stored("planet-sr"), photometric="RGB")
     with pytest.raises(UsageError, match=r"offset=-0\.1 contradicts scale 0.0001 and offset 0 of"):
         hsi_xr.plan(path, radiometry="planet-sr", offset=-0.1)
-    with pytest.raises(UsageError, match="tci is stored as uint8, and this scene as uint16"):
+    with pytest.raises(UsageError, match="tci is stored as uint8, but this scene as uint16"):
         hsi_xr.plan(path, radiometry="sentinel-2-l2a-tci")
     hsi_xr.plan(path, radiometry="planet-sr", scale=1e-4, offset=0)
     with rasterio.open(path, "r+") as file:
