@@ -1,4 +1,4 @@
-"""The level of a scene: the gain of its image over reflectance, with its 90 % interval."""
+"""The level of a scene: the gain of its image relative to reflectance, with a 90 % interval."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ _NORMAL_90 = 1.645
 
 @dataclass(frozen=True)
 class LevelInterval:
-    """The gain of an image over reflectance, and by how much it may be wrong.
+    """The gain of an image relative to reflectance, and its uncertainty.
 
     Attributes:
-        gain: Linear value that a reflector of reflectance 1 has in the image, as used.
+        gain: The gain that was applied: the linear value of a white reflector (reflectance 1).
         low: Lower end of its 90 % interval.
         high: Upper end.
     """
@@ -42,7 +42,7 @@ class LevelInterval:
 
     @classmethod
     def from_scalars(cls, values: Mapping[str, Any]) -> Self | None:
-        """Returns the interval that scalars by the names of `LEVEL_VARIABLES` state, if they do."""
+        """Returns the interval that scalars named as in `LEVEL_VARIABLES` state, or None."""
         if not LEVEL_VARIABLES.keys() <= values.keys():
             return None
         gain, low, high = (float(values[name]) for name in LEVEL_VARIABLES)
@@ -69,7 +69,7 @@ class LevelInterval:
 
     @property
     def attributes(self) -> dict[str, float]:
-        """The attributes of a product: four digits, more than the estimate has."""
+        """The attributes of a product, rounded to four digits, more than the estimate warrants."""
         return {f"{_PREFIX}{name}": float(f"{x:.4g}") for name, x in self.scalars.items()}
 
     def __str__(self) -> str:

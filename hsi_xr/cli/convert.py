@@ -70,7 +70,7 @@ _SETTINGS = (
         multiple=True,
         callback=_by_dtype,
         metavar="[DTYPE=]KIND",
-        help="srgb, linear or reflectance, or the product (see `hsi-xr reconstruct`), for all "
+        help="srgb, linear or reflectance, or a product (see `hsi-xr reconstruct`), for all "
         "images or per data type [default: as stated in the file; srgb for 8-bit files].",
     ),
     click.option(
