@@ -14,8 +14,7 @@ from hsi_xr.camera.bandpass import LEAST, Bandpass, measured, published, sensors
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
 from hsi_xr.io.wavelengths import COORDINATE_ATTRS
-from hsi_xr.level_interval import LEVEL_VARIABLES
-from hsi_xr.output_variables import companions_among, probability_of
+from hsi_xr.output_variables import SAMPLE, companions_among, probability_of
 from hsi_xr.suggestions import did_you_mean
 
 Sensor = str | os.PathLike[str] | xr.DataArray
@@ -83,7 +82,7 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         variables |= _companions(obj, order, used, simulated)
         if names := companions_among(variables):
             variables["reflectance"].attrs["ancillary_variables"] = " ".join(names)
-        variables |= {name: obj[name] for name in LEVEL_VARIABLES if name in obj}
+        variables |= {str(k): v for k, v in obj.data_vars.items() if {*v.dims} <= {SAMPLE}}
     provenance = {
         "hsi_xr_sensor": name,
         "hsi_xr_sensor_bands": ", ".join(simulated.names),

@@ -60,6 +60,13 @@ def test_a_single_draw_keeps_its_dimension_as_does_its_number():
     assert one["sample"].values.tolist() == [4]
 
 
+def test_a_number_of_each_draw_is_kept():
+    factors = DRAWS.assign(level_factor=("sample", [0.9, 1.0, 1.1, 1.2, 0.8]), level_gain=2.0)
+    for result in (factors.hsi.to_sensor("sentinel-2a"), factors.hsi.spectrum(*PLACE, size=3)):
+        np.testing.assert_allclose(result["level_factor"], factors["level_factor"])
+        assert result["level_gain"] == 2
+
+
 def test_the_nearest_band_of_draws_is_that_of_the_cube():
     assert DRAWS.hsi.nearest_band(553) == cube().hsi.nearest_band(553)
 
