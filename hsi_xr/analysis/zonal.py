@@ -43,13 +43,13 @@ def zonal(
             default, that of `obj`.
 
     Returns:
-        Dataset with the variables of `obj` over `zone` instead of y and x, and `coverage`, the
-        share in [0, 1] of each polygon's area that has data. NaN, with a coverage of 0, for
+        Dataset with the numeric variables of `obj` over `zone` instead of y and x, and `coverage`,
+        the share in [0, 1] of each polygon's area that has data. NaN, with a coverage of 0, for
         polygons that are empty or entirely outside the data. The coordinate `zone` is the index of
-        the polygons, and `geometry` has them in the CRS of `obj`. Standard deviations and
-        quantiles are means over the pixels, an upper bound of the deviation of the mean that is
-        reached where the errors of all pixels are fully correlated; of joint draws, the spread of
-        the means over `sample` is the uncertainty of a zone.
+        the polygons, and `geometry` has them in the CRS of `obj`. Standard deviations and quantiles
+        are means over the pixels: exact if the errors of all pixels are fully correlated, too wide
+        otherwise. With joint draws, the standard deviation of a zone is that of its means over
+        `sample`.
 
     Raises:
         UsageError: exactextract or geopandas is not installed, or a geometry is not a polygon.
@@ -62,11 +62,11 @@ def zonal(
     """
     zones = zones_of(obj, polygons, crs)
     dataset = obj if isinstance(obj, xr.Dataset) else obj.to_dataset(name=obj.name or "value")
-    spatial = [name for name, array in dataset.data_vars.items() if {"y", "x"} <= {*array.dims}]
+    spatial = [name for name, array in dataset.data_vars.items() if _is_image(array)]
     if not spatial:
         raise UsageError(
-            "zones need a variable with the dimensions y and x; there are "
-            f"{', '.join(map(str, dataset.dims)) or 'no'} dimensions. Rename them, e.g. "
+            "means over polygons need numbers with the dimensions y and x; there are the "
+            f"dimensions {', '.join(map(str, dataset.dims)) or '(none)'}. Rename them, e.g. "
             "`ds.rename(lat='y', lon='x')`"
         )
     transform = transform_of(obj)
@@ -83,6 +83,10 @@ def zonal(
     labels = {"zone": zones.index.to_numpy(), "geometry": ("zone", zones.to_numpy())}
     result = rest.assign(means).assign_coords(labels).assign_attrs(shared_attributes(obj))
     return result.assign(coverage=_coverage(sums[main], pixels))
+
+
+def _is_image(array: xr.DataArray) -> bool:
+    return {"y", "x"} <= {*array.dims} and array.dtype.kind in "biuf"
 
 
 def _in_pixels(zones: NDArray[Any], transform: "Affine") -> NDArray[Any]:

@@ -1,11 +1,17 @@
 """Means over polygons, weighted by the areas of pixels within them."""
 
+import sys
+
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import hsi_xr
+from hsi_xr.analysis.zone_sums import zone_sums
 from hsi_xr.errors import InvalidData, NotGeoreferenced, UnreadableFile, UsageError
 from hsi_xr.io.georef import transform_of
 from tests.analysis.cubes import draws
@@ -85,6 +91,24 @@ def test_a_zone_that_is_a_square_is_its_spectrum():
         .drop_vars(["x", "y"]),
         rtol=1e-6,
     )  # fmt: skip
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**32), grain=st.sampled_from([1, 2, 8]))
+def test_areas_of_pixels_are_those_of_their_intersections(seed, grain):
+    rng = np.random.default_rng(seed)
+    edges = np.sort(rng.integers(-3 * grain, 14 * grain, (4, 2, 2)) / grain, axis=2)
+    edges += rng.choice([0, 1e-10, -1e-10, 1e-15], edges.shape)  # beside the edges of pixels
+    first, second, *holes = (shapely.box(x[0], y[0], x[1], y[1]) for x, y in edges)
+    zone = first.union(second).difference(shapely.union_all(holes))
+    assume(zone.geom_type in ("Polygon", "MultiPolygon") and zone.is_valid and zone.area > 0)
+    at = np.arange(5) + 2, np.arange(7)[:, None] + 3
+    expected = shapely.area(shapely.intersection(zone, shapely.box(*at, at[0] + 1, at[1] + 1)))
+    sums = zone_sums(da.ones((11, 9), chunks=((3, 7, 1), (2, 5, 2))), np.array([zone], object))
+    one = zone_sums(np.pad(np.ones((7, 5)), ((3, 1), (2, 2))), np.array([zone], object))
+    np.testing.assert_allclose(one[0], expected.sum(), atol=1e-5)
+    whole = zone.intersection(shapely.box(0, 0, 9, 11)).area
+    np.testing.assert_allclose(sums.compute(scheduler="synchronous")[1], whole, atol=1e-4)
 
 
 def test_zones_that_tile_the_scene_add_up_to_its_mean():
@@ -255,6 +279,19 @@ def test_a_polygon_beyond_the_domain_of_the_projection_is_refused():
         SCENE.hsi.zonal(world)
     region = world.clip((10, 40, 20, 44))
     assert (SCENE.hsi.zonal(region)["coverage"].sel(zone="world") > 0).all()
+
+
+def test_variables_without_an_image_are_refused_and_dates_are_left_out():
+    dated = SCENE.assign(time=(("y", "x"), np.full((61, 83), "2026-01-02", "datetime64[ns]")))
+    assert "time" not in dated.hsi.zonal(FIELDS)
+    with pytest.raises(UsageError, match=r"dimensions lat, lon\. Rename.*rename\(lat='y'"):
+        hsi_xr.zonal(SCENE[["out_of_domain"]].rename(y="lat", x="lon"), FIELDS)
+
+
+def test_without_exactextract_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "exactextract", None)
+    with pytest.raises(UsageError, match=r"exactextract.*hsi-xr\[zonal\]"):
+        SCENE.hsi.zonal(FIELDS)
 
 
 def test_heights_are_ignored():
