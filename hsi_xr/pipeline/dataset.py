@@ -182,6 +182,8 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         attributes["hsi_xr_camera"] = plan.response.name
         attributes["hsi_xr_camera_sha256"] = plan.response.sha256
         attributes["hsi_xr_camera_channels"] = ",".join(plan.response.channels)
+        if plan.response.source:
+            attributes["hsi_xr_camera_response"] = plan.response.source
     if quantiles := job.outputs.quantiles:
         attributes["hsi_xr_quantiles"] = ",".join(f"{p:g}" for p in quantiles.values())
     if job.consistency is not None:
