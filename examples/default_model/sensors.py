@@ -2,7 +2,7 @@
 `python -m examples.default_model.sensors DATA OUT`.
 
 DATA/sensors contains the curves of pyrsr and hs_process at 1 nm, DATA/licences their licences. At
-2 nm in ten-thousandths, band values of measured spectra differ by less than 0.0005 from those of
+2 nm in ten-thousandths, band values of measured spectra differ by less than 0.001 from those of
 the curves at 1 nm, and the table is half as large (`tests/default_model/test_sensors.py`).
 """
 

@@ -12,7 +12,7 @@ from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.location import Location
 from hsi_xr.level_interval import LEVEL_VARIABLES, LevelInterval
-from hsi_xr.output_variables import NOT_CALIBRATED, OutputVariable
+from hsi_xr.output_variables import CALIBRATED_FOR_SENSORS, OutputVariable
 from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.times import now, utc_text
 
@@ -79,7 +79,7 @@ def _attributes(variable: OutputVariable, plan: "Plan") -> dict[str, str]:
     if not plan.card.has_uncertainty:
         attributes |= variable.attributes_of_samples
     elif variable.name == "reflectance_std" and len(plan.scene.meaning.bands) > 3:
-        attributes["comment"] = NOT_CALIBRATED
+        attributes["comment"] = CALIBRATED_FOR_SENSORS
     if not plan.card.trained:
         attributes["comment"] = UNTRAINED
     model = {"hsi_xr_model": plan.card.name, "hsi_xr_model_sha256": _sha256(plan)}
