@@ -2,7 +2,8 @@
 
 `rawtoaces.csv` contains measured curves of 52 cameras, `responses.csv` those of satellites and a
 multispectral camera, `sensors.csv` nominal bands; README.md and sensors.md next to them state their
-sources. The illuminant is assumed to be equal in all bands; for another, pass sensitivity times illuminant as an array.
+sources. The illuminant is assumed to be equal in all bands; for another, pass sensitivity times
+illuminant as an array.
 """
 
 import csv

@@ -247,7 +247,9 @@ def test_the_table_is_ascending_and_its_visible_bands_match_their_names():
         sensor_cube = cube().hsi.to_sensor(sensor)
         assert Bands(tuple(sensor_cube["wavelength"].values.tolist())), sensor
     rgb = {"B4": 660, "B3": 560, "B2": 490}
-    for sensor in (each for each in SENSORS if each.startswith(("sentinel", "landsat-8", "landsat-9"))):
+    for sensor in (
+        each for each in SENSORS if each.startswith(("sentinel", "landsat-8", "landsat-9"))
+    ):
         bands = cube().hsi.to_sensor(sensor)["wavelength"]
         for name, nm in rgb.items():
             if name in bands["band"]:

@@ -23,7 +23,7 @@ def spectra():
     paths = sorted((DATA / "spectra" / "muufl-asd").glob("*.txt"))
     tables = [sources._table(path) for path in paths if not path.name.endswith("README.txt")]
     found = [np.interp(NM, t[:, 0], t[:, k]) for t in tables for k in range(1, t.shape[1], 2)]
-    return np.array([each for each in found if 0 < each.min() and each.max() < 1.2])
+    return np.array([each for each in found if each.min() > 0 and each.max() < 1.2])
 
 
 @pytest.mark.skipif(not FILES, reason=f"no curves of sensors in {DATA}")
