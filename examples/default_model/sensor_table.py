@@ -1,4 +1,4 @@
-"""Prints how well spectra are estimated from the bands of satellites and multispectral cameras:
+"""Prints scores of spectra estimated from the bands of satellites and multispectral cameras:
 `python -m examples.default_model.sensor_table DATA [MODEL]`.
 
 Bands are simulated from held-out cubes with the responses of `hsi_xr.sensors()` and noise

@@ -2,7 +2,7 @@
 
 `rawtoaces.csv` contains measured curves of 52 cameras, `responses.csv` those of satellites and a
 multispectral camera, `sensors.csv` nominal bands; README.md and sensors.md next to them state their
-sources. The illuminant is assumed to be equal in all bands; for another, pass sensitivity times
+sources. The illuminant is assumed to be equal in all bands; for another one, pass sensitivity times
 illuminant as an array.
 """
 
@@ -104,8 +104,8 @@ class SpectralResponse:
         if len(kept) < len(RGB):
             found = ", ".join(sensor.names[i] for i in kept) or "none"
             raise InvalidData(
-                f"an estimate needs at least three channels, and the model covers {low:g} to "
-                f"{high:g} nm, of {name} {found}; choose a model of more wavelengths, e.g. "
+                f"an estimate needs at least three channels, but the model, {low:g} to {high:g} "
+                f"nm, covers only these of {name}: {found}; choose a model of a wider range, e.g. "
                 "model='visible-infrared' (--model visible-infrared), or omit the camera"
             )
         used = sensor.select(kept)
@@ -261,7 +261,7 @@ def _known_cameras(name: str) -> str:
     return (
         f"{did_you_mean(name, [*cameras(), *sensors()], closest=3)}`hsi-xr cameras` lists the "
         f"{len(cameras())} known cameras, and sensors of satellites and drones; the path of a JSON "
-        "file in the format of rawtoaces-data is accepted, too"
+        "file in the format of rawtoaces-data is also accepted"
     )
 
 

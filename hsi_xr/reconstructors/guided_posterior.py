@@ -1,4 +1,4 @@
-"""Guided posterior: Bayesian spectra of a mixture, refined by R2H-Diff where pixels do not suffice.
+"""Guided posterior: Bayesian estimates from a mixture, optionally refined by R2H-Diff.
 
 Source: the mixture after Murakami, Obi, Yamaguchi, Ohyama 2002 (Applied Optics 41(23), 4840-4847);
 the refinement after Ding, Zhao, Sun, Liu 2026, R2H-Diff (arXiv:2605.05688). Their combination is
@@ -31,7 +31,7 @@ from hsi_xr.reconstructors._photofinishing import Photofinishing, project_mixtur
 from hsi_xr.reconstructors.r2h_diff import FLOOR, SIZES, log_guide
 
 LEAST_STD = 0.01
-"""Smallest relative standard deviation that one unit of the chain may represent."""
+"""Smallest relative standard deviation to which one unit of the chain corresponds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +190,7 @@ class GuidedPosterior(Reconstructor):
         )
         scale = statistics["uncertainty_scale"][:, None, None]
         scaled = spread_about_median(found[:, :-1], found[:, -1:], scale)
-        return scaled.cummax(1).values  # the search may leave them out of order by its error
+        return scaled.cummax(1).values  # within its error, the search may return them out of order
 
     def _reconstruct(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, attention: StepStatistics
