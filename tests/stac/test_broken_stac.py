@@ -56,7 +56,7 @@ def replace(value, keys, new):
 )
 @given(data=st.data())
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_content_of_a_json_file_stops_the_validation(cubes, name, data):
     (path,) = cubes.glob(name)
