@@ -36,9 +36,9 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     """Averages a cube over the bands of a sensor.
 
     The spectrum of each pixel is interpolated linearly and integrated with the response of each
-    band. Named sensors have Gaussian responses with published centres and widths, since not all
-    measured curves may be redistributed; responses from a file are used as they are. A band is
-    returned if nine tenths of its response are within the range of the cube, and if it is not
+    band. Named sensors have measured responses where they may be redistributed, and Gaussians
+    with published centres and widths elsewhere; responses from a file are used as they are. A band
+    is returned if nine tenths of its response are within the range of the cube, and if it is not
     narrower than the cube's own bands; nothing is extrapolated. Optics, noise and atmosphere are
     not simulated.
 

@@ -166,6 +166,8 @@ class Plan:
             suffix = f", channels {', '.join(self.response.channels)}{suffix}"
         if self.response.left_out:
             suffix += f"; not used: {', '.join(self.response.left_out)}"
+        if self.response.source:
+            suffix += f"; responses {self.response.source}"
         return f"{self.response.name}{suffix}"
 
 

@@ -86,8 +86,9 @@ class GuidedPosterior(Reconstructor):
 
     Attributes:
         directions: (bands, shapes): one unit of each channel of the chain, in deviations.
-        uncertainty_scales: (3, bands) factors on standard deviations, such that 1.645 of them on
-            either side cover 90 %: camera known, camera unknown, image for display.
+        uncertainty_scales: (4, bands) factors on standard deviations, such that 1.645 of them on
+            either side cover 90 %: camera known, camera unknown, image for display, sensor of more
+            than three channels.
     """
 
     def __init__(self, config: Config) -> None:
@@ -102,7 +103,7 @@ class GuidedPosterior(Reconstructor):
             torch.eye(config.bands, config.shapes), requires_grad=False
         )
         self.uncertainty_scales = torch.nn.Parameter(
-            torch.ones(3, config.bands), requires_grad=False
+            torch.ones(4, config.bands), requires_grad=False
         )
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
 
@@ -135,14 +136,10 @@ class GuidedPosterior(Reconstructor):
         colours = None if histogram is None else histogram[0]
         statistics = self.photofinishing(self.mixture, colours, camera, scene.level)
         kind = 2 if histogram is not None else 1 if camera is None else 0
-        # only calibrated for three channels; with more, the mixture's own deviation is used
         is_rgb = camera is None or len(camera) == 3
-        scale = (
-            self.uncertainty_scales[kind] if is_rgb else torch.ones_like(self.uncertainty_scales[0])
-        )
         return {
             **statistics,
-            "uncertainty_scale": scale,
+            "uncertainty_scale": self.uncertainty_scales[kind if is_rgb else 3],
             "strength": scene.rgb.new_tensor([self.config.strengths[kind]]),
         }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Transformer
 
@@ -76,7 +76,6 @@ def test_a_square_keeps_the_level_of_the_scene():
     xr.testing.assert_identical(pixel.drop_vars(levels), UPRIGHT.hsi.spectrum(x, y, size=3))
 
 
-@settings(deadline=None)  # a busy machine exceeds the default
 @given(x=st.floats(0.1, 0.9), y=st.floats(0.1, 0.9), size=st.floats(0.05, 3), rotated=st.booleans())
 def test_a_square_is_the_area_mean_that_calibration_uses(x, y, size, rotated):
     dataset, transform = (ROTATED, ROTATED_GRID) if rotated else (UPRIGHT, GRID)

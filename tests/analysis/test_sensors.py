@@ -42,15 +42,13 @@ def test_a_flat_spectrum_is_flat_for_every_sensor(sensor):
 @pytest.mark.parametrize("sensor", SENSORS)
 def test_bands_that_are_not_fully_covered_are_omitted_and_named(sensor):
     sensor_cube = cube().hsi.to_sensor(sensor)
-    low, high = (
-        sensor_cube["wavelength"] - sensor_cube["fwhm"] / 2,
-        sensor_cube["wavelength"] + sensor_cube["fwhm"] / 2,
-    )
-    assert (low >= CENTRES[0] - 5).all() and (high <= CENTRES[-1] + 5).all()
-    left_out = sensor_cube.attrs["hsi_xr_sensor_left_out"].split(", ")
-    assert left_out and not {*left_out} & {*sensor_cube["band"].values.tolist()}
-    assert sensor_cube.attrs["hsi_xr_sensor_left_out"].endswith("(not within 395 to 705 nm)")
-    assert "not measured curves" in sensor_cube.attrs["hsi_xr_sensor_response"]
+    centres = sensor_cube["wavelength"]
+    assert (centres >= CENTRES[0]).all() and (centres <= CENTRES[-1]).all()
+    left_out = sensor_cube.attrs["hsi_xr_sensor_left_out"]
+    assert "(not within 395 to 705 nm)" in left_out
+    named = {*left_out.replace("; ", ", ").split(", ")}
+    assert not named & {*sensor_cube["band"].values.tolist()}
+    assert sensor_cube.attrs["hsi_xr_sensor_response"] == published()[sensor].source
 
 
 def test_sentinel_2_has_its_visible_bands():
@@ -105,7 +103,7 @@ def test_weights_sum_to_one_on_any_grid(heights, gaps):
     np.testing.assert_allclose(share, 1)
 
 
-def test_a_file_of_the_gaussian_curves_gives_the_result_of_the_name(tmp_path):
+def test_a_file_of_the_same_curves_gives_the_result_of_the_name(tmp_path):
     dataset, known = cube(), published()["sentinel-2b"].select([0, 1, 2, 3])
     table = curves(known.wavelengths, **dict(zip(known.names, known.curves)))
     table = table.sel(spectrum=["B4", "B2", "B1", "B3"])
@@ -115,8 +113,8 @@ def test_a_file_of_the_gaussian_curves_gives_the_result_of_the_name(tmp_path):
         sensor_cube = dataset.hsi.to_sensor(sensor)
         assert sensor_cube["band"].values.tolist() == ["B1", "B2", "B3", "B4"]
         np.testing.assert_allclose(sensor_cube["reflectance"], expected["reflectance"], rtol=1e-5)
-        np.testing.assert_allclose(sensor_cube["wavelength"], expected["wavelength"], atol=0.01)
-        np.testing.assert_allclose(sensor_cube["fwhm"], expected["fwhm"], atol=0.02)
+        np.testing.assert_allclose(sensor_cube["wavelength"], expected["wavelength"], atol=0.1)
+        np.testing.assert_allclose(sensor_cube["fwhm"], expected["fwhm"], atol=2)
     assert dataset.hsi.to_sensor(tmp_path / "s2b.csv").attrs["hsi_xr_sensor"] == "s2b.csv"
 
 
@@ -139,8 +137,8 @@ def test_invalid_responses_are_refused(sensor, error, words):
 def test_nan_outside_the_response_of_a_band_does_not_matter():
     dataset = cube()
     dataset["reflectance"][-1] = np.nan
-    sensor_cube = dataset.hsi.to_sensor("sentinel-2a")["reflectance"].isel(y=3, x=70)
-    assert np.isnan(sensor_cube).values.tolist() == [False, False, False, True]
+    sensor_cube = dataset.hsi.to_sensor("sentinel-2c")["reflectance"].isel(y=3, x=70)
+    assert np.isnan(sensor_cube).values.tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("chunks", [None, {"band": 5, "y": 20}])
@@ -293,7 +291,9 @@ def test_the_table_is_ascending_and_its_visible_bands_match_their_names():
         sensor_cube = cube().hsi.to_sensor(sensor)
         assert Bands(tuple(sensor_cube["wavelength"].values.tolist())), sensor
     rgb = {"B4": 660, "B3": 560, "B2": 490}
-    for sensor in SENSORS:
+    for sensor in (
+        each for each in SENSORS if each.startswith(("sentinel", "landsat-8", "landsat-9"))
+    ):
         bands = cube().hsi.to_sensor(sensor)["wavelength"]
         for name, nm in rgb.items():
             if name in bands["band"]:
