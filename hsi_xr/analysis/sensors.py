@@ -14,6 +14,7 @@ from hsi_xr.camera.bandpass import LEAST, Bandpass, measured, published, sensors
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
 from hsi_xr.io.wavelengths import COORDINATE_ATTRS
+from hsi_xr.output_variables import SAMPLE, companions_among, probability_of
 from hsi_xr.suggestions import did_you_mean
 
 Sensor = str | os.PathLike[str] | xr.DataArray
@@ -25,31 +26,37 @@ _BOUND = {
     "comment": "mean of the deviations over the band: exact if the errors of neighbouring "
     "wavelengths are fully correlated, too large otherwise",
 }
+_MEAN_OF_QUANTILES = (
+    "mean of the quantiles over the band, for the stated level of the scene: exact if the errors "
+    "of neighbouring wavelengths are fully correlated"
+)
 
 
 def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     """Averages a cube over the bands of a sensor.
 
     The spectrum of each pixel is interpolated linearly and integrated with the response of each
-    band. Named sensors have Gaussian responses with published centres and widths, since not all
-    measured curves may be redistributed; responses from a file are used as they are. A band is
-    returned if nine tenths of its response are within the range of the cube, and if it is not
+    band. Named sensors have measured responses where they may be redistributed, and Gaussians
+    with published centres and widths elsewhere; responses from a file are used as they are. A band
+    is returned if nine tenths of its response are within the range of the cube, and if it is not
     narrower than the cube's own bands; nothing is extrapolated. Optics, noise and atmosphere are
     not simulated.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         sensor: A name in `hsi_xr.sensors()`; or relative responses, one per band: the path of a
             file that `hsi_xr.library` reads (a CSV table with a column `wavelength` in nm and one
             per band, or an ENVI library), or the result of `hsi_xr.library`.
 
     Returns:
-        Dataset with `reflectance` (band, y, x) float32, lazy if the cube is; `band` has the names
-        of the sensor's bands, `wavelength` and `fwhm` are in nm. If the cube has
+        Dataset with `reflectance` ([sample,] band, y, x) float32, lazy if the cube is; `band` has
+        the names of the sensor's bands, `wavelength` and `fwhm` are in nm. If the cube has
         `reflectance_std`, so has the result: the mean over each band, an upper bound that is
-        reached where the errors of neighbouring wavelengths are fully correlated. The attributes
-        `hsi_xr_sensor...` state the responses and the bands that were left out. NaN where a band
-        with positive weight is NaN.
+        reached where the errors of neighbouring wavelengths are fully correlated. Quantiles are
+        means as well, exact in the same case; there are none for responses with negative values.
+        Variables without bands, such as `out_of_domain` and the scalars of the level, are those of
+        the cube. The attributes `hsi_xr_sensor...` state the responses and the bands that were left
+        out. NaN where a band with positive weight is NaN.
 
     Raises:
         UnknownName: There is no sensor of that name.
@@ -60,7 +67,7 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     """
     refuse_deviation(obj)
     name, responses = _find_responses(sensor)
-    cube = cube_of(obj)
+    cube = cube_of(obj, draws=True)
     own, order = bands_of(cube)
     table, covered = weights(responses, own)
     kept, left_out = _usable_bands(responses, own, covered)
@@ -71,11 +78,11 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         )
     simulated, used = responses.select(kept), table[kept].astype("float32")
     variables = {"reflectance": _average(cube.isel(band=order), used, simulated)}
-    if isinstance(obj, xr.Dataset) and "reflectance_std" in obj:
-        deviation = obj["reflectance_std"].transpose("band", "y", "x").isel(band=order)
-        variables["reflectance_std"] = _average(deviation, abs(used), simulated)
-        variables["reflectance_std"].attrs |= _BOUND
-        variables["reflectance"].attrs["ancillary_variables"] = "reflectance_std"
+    if isinstance(obj, xr.Dataset):
+        variables |= _companions(obj, order, used, simulated)
+        if names := companions_among(variables):
+            variables["reflectance"].attrs["ancillary_variables"] = " ".join(names)
+        variables |= {str(k): v for k, v in obj.data_vars.items() if {*v.dims} <= {SAMPLE}}
     provenance = {
         "hsi_xr_sensor": name,
         "hsi_xr_sensor_bands": ", ".join(simulated.names),
@@ -84,6 +91,29 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         "hsi_xr_sensor_left_out": left_out,
     }
     return xr.Dataset(variables, attrs={**shared_attributes(cube, obj), **provenance})
+
+
+def _companions(
+    obj: xr.Dataset, order: NDArray[np.intp], table: NDArray[np.float32], sensor: Bandpass
+) -> dict[str, xr.DataArray]:
+    """Returns the companions of a cube, averaged over the bands of a sensor if they have bands.
+
+    Args:
+        obj: The cube.
+        order: Indices of its bands by ascending wavelength.
+        table: Their weights in the bands of the sensor, (sensor bands, bands).
+        sensor: The bands of the sensor.
+    """
+    found: dict[str, xr.DataArray] = {}
+    for name in companions_among(obj.data_vars):
+        is_quantile = probability_of(name) is not None
+        if "band" not in obj[name].dims:
+            found[name] = obj[name]
+        elif not is_quantile or (table >= 0).all():
+            cube = obj[name].transpose(..., "band", "y", "x").isel(band=order)
+            found[name] = _average(cube, abs(table), sensor)
+            found[name].attrs |= {"comment": _MEAN_OF_QUANTILES} if is_quantile else _BOUND
+    return found
 
 
 def _usable_bands(
@@ -116,6 +146,7 @@ def _resolution(own: Bands, wavelength: float) -> float:
 
 def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -> xr.DataArray:
     values: da.Array | NDArray[np.float32]
+    cube = cube.transpose("band", ...)
     if cube.chunks is None:
         values = _mix(cube.values, table)
     else:
@@ -125,10 +156,11 @@ def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -
             spectra,
             table,
             chunks=((len(table),), *spectra.chunks[1:]),
-            meta=np.empty((0, 0, 0), dtype="float32"),
+            meta=np.empty((0,) * cube.ndim, dtype="float32"),
         )
     coords = {name: coord for name, coord in cube.coords.items() if "band" not in coord.dims}
-    array = xr.DataArray(values, dims=("band", "y", "x"), coords=coords, attrs=cube.attrs)
+    array = xr.DataArray(values, dims=cube.dims, coords=coords, attrs=cube.attrs)
+    array = array.transpose(..., "band", "y", "x")
     array.attrs.pop("ancillary_variables", None)
     array.encoding = {"grid_mapping": cube.encoding.get("grid_mapping", "spatial_ref")}
     nm = {"wavelength": sensor.bands.centres, "fwhm": sensor.bands.widths}
@@ -139,7 +171,7 @@ def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -
 
 
 def _mix(cube: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, rows, columns) and weights (bands, n) -> (bands, rows, columns).
+    """(n, ...) and weights (bands, n) -> (bands, ...).
 
     Bands of weight 0 may be NaN.
     """

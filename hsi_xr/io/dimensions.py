@@ -1,4 +1,4 @@
-"""The dimensions band, y and x, by whatever name other readers give them."""
+"""The dimensions band, y and x, whatever names other readers give them."""
 
 from collections.abc import Hashable
 from typing import TypeVar
@@ -7,6 +7,7 @@ import xarray as xr
 
 from hsi_xr.errors import BandMismatch
 from hsi_xr.io.colour_names import COLOURS, colour_of
+from hsi_xr.output_variables import SAMPLE
 
 T = TypeVar("T", xr.Dataset, xr.DataArray, xr.Dataset | xr.DataArray)
 
@@ -25,7 +26,8 @@ def with_standard_dims(obj: T) -> T:
     """Renames the dimensions of an image to band, y and x, and drops others of length 1.
 
     Numbers along `wavelength` become the coordinate `wavelength` of the bands; other labels are
-    renamed with their dimension. Dimensions that have no usual name, and those longer than 1, stay.
+    renamed with their dimension. Dimensions longer than 1 that have no usual name are kept, and so
+    is that of joint draws.
     """
     for name in [str(dim) for dim in obj.dims]:
         target = _USUAL.get(name.lower())
@@ -37,12 +39,12 @@ def with_standard_dims(obj: T) -> T:
             obj = obj.drop_vars(target, errors="ignore").rename({name: target})
     if isinstance(obj, xr.Dataset) and obj.sizes.get("band") == 1 and len(obj.data_vars) > 1:
         obj = obj.isel(band=0, drop=True)  # variables are bands, each opened from its own file
-    single = {dim: 0 for dim, size in obj.sizes.items() if size == 1 and dim not in DIMS}
+    single = {dim: 0 for dim, size in obj.sizes.items() if size == 1 and dim not in (*DIMS, SAMPLE)}
     return obj.isel(single) if single else obj
 
 
 def repair_of(obj: xr.Dataset | xr.DataArray) -> str:
-    """Returns the call that makes one image of an array: `.isel(time=0)` or `.rename(...)`.
+    """Returns the call that turns an array into one image: `.isel(time=0)` or `.rename(...)`.
 
     Args:
         obj: An array without the dimensions of an image, as `with_standard_dims` returns it.
