@@ -97,7 +97,7 @@ def test_a_few_steps_lower_the_loss(textures, tmp_path):
 
     first = loss()
     training.finish()
-    assert loss() < 0.97 * first
+    assert loss() < 0.99 * first
 
 
 def test_batches_are_functions_of_seed_and_number(textures, tmp_path):
