@@ -57,7 +57,7 @@ class ProjectedMixture:
         log_level_std: (count,) its standard deviations.
         mean: (count, bands) mean shapes.
         gain: (count, bands, n - 1) regression of the shape on the colour.
-        variance: (count, bands) variance of the shape given the colour.
+        covariance: (count, bands, bands) covariance of the shape given the colour.
     """
 
     colour: Tensor
@@ -67,7 +67,12 @@ class ProjectedMixture:
     log_level_std: Tensor
     mean: Tensor
     gain: Tensor
-    variance: Tensor
+    covariance: Tensor
+
+    @property
+    def variance(self) -> Tensor:
+        """(count, bands) variance of the shape given the colour."""
+        return self.covariance.diagonal(dim1=1, dim2=2).clamp(min=0)
 
     def log_likelihood(self, level_std: Tensor) -> Tensor:
         """Returns each Gaussian's log-likelihood, as coefficients of `colour_terms`.

@@ -21,17 +21,23 @@ from hsi_xr.networks.projected_mixture import Posterior
 from hsi_xr.networks.r2h_diff import R2HDiff
 from hsi_xr.reconstructors._base import (
     Estimate,
+    GroundNoise,
     Noise,
     Reconstructor,
     SceneStatistics,
     SceneWindows,
 )
 from hsi_xr.reconstructors._guided_denoiser import guided_denoiser
+from hsi_xr.reconstructors._joint_draws import draw_mixture, draw_spectra
 from hsi_xr.reconstructors._photofinishing import Photofinishing, project_mixture
 from hsi_xr.reconstructors.r2h_diff import FLOOR, SIZES, log_guide
 
 LEAST_STD = 0.01
 """Smallest relative standard deviation that one unit of the chain may represent."""
+
+SHARED = (0.6, 0.6, 0.6)
+"""Share of the variance given the colour that all pixels of a Gaussian share in a draw: camera
+known, camera unknown, image for display."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +140,7 @@ class GuidedPosterior(Reconstructor):
         camera = None if response is None else response / response.sum(1, keepdim=True)
         colours = None if histogram is None else histogram[0]
         statistics = self.photofinishing(self.mixture, colours, camera, scene.level)
-        kind = 2 if histogram is not None else 1 if camera is None else 0
+        kind = _kind(camera_known=camera is not None, for_display=histogram is not None)
         # calibrated for three channels; of more, the deviation is the mixture's own
         is_rgb = camera is None or len(camera) == 3
         scale = (
@@ -158,6 +164,7 @@ class GuidedPosterior(Reconstructor):
         statistics: SceneStatistics,
         *,
         probabilities: Sequence[float] = (),
+        draws: Sequence[GroundNoise] = (),
     ) -> Estimate:
         """See `ProbabilisticReconstructor`."""
         posterior = self.posterior(rgb, statistics)
@@ -166,10 +173,12 @@ class GuidedPosterior(Reconstructor):
             cube = self._refine(posterior, noise, statistics, GivenStatistics(statistics))
         ratio = (cube + FLOOR) / (posterior.mean + FLOOR)
         std = ratio * posterior.std * statistics["uncertainty_scale"][:, None, None]
-        if not probabilities:
-            return Estimate(cube, std, posterior.novelty)
-        quantiles = self._quantiles(posterior, rgb, statistics, probabilities)
-        return Estimate(cube, std, posterior.novelty, ratio[:, None] * quantiles)
+        quantiles = drawn = None
+        if probabilities:
+            quantiles = ratio[:, None] * self._quantiles(posterior, rgb, statistics, probabilities)
+        if draws:
+            drawn = ratio[:, None] * self._draws(posterior, rgb, statistics, draws)
+        return Estimate(cube, std, posterior.novelty, quantiles, drawn)
 
     def posterior(self, rgb: Tensor, statistics: SceneStatistics) -> Posterior:
         """Returns the mixture's posterior of the pixels of a surveyed scene."""
@@ -194,6 +203,25 @@ class GuidedPosterior(Reconstructor):
         scale = statistics["uncertainty_scale"][:, None, None]
         scaled = spread_about_median(found[:, :-1], found[:, -1:], scale)
         return scaled.cummax(1).values  # the search may leave them out of order by its error
+
+    def _draws(
+        self,
+        posterior: Posterior,
+        rgb: Tensor,
+        statistics: SceneStatistics,
+        draws: Sequence[GroundNoise],
+    ) -> Tensor:
+        """Returns joint draws from the mixture, as far from the mean as the calibration requires."""
+        calibrated, scale = _calibrate(rgb, statistics), statistics["uncertainty_scale"]
+        for_display = bool(statistics["matrix"][1] > 0)
+        camera_known = len(statistics["cameras"]) == 1
+        shared = SHARED[_kind(camera_known=camera_known, for_display=for_display)]
+        drawn = rgb.new_empty((len(rgb), len(draws), *posterior.mean.shape[1:]))
+        for at, noise in enumerate(draws):
+            mixture = draw_mixture(self.mixture, self.photofinishing.observer, statistics, noise)
+            tables = draw_spectra(mixture, statistics["level_std"], noise, shared=shared)
+            drawn[:, at] = tables.reflectance(calibrated, noise.words())
+        return spread_about_median(drawn, posterior.mean[:, None], scale[:, None, None])
 
     def _reconstruct(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, attention: StepStatistics
@@ -246,6 +274,11 @@ class GuidedPosterior(Reconstructor):
     def log_ratio(self, x: Tensor, posterior: Posterior) -> Tensor:
         """Converts the chain to the log ratio of a cube to the mean."""
         return F.conv2d(x, self.directions[..., None, None]) * _relative_std(posterior)
+
+
+def _kind(*, camera_known: bool, for_display: bool) -> int:
+    """Returns the index of a kind of image in what is calibrated for each kind."""
+    return 2 if for_display else 0 if camera_known else 1
 
 
 def _relative_std(posterior: Posterior) -> Tensor:
