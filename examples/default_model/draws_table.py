@@ -76,7 +76,7 @@ def score_draws(
         bright = true[0].mean(0) >= DARK
         joint, alone, true = (each[..., bright] for each in (joint, alone, true))
         within = (joint.amin(0) <= true[0]) & (true[0] <= joint.amax(0))
-        found[f"{side or 'all'}"] = float(within.float().mean())
+        found[str(side or "all")] = float(within.float().mean())
         energy += torch.stack([_energy(joint, true[0]), _energy(alone, true[0])])
     return {**found, "energy": float(energy[0] / energy[1])}
 
@@ -120,8 +120,8 @@ def main() -> None:
     scores = coverage(model, cases(options.data))
     print(f"{'':<86}{'1 px':>6}{'2 x 2':>7}{'4 x 4':>7}{'8 x 8':>7}{'all':>6}{'energy':>8}")
     for name, row in scores.items():
-        shares = (f"{row[f'{side or "all"}']:>7.2f}" for side in SIDES)
-        print(f"{name:<85}{''.join(shares)}{row['energy']:>8.2f}")
+        *shares, energy = row.values()
+        print(f"{name:<85}{''.join(f'{share:>7.2f}' for share in shares)}{energy:>8.2f}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ posterior, whatever is shared.
 
 Everything that is shared is a small table, a function of seed and draw: tiles agree.
 
-Source: the Gumbel-max trick, after Maddison, Tarlow, Minka 2014, "A* sampling" (NeurIPS 27). Sharing
-it among the pixels of a scene is original to this package.
+Source: the Gumbel-max trick, after Maddison, Tarlow, Minka 2014, "A* sampling" (NeurIPS 27). That
+the pixels of a scene share its noise is original to this package.
 """
 
 from dataclasses import dataclass

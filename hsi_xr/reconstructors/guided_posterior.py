@@ -211,7 +211,7 @@ class GuidedPosterior(Reconstructor):
         statistics: SceneStatistics,
         draws: Sequence[GroundNoise],
     ) -> Tensor:
-        """Returns joint draws from the mixture, as far from the mean as the calibration requires."""
+        """Returns joint draws from the mixture, as wide as the calibration requires."""
         calibrated, scale = _calibrate(rgb, statistics), statistics["uncertainty_scale"]
         for_display = bool(statistics["matrix"][1] > 0)
         camera_known = len(statistics["cameras"]) == 1

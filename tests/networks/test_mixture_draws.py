@@ -1,4 +1,4 @@
-"""Joint draws from a mixture: each pixel has its posterior, and pixels share what a scene shares."""
+"""Joint draws from a mixture: the posterior of each pixel, and what the pixels of a scene share."""
 
 import pytest
 import torch
