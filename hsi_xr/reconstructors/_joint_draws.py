@@ -3,16 +3,19 @@
 A draw has one camera, one colour matrix and one white balance.
 """
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.networks.gaussian_mixture import SpectralMixture
 from hsi_xr.networks.mixture_draws import OWN, DrawNoise, MixtureDraw
 from hsi_xr.networks.projected_mixture import ProjectedMixture
 from hsi_xr.reconstructors._base import GroundNoise, SceneStatistics
-from hsi_xr.reconstructors._photofinishing import TINT_STD
+from hsi_xr.reconstructors._photofinishing import NORMAL_90, TINT_STD
 
-CAMERA, MATRIX, TINT, CHOICE, SHARED, OWN_TABLE = range(6)
+CAMERA, MATRIX, TINT, CHOICE, SHARED, OWN_TABLE, LEVEL = range(7)
 """Tables of noise that the pixels of a scene share."""
 
 
@@ -50,3 +53,24 @@ def draw_spectra(
         own=noise.normal(OWN_TABLE, OWN // 2, bands),
     )
     return MixtureDraw.of(mixture, level_std, of_scene, shared=shared)
+
+
+def draw_level_factors(
+    gain: float, low: float, high: float, *, seed: int, draws: int
+) -> NDArray[np.float64]:
+    """Returns the factor of the level in each draw, such that 90 % are in the stated interval.
+
+    Args:
+        gain: Gain of the image over reflectance, as used.
+        low, high: Ends of its 90 % interval.
+        seed: Seed of the noise field.
+        draws: Number of draws.
+    """
+    device = torch.device("cpu")
+    normal = torch.cat(
+        [NoiseField(seed, k).of_scene(LEVEL, 1, device=device)[0] for k in range(draws)]
+    )
+    z = normal.double().numpy() / NORMAL_90
+    end = np.where(z > 0, np.log(high / gain), np.log(gain / low))
+    found: NDArray[np.float64] = np.exp(-z * end)
+    return found

@@ -35,7 +35,7 @@ from hsi_xr.reconstructors.r2h_diff import FLOOR, SIZES, log_guide
 LEAST_STD = 0.01
 """Smallest relative standard deviation that one unit of the chain may represent."""
 
-SHARED = (0.6, 0.6, 0.6)
+SHARED = (0.9, 0.9, 0.9)
 """Share of the variance given the colour that all pixels of a Gaussian share in a draw: camera
 known, camera unknown, image for display."""
 
@@ -177,7 +177,7 @@ class GuidedPosterior(Reconstructor):
         if probabilities:
             quantiles = ratio[:, None] * self._quantiles(posterior, rgb, statistics, probabilities)
         if draws:
-            drawn = ratio[:, None] * self._draws(posterior, rgb, statistics, draws)
+            drawn = self._draws(posterior, rgb, statistics, draws).mul_(ratio[:, None])
         return Estimate(cube, std, posterior.novelty, quantiles, drawn)
 
     def posterior(self, rgb: Tensor, statistics: SceneStatistics) -> Posterior:
@@ -220,8 +220,9 @@ class GuidedPosterior(Reconstructor):
         for at, noise in enumerate(draws):
             mixture = draw_mixture(self.mixture, self.photofinishing.observer, statistics, noise)
             tables = draw_spectra(mixture, statistics["level_std"], noise, shared=shared)
-            drawn[:, at] = tables.reflectance(calibrated, noise.words())
-        return spread_about_median(drawn, posterior.mean[:, None], scale[:, None, None])
+            draw = tables.reflectance(calibrated, noise.words())
+            drawn[:, at] = spread_about_median(draw, posterior.mean, scale[:, None, None])
+        return drawn
 
     def _reconstruct(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, attention: StepStatistics
