@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.io import wavelengths
 from hsi_xr.io.location import location_of
-from hsi_xr.output_variables import COMPANIONS, companions_among, output_variable, probability_of
+from hsi_xr.output_variables import (
+    COMPANIONS,
+    SAMPLE,
+    companions_among,
+    draw_name,
+    output_variable,
+)
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -24,6 +30,9 @@ DTYPES = ("int16", "float32")
 DEFAULT_DTYPE: Final = "int16"
 DEFAULT_SCALE: Final = 1e-4
 """Reflectance per stored step."""
+
+MEAN_OF_DRAWS = "mean of joint draws from the posterior of the model, not a measurement"
+"""Comment on the main file of draws that have a file each."""
 
 StoredValues: TypeAlias = NDArray[np.generic]
 """Values as a file stores them: int16, uint16 or float32."""
@@ -145,7 +154,8 @@ def stored_variables(
     """Returns the variables of a cube, reflectance first.
 
     Args:
-        obj: A dataset with a variable `reflectance`, or one array.
+        obj: A dataset with a variable `reflectance`, or one array. Joint draws become a variable
+            each; if each variable has a file, the main file contains their mean.
         path: The main file.
         dtype: See `write`.
         scale: See `write`.
@@ -157,7 +167,7 @@ def stored_variables(
         InvalidData: The arrays have no pixels or differ in size, or a georeference or wavelength
             is invalid.
     """
-    arrays = _arrays(obj)
+    arrays = _arrays(obj, in_one_file=in_one_file)
     _check_sizes(arrays)
     main = next(iter(arrays.values()))
     location = location_of(obj)
@@ -186,7 +196,7 @@ def companion_path(main: Path, variable: str) -> Path:
 def companion_paths(main: Path) -> dict[str, Path]:
     """Returns variable -> file, for the variables that can accompany the reflectance.
 
-    Quantiles, which can have any probability, are left out.
+    Quantiles, which can have any probability, and draws are left out.
     """
     return {name: companion_path(main, name) for name in COMPANIONS}
 
@@ -194,25 +204,44 @@ def companion_paths(main: Path) -> dict[str, Path]:
 def existing_companions(main: Path) -> dict[str, Path]:
     """Returns variable -> file, for all files next to a product that are named as companions."""
     paths = {name: path for name, path in companion_paths(main).items() if path.exists()}
-    prefix = f"{main.stem}_q"
-    for path in sorted(main.parent.glob(f"{glob.escape(prefix)}*{main.suffix}")):
-        name = f"reflectance_q{path.stem.removeprefix(prefix)}"
-        if probability_of(name) is not None:
+    for path in sorted(main.parent.glob(f"{glob.escape(main.stem)}_[dq]*{main.suffix}")):
+        name = f"reflectance{path.stem.removeprefix(main.stem)}"
+        if output_variable(name) is not None:
             paths[name] = path
     return paths
 
 
-def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
+def _arrays(obj: xr.Dataset | xr.DataArray, *, in_one_file: bool) -> dict[str, xr.DataArray]:
     if isinstance(obj, xr.DataArray):
-        return {str(obj.name or "reflectance"): _transpose(obj)}
+        name = str(obj.name or "reflectance")
+        if SAMPLE in obj.dims and name == "reflectance":
+            return _of_draws(obj, in_one_file=in_one_file)
+        return {name: _transpose(obj)}
     if "reflectance" not in obj:
         raise UsageError(
             f"write needs a variable called 'reflectance'; this dataset has "
             f"{', '.join(map(str, obj.data_vars)) or 'none'}. "
             "Select one, e.g. `hsi_xr.write(ds['radiance'], path)`"
         )
-    names = ["reflectance", *companions_among(obj.data_vars)]
-    return {name: _transpose(obj[name]) for name in names}
+    companions = {name: _transpose(obj[name]) for name in companions_among(obj.data_vars)}
+    main = obj["reflectance"]
+    if SAMPLE in main.dims:
+        return _of_draws(main, in_one_file=in_one_file) | companions
+    return {"reflectance": _transpose(main), **companions}
+
+
+def _of_draws(array: xr.DataArray, *, in_one_file: bool) -> dict[str, xr.DataArray]:
+    """Returns each of several joint draws and, if each has its own file, first their mean."""
+    draws = {
+        draw_name(at + 1): _transpose(array.isel({SAMPLE: at}, drop=True))
+        for at in range(array.sizes[SAMPLE])
+    }
+    if in_one_file:
+        return draws
+    mean = array.mean(SAMPLE, skipna=False, keep_attrs=True).assign_attrs(
+        comment=MEAN_OF_DRAWS, cell_methods="realization: mean"
+    )
+    return {"reflectance": _transpose(mean), **draws}
 
 
 def _transpose(array: xr.DataArray) -> xr.DataArray:

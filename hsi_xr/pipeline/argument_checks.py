@@ -50,7 +50,7 @@ def check_draws(card: Card, samples: int) -> None:
 
 
 def check_memory(output_bytes: int, *, lazy: bool) -> None:
-    """Raises a UsageError if draws that are computed at once need more than the machine's memory."""
+    """Raises a UsageError if draws that are computed at once do not fit into memory."""
     installed = _memory_bytes()
     if lazy or installed is None or output_bytes <= installed:
         return

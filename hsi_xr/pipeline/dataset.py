@@ -18,7 +18,7 @@ from hsi_xr.level_interval import (
     LEVEL_VARIABLES,
     LevelInterval,
 )
-from hsi_xr.output_variables import NOT_CALIBRATED, OutputVariable
+from hsi_xr.output_variables import DRAW_ATTRIBUTES, NOT_CALIBRATED, SAMPLE, OutputVariable
 from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.times import now, utc_text
@@ -32,8 +32,6 @@ DRAWN = (
     "draws from the posterior of the model for the stated level of the scene, not measurements; "
     "the pixels and bands of a draw belong together"
 )
-SAMPLE = "sample"
-"""Dimension of draws."""
 UNTRAINED = "output of random weights: neither a measurement nor an estimate"
 TITLE = "Hyperspectral reflectance estimated from RGB"
 TITLE_OF_SENSORS = "Hyperspectral reflectance estimated from multispectral bands"
@@ -152,8 +150,7 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
         fwhm = {"long_name": "full width at half maximum", "units": "nm"}
         coords["fwhm"] = xr.Variable("band", list(bands.widths), fwhm)
     if draws := plan.job.outputs.draws:
-        numbered = {"standard_name": "realization", "long_name": "number of the draw"}
-        coords[SAMPLE] = xr.Variable(SAMPLE, range(1, draws + 1), numbered)
+        coords[SAMPLE] = xr.Variable(SAMPLE, range(1, draws + 1), DRAW_ATTRIBUTES)
     return coords
 
 

@@ -35,9 +35,10 @@ from hsi_xr.reconstructors.r2h_diff import FLOOR, SIZES, log_guide
 LEAST_STD = 0.01
 """Smallest relative standard deviation that one unit of the chain may represent."""
 
-SHARED = (0.9, 0.9, 0.9)
-"""Share of the variance given the colour that all pixels of a Gaussian share in a draw: camera
-known, camera unknown, image for display."""
+SHARED = 0.9
+"""Share of the variance given the colour that all pixels of a Gaussian share in a draw. Of 0, 0.3,
+0.6 and 0.9, it is the one that makes intervals of means of squares as reliable as those of pixels
+on sites left out of the fit; see `examples/default_model/draws_table.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ class GuidedPosterior(Reconstructor):
         camera = None if response is None else response / response.sum(1, keepdim=True)
         colours = None if histogram is None else histogram[0]
         statistics = self.photofinishing(self.mixture, colours, camera, scene.level)
-        kind = _kind(camera_known=camera is not None, for_display=histogram is not None)
+        kind = 2 if histogram is not None else 1 if camera is None else 0
         # calibrated for three channels; of more, the deviation is the mixture's own
         is_rgb = camera is None or len(camera) == 3
         scale = (
@@ -213,13 +214,10 @@ class GuidedPosterior(Reconstructor):
     ) -> Tensor:
         """Returns joint draws from the mixture, as wide as the calibration requires."""
         calibrated, scale = _calibrate(rgb, statistics), statistics["uncertainty_scale"]
-        for_display = bool(statistics["matrix"][1] > 0)
-        camera_known = len(statistics["cameras"]) == 1
-        shared = SHARED[_kind(camera_known=camera_known, for_display=for_display)]
         drawn = rgb.new_empty((len(rgb), len(draws), *posterior.mean.shape[1:]))
         for at, noise in enumerate(draws):
             mixture = draw_mixture(self.mixture, self.photofinishing.observer, statistics, noise)
-            tables = draw_spectra(mixture, statistics["level_std"], noise, shared=shared)
+            tables = draw_spectra(mixture, statistics["level_std"], noise, shared=SHARED)
             draw = tables.reflectance(calibrated, noise.words())
             drawn[:, at] = spread_about_median(draw, posterior.mean, scale[:, None, None])
         return drawn
@@ -275,11 +273,6 @@ class GuidedPosterior(Reconstructor):
     def log_ratio(self, x: Tensor, posterior: Posterior) -> Tensor:
         """Converts the chain to the log ratio of a cube to the mean."""
         return F.conv2d(x, self.directions[..., None, None]) * _relative_std(posterior)
-
-
-def _kind(*, camera_known: bool, for_display: bool) -> int:
-    """Returns the index of a kind of image in what is calibrated for each kind."""
-    return 2 if for_display else 0 if camera_known else 1
 
 
 def _relative_std(posterior: Posterior) -> Tensor:
