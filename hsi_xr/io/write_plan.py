@@ -16,7 +16,7 @@ from hsi_xr.io.variables import StoredVariable
 from hsi_xr.level_interval import LEVEL_FACTOR, LEVEL_VARIABLES, LevelInterval
 from hsi_xr.times import utc_text
 
-_BLOCK_BYTES, _LEAST_SIDE = 256 * 2**20, 64
+_BLOCK_BYTES, _LEAST_SIDE = 128 * 2**20, 64
 """Bytes of a block of all variables, and the side in pixels below which it is larger anyway."""
 
 

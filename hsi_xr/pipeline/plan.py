@@ -42,7 +42,7 @@ WHOLE = 1_200_000
 TILE = 512
 """Default side of a tile in pixels."""
 
-DRAWN_BYTES, LEAST_TILE = 128 * 2**20, 64
+DRAWN_BYTES, LEAST_TILE = 64 * 2**20, 64
 """Bytes of a tile with draws, which keep it in memory together, and its smallest side."""
 
 BLEND = 64
@@ -128,7 +128,7 @@ class Plan:
         overlap = self.tiling.blend * (self.tiling.columns + len(tile.rows))
         run = pixels * int(self.card.data["memory_bytes_per_pixel"])
         outputs = self.job.outputs
-        drawn = 8 * outputs.draws * outputs.bands * pixels  # before and after they are stacked
+        drawn = 16 * outputs.draws * outputs.bands * pixels  # four copies while they are stacked
         return run + drawn + 4 * outputs.channels * (2 * block + overlap) + _STREAM
 
     def __str__(self) -> str:
