@@ -38,7 +38,7 @@ LEAST_STD = 0.01
 SHARED = 0.9
 """Share of the variance given the colour that all pixels of a Gaussian share in a draw. Of 0, 0.3,
 0.6 and 0.9, it is the one that makes intervals of means of squares as reliable as those of pixels
-on sites left out of the fit; see `examples/default_model/draws_table.py`."""
+on a site left out of the fit; see `examples/default_model/shared_table.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +95,7 @@ class GuidedPosterior(Reconstructor):
         directions: (bands, shapes): one unit of each channel of the chain, in deviations.
         uncertainty_scales: (3, bands) factors on standard deviations, such that 1.645 of them on
             either side cover 90 %: camera known, camera unknown, image for display.
+        shared: See `SHARED`.
     """
 
     def __init__(self, config: Config) -> None:
@@ -111,6 +112,7 @@ class GuidedPosterior(Reconstructor):
         self.uncertainty_scales = torch.nn.Parameter(
             torch.ones(3, config.bands), requires_grad=False
         )
+        self.shared = SHARED
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
 
     @property
@@ -217,7 +219,7 @@ class GuidedPosterior(Reconstructor):
         drawn = rgb.new_empty((len(rgb), len(draws), *posterior.mean.shape[1:]))
         for at, noise in enumerate(draws):
             mixture = draw_mixture(self.mixture, self.photofinishing.observer, statistics, noise)
-            tables = draw_spectra(mixture, statistics["level_std"], noise, shared=SHARED)
+            tables = draw_spectra(mixture, statistics["level_std"], noise, shared=self.shared)
             draw = tables.reflectance(calibrated, noise.words())
             drawn[:, at] = spread_about_median(draw, posterior.mean, scale[:, None, None])
         return drawn
