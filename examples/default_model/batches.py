@@ -86,12 +86,15 @@ class TrainingData:
         plots: Paired plots.
         groups: Spectra by origin, (count, bands) each, as ground.
         library: Those of laboratories, (count, bands) each, as measured.
+        other_ground: Further spectra by origin, (count, bands) each, which show how bright kinds of
+            ground are for their colours; no batch contains them.
         simulator: Simulates the images.
     """
 
     plots: list[TexturedPlot]
     groups: list[Tensor]
     library: list[Tensor]
+    other_ground: list[Tensor]
     simulator: ImageSimulator
 
     def draw(self, rng: Generator, *, side: int) -> SimulatedBatch:

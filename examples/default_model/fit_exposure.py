@@ -22,13 +22,13 @@ def fit(model: GuidedPosterior, data: TrainingData) -> None:
 
     Args:
         model: The model.
-        data: Plots, each of which is a scene; and library spectra, each of which is sunlit ground.
+        data: Plots, each of which is a scene; and spectra, each of which is sunlit ground.
     """
     sites = {
         plot.site: [p.coarse_cube for p in data.plots if p.site == plot.site] for plot in data.plots
     }
     origins = list(sites.values())
-    for spectra in data.library:
+    for spectra in [*data.library, *data.other_ground]:
         every = max(1, len(spectra) // SPECTRA)
         origins.append([spectrum[:, None, None] for spectrum in spectra[::every]])
     statistics = model.photofinishing(model.mixture, None, None)
@@ -46,7 +46,8 @@ def _point(mixture: ProjectedMixture, response: Tensor, cubes: list[Tensor]) -> 
     """Returns the medians of ratio and usual brightness, (2,), over the scenes of one origin."""
     values = []
     for cube in cubes:
-        rgb = torch.einsum("cb,bhw->chw", response, cube)
+        # in double precision, so that rounding does not differ between two runs
+        rgb = torch.einsum("cb,bhw->chw", response.double(), cube.double())
         colours = scene_colours(chromaticity_histogram(rgb[None])[0])
         ground = sunlit_ground_of(mixture, colours)
         values.append(torch.stack([ground.log_ratio, ground.usual]))

@@ -50,11 +50,14 @@ STATEMENTS: dict[str, Any] = {
     "training": {
         "script": "python -m examples.default_model.train",
         "data": [
-            "69 of 85 paired plots of NEON sites MLBS and OSBS (NEON, CC0 1.0), distributed "
+            "69 of 84 paired plots of NEON sites MLBS and OSBS (NEON, CC0 1.0), distributed "
             "through the IDTReeS competition, whose own record states no licence",
             "spectra of soils, urban materials, dry vegetation and PROSAIL canopies (earthlib, "
             "MIT as distributed; its upstream libraries are unverified)",
             "field spectra of the MUUFL Gulfport data set (MIT)",
+            "for the level of images alone: objects and colour charts (colour-science, BSD-3), "
+            "mixtures of library spectra and snow (ISOFIT, Apache-2.0; from the ECOSTRESS library, "
+            "JPL), char and litter (earthlib 1.1, MIT)",
             "48 camera sensitivities of rawtoaces-data (Apache-2.0)",
         ],
         "held_out": "every fifth plot of each site, the site HARV, the AVIRIS suburb scene, and "
@@ -74,7 +77,7 @@ STATEMENTS: dict[str, Any] = {
         "and not for decisions about health, safety or law.",
         "The level of images made for display is estimated from the colours of the scene, and "
         "uncertain by a factor that each product states; shapes of spectra are more reliable. "
-        "The level of objects indoors is underestimated; snow was not tested.",
+        "Objects indoors, and very dark ground, may be wrong by a factor of three.",
         "Learned from forest, soil and built-up surfaces of the eastern United States and from "
         "spectral libraries; water, snow, flowers and paints are rare in its training data, and "
         "`out_of_domain` flags some of them.",

@@ -49,13 +49,21 @@ def resample(cube: Array, wavelengths: Array, bands: Bands) -> Array:
 
 
 def paired_plots(folder: Path, bands: Bands) -> list[Plot]:
-    """The NEON plots of the IDTReeS competition: spectra at 1 m and RGB at 0.1 m, same extents."""
+    """The NEON plots of the IDTReeS competition: spectra at 1 m and RGB at 0.1 m, same extents.
+
+    A plot that the data contain twice, as they do OSBS_16 and OSBS_35, is returned once: the two
+    may be on different sides of the split into training data and held-out plots.
+    """
     import rasterio
 
     wavelengths = _column(folder / "cubes" / "neon_wavelengths_nm.csv")
     plots = []
+    extents = set()
     for path in sorted((folder / "cubes" / "neon_idtrees" / "HSI").glob("*.tif")):
         with rasterio.open(path) as hsi, rasterio.open(path.parents[1] / "RGB" / path.name) as rgb:
+            if (hsi.crs, hsi.bounds) in extents:
+                continue
+            extents.add((hsi.crs, hsi.bounds))
             cube = resample(hsi.read() / np.float32(1e4), wavelengths[: hsi.count], bands)
             plots.append(Plot(path.stem, cube, rgb.read().astype("float32") / 255))
     return plots
@@ -100,6 +108,22 @@ def library(folder: Path, bands: Bands) -> dict[str, Array]:
     return {name: each for name, each in spectra.items() if len(each)}
 
 
+def other_ground(folder: Path, bands: Bands) -> dict[str, Array]:
+    """Further spectra by origin, (count, bands) each, among them snow, char and objects.
+
+    The mixture is not fitted to them. Those that end before the last band keep their last value,
+    which is enough for the colours of cameras.
+    """
+    spectra = folder / "spectra"
+    paths = {
+        "objects": spectra / "colour_science_bsd3" / "objects.npz",
+        "mixtures": spectra / "isofit" / "ecostress_mixtures.npz",
+        "snow": spectra / "isofit" / "ecostress_snow_500.npz",
+        "burned": spectra / "earthlib110_burned_npv.npz",
+    }
+    return {name: _stored_library(path, bands) for name, path in paths.items()}
+
+
 def cameras(folder: Path, bands: Bands) -> dict[str, Array]:
     """Spectral responses by camera, (3, bands) each."""
     return {
@@ -120,6 +144,15 @@ def _envi_library(path: Path, bands: Bands) -> Array:
     wavelengths = np.arange(350, 2501, 10, dtype="float32")[:columns]
     visible = (wavelengths >= 400) & (wavelengths <= bands.centres[-1] + 40)
     return _plausible(resample(table[:, visible].T, wavelengths[visible], bands).T)
+
+
+def _stored_library(path: Path, bands: Bands) -> Array:
+    file = np.load(path)
+    reflectance = file["reflectance"].astype("float32")
+    if "scale" in file:
+        reflectance = reflectance / np.float32(file["scale"])
+    table = [np.interp(bands.centres, file["wavelengths"], spectrum) for spectrum in reflectance]
+    return _plausible(np.array(table, dtype="float32"))
 
 
 def _field_spectra(folder: Path, bands: Bands) -> Array:

@@ -50,9 +50,11 @@ def load_training_data(folder: Path, bands: Bands = BANDS) -> TrainingData:
     paints = invent_spectra(3000, len(bands), rng)
     library = [*library, paints]
     weathered = [weather(samples, rng) for samples in library]
+    other_ground = [as_tensor(each) for each in sources.other_ground(folder, bands).values()]
     textured = [add_texture(plot) for plot in plots]
     # each site counts as three groups
-    return TrainingData(textured, [*sites, *sites, *sites, *weathered], library, simulator)
+    groups = [*sites, *sites, *sites, *weathered]
+    return TrainingData(textured, groups, library, other_ground, simulator)
 
 
 def as_tensor(array: NDArray[np.generic]) -> Tensor:

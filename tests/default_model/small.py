@@ -34,7 +34,8 @@ def training_data():
         for site, fine, coarse in ((site, ground(44), ground(12)) for site in "AAB")
     ]
     display = display_response(cameras.mean(0))
-    return TrainingData(plots, groups, groups, ImageSimulator(cameras, display, torch.cat(groups)))
+    simulator = ImageSimulator(cameras, display, torch.cat(groups))
+    return TrainingData(plots, groups, groups, groups[:1], simulator)
 
 
 def fitted_model(data):
