@@ -34,9 +34,9 @@ from hsi_xr.checkpoints.weights import load_model
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 
 SITES = "MO"
-SHARES = (0.0, 0.3, 0.6, 0.9)
+SHARES = (0.0, 0.6, 0.9)
 WIDTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
-SCENES = 6
+SCENES = 4
 Pairs = list[tuple[RGBImage, Tensor]]
 
 

@@ -36,7 +36,7 @@ LEAST_STD = 0.01
 """Smallest relative standard deviation that one unit of the chain may represent."""
 
 SHARED = 0.9
-"""Share of the variance given the colour that all pixels of a Gaussian share in a draw. Of 0, 0.3,
+"""Share of the variance given the colour that all pixels of a Gaussian share in a draw. Of 0,
 0.6 and 0.9, it is the one that makes intervals of means of squares as reliable as those of pixels
 on a site left out of the fit; see `examples/default_model/shared_table.py`."""
 
