@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import BandMismatch, InvalidData, UsageError
 from hsi_xr.io.wavelengths import nm_per_unit
+from hsi_xr.output_variables import SAMPLE
 
 Cube = xr.Dataset | xr.DataArray
 
@@ -23,7 +24,7 @@ def cube_of(obj: Cube) -> xr.DataArray:
     """Returns the reflectance of a Dataset or DataArray as (band, y, x).
 
     Raises:
-        UsageError: The Dataset has no reflectance.
+        UsageError: The Dataset has no reflectance, or has several draws.
         BandMismatch: The array is not a cube, or has no wavelengths.
     """
     if isinstance(obj, xr.Dataset) and "reflectance" not in obj:
@@ -33,6 +34,12 @@ def cube_of(obj: Cube) -> xr.DataArray:
             "`hsi_xr.reconstruct(ds)`"
         )
     cube = obj["reflectance"] if isinstance(obj, xr.Dataset) else obj
+    if SAMPLE in cube.dims:
+        raise UsageError(
+            f"these are {cube.sizes[SAMPLE]} draws along `{SAMPLE}`, and this method takes one cube; "
+            "call it for each, e.g. `xr.concat([draws.isel(sample=k).hsi.indices('GLI') for k in "
+            "range(draws.sizes['sample'])], 'sample')`"
+        )
     if {*cube.dims} != {"band", "y", "x"} or "wavelength" not in cube.coords:
         lacking = "" if "wavelength" in cube.coords else " and no wavelengths"
         raise BandMismatch(

@@ -58,7 +58,7 @@ class WritePlan:
         found = LevelInterval.from_scalars(scalars)
         attrs = dict(self.main.attrs) | dict(found.attributes if found else {})
         if LEVEL_FACTOR in computed:
-            factors = computed[LEVEL_FACTOR].values
+            factors = computed[LEVEL_FACTOR].values.ravel()  # one draw has a scalar
             attrs["hsi_xr_level_factors"] = ",".join(f"{factor:.4g}" for factor in factors)
         variables = [replace(variable, attrs=attrs) for variable in self.variables]
         plan = replace(self, variables=variables, level={})
