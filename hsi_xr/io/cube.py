@@ -36,8 +36,8 @@ def cube_of(obj: Cube) -> xr.DataArray:
     cube = obj["reflectance"] if isinstance(obj, xr.Dataset) else obj
     if SAMPLE in cube.dims:
         raise UsageError(
-            f"these are {cube.sizes[SAMPLE]} draws along `{SAMPLE}`, and this method takes one cube; "
-            "call it for each, e.g. `xr.concat([draws.isel(sample=k).hsi.indices('GLI') for k in "
+            f"these are {cube.sizes[SAMPLE]} draws along `{SAMPLE}`, and this method takes one "
+            "cube; call it for each, e.g. `xr.concat([draws.isel(sample=k).hsi.indices('GLI') for k in "
             "range(draws.sizes['sample'])], 'sample')`"
         )
     if {*cube.dims} != {"band", "y", "x"} or "wavelength" not in cube.coords:
