@@ -12,6 +12,8 @@ import xarray as xr
 
 import hsi_xr
 from hsi_xr.errors import InvalidData
+from hsi_xr.level_interval import LEVEL_VARIABLES, level_text
+from hsi_xr.output_variables import companion_names, companions_among, probability_of
 
 if TYPE_CHECKING:
     from hsi_xr.analysis.plots import Plots
@@ -180,10 +182,29 @@ def _summary(accessor: HsiAccessor) -> tuple[str, dict[str, str]]:
         facts["wavelengths"] = (
             f"{nm.values.min():g} to {nm.values.max():g} {nm.attrs.get('units', 'nm')}"
         )
+    facts |= _stated(obj)
     facts["CRS"] = _crs(obj)
     others = [name for name in accessor.__dir__() if name not in _FOR_SCENES]
     facts["methods"] = ", ".join(_METHODS.get(kind, others))
     return kind, facts
+
+
+def _stated(obj: xr.Dataset | xr.DataArray) -> dict[str, str]:
+    """Returns the level of a cube and the names of its other variables, without computing them."""
+    provenance = {str(key).removeprefix("hsi_xr_"): value for key, value in obj.attrs.items()}
+    names = [name for name in companion_names(provenance) if probability_of(name) is not None]
+    if isinstance(obj, xr.Dataset):
+        names = companions_among(obj.data_vars)
+        provenance |= {name: obj[name] for name in LEVEL_VARIABLES if name in obj}
+    if any(
+        isinstance(value, xr.DataArray) and value.chunks is not None
+        for value in provenance.values()
+    ):
+        level = "estimated from the colours of the image when the cube is computed"
+    else:
+        level = level_text(provenance)
+    facts = {"level": level, "other variables": ", ".join(names)}
+    return {label: text for label, text in facts.items() if text}
 
 
 def _kind(obj: xr.Dataset | xr.DataArray, image: xr.DataArray) -> str:

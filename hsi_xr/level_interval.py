@@ -1,4 +1,4 @@
-"""The level of a scene: the gain of its image over reflectance, with its 90 % interval."""
+"""The level of a scene: the gain of its image relative to reflectance, with a 90 % interval."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -23,16 +23,18 @@ LEVEL_FACTOR_ATTRIBUTES = {
 }
 
 _PREFIX = "hsi_xr_"
+_ASSUMED = ("known", "calibrated")
+"""Kinds of level that leave nothing to say: that of reflectance, and that of known spectra."""
 _NORMAL_90 = 1.645
 """Standard deviations on either side of the mean that contain 90 % of a normal distribution."""
 
 
 @dataclass(frozen=True)
 class LevelInterval:
-    """The gain of an image over reflectance, and by how much it may be wrong.
+    """The gain of an image relative to reflectance, and its uncertainty.
 
     Attributes:
-        gain: Linear value that a reflector of reflectance 1 has in the image, as used.
+        gain: The gain that was applied: the linear value of a white reflector (reflectance 1).
         low: Lower end of its 90 % interval.
         high: Upper end.
     """
@@ -49,7 +51,7 @@ class LevelInterval:
 
     @classmethod
     def from_scalars(cls, values: Mapping[str, Any]) -> Self | None:
-        """Returns the interval that scalars by the names of `LEVEL_VARIABLES` state, if they do."""
+        """Returns the interval that scalars named as in `LEVEL_VARIABLES` state, or None."""
         if not LEVEL_VARIABLES.keys() <= values.keys():
             return None
         gain, low, high = (float(values[name]) for name in LEVEL_VARIABLES)
@@ -76,7 +78,7 @@ class LevelInterval:
 
     @property
     def attributes(self) -> dict[str, float]:
-        """The attributes of a product: four digits, more than the estimate has."""
+        """The attributes of a product, rounded to four digits, more than the estimate warrants."""
         return {f"{_PREFIX}{name}": float(f"{x:.4g}") for name, x in self.scalars.items()}
 
     def __str__(self) -> str:
@@ -85,3 +87,25 @@ class LevelInterval:
             f"reflectance values may be off by a common factor of {low:.2g} to {high:.2g} "
             "(90 % interval)"
         )
+
+
+def level_text(provenance: Mapping[str, Any]) -> str:
+    """Returns where the level of a product comes from, and by how much it may be off.
+
+    Args:
+        provenance: Its provenance, without the prefix `hsi_xr_`.
+
+    Returns:
+        Text without a full stop; "" for reflectance, calibrated cubes, and what is no product.
+    """
+    kind = str(provenance.get("level", _ASSUMED[0]))
+    if kind in _ASSUMED:
+        return ""
+    origin, gain = provenance.get("level_origin"), provenance.get("level_gain")
+    found = f"{kind} ({origin})" if origin else kind
+    if gain is None:
+        return f"{found} by the model, with unknown uncertainty"
+    found = f"{found} from the colours of the image" if kind == "estimated" else found
+    found += f", gain {float(gain):.3g} over reflectance"
+    interval = LevelInterval.from_scalars(provenance)
+    return found if interval is None else f"{found}; {interval}"

@@ -72,9 +72,10 @@ _DEVIATION = {
     "estimate plus or minus 1.645 standard deviations contains 90 % of the true values on the "
     "ground of its training data; the model's card states the coverage on each held-out data set",
 }
-NOT_CALIBRATED = (
-    "estimated by the model for the stated level of the scene; not calibrated for a camera of more "
-    "than three channels"
+CALIBRATED_FOR_SENSORS = (
+    "estimated by the model for the stated level of the scene; for sensors of more than three "
+    "channels calibrated so that the estimate plus or minus 1.645 standard deviations contains "
+    "90 % of the true values on kinds of ground that were left out of the training data in turn"
 )
 """Comment on deviations from more than three channels."""
 

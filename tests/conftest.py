@@ -7,9 +7,14 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.third_party import install
+
+# a deadline would be a timed assertion, which a busy machine fails
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -19,17 +19,18 @@ def calibrate_uncertainty(model: GuidedPosterior, data: TrainingData, rng: Gener
     """Scale standard deviations so that 1.645 of them cover 90 % of each band of simulated ground.
 
     There is a scale for images whose camera is known, one for those whose camera is not, and one
-    for images for display. Standard deviations hold for a given level, so the last one is found
-    after the level of each image has been adjusted.
+    for images for display; `calibrate_sensors` finds that of more than three channels. Standard
+    deviations hold for a given level, so the last one is found after the level of each image has
+    been adjusted.
     """
     model.uncertainty_scales.data.fill_(1)
     for kind, pairs in enumerate(_simulate(data, rng)):
-        ratios = torch.cat([_error_ratios(model, *pair) for pair in pairs], dim=1)
+        ratios = torch.cat([error_ratios(model, *pair) for pair in pairs], dim=1)
         model.uncertainty_scales.data[kind] = ratios.quantile(0.9, dim=1)
 
 
-def _error_ratios(model: GuidedPosterior, image: RGBImage, cube: Tensor) -> Tensor:
-    """Errors of bright pixels over the stated 90 % intervals, level aside, (bands, pixels)."""
+def error_ratios(model: GuidedPosterior, image: RGBImage, cube: Tensor) -> Tensor:
+    """Returns errors of bright pixels over 90 % intervals, level aside, (bands, pixels)."""
     estimate = reconstruct(model, image)
     level = 1.0 if image.level_known else cube.mean() / estimate.cube.mean()
     error = (level * estimate.cube[0] - cube).abs() / (level * estimate.std[0]) / NINETY

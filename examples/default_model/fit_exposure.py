@@ -1,4 +1,4 @@
-"""Fits how bright sunlit ground is for its colours, from which the exposure of images is estimated.
+"""Fits the typical brightness of sunlit ground by colour, used to estimate the exposure of images.
 
 The regression has one point for each origin of spectra: what matters is how it varies between
 kinds of ground, and each of them has its own number of spectra.
@@ -14,7 +14,7 @@ from hsi_xr.reconstructors._photofinishing import project_mixture, sunlit_ground
 from hsi_xr.reconstructors.guided_posterior import GuidedPosterior
 
 SPECTRA = 400
-"""Spectra of an origin that are used; more make no difference."""
+"""Number of spectra of each origin that are used; more make no difference."""
 
 
 def fit(model: GuidedPosterior, data: TrainingData) -> None:

@@ -1,4 +1,4 @@
-"""Prints how well the level of images for display is estimated:
+"""Prints the errors of the estimated level of images for display:
 `python -m examples.default_model.level_table DATA [MODEL]`.
 
 Images are those of four cameras not used in training, as bright as the ground is, and exposed to
@@ -32,7 +32,7 @@ EXPOSURES = {
     "mean 0.22": 0.22,
     "mean 0.35": 0.35,
 }
-"""Mean linear brightness that images are exposed to, by title."""
+"""Mean linear brightness to which images are exposed, by title."""
 
 
 def cubes_by_set(folder: Path) -> dict[str, list[Tensor]]:

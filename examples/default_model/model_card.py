@@ -1,4 +1,4 @@
-"""What the card of the default model states, apart from what is measured."""
+"""The parts of the default model's card that are not measured."""
 
 from typing import Any
 

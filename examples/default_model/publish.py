@@ -20,6 +20,7 @@ from torch.nn import functional
 import hsi_xr
 from examples.default_model import calibrate, fit_exposure, sources
 from examples.default_model.batches import TrainingData
+from examples.default_model.calibrate_sensors import calibrate_sensors, with_sensor_row
 from examples.default_model.level_table import level_scores
 from examples.default_model.model_card import (
     DEFINITION,
@@ -74,13 +75,16 @@ def load_trained(path: Path, bands: Bands, data: TrainingData) -> tuple[GuidedPo
         trained = any(name.startswith("network.") for name in weights)
         model = _empty_model(bands, trained=trained)
         weights.setdefault("photofinishing.sunlit", model.photofinishing.sunlit)
+        weights["uncertainty_scales"] = with_sensor_row(weights["uncertainty_scales"])
         model.load_state_dict(weights)
         fit_exposure.fit(model, data)
         return model.eval(), trained
     state = checkpoints.read(path)
     trained = bool(state["run"]["network"])
     model = _empty_model(bands, trained=trained)
-    model.load_state_dict(state["average"])
+    weights = state["average"]
+    weights["uncertainty_scales"] = with_sensor_row(weights["uncertainty_scales"])
+    model.load_state_dict(weights)
     return model.eval(), trained
 
 
@@ -251,6 +255,7 @@ def main() -> None:
     data = load_training_data(options.data, bands)
     model, trained = load_trained(options.checkpoint, bands, data)
     calibrate.calibrate_uncertainty(model, data, torch.Generator().manual_seed(2))
+    calibrate_sensors(model, data, bands, torch.Generator().manual_seed(4))
     card = card_of(model, options.data, data, bands, trained=trained)
     if options.note:
         card["training"] = {**card["training"], "note": options.note}

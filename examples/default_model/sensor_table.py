@@ -1,7 +1,7 @@
-"""Prints how well spectra are estimated from the bands of satellites and multispectral cameras:
+"""Prints scores of spectra estimated from the bands of satellites and multispectral cameras:
 `python -m examples.default_model.sensor_table DATA [MODEL]`.
 
-Bands are simulated from held-out cubes with the nominal responses in `hsi_xr.sensors()` and noise
+Bands are simulated from held-out cubes with the responses of `hsi_xr.sensors()` and noise
 of 1 % of each value. Each row compares all channels of a sensor with its red, green and blue alone.
 """
 

@@ -57,7 +57,7 @@ class RGBImage:
 
 @dataclass(frozen=True)
 class ImageSimulator:
-    """Draws images of cubes as a random camera might have delivered them.
+    """Simulates images of cubes as random cameras might have produced them.
 
     Attributes:
         cameras: (count, 3, bands) spectral responses with rows that sum to 1.

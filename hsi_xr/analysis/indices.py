@@ -32,7 +32,8 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
 
     Returns:
         (y, x) for one name, (index, y, x) for a sequence; lazy if the cube is. Not finite where a
-        formula divides by 0. The attributes state formula and bands.
+        formula divides by 0. The attributes state formula and bands. If the level of the scene is
+        estimated, only ratios such as NDVI do not depend on it.
 
     Raises:
         UsageError: spyndex is not installed, `names` is empty, or `obj` is an uncertainty.

@@ -14,6 +14,7 @@ from hsi_xr.errors import BandMismatch, NotGeoreferenced, UsageError
 from hsi_xr.io import grid
 from hsi_xr.io.cube import cube_of, sorted_bands
 from hsi_xr.io.georef import transform_of
+from hsi_xr.level_interval import LEVEL_VARIABLES
 
 Xarray = TypeVar("Xarray", bound=xr.Dataset | xr.DataArray)
 
@@ -41,9 +42,9 @@ def spectrum(
     Returns:
         Dataset or DataArray, like `obj`, over `wavelength` in nm; lazy if the cube is. The scalar
         coordinates `x` and `y` are the centre of the pixel or square in the CRS of the cube. The
-        mean of a square is NaN where less than half of it has data. Its `reflectance_std` is the
-        mean over its pixels, as for fully correlated errors. `calibrate` and `sam` accept the
-        DataArray.
+        mean of a square is NaN where less than half of it has data. Its `reflectance_std` and
+        quantiles are means over its pixels, as for fully correlated errors. `calibrate` and `sam`
+        accept the DataArray.
 
     Raises:
         UsageError: The location or its square is not on the cube, or `crs` is not a CRS.
@@ -185,7 +186,7 @@ def _snap(at: float, count: int) -> float:
 
 
 def _mean(obj: xr.Dataset | xr.DataArray, box: Box) -> Any:
-    """Averages a box, weighting pixels by their area within it."""
+    """Averages a box, weighting pixels by their area within it; the level of a scene is kept."""
     rows, columns = box.window
     part: Any = obj.isel(y=rows, x=columns).drop_vars(["y", "x"], errors="ignore")
     height = xr.DataArray(_overlap(box.top, box.rows, rows), dims="y")
@@ -193,7 +194,10 @@ def _mean(obj: xr.Dataset | xr.DataArray, box: Box) -> Any:
     area = height * width
     known = (part.notnull() * area).sum(("y", "x")) / area.sum()
     means = part.weighted(area).mean(("y", "x"), keep_attrs=True)
-    return means.where(known > _HALF - _EDGE).astype("float32", keep_attrs=True)
+    result = means.where(known > _HALF - _EDGE).astype("float32", keep_attrs=True)
+    if isinstance(obj, xr.DataArray):
+        return result
+    return result.assign({name: obj[name].variable for name in LEVEL_VARIABLES if name in obj})
 
 
 def _overlap(start: float, length: float, pixels: slice) -> NDArray[np.float64]:

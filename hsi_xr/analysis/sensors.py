@@ -14,6 +14,8 @@ from hsi_xr.camera.bandpass import LEAST, Bandpass, measured, published, sensors
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
 from hsi_xr.io.wavelengths import COORDINATE_ATTRS
+from hsi_xr.level_interval import LEVEL_VARIABLES
+from hsi_xr.output_variables import companions_among, probability_of
 from hsi_xr.suggestions import did_you_mean
 
 Sensor = str | os.PathLike[str] | xr.DataArray
@@ -25,15 +27,19 @@ _BOUND = {
     "comment": "mean of the deviations over the band: exact if the errors of neighbouring "
     "wavelengths are fully correlated, too large otherwise",
 }
+_MEAN_OF_QUANTILES = (
+    "mean of the quantiles over the band, for the stated level of the scene: exact if the errors "
+    "of neighbouring wavelengths are fully correlated"
+)
 
 
 def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     """Averages a cube over the bands of a sensor.
 
     The spectrum of each pixel is interpolated linearly and integrated with the response of each
-    band. Named sensors have Gaussian responses with published centres and widths, since not all
-    measured curves may be redistributed; responses from a file are used as they are. A band is
-    returned if nine tenths of its response are within the range of the cube, and if it is not
+    band. Named sensors have measured responses where they may be redistributed, and Gaussians
+    with published centres and widths elsewhere; responses from a file are used as they are. A band
+    is returned if nine tenths of its response are within the range of the cube, and if it is not
     narrower than the cube's own bands; nothing is extrapolated. Optics, noise and atmosphere are
     not simulated.
 
@@ -47,9 +53,11 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         Dataset with `reflectance` (band, y, x) float32, lazy if the cube is; `band` has the names
         of the sensor's bands, `wavelength` and `fwhm` are in nm. If the cube has
         `reflectance_std`, so has the result: the mean over each band, an upper bound that is
-        reached where the errors of neighbouring wavelengths are fully correlated. The attributes
-        `hsi_xr_sensor...` state the responses and the bands that were left out. NaN where a band
-        with positive weight is NaN.
+        reached where the errors of neighbouring wavelengths are fully correlated. Quantiles are
+        means as well, exact in the same case; there are none for responses with negative values.
+        Variables without bands, such as `out_of_domain` and the scalars of the level, are those of
+        the cube. The attributes `hsi_xr_sensor...` state the responses and the bands that were left
+        out. NaN where a band with positive weight is NaN.
 
     Raises:
         UnknownName: There is no sensor of that name.
@@ -71,11 +79,11 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         )
     simulated, used = responses.select(kept), table[kept].astype("float32")
     variables = {"reflectance": _average(cube.isel(band=order), used, simulated)}
-    if isinstance(obj, xr.Dataset) and "reflectance_std" in obj:
-        deviation = obj["reflectance_std"].transpose("band", "y", "x").isel(band=order)
-        variables["reflectance_std"] = _average(deviation, abs(used), simulated)
-        variables["reflectance_std"].attrs |= _BOUND
-        variables["reflectance"].attrs["ancillary_variables"] = "reflectance_std"
+    if isinstance(obj, xr.Dataset):
+        variables |= _companions(obj, order, used, simulated)
+        if names := companions_among(variables):
+            variables["reflectance"].attrs["ancillary_variables"] = " ".join(names)
+        variables |= {name: obj[name] for name in LEVEL_VARIABLES if name in obj}
     provenance = {
         "hsi_xr_sensor": name,
         "hsi_xr_sensor_bands": ", ".join(simulated.names),
@@ -84,6 +92,29 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         "hsi_xr_sensor_left_out": left_out,
     }
     return xr.Dataset(variables, attrs={**shared_attributes(cube, obj), **provenance})
+
+
+def _companions(
+    obj: xr.Dataset, order: NDArray[np.intp], table: NDArray[np.float32], sensor: Bandpass
+) -> dict[str, xr.DataArray]:
+    """Returns the companions of a cube, averaged over the bands of a sensor if they have bands.
+
+    Args:
+        obj: The cube.
+        order: Indices of its bands by ascending wavelength.
+        table: Their weights in the bands of the sensor, (sensor bands, bands).
+        sensor: The bands of the sensor.
+    """
+    found: dict[str, xr.DataArray] = {}
+    for name in companions_among(obj.data_vars):
+        is_quantile = probability_of(name) is not None
+        if "band" not in obj[name].dims:
+            found[name] = obj[name]
+        elif not is_quantile or (table >= 0).all():
+            cube = obj[name].transpose("band", "y", "x").isel(band=order)
+            found[name] = _average(cube, abs(table), sensor)
+            found[name].attrs |= {"comment": _MEAN_OF_QUANTILES} if is_quantile else _BOUND
+    return found
 
 
 def _usable_bands(

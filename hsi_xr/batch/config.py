@@ -9,6 +9,7 @@ import numpy as np
 
 from hsi_xr.errors import UsageError
 from hsi_xr.io.item_bands import ItemBand
+from hsi_xr.pipeline.argument_checks import selected
 from hsi_xr.pipeline.arguments import ReconstructOptions
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ class Conversion:
     rgb: tuple[int | str, ...] | None = None
     """Numbers or names of the red, green and blue bands. None finds them by what the files and
     their STAC items state, as `hsi_xr.reconstruct` does."""
+    bands: tuple[int | str, ...] | None = None
+    """Numbers or names of the bands that are channels of the sensor in `options["camera"]`, instead
+    of `rgb`. None finds them by what the files and their STAC items state."""
     input_scale: float | Mapping[str, float] | None = None
     """Factor from stored values to [0, 1]; or data type -> factor. None uses the factor stated by
     the file or its STAC item."""
@@ -87,14 +91,15 @@ class Conversion:
                 "products in other formats with `hsi_xr.write_product`"
             )
         if (
-            reserved := {"rgb", "radiometry", "scale", "offset", "device", "survey"}
+            reserved := {"rgb", "bands", "radiometry", "scale", "offset", "device", "survey"}
             & self.options.keys()
         ):
             raise UsageError(
-                f"options= does not take {', '.join(sorted(reserved))}; use rgb=, radiometry=, "
-                "input_scale=, input_offset= and devices= of `Conversion` instead; mosaics are "
-                "surveyed automatically"
+                f"options= does not take {', '.join(sorted(reserved))}; use rgb=, bands=, "
+                "radiometry=, input_scale=, input_offset= and devices= of `Conversion` instead; "
+                "mosaics are surveyed automatically"
             )
+        selected(self.rgb, self.bands)
         reference = self.options.get("level_from")
         if reference is not None and not isinstance(reference, str | os.PathLike):
             raise UsageError(
@@ -115,7 +120,13 @@ class Conversion:
 
     def reconstruct_options(self, dtype: str, device: str) -> ReconstructOptions:
         """Returns the options of `hsi_xr.reconstruct` for images of a data type."""
-        return {**self.options, **self.radiometric(dtype), "rgb": self.rgb, "device": device}
+        return {
+            **self.options,
+            **self.radiometric(dtype),
+            "rgb": self.rgb,
+            "bands": self.bands,
+            "device": device,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

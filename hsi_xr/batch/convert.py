@@ -43,7 +43,7 @@ def convert(
     tmp: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> ConversionResult:
-    """Convert RGB images to products, and write a STAC collection of them.
+    """Convert RGB or multispectral images to products, and write a STAC collection of them.
 
     Each product has a folder of its own, with the cube, a preview and a STAC item. Next to these
     folders are `collection.json`, the model with its STAC item in `models/`, and `manifest.jsonl`,

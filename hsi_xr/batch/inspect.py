@@ -11,17 +11,19 @@ import xarray as xr
 from affine import Affine
 
 from hsi_xr.batch.config import Conversion, Failure, InputImage
+from hsi_xr.camera.spectral_response import RGB
+from hsi_xr.checkpoints.registry import find
 from hsi_xr.errors import BandMismatch, HsiError, MissingFact, UsageError
 from hsi_xr.io.band_facts import BandFacts, read_facts
-from hsi_xr.io.colours import choose
 from hsi_xr.io.grid_mapping import clean_transform
 from hsi_xr.io.open import open_described
 from hsi_xr.io.palette import is_expanded
 from hsi_xr.io.raster_dataset import file_version, open_raster_dataset
 from hsi_xr.io.tags import is_product
+from hsi_xr.pipeline.argument_checks import response_of, selected
 from hsi_xr.pipeline.array_facts import facts_of
-from hsi_xr.pipeline.plan import plan
-from hsi_xr.pipeline.scene import Scene
+from hsi_xr.pipeline.band_choice import channels_of, choose_bands
+from hsi_xr.pipeline.plan import Plan, plan
 from hsi_xr.stac.footprint import warn_without_geometry
 from hsi_xr.times import utc_text
 
@@ -75,10 +77,14 @@ class ImageInfo(_FileHeader):
 
     source: InputImage
     bands: tuple[int, ...]
-    """Numbers of the red, green and blue bands."""
+    """Numbers of the bands that are used: red, green and blue, or channels of a sensor."""
+    bands_origin: str
+    """How these bands were found."""
+    channels: tuple[str, ...]
+    """Names of the channels that these bands are."""
     dtype: str
     facts: tuple[BandFacts, ...]
-    """Facts of the red, green and blue bands."""
+    """Facts of these bands."""
     meaning: str
     """Which bands they are, what their values mean, and where that is stated."""
     crs: "CRS | None"
@@ -120,14 +126,14 @@ def inspect_images(
 
     Raises:
         HsiError: No image can be converted, all for the same reason; or images of several data
-            types share one scale.
+            types share one scale, offset or white.
         MissingFact: Items are to be written, and acquisition times are unknown.
     """
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="hsi-xr-header") as pool:
         inspected = list(pool.map(partial(_inspect_or_refuse, config=config), sources))
     images = [result for result in inspected if isinstance(result, ImageInfo)]
     refusals = [result for result in inspected if isinstance(result, _Refusal)]
-    _check_scale(images, config)
+    _check_stored(images, config)
     if not images and len({str(refusal.error) for refusal in refusals}) == 1:
         raise refusals[0].error
     if config.stac:
@@ -147,23 +153,23 @@ def _inspect_or_refuse(source: InputImage, config: Conversion) -> ImageInfo | _R
 def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
     with open_raster_dataset(source.href) as raster:
         if is_product(raster.tags(ns="HSI_XR")):
-            raise BandMismatch(
-                "it is a reconstructed cube; give the RGB image that it was made from"
-            )
+            raise BandMismatch("it is a reconstructed cube; give the image that it was made from")
         file = _FileHeader.read(raster)
     # the handle is closed first: opening a remote file twice makes GDAL request its header again
     image = open_described(source.href, source.bands, nodata=config.nodata)
-    bands = choose(facts_of(image), config.rgb).indices
-    dtype = facts_of(image)[bands[0]].dtype
-    scene = _planned(image, dtype, config)
+    dtype = _dtype(image, config)
+    planned = _planned(image, dtype, config)
+    scene, response = planned.scene, planned.response
     assert scene.file is not None  # the image has just been opened
     acquired = source.acquired or image.attrs.get("datetime") or config.datetime
     return ImageInfo(
         **vars(file),
         bands=scene.file.bands,
+        bands_origin=scene.meaning.chosen.rule,
+        channels=RGB if response is None else response.channels,
         dtype=dtype,
         facts=scene.meaning.bands,
-        meaning=str(scene.meaning),
+        meaning=_meaning(planned),
         source=source,
         crs=scene.location.crs,
         acquired=utc_text(acquired) if acquired else None,
@@ -171,11 +177,25 @@ def _inspect(source: InputImage, config: Conversion) -> ImageInfo:
     )
 
 
-def _planned(image: xr.DataArray, dtype: str, config: Conversion) -> Scene:
+def _meaning(planned: Plan) -> str:
+    meaning = str(planned.scene.meaning)
+    return f"{meaning}; camera {planned.camera}" if planned.camera else meaning
+
+
+def _dtype(image: xr.DataArray, config: Conversion) -> str:
+    """Returns the data type of the bands that are used, which decides how values are read."""
+    card = find(config.model, untrained=bool(config.options.get("untrained")))
+    channels = channels_of(response_of(config.options.get("camera"), card))
+    facts = facts_of(image)
+    chosen = choose_bands(facts, selected(config.rgb, config.bands), channels)
+    return facts[chosen.indices[0]].dtype
+
+
+def _planned(image: xr.DataArray, dtype: str, config: Conversion) -> Plan:
     """Plan an image; if its radiometry is unknown, the error adds how to give it for one type."""
     try:
         options = config.reconstruct_options(dtype, config.devices[0])
-        return plan(image, config.model, **options).scene
+        return plan(image, config.model, **options)
     except MissingFact as error:
         raise MissingFact(
             f"{error} (for all images of this type: --radiometry {dtype}=reflectance "
@@ -183,16 +203,24 @@ def _planned(image: xr.DataArray, dtype: str, config: Conversion) -> Scene:
         ) from error
 
 
-def _check_scale(images: Sequence[ImageInfo], config: Conversion) -> None:
-    """Refuse a single scale or offset for several data types, such as 8-bit and 16-bit values."""
+def _check_stored(images: Sequence[ImageInfo], config: Conversion) -> None:
+    """Refuse one stored value, scale or offset for several data types, such as 8 and 16 bits."""
     dtypes = Counter(image.dtype for image in images)
+    if len(dtypes) < 2:
+        return
+    counts = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
     for name, number in (("scale", config.input_scale), ("offset", config.input_offset)):
-        if number is not None and not isinstance(number, Mapping) and len(dtypes) > 1:
-            counts = ", ".join(f"{dtype} ({count})" for dtype, count in dtypes.items())
+        if number is not None and not isinstance(number, Mapping):
             raise UsageError(
                 f"the images have several data types, {counts}, which one {name} cannot fit; give "
                 f"one for each type, e.g. --input-{name} {min(dtypes)}={number:g}"
             )
+    if config.options.get("white") is not None:
+        raise UsageError(
+            f"the images have several data types, {counts}, which one stored value white= "
+            "(--white) cannot fit; give the linear value level= (--level), or convert them "
+            "separately"
+        )
 
 
 def _check_times(images: Sequence[ImageInfo]) -> None:

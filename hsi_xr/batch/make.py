@@ -60,6 +60,7 @@ def _cube(context: ConversionContext, image: ImageInfo, device: str) -> xr.Datas
         hsi_xr_source=image.name,
         hsi_xr_source_dtype=image.dtype,
         hsi_xr_source_bands=",".join(map(str, image.bands)),
+        hsi_xr_source_bands_origin=image.bands_origin,
     )
     return cube if image.acquired is None else cube.assign_attrs(datetime=image.acquired)
 

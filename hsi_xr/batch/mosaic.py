@@ -169,6 +169,7 @@ _GRID_PROPERTIES: dict[str, Callable[[Georeferenced], Hashable]] = {
 _TILE_PROPERTIES: dict[str, Callable[[ImageInfo], Hashable]] = {
     **_GRID_PROPERTIES,
     "data type": lambda image: image.dtype,
+    "order of channels": lambda image: ", ".join(image.channels),
     "nodata value": lambda image: tuple(str(band.nodata) for band in image.facts),
     "product": lambda image: image.facts[0].known_product or "none that is known",
     "scale and offset": lambda image: tuple((band.scale, band.offset) for band in image.facts),
@@ -176,24 +177,27 @@ _TILE_PROPERTIES: dict[str, Callable[[ImageInfo], Hashable]] = {
 
 
 def _write_scene(path: Path, tiles: Sequence[ImageInfo], config: Conversion) -> None:
-    """Write a virtual raster of red, green, blue and alpha, however the images mark nodata."""
+    """Write a virtual raster of the bands that are used and alpha, however nodata is marked.
+
+    The bands have the names of their channels, by which `plan` finds them again.
+    """
     first = tiles[0]
-    colours = [
+    bands = [
         MosaicBand(
             dtype=first.dtype,
             sources=[
                 BandSource(band=tile.bands[at], dtype=tile.dtype, skip_masked=tile.has_mask)
                 for tile in tiles
             ],
-            nodata=first.facts[at].nodata,
-            scale=first.facts[at].scale,
-            offset=first.facts[at].offset,
-            colour=colour,
+            nodata=fact.nodata,
+            scale=fact.scale,
+            offset=fact.offset,
+            description=channel,
         )
-        for at, colour in enumerate(("Red", "Green", "Blue"))
+        for at, (channel, fact) in enumerate(zip(first.channels, first.facts))
     ]
     alpha = MosaicBand(dtype="uint8", sources=[_alpha(tile) for tile in tiles], colour="Alpha")
-    write_vrt(path, [_file(tile) for tile in tiles], [*colours, alpha], crs=first.crs)
+    write_vrt(path, [_file(tile) for tile in tiles], [*bands, alpha], crs=first.crs)
 
 
 def _alpha(tile: ImageInfo) -> BandSource:
@@ -210,11 +214,15 @@ def _file(tile: ImageInfo) -> MosaicFile:
 
 
 def _options(tile: ImageInfo, config: Conversion, device: str) -> ReconstructOptions:
-    """Returns the options of the scene, whose file does not state which product its tiles are."""
+    """Returns the options of the scene, whose file has no other bands than those that are used.
+
+    It does not state which product its tiles are.
+    """
     options, stated = config.reconstruct_options(tile.dtype, device), config.radiometric(tile.dtype)
+    options |= {"rgb": None, "bands": range(1, len(tile.bands) + 1)}
     product = product_of(tile.facts, stated["radiometry"], stated["scale"], stated["offset"])
     return options if product is None else {**options, "radiometry": product.name}
 
 
 def _open(path: Path, config: Conversion) -> xr.DataArray:
-    return open_image(path, rgb=(1, 2, 3), nodata=config.nodata)
+    return open_image(path, nodata=config.nodata)

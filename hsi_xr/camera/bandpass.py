@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -14,9 +14,14 @@ from hsi_xr.band_grid import Bands
 from hsi_xr.errors import InvalidData
 
 TABLE = Path(__file__).with_name("sensors.csv")
+CURVES = Path(__file__).with_name("responses.csv")
+PRECISION = 10_000
+"""Unit of the responses in `responses.csv`, as a fraction of the maximum of a curve."""
+STEP = 2
+"""Spacing of the responses in `responses.csv`, nm."""
 LEAST = 0.9
 """Share of a band's response that must be within the range of a cube."""
-_GAUSSIANS = "Gaussians with published centre and width, not measured curves"
+_GAUSSIANS = "nominal: Gaussian of published centre and width"
 
 _FAINT = 1e-3
 """Fraction of its maximum below which a Gaussian is set to 0."""
@@ -37,8 +42,18 @@ class Bandpass:
     """(n,) wavelengths of the curves, nm, ascending; responses beyond them are 0."""
     curves: NDArray[np.float64]
     """(bands, n) responses in any positive scale, linear between the wavelengths."""
-    source: str
-    """Origin of the curves, as text."""
+    sources: tuple[str, ...]
+    """Origin of each band's curve, as text."""
+
+    @property
+    def source(self) -> str:
+        """Origin of the curves, as text; with the names of bands if it differs between them."""
+        if len({*self.sources}) == 1:
+            return self.sources[0]
+        return "; ".join(
+            f"{', '.join(n for n, own in zip(self.names, self.sources) if own == each)}: {each}"
+            for each in dict.fromkeys(self.sources)
+        )
 
     @cached_property
     def sha256(self) -> str:
@@ -54,7 +69,7 @@ class Bandpass:
             Bands(tuple(self.bands.centres[i] for i in kept), tuple(widths[i] for i in kept)),
             self.wavelengths,
             self.curves[list(kept)],
-            self.source,
+            tuple(self.sources[i] for i in kept),
         )
 
 
@@ -65,16 +80,61 @@ def sensors() -> list[str]:
 
 @cache
 def published() -> dict[str, Bandpass]:
-    """Returns the sensors of `sensors.csv` by name; sensors.md states their sources."""
-    with TABLE.open(newline="") as lines:
-        rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    """Returns the sensors that ship with the package by name; sensors.md states their sources.
+
+    Bands have the names, centres and widths of `sensors.csv`. Their curves are those of
+    `responses.csv`, and Gaussians where it has none. Sensors that only `responses.csv` contains
+    have the centres and widths of their curves.
+    """
+    nominal, curves = _nominal_sensors(), _measured_sensors()
+    return curves | {
+        name: _with_curves(sensor, curves[name]) if name in curves else sensor
+        for name, sensor in nominal.items()
+    }
+
+
+def _nominal_sensors() -> dict[str, Bandpass]:
     sensors = {}
-    for name in dict.fromkeys(row["sensor"] for row in rows):
-        own = [row for row in rows if row["sensor"] == name]
+    for name, own in _rows_by_sensor(TABLE).items():
         centres, widths = ([float(row[key]) for row in own] for key in ("centre", "fwhm"))
         bands = Bands(tuple(centres), tuple(widths))
         sensors[name] = gaussians(tuple(row["band"] for row in own), bands)
     return sensors
+
+
+def _measured_sensors() -> dict[str, Bandpass]:
+    sensors = {}
+    for name, own in _rows_by_sensor(CURVES).items():
+        values = [np.array(row["response"].split(), np.float64) for row in own]
+        firsts = [int(row["first_nm"]) for row in own]
+        ends = [first + STEP * len(each) for first, each in zip(firsts, values)]
+        at = np.arange(min(firsts), max(ends), STEP)
+        known = [np.arange(first, end, STEP) for first, end in zip(firsts, ends)]
+        table = np.array([np.interp(at, nm, v, 0, 0) for nm, v in zip(known, values)])
+        found = measured([row["band"] for row in own], at, table, name)
+        origins = {row["band"]: f"measured: {row['source']}" for row in own}
+        sensors[name] = replace(found, sources=tuple(origins[band] for band in found.names))
+    return sensors
+
+
+def _rows_by_sensor(table: Path) -> dict[str, list[dict[str, str]]]:
+    with table.open(newline="") as lines:
+        rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    names = dict.fromkeys(row["sensor"] for row in rows)
+    return {name: [row for row in rows if row["sensor"] == name] for name in names}
+
+
+def _with_curves(sensor: Bandpass, known: Bandpass) -> Bandpass:
+    """Returns a sensor with measured curves for the bands that have one."""
+    at = np.union1d(sensor.wavelengths, known.wavelengths)
+    index = {name: i for i, name in enumerate(known.names)}
+    choices = [
+        (known, index[name]) if name in index else (sensor, i)
+        for i, name in enumerate(sensor.names)
+    ]
+    curves = [np.interp(at, one.wavelengths, one.curves[i], 0, 0) for one, i in choices]
+    sources = tuple(one.sources[i] for one, i in choices)
+    return Bandpass(sensor.names, sensor.bands, at, np.array(curves), sources)
 
 
 def gaussians(names: tuple[str, ...], bands: Bands) -> Bandpass:
@@ -83,7 +143,8 @@ def gaussians(names: tuple[str, ...], bands: Bands) -> Bandpass:
     first, last = (centres - 2 * widths).min(), (centres + 2 * widths).max()
     at = np.arange(first, last + _STEP, _STEP)
     curves = 2.0 ** -((2 * (at - centres) / widths) ** 2)
-    return Bandpass(names, bands, at, np.where(curves < _FAINT, 0, curves), _GAUSSIANS)
+    kept = np.where(curves < _FAINT, 0, curves)
+    return Bandpass(names, bands, at, kept, (_GAUSSIANS,) * len(names))
 
 
 def measured(
@@ -115,7 +176,8 @@ def measured(
         raise InvalidData(f"{name} has two bands with the same centre; remove one")
     widths = [_width(at, values[i]) for i in order]
     bands = Bands(tuple(centres[order].tolist()), tuple(widths))
-    return Bandpass(tuple(names[i] for i in order), bands, at, values[order], f"curves of {name}")
+    sources = (f"curves of {name}",) * len(names)
+    return Bandpass(tuple(names[i] for i in order), bands, at, values[order], sources)
 
 
 def weights(sensor: Bandpass, own: Bands) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

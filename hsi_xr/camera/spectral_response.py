@@ -1,8 +1,9 @@
 """Spectral responses of cameras and sensors: by name, JSON files, and arrays.
 
-`rawtoaces.csv` contains measured curves of 52 cameras, `sensors.csv` nominal bands of satellites
-and multispectral cameras; README.md and sensors.md next to them state their sources. The illuminant
-is assumed to be equal in all bands; for another, pass sensitivity times illuminant as an array.
+`rawtoaces.csv` contains measured curves of 52 cameras, `responses.csv` those of satellites and a
+multispectral camera, `sensors.csv` nominal bands; README.md and sensors.md next to them state their
+sources. The illuminant is assumed to be equal in all bands; for another one, pass sensitivity times
+illuminant as an array.
 """
 
 import csv
@@ -65,6 +66,8 @@ class SpectralResponse:
     """Centres and widths of the channels of a sensor, as published."""
     left_out: tuple[str, ...] = ()
     """Channels of the sensor that the bands do not cover, or that measure water vapour."""
+    source: str = ""
+    """Origin of the curves of a sensor, as text."""
 
     @classmethod
     def of(cls, camera: CameraLike, bands: Bands) -> "SpectralResponse":
@@ -101,17 +104,19 @@ class SpectralResponse:
         if len(kept) < len(RGB):
             found = ", ".join(sensor.names[i] for i in kept) or "none"
             raise InvalidData(
-                f"an estimate needs at least three channels, and the model covers {low:g} to "
-                f"{high:g} nm, of {name} {found}; choose a model of more wavelengths, e.g. "
+                f"an estimate needs at least three channels, but the model, {low:g} to {high:g} "
+                f"nm, covers only these of {name}: {found}; choose a model of a wider range, e.g. "
                 "model='visible-infrared' (--model visible-infrared), or omit the camera"
             )
+        used = sensor.select(kept)
         return cls(
             name,
             bands.centres,
             _rows(table[kept]),
-            tuple(sensor.names[i] for i in kept),
-            sensor.select(kept).bands,
+            used.names,
+            used.bands,
             tuple(each for i, each in enumerate(sensor.names) if i not in kept),
+            used.source,
         )
 
     def select(self, indices: Sequence[int]) -> "SpectralResponse":
@@ -256,7 +261,7 @@ def _known_cameras(name: str) -> str:
     return (
         f"{did_you_mean(name, [*cameras(), *sensors()], closest=3)}`hsi-xr cameras` lists the "
         f"{len(cameras())} known cameras, and sensors of satellites and drones; the path of a JSON "
-        "file in the format of rawtoaces-data is accepted, too"
+        "file in the format of rawtoaces-data is also accepted"
     )
 
 

@@ -183,13 +183,13 @@ _OPENING = (
 _UNGEOREFERENCED = click.option(
     "--allow-ungeoreferenced",
     is_flag=True,
-    help="Accept a scene without a CRS; the cube states that it has none.",
+    help="Accept a scene without a CRS; the cube records that it has none.",
 )
 _VALUES = (
     click.option(
         "--radiometry",
         metavar="KIND",
-        help="srgb, linear or reflectance; or the product: sentinel-2-l2a, sentinel-2-tci, "
+        help="srgb, linear or reflectance; or a product: sentinel-2-l2a, sentinel-2-tci, "
         "landsat-c2-sr or planet-sr [default: as stated in the file; srgb for 8-bit files].",
     ),
     click.option(
@@ -211,7 +211,7 @@ _LEVEL = (
         "--level",
         type=Number(),
         metavar="NUMBER",
-        help="Linear value that a white reflector has in the scene; may be more than 1 [default: "
+        help="Linear value of a white reflector in the scene; may be more than 1 [default: "
         "estimated from the colours of the scene].",
     ),
     click.option(
@@ -223,8 +223,8 @@ _LEVEL = (
     click.option(
         "--level-from",
         metavar="FILE",
-        help="Instead of --level, a reflectance product of the same ground to compare the scene "
-        "with: red, green and blue bands, such as of Sentinel-2, or a cube.",
+        help="Instead of --level, a reflectance product of the same ground with which to compare "
+        "the scene: red, green and blue bands, e.g. of Sentinel-2, or a cube.",
     ),
     click.option(
         "--level-radiometry",
@@ -304,8 +304,8 @@ _RUN = (
     click.option(
         "--residual",
         is_flag=True,
-        help="Also write how far the estimate, as the camera would record it, is from the scene, "
-        "as DST_residual.tif. Requires reflectance and a known camera.",
+        help="Also write the difference between the scene and the estimate as the camera would "
+        "record it, as DST_residual.tif. Requires reflectance and a known camera.",
     ),
 )
 _DRAWS = click.option(

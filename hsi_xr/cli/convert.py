@@ -70,7 +70,7 @@ _SETTINGS = (
         multiple=True,
         callback=_by_dtype,
         metavar="[DTYPE=]KIND",
-        help="srgb, linear or reflectance, or the product (see `hsi-xr reconstruct`), for all "
+        help="srgb, linear or reflectance, or a product (see `hsi-xr reconstruct`), for all "
         "images or per data type [default: as stated in the file; srgb for 8-bit files].",
     ),
     click.option(
@@ -101,7 +101,7 @@ _SETTINGS = (
 )
 
 
-@click.command("convert", short_help="Estimate the spectra of many RGB images.")
+@click.command("convert", short_help="Estimate the spectra of many images.")
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...")
 @click.argument("folder", type=_options.Destination(), metavar="DST_DIR")
 @_options.collect("settings", _SETTINGS)
@@ -125,7 +125,7 @@ def command(
     output: _options.Output,
     mode: str,
 ) -> None:
-    """Estimate the hyperspectral cubes of many RGB images, and write a STAC collection of them.
+    """Estimate the hyperspectral cubes of many RGB or multispectral images.
 
     Each SRC is a file, a folder, a pattern ('tiles/**/*.tif'), a STAC collection or item, a list of
     items (.json), or a text file that lists any of these (.txt). DST_DIR is a folder, or a URL such
@@ -140,11 +140,14 @@ def command(
     from hsi_xr.errors import Incomplete
 
     devices = str(options.pop("device")).split(",")
+    bands = opening["rgb"]
     config = hsi_xr.Conversion(
         model=model,
         devices=tuple(devices),
         options=options,
-        **opening,
+        rgb=bands if bands is None or len(bands) == 3 else None,
+        bands=bands if bands is not None and len(bands) > 3 else None,
+        nodata=opening["nodata"],
         **settings,
         datetime=output["datetime"],
         stac=output["stac"] is not False,

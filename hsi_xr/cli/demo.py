@@ -29,16 +29,16 @@ from hsi_xr.demo.seasons import SEASONS
     type=click.Choice([*SEASONS]),
     default="summer",
     show_default=True,
-    help="What grows in the scene.",
+    help="Season, which determines what grows in the scene.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the files of an earlier demo.")
 @_console.options
 def command(out: Path, seed: int, season: str, overwrite: bool) -> None:
     """Run the whole workflow on a rendered scene.
 
-    Renders an RGB image, like that of a drone, whose spectra are known; reconstructs it, from the
-    image alone and with a grey panel in it; writes the cubes, a preview and a STAC item; and
-    reports how close the estimates are to the true spectra.
+    Renders an RGB image, like that of a drone, whose spectra are known; reconstructs it from the
+    image alone and with a grey panel; writes the cubes, a preview and a STAC item; and reports how
+    close the estimates are to the true spectra.
     """
     from hsi_xr import demo
 

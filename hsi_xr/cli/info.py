@@ -21,8 +21,8 @@ def command(file: str) -> None:
     """Print the metadata of a scene or a cube as JSON.
 
     Prints grid, georeference and bands of FILE; for a scene also which bands `reconstruct` would
-    take as red, green and blue, and how it would read their values, and for a cube its provenance.
-    No pixel is read.
+    take as red, green and blue, and how it would read their values, and for a cube its other
+    variables, such as quantiles, the level of its scene and its provenance. No pixel is read.
     """
     import hsi_xr
 
@@ -44,14 +44,26 @@ def _metadata(image: "xr.DataArray") -> Json:
         "datetime": image.attrs.get("datetime"),
         "bands": _bands(image),
     }
-    provenance = {key: value for key, value in image.attrs.items() if key.startswith("hsi_xr_")}
-    if provenance:
-        metadata["provenance"] = {
-            key.removeprefix("hsi_xr_"): value for key, value in provenance.items()
-        }
+    return {**metadata, **(_product(image) or _meaning(image))}
+
+
+def _product(image: "xr.DataArray") -> Json:
+    """Returns what only products state; nothing for other images."""
+    from hsi_xr.io.cube_file import companions_of
+    from hsi_xr.level_interval import level_text
+
+    provenance = {
+        key.removeprefix("hsi_xr_"): value
+        for key, value in image.attrs.items()
+        if key.startswith("hsi_xr_")
+    }
     if not provenance:
-        metadata |= _meaning(image)
-    return metadata
+        return {}
+    return {
+        "variables": [str(image.name), *companions_of(str(image.encoding["source"]))],
+        "level": level_text(provenance) or provenance.get("level"),
+        "provenance": provenance,
+    }
 
 
 def _georeference(image: "xr.DataArray") -> Json:

@@ -53,11 +53,11 @@ def run(
 ) -> Report:
     """Render a scene with known spectra, reconstruct it with the default model, and score it.
 
-    A grey panel is in the scene, as drone pilots lay one out. The cube is estimated from the image
-    alone, and then calibrated with the panel.
+    The scene contains a grey panel, such as drone pilots lay out. The cube is estimated from the
+    image alone and then calibrated with the panel.
 
     Args:
-        directory: Folder of the files, created if necessary.
+        directory: Folder for the files, created if necessary.
         overwrite: Replace the files of an earlier demo.
         progress: Called with (pixels done, pixels in total) while the cube is written.
         scene: Scene to use instead of one that is rendered.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS: Final = ("#1b9e50", "#c8501e", "#2c6fbb")
-"""Colours of the three spectra and their markers; colour-blind readers can tell them apart, too."""
+"""Colours of the three spectra and their markers, distinguishable by colour-blind readers."""
 
 RATIOS: Final = ((700, 670), (600, 550), (450, 500))
 """Reflectance ratios (nm over nm) that `false_colour` shows as red, green and blue: the red edge of

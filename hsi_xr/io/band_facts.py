@@ -1,4 +1,4 @@
-"""What is known about the bands of an image, in one form for files, stores, arrays and items."""
+"""Facts about the bands of an image, in one form for files, stores, arrays and STAC items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ class BandFacts:
     names: tuple[str, ...] = ()
     """Description, label, or name and `long_name` of a variable."""
     given: str | None = None
-    """Colour as which the caller of `open` selected the band."""
+    """Colour for which the caller of `open` selected the band."""
     interpretation: str | None = None
     """GDAL's colour interpretation in lower case: `red`, `alpha`, `nir`, ..."""
     common_name: str | None = None
@@ -60,7 +60,7 @@ class BandFacts:
     origin: str = FILE
     """Where scale and offset are stated: `FILE`, `ITEM` or `ATTRIBUTES`."""
     is_ordered: bool = True
-    """False for variables of a Dataset, whose order means nothing."""
+    """False for variables of a Dataset, whose order has no meaning."""
     is_product: bool = False
     """True if the band belongs to a product of hsi_xr."""
     has_lost_mask: bool = False
@@ -90,7 +90,7 @@ class BandFacts:
 
     @property
     def nodata_can_be_colour(self) -> bool:
-        """True if pixels may have the nodata value without being nodata: 0, or 255 of a roof."""
+        """True if a valid pixel may have the nodata value: 0 in a shadow, 255 on a bright roof."""
         if self.nodata is None or not np.isfinite(self.nodata):
             return False
         unsigned = np.dtype(self.dtype).kind == "u" and not self.is_product
@@ -133,11 +133,12 @@ def read_facts(
 def with_item(
     facts: Sequence[BandFacts], item: Sequence[ItemBand], name: str
 ) -> tuple[BandFacts, ...]:
-    """Completes what a file states by what its STAC item states.
+    """Adds the facts that the STAC item of a file states to those that the file states.
 
     Args:
         facts: Facts of each band of the file.
-        item: Bands of the asset, with or without alpha; ignored if their number is another.
+        item: Bands of the asset, with or without alpha; ignored if there are more or fewer
+            than in the file.
         name: The file, for messages.
 
     Raises:
@@ -159,8 +160,8 @@ def _completed(fact: BandFacts, band: ItemBand, number: int, name: str) -> BandF
     if fact.is_scaled and (band.scale != 1 or band.offset != 0) and differ:
         raise InvalidData(
             f"band {number} of {name!r} states scale {fact.scale:g} and offset {fact.offset:g}, "
-            f"its STAC item {band.scale:g} and {band.offset:g}; pass the image itself instead of "
-            "its item, or correct the one that is wrong"
+            f"but its STAC item {band.scale:g} and {band.offset:g}; pass the image itself instead "
+            "of its item, or correct the one that is wrong"
         )
     scaled: BandFacts | ItemBand = fact if fact.is_scaled else band
     is_of_item = scaled is band and (band.scale != 1 or band.offset != 0)
@@ -182,5 +183,5 @@ def _distinct(*names: str | None) -> tuple[str, ...]:
 
 
 def nearly_equal(a: float, b: float) -> bool:
-    """True if two scales, or two offsets, are equal up to the rounding of a file."""
+    """True if two scales or offsets are equal up to the rounding in files."""
     return bool(np.isclose(a, b, rtol=_RELATIVE_TOLERANCE, atol=0))

@@ -33,7 +33,7 @@ _SYNONYMS = {
     **{"nearinfrared": "nir", "coastalblue": "coastal", "coastalaerosol": "coastal"},
 }
 _NUMBERED = re.compile(r"(?:^|[^a-z0-9])b0*(\d+a?)(?![a-z0-9])")
-"""A number as in B04, B8A, SR_B4 and S2_B02; `Band 4` may be a position and says nothing."""
+"""A number as in B04, B8A, SR_B4 and S2_B02; `Band 4` may be a position and is ignored."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def choose_channels(
 
     Raises:
         BandMismatch: Fewer than three bands are channels of the sensor, two bands are the same
-            channel, or a selected band is none.
+            channel, or a selected band is not a channel.
         UnknownName: There is no band of a given name.
     """
     given = selection is not None
@@ -103,7 +103,7 @@ def _orders(channels: Channels, *, given: bool) -> list[list[int]]:
 
 
 def _channel_of(fact: BandFacts, channels: Channels) -> int | None:
-    """Returns the channel that a band states to be, or None.
+    """Returns the channel that a band is by its metadata, or None.
 
     A wavelength decides between the channels that its name allows.
     """
@@ -173,7 +173,7 @@ def _refuse_twice(
             bands = " and ".join(str(i + 1) for i in same)
             raise BandMismatch(
                 f"bands {bands} are both {channels.names[channel]} of {channels.sensor}; they are "
-                f"{all_described(facts)}. Select one of them with others, bands=(...) (--bands)"
+                f"{all_described(facts)}. Select one of them and the others, bands=(...) (--bands)"
             )
 
 

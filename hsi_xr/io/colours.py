@@ -51,8 +51,8 @@ def choose(facts: Sequence[BandFacts], selection: Selection | None = None) -> Ch
     if selection is not None:
         if isinstance(selection, str) or len(selection) != 3:
             raise BandMismatch(
-                f"without a camera that has other channels, three bands are selected, red, green "
-                f"and blue; got {selection!r}. Select three, or name the sensor, one of "
+                f"without a camera that has other channels, exactly three bands must be selected, "
+                f"red, green and blue; got {selection!r}. Select three, or name a sensor of "
                 "`hsi_xr.sensors()`, e.g. camera='sentinel-2a' (--camera sentinel-2a)"
             )
         red, green, blue = indices_of(facts, selection)
@@ -216,7 +216,7 @@ def _numbered(name: str) -> int | None:
 
 
 def _contradicts(facts: Sequence[BandFacts], triple: Sequence[int]) -> bool:
-    """True if anything that is stated about one of three bands is not its colour."""
+    """True if any statement about one of three bands contradicts its colour."""
     for colour, index in zip(COLOURS, triple):
         fact, (low, high) = facts[index], _RANGES[colour]
         stated = {statement(fact) for statement in _STATEMENTS.values()}

@@ -37,8 +37,8 @@ def cube_of(obj: Cube) -> xr.DataArray:
     if SAMPLE in cube.dims:
         raise UsageError(
             f"these are {cube.sizes[SAMPLE]} draws along `{SAMPLE}`, and this method takes one "
-            "cube; call it for each, e.g. `xr.concat([draws.isel(sample=k).hsi.indices('GLI') for k in "
-            "range(draws.sizes['sample'])], 'sample')`"
+            "cube; call it for each, e.g. `xr.concat([draws.isel(sample=k).hsi.indices('GLI') "
+            "for k in range(draws.sizes['sample'])], 'sample')`"
         )
     if {*cube.dims} != {"band", "y", "x"} or "wavelength" not in cube.coords:
         lacking = "" if "wavelength" in cube.coords else " and no wavelengths"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hsi_xr.errors import InvalidData, UnknownName
 from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.raster_dataset import open_raster_dataset, stated_crs
+from hsi_xr.io.remote import is_remote
 from hsi_xr.io.stores import store_driver
 from hsi_xr.io.variables import companion_path
 from hsi_xr.output_variables import companion_names
@@ -116,6 +117,19 @@ class CubeFile:
         except UnknownName:
             return None
         return companion if companion.config == self.config else None
+
+
+def companions_of(path: str) -> list[str]:
+    """Returns the names of the companions of a product; none if it is not a product."""
+    if is_remote(path) and store_driver(path) is None:
+        return []  # companions would cost requests, and a signed URL is for one file
+    try:
+        product = CubeFile.read(Path(path))
+    except InvalidData:
+        return []
+    if product.variable != "reflectance":
+        return []
+    return [*product.companions]
 
 
 def _micrometres(lengths: Sequence[float] | None, count: int) -> tuple[float | None, ...]:

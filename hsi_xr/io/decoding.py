@@ -1,4 +1,4 @@
-"""Stored values to physical ones: the rule for nodata, scale and offset, the same everywhere."""
+"""Converts stored values to physical ones: one rule for nodata, scale and offset everywhere."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hsi_xr.io.band_facts import BandFacts
 
 _TOLERANCE = 0.01
-"""Steps of the stored values within which a scaled value is that of nodata."""
+"""Steps of the stored values within which a scaled value equals the scaled nodata value."""
 
 
 def decode(
@@ -17,11 +17,11 @@ def decode(
 ) -> NDArray[np.float32]:
     """Returns physical values as float32, NaN in every band where a pixel is invalid.
 
-    A nodata value that can be a colour (0, or any value of an unsigned type) counts only if every
+    A nodata value that can be a colour (0, or any value of an unsigned type) applies only if every
     band has it: a single band at 0 may be a shadow, and a single band at 255 a bright roof. A value
-    that cannot be one (-9999), NaN or an infinity invalidates the pixel in any band.
+    that cannot be a colour (-9999), NaN or an infinity invalidates the pixel in any band.
 
-    A reader that masks each band by itself leaves NaN at such a single 0; the value is put back.
+    A reader that masks each band separately leaves NaN at such a single 0; the value is restored.
 
     Args:
         stored: (bands, rows, columns), integers or floating-point numbers, in the state that the
@@ -73,6 +73,6 @@ def _is_nodata(
 def _equals(plane: NDArray[Any], value: float) -> NDArray[np.bool_]:
     if np.isnan(value):
         return np.asarray(np.isnan(plane))
-    # an integer that the type cannot hold equals nothing; as a float it would be rounded
+    # an integer outside the range of the type equals no value; as a float it would be rounded
     is_integer = plane.dtype.kind in "iu" and float(value).is_integer()
     return np.asarray(plane == (int(value) if is_integer else value))

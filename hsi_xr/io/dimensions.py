@@ -1,4 +1,4 @@
-"""The dimensions band, y and x, by whatever name other readers give them."""
+"""The dimensions band, y and x, whatever names other readers give them."""
 
 from collections.abc import Hashable
 from typing import TypeVar
@@ -25,7 +25,7 @@ def with_standard_dims(obj: T) -> T:
     """Renames the dimensions of an image to band, y and x, and drops others of length 1.
 
     Numbers along `wavelength` become the coordinate `wavelength` of the bands; other labels are
-    renamed with their dimension. Dimensions that have no usual name, and those longer than 1, stay.
+    renamed with their dimension. Dimensions longer than 1 that have no usual name are kept.
     """
     for name in [str(dim) for dim in obj.dims]:
         target = _USUAL.get(name.lower())
@@ -42,7 +42,7 @@ def with_standard_dims(obj: T) -> T:
 
 
 def repair_of(obj: xr.Dataset | xr.DataArray) -> str:
-    """Returns the call that makes one image of an array: `.isel(time=0)` or `.rename(...)`.
+    """Returns the call that turns an array into one image: `.isel(time=0)` or `.rename(...)`.
 
     Args:
         obj: An array without the dimensions of an image, as `with_standard_dims` returns it.

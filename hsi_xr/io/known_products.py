@@ -1,4 +1,4 @@
-"""Products whose values have a documented meaning, by name, and how their files state which it is.
+"""Products whose values have a documented meaning, and how they are recognised from files.
 
 Sources:
     Sentinel-2 L2A: Copernicus SentiWiki, "S2 Products", https://sentiwiki.copernicus.eu/web/s2-products:
@@ -45,7 +45,7 @@ AMBIGUOUS = {
     "sentinel-2-l2a": ("sentinel-2-l2a-offset", "sentinel-2-l2a-harmonized"),
     "sentinel-2-tci": ("sentinel-2-l2a-tci", "sentinel-2-l1c-tci"),
 }
-"""Names that several products share; metadata may state which one it is."""
+"""Names that several products share; metadata may state which of them applies."""
 
 NAMES = (*PRODUCTS, *AMBIGUOUS)
 """All names that may be given."""
@@ -60,7 +60,7 @@ _FIRST_WITH_OFFSET = 4.0
 
 
 def product_of_file(path: str, tags: Mapping[str, str]) -> str | None:
-    """Returns the name of the product that a file is part of, if its name or metadata say so.
+    """Returns the name of the product that a file is part of, if its name or metadata state it.
 
     Args:
         path: Path or URL, without a query.
@@ -88,7 +88,7 @@ def product_of_item(
     Args:
         properties: Properties of the item.
         asset: The asset.
-        offset_applied: The stored values include the offset already.
+        offset_applied: True if the offset has already been added to the stored values.
     """
     baseline = properties.get(BASELINE)
     is_sentinel = baseline is not None or "s2:product_type" in properties

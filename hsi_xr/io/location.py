@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Location:
-    """Where the pixels of an array are: within its scene, and on Earth.
+    """The location of the pixels of an array, within its scene and on Earth.
 
     Attributes:
-        pixel_grid: Affine transform from (column, row) to the coordinates of the array. Those of an
-            array without a location number the pixels of its scene, so that a slice still knows
-            which part of the scene it is. None if the array has no coordinates.
-        transform: The same, if the coordinates are more than numbers of pixels; None otherwise.
-        crs: The CRS of these coordinates; None without a transform, since a CRS alone is no
-            location.
+        pixel_grid: Affine transform from (column, row) to the coordinates of the array. If the
+            array has no location, its coordinates count the pixels of its scene, so that the
+            position of a slice within the scene is still known. None if the array has no
+            coordinates.
+        transform: The same, unless the coordinates merely count pixels; None if they do.
+        crs: The CRS of these coordinates; None without a transform, since a CRS alone does not
+            determine a location.
     """
 
     pixel_grid: Affine | None
@@ -73,11 +74,11 @@ def require_location(array: xr.DataArray, *, allow_ungeoreferenced: bool) -> Loc
 
 
 def _missing_location(array: xr.DataArray) -> str:
-    """Returns what the scene lacks, and what to do about it."""
+    """Returns what the scene lacks and how to repair it."""
     missing, repair = _points(array) or _file_points(array) or _plain(array)
     return (
         f"the scene {missing}; {repair}, or pass allow_ungeoreferenced=True "
-        "(--allow-ungeoreferenced) to go without a location"
+        "(--allow-ungeoreferenced) to continue without a location"
     )
 
 
@@ -88,8 +89,8 @@ def _plain(array: xr.DataArray) -> tuple[str, str]:
         missing.append("no coordinate reference system")
         calls, options = "scene.rio.write_crs('EPSG:32633')", " --crs EPSG:32633"
     if transform_of(array) is None:
-        missing.append("no transform" + (": its coordinates only number pixels" if grid else ""))
-        if grid not in (None, Affine.identity()):  # numbers of a part would move its pixels
+        missing.append("no transform" + (": its coordinates only count pixels" if grid else ""))
+        if grid not in (None, Affine.identity()):  # coordinates of a slice would shift its pixels
             calls += ".drop_vars(['x', 'y'])"
         calls += ".rio.write_transform(affine)"
         options += " --transform '[0.1, 0, 500000, 0, -0.1, 4650000]'"
@@ -100,7 +101,7 @@ def _plain(array: xr.DataArray) -> tuple[str, str]:
 
 
 def _points(array: xr.DataArray) -> tuple[str, str] | None:
-    """Control points that rioxarray has read."""
+    """Returns the problem and repair if rioxarray has read ground control points, or None."""
     mapping = grid_mapping_of(array)
     if not mapping.ground_control_points:
         return None
@@ -111,7 +112,7 @@ def _points(array: xr.DataArray) -> tuple[str, str] | None:
 
 
 def _file_points(array: xr.DataArray) -> tuple[str, str] | None:
-    """Control points or RPCs of the file that the array was opened from."""
+    """Returns the problem and repair if the file has control points or RPCs, or None."""
     path = _file(array)
     if path is None:
         return None

@@ -16,6 +16,7 @@ from hsi_xr.io.raster_dataset import open_raster_dataset, rasterio_open
 from hsi_xr.io.remote import gdal_environment
 from hsi_xr.io.stores import store_driver
 from hsi_xr.io.upload import stage_file
+from hsi_xr.level_interval import level_text
 
 if TYPE_CHECKING:
     from rasterio import DatasetReader
@@ -27,6 +28,7 @@ _DESCRIPTION = (
     "Bands {red:g}, {green:g} and {blue:g} nm of the estimate, stretched to their {percentile}th "
     "percentile; computed from the model's estimate, not a photograph"
 )
+_LEVEL = "The stretch hides the level of the scene, which is {level}."
 _RUN = "hsi_xr_run"
 _SIDE = 256
 """Largest side of an overview in pixels."""
@@ -133,8 +135,7 @@ def write_thumbnail(path: Path, overview: Overview | None = None) -> Path | None
         DestinationUnwritable: The thumbnail could not be written.
     """
     product = CubeFile.read(path)
-    centres = [1000 * centre for centre in product.centres if centre]
-    bands = wavelengths.default_bands(centres) if len(centres) == len(product.centres) else None
+    bands = _natural_bands(product)
     if bands is None:
         return None
     if overview is None or overview.bands != bands:
@@ -142,10 +143,25 @@ def write_thumbnail(path: Path, overview: Overview | None = None) -> Path | None
     rgba = overview.rgba()
     if rgba is None:
         return None
-    colours = dict(zip(("red", "green", "blue"), (centres[band - 1] for band in bands)))
-    description = _DESCRIPTION.format(**colours, percentile=_PERCENTILE)
-    texts = {"Title": TITLE, "Description": description, _RUN: _run_id(product)}
+    texts = {"Title": TITLE, "Description": caption(product), _RUN: _run_id(product)}
     return _write_png(rgba, path.with_suffix(".png"), texts)
+
+
+def caption(product: CubeFile) -> str:
+    """Returns what the thumbnail of a product shows, and the level of the scene; "" without one."""
+    bands = _natural_bands(product)
+    if bands is None:
+        return ""
+    red, green, blue = (1000 * (product.centres[band - 1] or 0) for band in bands)
+    shown = _DESCRIPTION.format(red=red, green=green, blue=blue, percentile=_PERCENTILE)
+    level = level_text(product.config)
+    return f"{shown}. {_LEVEL.format(level=level)}" if level else f"{shown}."
+
+
+def _natural_bands(product: CubeFile) -> tuple[int, int, int] | None:
+    """Returns the 1-based numbers of the red, green and blue band; None if there are none."""
+    centres = [1000 * centre for centre in product.centres if centre]
+    return wavelengths.default_bands(centres) if len(centres) == len(product.centres) else None
 
 
 def find_thumbnail(product: CubeFile) -> Path | None:

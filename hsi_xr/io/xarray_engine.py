@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,13 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
-from hsi_xr.errors import InvalidData, UsageError
+from hsi_xr.errors import UsageError
 from hsi_xr.io.chunks import DEFAULT
 from hsi_xr.io.cube import shared_attributes
-from hsi_xr.io.cube_file import CubeFile
+from hsi_xr.io.cube_file import companions_of
 from hsi_xr.io.open import open
 from hsi_xr.io.raster_source import RasterSource, source_of
 from hsi_xr.io.reader import read_window
-from hsi_xr.io.remote import is_remote
-from hsi_xr.io.stores import store_driver
 from hsi_xr.output_variables import output_variable
 
 
@@ -70,7 +67,7 @@ class HsiXrBackendEntrypoint(BackendEntrypoint):
         attrs = shared_attributes(array)
         images = {str(array.name): _lazy(array)}
         if variable is None:
-            names = [name for name in _companions(path) if name not in dropped]
+            names = [name for name in companions_of(path) if name not in dropped]
             images |= {name: _companion(path, name) for name in names}
         coords = {name: each.variable for name, each in array.coords.items()}
         return xr.Dataset(images, coords, attrs).drop_vars(dropped, errors="ignore")
@@ -122,19 +119,6 @@ def _lazy(array: xr.DataArray) -> xr.Variable:
 def _preferred_chunks(array: xr.DataArray) -> dict[str, int]:
     rows, columns = array.sizes["y"], array.sizes["x"]
     return {"band": array.sizes["band"], "y": min(rows, DEFAULT), "x": min(columns, DEFAULT)}
-
-
-def _companions(path: str) -> list[str]:
-    """Returns the names of the companions of a product; none if it is not a product."""
-    if is_remote(path) and store_driver(path) is None:
-        return []  # companions would cost requests, and a signed URL is for one file
-    try:
-        product = CubeFile.read(Path(path))
-    except InvalidData:
-        return []
-    if product.variable != "reflectance":
-        return []
-    return [*product.companions]
 
 
 def _companion(path: str, name: str) -> xr.Variable:

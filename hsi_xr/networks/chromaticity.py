@@ -9,7 +9,7 @@ SIDE, REACH = 48, 1.8
 """Cells along each axis, and the largest log ratio of channels that the grid covers."""
 
 DARKEST = 3e-4
-"""Least brightness whose logarithm counts: that of one step of 8 bits."""
+"""Smallest brightness whose logarithm is used: that of one 8-bit step."""
 
 MOMENTS = 6
 """Values per cell: share, red, green, blue, and the first two moments of the log brightness."""
@@ -71,7 +71,7 @@ def chromaticity_histogram(rgb: Tensor, weights: Tensor | None = None) -> Tensor
 
     Args:
         rgb: (batch, 3, rows, columns) linear RGB.
-        weights: (batch, 1, rows, columns) weights of the pixels; None counts all alike.
+        weights: (batch, 1, rows, columns) weights of the pixels; None weights all equally.
 
     Returns:
         (batch, MOMENTS SIDE^2 + 3 STEPS).

@@ -19,8 +19,8 @@ from hsi_xr.networks.root_polynomial import least_squares
 class SpectralMixture(nn.Module):
     """A mixture of Gaussians over spectra, as brightness times shape.
 
-    A shape is a spectrum of mean 1. The first Gaussian is broad: it takes the colours that no other
-    Gaussian explains.
+    A shape is a spectrum of mean 1. The first Gaussian is broad and accounts for colours that no
+    other Gaussian explains.
 
     Attributes:
         log_weight: (count,) logarithms of the mixing weights.

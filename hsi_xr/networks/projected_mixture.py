@@ -30,7 +30,8 @@ class Posterior:
 
     Attributes:
         mean: (batch, bands, rows, columns) reflectance.
-        std: Standard deviation of the reflectance, of the same shape.
+        std: Standard deviation of the reflectance, of the same shape; of more than three channels
+            wider for colours far from the Gaussians, see `_widening`.
         novelty: (batch, 1, rows, columns) out-of-distribution score: 0 if a Gaussian has the colour
             within `NEAR` standard deviations, near 1 if only the broad one has it or all are
             farther.
@@ -180,9 +181,27 @@ def _evaluate(
     moments += [moments[i + 1] * each[j] for i, j in _pairs(len(each))]
     square = F.conv2d(torch.cat(moments, dim=1), second)
     spread = (square - mean.square()).clamp(min=0).sqrt()
-    far = (F.conv2d(terms, distances) * share)[:, 1:].sum(1, keepdim=True)
+    apart = F.conv2d(terms, distances) * share
+    far = apart[:, 1:].sum(1, keepdim=True)
     beyond = (-(far - NEAR**2).clamp(min=0) / 2).exp()
+    if len(each) > 2:
+        spread = spread * _widening(apart.sum(1, keepdim=True), len(each))
     return reflectance, spread * level, 1 - (1 - share[:, :1]) * beyond
+
+
+def _widening(distance: Tensor, colours: int) -> Tensor:
+    """Returns the factor on deviations of pixels whose colours are unlike those of the mixture.
+
+    The mean of the squared distance over the number of colours is 1 if a Gaussian holds. The ratio
+    estimates by what its covariance is too small, as in the posterior of a Student distribution of
+    few degrees of freedom. Values below 1 are left to chance. Three channels have two colours, too
+    few for such an estimate.
+
+    Args:
+        distance: Expected squared Mahalanobis distance of the colours from the Gaussians.
+        colours: Number of colours.
+    """
+    return (distance / colours).clamp(min=1).sqrt()
 
 
 def kept(channels: int) -> list[int]:

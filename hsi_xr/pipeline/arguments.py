@@ -1,6 +1,6 @@
 """Types of the keyword arguments of `reconstruct`, `plan` and `survey`, and of the accessor.
 
-`reconstruct` documents them, `plan` has their defaults.
+`reconstruct` documents them; `plan` defines their defaults.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The brightness of a scene and of a reference for its level: one value a pixel, read lazily."""
+"""The brightness of a scene and of the reference for its level: one value per pixel, lazily."""
 
 import os
 from collections.abc import Callable
@@ -54,8 +54,8 @@ class MeanOfColours:
 
     Attributes:
         radiometry: What the values mean.
-        saturated: Value from which a pixel is overexposed, so that its brightness is unknown.
-        brightest: Brightness above which a pixel is a defect.
+        saturated: Value at and above which a pixel is overexposed and its brightness unknown.
+        brightest: Brightness above which a pixel is treated as defective.
     """
 
     radiometry: Radiometry
@@ -71,7 +71,7 @@ class MeanOfColours:
 
 @dataclass(frozen=True)
 class MeanCamera:
-    """The mean of red, green and blue of the mean of all known cameras.
+    """The mean of red, green and blue, as recorded by the mean of all known cameras.
 
     Attributes:
         weights: Weight of each band; they sum to 1.
@@ -123,7 +123,7 @@ def of_scene(scene: Scene) -> BrightnessRaster:
 
 
 def of_reference(obj: Input, radiometry: str | None) -> tuple[BrightnessRaster, float]:
-    """Returns the brightness of a reference, and how far it may be from that of an image.
+    """Returns the brightness of a reference, and how much that of an image may deviate from it.
 
     Args:
         obj: A path, DataArray or Dataset of reflectance.
@@ -193,8 +193,9 @@ def _colours(bands: tuple[BandFacts, ...]) -> tuple[int, ...]:
         return tuple(colours.choose(bands, None).indices)
     except BandMismatch as error:
         raise BandMismatch(
-            f"the reference of {OPTION} must have red, green and blue: {str(error).split(';')[0]}. "
-            "Select them, e.g. level_from=hsi_xr.open('reference.tif', rgb=(3, 2, 1)) "
+            f"the reference of {OPTION} must have red, green and blue bands: "
+            f"{str(error).split(';')[0]}. Select them, e.g. "
+            "level_from=hsi_xr.open('reference.tif', rgb=(3, 2, 1)) "
             "(--level-from 'vrt://reference.tif?bands=3,2,1')"
         ) from error
 
@@ -220,7 +221,7 @@ def _reflectance(facts: tuple[BandFacts, ...], radiometry: str | None) -> Radiom
         ) from error
     if not found.level_known:
         raise UsageError(
-            f"the reference of {OPTION} must be reflectance, and it is {found.kind}; give a "
+            f"the reference of {OPTION} must be reflectance, but it is {found.kind}; give a "
             "surface reflectance product, or a cube"
         )
     return found

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hsi_xr._version import __version__
+from hsi_xr.camera.spectral_response import SpectralResponse
 from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.location import Location
@@ -18,7 +19,7 @@ from hsi_xr.level_interval import (
     LEVEL_VARIABLES,
     LevelInterval,
 )
-from hsi_xr.output_variables import DRAW_ATTRIBUTES, NOT_CALIBRATED, SAMPLE, OutputVariable
+from hsi_xr.output_variables import CALIBRATED_FOR_SENSORS, DRAW_ATTRIBUTES, SAMPLE, OutputVariable
 from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.times import now, utc_text
@@ -119,7 +120,7 @@ def _attributes(variable: OutputVariable, plan: "Plan") -> dict[str, str]:
     if not plan.card.has_uncertainty:
         attributes |= variable.attributes_of_samples
     elif variable.name == "reflectance_std" and len(plan.scene.meaning.bands) > 3:
-        attributes["comment"] = NOT_CALIBRATED
+        attributes["comment"] = CALIBRATED_FOR_SENSORS
     if not plan.card.trained:
         attributes["comment"] = UNTRAINED
     model = {"hsi_xr_model": plan.card.name, "hsi_xr_model_sha256": _sha256(plan)}
@@ -181,6 +182,15 @@ def _has_thinned_numbers(location: Location) -> bool:
     return numbers is not None and (numbers.a, numbers.e) != (1, 1)
 
 
+def _camera(response: SpectralResponse) -> dict[str, str]:
+    attributes = {
+        "hsi_xr_camera": response.name,
+        "hsi_xr_camera_sha256": response.sha256,
+        "hsi_xr_camera_channels": ",".join(response.channels),
+    }
+    return attributes | ({"hsi_xr_camera_response": response.source} if response.source else {})
+
+
 def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     """Returns the attributes: text and numbers only, so that every format can store them."""
     card, job, tiling, scene = plan.card, plan.job, plan.tiling, plan.scene
@@ -221,9 +231,7 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
     if scene.meaning.nodata != "none":
         attributes["hsi_xr_source_nodata"] = scene.meaning.nodata
     if plan.response is not None:
-        attributes["hsi_xr_camera"] = plan.response.name
-        attributes["hsi_xr_camera_sha256"] = plan.response.sha256
-        attributes["hsi_xr_camera_channels"] = ",".join(plan.response.channels)
+        attributes |= _camera(plan.response)
     attributes |= _uncertainty(job.outputs)
     if job.consistency is not None:
         attributes["hsi_xr_consistency"] = job.consistency

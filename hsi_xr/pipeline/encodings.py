@@ -7,7 +7,7 @@ from hsi_xr.io.band_facts import BandFacts, nearly_equal
 from hsi_xr.io.known_products import AMBIGUOUS, NAMES, PRODUCTS, KnownProduct
 
 _DISPLAYED = "-tci"
-"""End of the names of products that look like 8-bit photographs, and are reflectance."""
+"""Suffix of the names of products that look like 8-bit photographs but are reflectance."""
 
 
 def product_of(
@@ -16,7 +16,7 @@ def product_of(
     scale: float | None,
     offset: float | None,
 ) -> KnownProduct | None:
-    """Returns the known product that a scene is, or None.
+    """Returns the known product that a scene belongs to, or None.
 
     Args:
         bands: Facts of red, green and blue.
@@ -24,7 +24,7 @@ def product_of(
         scale, offset: What the caller states.
 
     Raises:
-        MissingFact: The name stands for several products, and it is not stated which it is.
+        MissingFact: The name stands for several products, and nothing states which of them applies.
         UsageError: Statements contradict each other.
     """
     found = {band.known_product for band in bands}
@@ -42,7 +42,7 @@ def product_of(
 
 
 def _is_displayed(bands: Sequence[BandFacts], recognised: str | None) -> bool:
-    """True if a scene would be taken as a photograph, but is recognised as reflectance."""
+    """True if a scene would be read as a photograph, but is recognised as reflectance."""
     is_scaled = any(band.is_scaled for band in bands)
     is_known = recognised is not None and recognised.endswith(_DISPLAYED)
     return is_known and bands[0].dtype == "uint8" and not is_scaled
@@ -63,28 +63,28 @@ def _decided(name: str, recognised: str | None, bands: Sequence[BandFacts]) -> K
 
 _CHOICE = {
     "sentinel-2-l2a": "it is not stated whether these values of Sentinel-2 L2A have the offset of "
-    "-0.1 that products have since processing baseline 04.00; pass radiometry="
-    "'sentinel-2-l2a-offset' (--radiometry) if they do, as the files of Copernicus since 2022, "
-    "or 'sentinel-2-l2a-harmonized' if they are older or it was subtracted",
+    "-0.1 that products have had since processing baseline 04.00; pass radiometry="
+    "'sentinel-2-l2a-offset' (--radiometry) if they do, as in Copernicus files since 2022, "
+    "or 'sentinel-2-l2a-harmonized' if they are older or the offset was removed",
     "sentinel-2-tci": "this looks like the true-colour image (TCI) of a Sentinel-2 product, whose "
     "values are reflectance; pass radiometry='sentinel-2-l2a-tci' or 'sentinel-2-l1c-tci' "
-    "(--radiometry), whichever the processing level is, or 'srgb' if it is a photograph",
+    "(--radiometry), depending on the processing level, or 'srgb' if it is a photograph",
 }
 
 
 def _check_names(product: KnownProduct, recognised: str | None) -> None:
     if recognised in PRODUCTS and recognised != product.name:
         raise UsageError(
-            f"radiometry={product.name!r} contradicts {recognised!r}, which the name or the "
-            "metadata of the image state; omit it, or pass radiometry='reflectance' (--radiometry) "
-            "with scale= (--input-scale) and offset= (--input-offset)"
+            f"radiometry={product.name!r} contradicts {recognised!r}, which is stated by the "
+            "name or the metadata of the image; omit it, or pass radiometry='reflectance' "
+            "(--radiometry) with scale= (--input-scale) and offset= (--input-offset)"
         )
 
 
 def _check_dtype(product: KnownProduct, dtype: str) -> None:
     if (dtype == "uint8") != (product.dtype == "uint8"):
         raise UsageError(
-            f"{product.name} is stored as {product.dtype}, and this scene as {dtype}; pass another "
+            f"{product.name} is stored as {product.dtype}, but this scene as {dtype}; pass another "
             "radiometry= (--radiometry)"
         )
 
@@ -96,9 +96,9 @@ def _check_numbers(
     for name, given, known in (("scale", scale, product.scale), ("offset", offset, product.offset)):
         if given is not None and not nearly_equal(given, known):
             raise UsageError(
-                f"{name}={given:g} contradicts {own}, which the image is as you, its name or its "
-                f"metadata state; omit {name}= (--input-{name}) or pass another radiometry= "
-                "(--radiometry)"
+                f"{name}={given:g} contradicts {own}, the product that you, the name or the "
+                f"metadata of the image state; omit {name}= (--input-{name}) or pass another "
+                "radiometry= (--radiometry)"
             )
     for band in bands:
         if band.is_scaled and not _states(band, product):

@@ -1,4 +1,4 @@
-"""The level of a scene as the caller states it: its value, or how a white reflector is stored."""
+"""The level of a scene as stated by the caller: as a number or by a white reflector's value."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -27,7 +27,7 @@ class StatedLevel:
     Attributes:
         level: Its value.
         kind: Value of the attribute `hsi_xr_level` of products.
-        origin: Where it comes from, as text.
+        origin: Its source, as text.
     """
 
     level: Level
@@ -50,24 +50,24 @@ def check_level_options(scene: Scene, card: Card, **options: object) -> None:
     if not given:
         return
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} state the same thing; give one of them")
+        raise UsageError(f"{' and '.join(given)} are alternatives; pass only one of them")
     if scene.radiometry.level_known:
         raise UsageError(
-            "the level of reflectance is 1: it needs no level; omit "
+            "the level of a reflectance image is always 1; omit "
             f"{given[0]}, or pass radiometry='linear' or 'srgb' (--radiometry) if the values are "
             "not reflectance"
         )
     if not card.level_aware:
         raise UsageError(
-            f"{card.name} does not use the level of an image: it was trained on values without "
-            f"one; omit {given[0]}, or choose another model, such as model='default' (--model)"
+            f"{card.name} cannot use the level of an image, because it was trained without levels; "
+            f"omit {given[0]}, or choose another model, such as model='default' (--model)"
         )
 
 
 def level_of(
     radiometry: Radiometry, dtype: str, *, level: float | None, white: float | None
 ) -> StatedLevel | None:
-    """Returns a level that is given as a number, or None.
+    """Returns the level that is stated as a number, or None.
 
     Args:
         radiometry: What the values of the scene mean.
@@ -76,7 +76,7 @@ def level_of(
         white: Stored value of a reflector of reflectance 1.
 
     Raises:
-        MissingFact: The number cannot be one.
+        MissingFact: The number is not a possible level.
     """
     if level is not None:
         if not (np.isfinite(level) and level > 0):

@@ -1,7 +1,7 @@
 """The level of a scene from a reference: a reflectance product of the same ground.
 
 The brightness of both is averaged over cells, which are pixels of the reference or squares of them,
-and the level is a robust mean of the log ratios. Windows across the scene suffice.
+and the level is a robust mean of the log ratios. Only windows across the scene are read.
 """
 
 from collections.abc import Iterator
@@ -27,23 +27,23 @@ from hsi_xr.pipeline.scene import Input, Scene
 from hsi_xr.reconstructors._level import Level
 
 WINDOW, WINDOWS, PIXELS = 512, 100, 2**26
-"""Side of a window of the scene in pixels, number of windows that are read at once, and most pixels
-that they have together."""
+"""Side of a window of the scene in pixels, number of windows read at once, and the largest number
+of pixels that these windows may have in total."""
 
 LEAST_CELL = 8
-"""Smallest side of a cell in pixels of the scene: a shift between both images then matters less."""
+"""Smallest side of a cell in pixels of the scene, so that misregistration matters little."""
 
 LARGEST_CELL = 8192
 """Largest side of a cell in pixels of the scene; one window must fit into memory."""
 
 ENOUGH = 64
-"""Cells with which the search ends, which continues where windows have no data."""
+"""Number of valid cells at which reading stops; until then, further windows are read."""
 
 COVERED = 0.9
 """Share of a cell that must be valid, and not overexposed, in both images."""
 
 _GLINTS = 0.01
-"""Share of cells of a reference that may be brighter than ground."""
+"""Largest share of cells of a reference that may be brighter than any ground, such as glints."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +95,8 @@ class Reference:
         side = max(1, ceil(least * pixel - 1e-6))
         if (across := side / pixel) > LARGEST_CELL:
             raise UsageError(
-                f"a pixel of the reference of {OPTION} is {across:,.0f} pixels of the scene, too "
-                "many to average; give a reference with smaller pixels"
+                f"a pixel of the reference of {OPTION} is {across:,.0f} pixels of the scene wide, "
+                "too many to average; give a reference with smaller pixels"
             )
         cells = (
             max(ceil(max(top, 0) / side - 1e-6), 0),
@@ -106,8 +106,8 @@ class Reference:
         )
         if cells[2] <= cells[0] or cells[3] <= cells[1]:
             raise UsageError(
-                f"no pixel of the reference of {OPTION}, {raster.name!r}, is entirely on the "
-                "scene; give a product of the same ground with pixels smaller than the scene"
+                f"no pixel of the reference of {OPTION}, {raster.name!r}, lies entirely within the "
+                "scene; give a product of the same ground whose pixels are smaller than the scene"
             )
         return cls(own, raster, std, side, cells, max(1, round(WINDOW / across)))
 
@@ -155,7 +155,7 @@ class Reference:
         return own, known, share
 
     def _batches(self) -> Iterator[list[Delayed]]:
-        """Yields the comparisons of windows: first of some across the scene, then of others."""
+        """Yields batches of window comparisons; each batch is spread across the scene."""
         top, left, bottom, right = self.cells
         corners = [
             (row, column)
@@ -240,8 +240,9 @@ def _compare_window(
 def _check_reflectance(known: NDArray[Any]) -> None:
     if len(known) and (known > BRIGHT).mean() > _GLINTS:
         raise InvalidData(
-            f"the values of the reference of {OPTION} reach {known.max():g}, but a white reflector "
-            "is 1; name its product, e.g. level_radiometry='landsat-c2-sr' (--level-radiometry), "
-            "or scale it, e.g. level_from=hsi_xr.open('reference.tif') * 1e-4 "
+            f"the values of the reference of {OPTION} reach {known.max():g}, but a white "
+            "reflector should be 1; name its product, e.g. level_radiometry='landsat-c2-sr' "
+            "(--level-radiometry), or scale it, e.g. "
+            "level_from=hsi_xr.open('reference.tif') * 1e-4 "
             "(--level-from 'vrt://reference.tif?a_scale=0.0001')"
         )

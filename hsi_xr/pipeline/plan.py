@@ -7,11 +7,9 @@ from functools import cached_property
 
 from dask.base import tokenize
 
-from hsi_xr.camera.bandpass import published
 from hsi_xr.camera.spectral_response import RGB, CameraLike, SpectralResponse
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.checkpoints.registry import find
-from hsi_xr.io.channels import Channels
 from hsi_xr.io.colours import Selection
 from hsi_xr.pipeline.argument_checks import (
     check_channels,
@@ -25,6 +23,7 @@ from hsi_xr.pipeline.argument_checks import (
     selected,
     steps_of,
 )
+from hsi_xr.pipeline.band_choice import channels_of
 from hsi_xr.pipeline.job import CUDA_BATCH, Consistency, Job
 from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.pipeline.level_from import Reference
@@ -145,7 +144,7 @@ class Plan:
             "nodata": self.scene.meaning.nodata,
             "location": f"{self.scene.location}",
             "model": f"{self.card}",
-            **self._camera,
+            **({"camera": self.camera} if self.camera else {}),
             "bands": f"{len(self.card.bands)}, {self.card.bands.centres[0]:g} to "
             f"{self.card.bands.centres[-1]:g} nm",
             "tiles": f"{t.count} of {t.tile or max(t.rows, t.columns)} px, halo {t.halo} px"
@@ -164,16 +163,19 @@ class Plan:
         return {} if self.job.level_known else {"level": "estimated from the colours of the scene"}
 
     @property
-    def _camera(self) -> dict[str, str]:
+    def camera(self) -> str:
+        """The camera and how it is used, as text; "" if it is unknown."""
         if self.response is None:
-            return {}
+            return ""
         consistency = self.job.consistency
         suffix = f", consistency {consistency}" if consistency else ""
         if self.response.channels != RGB:
             suffix = f", channels {', '.join(self.response.channels)}{suffix}"
         if self.response.left_out:
             suffix += f"; not used: {', '.join(self.response.left_out)}"
-        return {"camera": f"{self.response.name}{suffix}"}
+        if self.response.source:
+            suffix += f"; responses {self.response.source}"
+        return f"{self.response.name}{suffix}"
 
 
 def plan(
@@ -221,7 +223,7 @@ def plan(
     """
     card = find(model, untrained=untrained)
     known = response_of(camera, card)
-    channels = _channels(known)
+    channels = channels_of(known)
     scene = as_scene(
         obj,
         rgb=selected(rgb, bands),
@@ -282,18 +284,6 @@ def plan(
     if draws:
         check_memory(planned.output_bytes, lazy=scene.lazy)
     return planned
-
-
-def _channels(response: SpectralResponse | None) -> Channels | None:
-    """Returns the channels of a sensor; None for red, green and blue of a camera."""
-    if response is None or response.channels == RGB:
-        return None
-    if response.nominal is None:
-        usable = tuple(range(len(response.channels)))
-        return Channels(response.name, response.channels, None, usable)
-    sensor = published()[response.name]
-    usable = tuple(map(sensor.names.index, response.channels))
-    return Channels(response.name, sensor.names, sensor.bands, usable)
 
 
 def survey_conditions(card: Card, job: Job) -> str:

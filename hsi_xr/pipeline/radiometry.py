@@ -1,4 +1,4 @@
-"""The radiometry of a scene, that is what its values mean; resolved while planning."""
+"""The radiometry of a scene, that is, what its values mean; resolved during planning."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,11 +22,11 @@ class Radiometry:
     """Converts values to linear RGB, in the same way for every pixel of a scene.
 
     Attributes:
-        kind: `srgb` is display-referred (encoded by IEC 61966-2-1, with a brightness chosen by the
-            camera), `linear` is proportional to light with unknown exposure, `reflectance` is 1
-            for a white reflector.
+        kind: `srgb` is display-referred (encoded by IEC 61966-2-1, with an exposure chosen by the
+            camera), `linear` is proportional to radiance with unknown exposure, `reflectance` is
+            1 for a white reflector.
         scale: Factor from the values to [0, 1].
-        offset: Added after the scale.
+        offset: Number added after scaling.
         stored_scale, stored_offset: Those of the stored values. If they are stated, `decode` has
             already applied them, and `scale` is 1. As text if they differ from band to band.
         origin: Where they come from.
@@ -41,7 +41,7 @@ class Radiometry:
 
     @property
     def level_known(self) -> bool:
-        """True if brightness is a property of the ground, and not the choice of the camera."""
+        """True if brightness is a property of the ground rather than of the camera's exposure."""
         return self.kind == "reflectance"
 
     @property
@@ -68,7 +68,7 @@ class Radiometry:
 
 @dataclass(frozen=True)
 class Stated:
-    """Scale, offset and kind that a user states; None where nothing is said."""
+    """Scale, offset and kind as stated by the user; None where nothing is stated."""
 
     radiometry: str | None = None
     scale: float | None = None
@@ -103,13 +103,13 @@ def resolve_radiometry(
     """Returns the radiometry of a scene: as the caller states it, otherwise as the file does.
 
     Scale and offset that the bands state are applied by the reader, see `hsi_xr.io.decoding`; the
-    caller may repeat them, but not contradict them.
+    caller may repeat but not contradict them.
 
     Args:
         bands: Facts of the red, green and blue bands.
         radiometry: One of `KINDS`, the name of a known product, or None.
         scale: Factor from stored values to [0, 1], or None.
-        offset: Number that is added after the scale, or None.
+        offset: Number added after scaling, or None.
 
     Raises:
         UnknownName: There is no such radiometry.
@@ -127,8 +127,8 @@ def resolve_radiometry(
     if kind is None:
         raise MissingFact(
             f"it is not stated what the {dtype} values mean; pass radiometry='srgb', 'linear' or "
-            "'reflectance' (--radiometry), and the scale that brings them to [0, 1], e.g. "
-            "scale=1e-4 (--input-scale 1e-4); or the product that they are, e.g. "
+            "'reflectance' (--radiometry), and the scale that converts them to [0, 1], e.g. "
+            "scale=1e-4 (--input-scale 1e-4); or the name of their product, e.g. "
             "radiometry='landsat-c2-sr'"
         )
     if is_scaled:
@@ -208,9 +208,9 @@ def _usual(dtype: str, kind: str, bands: Sequence[BandFacts]) -> tuple[float, st
     if dtype == "uint8" and kind != "reflectance":
         return 1 / 255, "as usual for 8-bit values"
     raise MissingFact(
-        f"{kind} values stored as {dtype} need the scale that brings them to [0, 1]; pass e.g. "
+        f"{kind} values stored as {dtype} need the scale that converts them to [0, 1]; pass e.g. "
         "scale=1e-4 (--input-scale 1e-4) for reflectance times 10,000, or 1/65535 for full-range "
-        "16 bit; an offset, if there is one, is added after it: offset=-0.1 (--input-offset -0.1)"
+        "16-bit values; an offset is added after scaling: offset=-0.1 (--input-offset -0.1)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Decides where the level of a scene comes from: its caller, a reference, a survey, its colours."""
+"""Decides the source of a scene's level: the caller, a reference, a survey, or the colours."""
 
 from hsi_xr.checkpoints.card import Card
 from hsi_xr.errors import UsageError
@@ -19,17 +19,17 @@ def resolve_level(
     level_from: Input | None,
     level_radiometry: str | None,
 ) -> StatedLevel | Reference | None:
-    """Returns the level of a scene as the caller or a survey states it; None estimates it.
+    """Returns the level that the caller or a survey states; None if it is to be estimated.
 
     Raises:
-        HsiError: It is stated twice, impossible, or has no meaning for the scene or the model; or
-            the reference cannot be compared with the scene.
+        HsiError: The level is stated twice, is impossible, or does not apply to the scene or the
+            model; or the reference cannot be compared with the scene.
     """
     check_level_options(scene, card, level=level, white=white, level_from=level_from)
     if level_radiometry is not None and level_from is None:
         raise UsageError(
             "level_radiometry= (--level-radiometry) says what the values of a reference mean; "
-            f"give the reference by {OPTION}, or omit it"
+            f"pass a reference as {OPTION}, or omit it"
         )
     stated = level_of(scene.radiometry, scene.meaning.bands[0].dtype, level=level, white=white)
     if stated is not None:
@@ -38,7 +38,7 @@ def resolve_level(
         return survey.level
     if survey is not None:
         raise UsageError(
-            f"the survey estimated the level, this run has {OPTION}; survey the scene again with "
-            "the same reference, or omit it"
+            f"the survey estimated the level, but this run has {OPTION}; survey the scene again "
+            "with the same reference, or omit it"
         )
     return None if level_from is None else Reference.of(scene, level_from, level_radiometry)

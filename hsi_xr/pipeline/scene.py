@@ -13,11 +13,12 @@ import xarray as xr
 from hsi_xr.errors import BandMismatch, InvalidData, UsageError
 from hsi_xr.io import colours
 from hsi_xr.io.band_facts import BandFacts, State
-from hsi_xr.io.channels import Channels, choose_channels
+from hsi_xr.io.channels import Channels
 from hsi_xr.io.location import Location, require_location
 from hsi_xr.io.open import open
 from hsi_xr.io.raster_source import RasterSource, source_of
 from hsi_xr.io.remote import without_query
+from hsi_xr.pipeline.band_choice import choose_bands
 from hsi_xr.pipeline.image import Image, decoded, image_of, is_lazy
 from hsi_xr.pipeline.radiometry import Radiometry, resolve_radiometry
 from hsi_xr.times import utc_text
@@ -139,11 +140,7 @@ def meaning_of(
     Raises:
         HsiError: As for `as_scene`.
     """
-    chosen = (
-        colours.choose(image.bands, rgb)
-        if channels is None
-        else choose_channels(image.bands, channels, rgb)
-    )
+    chosen = choose_bands(image.bands, rgb, channels)
     bands = tuple(image.bands[i] for i in chosen.indices)
     _check_values(image.take(chosen.indices))
     _check_bands(bands)

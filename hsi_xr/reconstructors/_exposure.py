@@ -1,8 +1,8 @@
-"""Estimates the exposure of an image for display: its gain over reflectance.
+"""Estimates the exposure of an image for display: its gain relative to reflectance.
 
-The brightness of such an image is the choice of a camera. What the ground is made of shows in its
-colours, and sunlit ground of a colour has a usual brightness; the image is as bright as the gain
-times that. Evidence from colours does not depend on the exposure.
+The brightness of such an image depends on the camera. Its colours, which do not depend on the
+exposure, indicate the materials on the ground, and sunlit ground of a given colour has a typical
+brightness. The gain is the ratio of the brightness of the image to this typical brightness.
 """
 
 import math
@@ -31,7 +31,8 @@ LOG_EXPOSURE, LOG_EXPOSURE_STD = math.log(0.2), 0.5
 """Mean and standard deviation of the log brightness of images that were exposed for display."""
 
 LOG_GAIN, LOG_GAIN_STD = 1.0, 1.5
-"""Mean and standard deviation of the log gain of these: the difference of the two, and broad."""
+"""Mean and standard deviation of the log gain of these: about the difference of the two means, and
+broad."""
 
 STEP, REACH = 0.005, 6.0
 """Resolution and range of the log gains that are compared."""
@@ -39,7 +40,7 @@ STEP, REACH = 0.005, 6.0
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """The gain of an image over reflectance.
+    """The gain of an image relative to reflectance.
 
     Attributes:
         log_gain: Median of the logarithm of the gain, a scalar.
@@ -52,7 +53,7 @@ class Exposure:
 
 @dataclass(frozen=True, eq=False)
 class SunlitGround:
-    """The brightness of sunlit ground in an image, compared with the usual one of its colours.
+    """The brightness of sunlit ground in an image, compared with that typical of its colours.
 
     Attributes:
         log_ratio: Logarithm of the ratio of the two, a scalar.

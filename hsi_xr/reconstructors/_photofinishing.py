@@ -1,7 +1,7 @@
 """Estimates how an image was photofinished: camera, colour matrix, haze and exposure.
 
-Photofinishing shows only in a comparison of the colours of the whole scene with known spectra, so
-it is estimated once per scene and never per tile, by Bayes' rule over a few ways to process images.
+Photofinishing can be inferred only by comparing the colours of the whole scene with known spectra,
+so it is estimated once per scene and never per tile, by Bayes' rule over a few hypotheses.
 """
 
 import math
@@ -18,7 +18,7 @@ from hsi_xr.reconstructors._level import Level
 
 MATRIX_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 """Strengths of the colour matrix that are compared; see `SpectralMixture.colour_corrected`. Images
-are often more saturated than by the matrix that is best for these spectra."""
+are often more saturated than the matrix that fits these spectra best would make them."""
 
 BETWEEN = 0.125
 """Standard deviation of the strength about each of these."""
@@ -39,8 +39,8 @@ TINT_STD = 0.02
 estimating it made most images of held-out plots worse."""
 
 EFFECTIVE_SAMPLE_SIZE = 10.0
-"""Number of independent colours that a scene counts for. Its pixels are correlated, and materials
-need not have the shares in a scene that they have in the mixture."""
+"""Number of independent colours to which a scene is equivalent. Its pixels are correlated, and the
+proportions of materials in a scene may differ from those in the mixture."""
 
 NORMAL_90 = 1.645
 """Standard deviations on either side of the mean that contain 90 % of a normal distribution."""
@@ -221,7 +221,7 @@ def _mean_camera(
 
 
 def _tinted(camera: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Returns a camera whose colours vary with an unknown white balance, too."""
+    """Returns a camera whose colours also vary with an unknown white balance."""
     tint = torch.diag_embed(TINT_STD**2 * camera["colour"].square())
     return {**camera, "colour_covariance": camera["colour_covariance"] + tint}
 

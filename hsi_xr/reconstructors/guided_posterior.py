@@ -1,4 +1,4 @@
-"""Guided posterior: Bayesian spectra of a mixture, refined by R2H-Diff where pixels do not suffice.
+"""Guided posterior: Bayesian estimates from a mixture, optionally refined by R2H-Diff.
 
 Source: the mixture after Murakami, Obi, Yamaguchi, Ohyama 2002 (Applied Optics 41(23), 4840-4847);
 the refinement after Ding, Zhao, Sun, Liu 2026, R2H-Diff (arXiv:2605.05688). Their combination is
@@ -33,7 +33,7 @@ from hsi_xr.reconstructors._photofinishing import Photofinishing, project_mixtur
 from hsi_xr.reconstructors.r2h_diff import FLOOR, SIZES, log_guide
 
 LEAST_STD = 0.01
-"""Smallest relative standard deviation that one unit of the chain may represent."""
+"""Smallest relative standard deviation to which one unit of the chain corresponds."""
 
 SHARED = 0.9
 """Share of the variance given the colour that all pixels of a Gaussian share in a draw. Of 0,
@@ -93,8 +93,9 @@ class GuidedPosterior(Reconstructor):
 
     Attributes:
         directions: (bands, shapes): one unit of each channel of the chain, in deviations.
-        uncertainty_scales: (3, bands) factors on standard deviations, such that 1.645 of them on
-            either side cover 90 %: camera known, camera unknown, image for display.
+        uncertainty_scales: (4, bands) factors on standard deviations, such that 1.645 of them on
+            either side cover 90 %: camera known, camera unknown, image for display, sensor of more
+            than three channels.
         shared: See `SHARED`.
     """
 
@@ -110,7 +111,7 @@ class GuidedPosterior(Reconstructor):
             torch.eye(config.bands, config.shapes), requires_grad=False
         )
         self.uncertainty_scales = torch.nn.Parameter(
-            torch.ones(3, config.bands), requires_grad=False
+            torch.ones(4, config.bands), requires_grad=False
         )
         self.shared = SHARED
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
@@ -144,14 +145,10 @@ class GuidedPosterior(Reconstructor):
         colours = None if histogram is None else histogram[0]
         statistics = self.photofinishing(self.mixture, colours, camera, scene.level)
         kind = 2 if histogram is not None else 1 if camera is None else 0
-        # calibrated for three channels; of more, the deviation is the mixture's own
         is_rgb = camera is None or len(camera) == 3
-        scale = (
-            self.uncertainty_scales[kind] if is_rgb else torch.ones_like(self.uncertainty_scales[0])
-        )
         return {
             **statistics,
-            "uncertainty_scale": scale,
+            "uncertainty_scale": self.uncertainty_scales[kind if is_rgb else 3],
             "strength": scene.rgb.new_tensor([self.config.strengths[kind]]),
         }
 
@@ -205,7 +202,7 @@ class GuidedPosterior(Reconstructor):
         )
         scale = statistics["uncertainty_scale"][:, None, None]
         scaled = spread_about_median(found[:, :-1], found[:, -1:], scale)
-        return scaled.cummax(1).values  # the search may leave them out of order by its error
+        return scaled.cummax(1).values  # within its error, the search may return them out of order
 
     def _draws(
         self,

@@ -12,7 +12,7 @@ from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.formats.geotiff import MEDIA_TYPE as GEOTIFF
 from hsi_xr.io.georef import authority_code
 from hsi_xr.io.remote import file_of, is_remote, without_query
-from hsi_xr.level_interval import LevelInterval
+from hsi_xr.level_interval import level_text
 from hsi_xr.stac.document import Document
 from hsi_xr.stac.files import ITEM_TYPE, as_multihash
 from hsi_xr.stac.footprint import geometry_or_none
@@ -164,7 +164,9 @@ def properties(product: CubeFile) -> dict[str, Any]:
 def _lineage(product: CubeFile) -> str:
     config, centres = product.config, [1000 * centre for centre in product.centres if centre]
     span = f", {min(centres):g} to {max(centres):g} nm," if centres else ""
-    source = f"the RGB image {config['source']!r}" if config.get("source") else "an RGB image"
+    kind = "RGB" if len(str(config.get("source_bands", "")).split(",")) <= 3 else "multispectral"
+    name = config.get("source")
+    source = f"the {kind} image {name!r}" if name else f"{_ARTICLES[kind]} {kind} image"
     sentences = [
         f"{product.quantity[:1].upper()}{product.quantity[1:]} in {len(product.descriptions)} bands"
         f"{span} estimated from {source}, read as {config.get('radiometry', 'unknown')}, by model "
@@ -173,8 +175,8 @@ def _lineage(product: CubeFile) -> str:
         if config.get("weights") == "random"
         else "A model estimate, not a measurement.",
     ]
-    if (level := LevelInterval.from_scalars(config)) is not None:
-        sentences.append(f"{str(level).capitalize()}.")
+    if level := level_text(config):
+        sentences.append(f"The level of the scene is {level}.")
     if "calibration" in config:
         sentences.append(
             f"Its bands were calibrated to {config.get('calibration_points', 'some')} known "
@@ -190,6 +192,7 @@ def _lineage(product: CubeFile) -> str:
     return " ".join(sentences)
 
 
+_ARTICLES = {"RGB": "an", "multispectral": "a"}
 _CONSISTENCY = {
     "exact": "Consistent with the image as measured by",
     "soft": "Consistent, within noise, with the image as measured by",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hsi_xr.errors import InvalidData
 from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import CubeFile
-from hsi_xr.io.preview import TITLE, find_thumbnail
+from hsi_xr.io.preview import TITLE, caption, find_thumbnail
 from hsi_xr.output_variables import OUTPUT_VARIABLES, output_variable
 from hsi_xr.stac.files import multihash
 from hsi_xr.stac.footprint import ground_resolution
@@ -47,6 +47,7 @@ def assets(product: CubeFile, href: str) -> dict[str, Asset]:
             "href": folder + preview.name,
             "type": "image/png",
             "title": f"{TITLE}, not a photograph",
+            "description": caption(product),
             "roles": ["thumbnail", "overview"],
             "proj:code": None,
             **file_fields(preview),

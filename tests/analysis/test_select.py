@@ -12,6 +12,7 @@ import hsi_xr
 from hsi_xr.calibration.sites import box_means
 from hsi_xr.calibration.sites_from_points import box_around
 from hsi_xr.errors import InvalidData, NotGeoreferenced, UsageError
+from hsi_xr.level_interval import LEVEL_VARIABLES
 from tests.analysis.cubes import shuffled
 from tests.calibration.ground import CENTRES, GRID, cube
 
@@ -63,6 +64,16 @@ def test_a_lazy_cube_gives_a_lazy_spectrum_with_its_deviation():
     pixel = dataset.hsi.spectrum(*(GRID @ (70.5, 3.5)))
     assert pixel["reflectance"].chunks is not None
     np.testing.assert_allclose(pixel["reflectance_std"] * 10, pixel["reflectance"])
+
+
+def test_a_square_keeps_the_level_of_the_scene():
+    gain = xr.Variable((), np.float64(1) / 3, {"units": "1"})
+    levels = dict.fromkeys(LEVEL_VARIABLES, gain)
+    x, y = GRID @ (40.2, 30.7)
+    pixel = UPRIGHT.assign(levels).hsi.spectrum(x, y, size=3)
+    for name in levels:
+        xr.testing.assert_identical(pixel[name].variable, gain)
+    xr.testing.assert_identical(pixel.drop_vars(levels), UPRIGHT.hsi.spectrum(x, y, size=3))
 
 
 @given(x=st.floats(0.1, 0.9), y=st.floats(0.1, 0.9), size=st.floats(0.05, 3), rotated=st.booleans())

@@ -420,6 +420,17 @@ def test_one_scale_for_two_data_types_is_refused(tmp_path, out, instant):
         hsi_xr.convert([tmp_path / "a.tif", tmp_path / "b.tif"], out, how)
 
 
+def test_one_white_for_two_data_types_is_refused(tmp_path, out):
+    save(tmp_path / "a.tif", rgb_image(20, 31))
+    save(tmp_path / "b.tif", 257 * rgb_image(20, 31).astype("uint16"))
+    scales = {"uint8": 1 / 255, "uint16": 1 / 65535}
+    how = hsi_xr.Conversion(
+        radiometry="linear", input_scale=scales, stac=False, options={"white": 200}
+    )
+    with pytest.raises(UsageError, match=r"uint8 \(1\), uint16 \(1\).*--white.*--level"):
+        hsi_xr.convert([tmp_path / "a.tif", tmp_path / "b.tif"], out, how)
+
+
 def test_radiometry_is_given_by_data_type(tmp_path, out, instant):
     """Images of other types are interpreted as before."""
     pixels = rgb_image(20, 31)

@@ -50,6 +50,19 @@ def test_wavelengths_and_provenance_of_a_product_are_shown(reconstruct, scene, o
     assert "radiometry" not in facts
 
 
+def test_level_and_other_variables_of_a_product_are_shown(scene, out):
+    cube = out / "cube.tif"
+    options = ("-m", "default", "--quantiles", "0.05,0.95", "--samples", "2", "--no-stac")
+    assert run("reconstruct", scene, cube, *options).exit_code == 0
+    facts = info(cube)
+    names = ["reflectance", "reflectance_std", "reflectance_q05", "reflectance_q95"]
+    assert facts["variables"] == names
+    made = facts["provenance"]
+    assert facts["level"].startswith("estimated") and "90 % interval" in facts["level"]
+    assert f"{made['level_factor_low']:.2g} to {made['level_factor_high']:.2g}" in facts["level"]
+    assert info(out / "cube_q05.tif")["variables"] == ["reflectance_q05"]
+
+
 @pytest.mark.parametrize("crs", [None, "EPSG:32633"])
 def test_without_a_location_none_is_shown(tmp_path, crs):
     facts = info(write_scene(tmp_path / "a.tif", crs=crs, transform=Affine.identity()))

@@ -84,7 +84,7 @@ def cubes(draw: st.DrawFn) -> xr.Dataset:
     return cube.chunk(y=draw(st.integers(1, 40)), x=draw(st.integers(1, 40)))
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(cube=cubes(), dtype=st.sampled_from(["int16", "float32"]), scale=st.floats(1e-4, 1e-2))
 def test_every_format_returns_the_same_cube(cube, dtype, scale):
     made = {key: value for key, value in cube.attrs.items() if key.startswith("hsi_xr_")}

@@ -80,6 +80,8 @@ def _by_hand(mixture, sensor, pixel, level_std):
     each = torch.stack(means)
     mean = share @ each
     variance = share @ (torch.stack(variances) + each.square()) - mean.square()
+    if n > 3:
+        variance = variance * (share @ torch.stack(far) / (n - 1)).clamp(min=1)
     beyond = torch.exp(-((share * torch.stack(far))[1:].sum() - NEAR**2).clamp(min=0) / 2)
     return (
         mean.clamp(min=0.01) * level,
@@ -135,6 +137,21 @@ def test_more_channels_leave_less_uncertainty():
     )
     assert float(many.std.mean()) < float(few.std.mean())
     assert float((many.mean - cube).abs().mean()) < float((few.mean - cube).abs().mean())
+
+
+def test_colours_unlike_the_mixture_widen_the_deviation_and_keep_the_mean():
+    mixture, sensor = _mixture(), _sensor(6)
+    cube = _ground(mixture)
+    unlike = cube * torch.linspace(1.6, 0.6, BANDS)[None, :, None, None]
+    seen = mixture.project(sensor, noise=NOISE)
+    relative = []
+    for each in (cube, unlike):
+        image = _seen(sensor, each)
+        found = seen.posterior(image, torch.tensor(0.0))
+        mean = seen.posterior_mean(image, torch.tensor(0.0))
+        torch.testing.assert_close(found.mean, mean, rtol=1e-5, atol=1e-6)
+        relative.append((found.std / image.mean(1, keepdim=True)).mean())
+    assert relative[1] > 2 * relative[0]
 
 
 def test_strips_do_not_change_the_result(monkeypatch):

@@ -7,6 +7,7 @@ from hsi_xr.networks import mixture_quantiles
 from hsi_xr.networks.mixture_quantiles import (
     posterior_quantiles,
     quantiles_of_normals,
+    simplex,
     spread_about_median,
 )
 from tests.networks.test_gaussian_mixture import _camera, _mixture, _rgb
@@ -56,24 +57,41 @@ def _found(rgb, mixture=None):
     return posterior_quantiles(seen, seen.posterior(rgb, STD), rgb, STD, P)
 
 
-def test_quantiles_of_cells_are_near_those_of_each_pixel(monkeypatch):
+def test_quantiles_of_a_table_are_near_those_of_a_fine_one(monkeypatch):
     rgb = _rgb(9, 14)
-    cells = _found(rgb)
-    monkeypatch.setattr(mixture_quantiles, "CELL", 1e-6)
-    monkeypatch.setattr(mixture_quantiles, "LEVEL_CELL", 1e-6)
-    exact = _found(rgb)
-    assert cells.shape == (2, len(LEVELS), BANDS, 9, 14)
-    error = (cells - exact).abs() / exact.amax(1, keepdim=True)
+    coarse = _found(rgb)
+    monkeypatch.setattr(mixture_quantiles, "CELL", 1e-3)
+    monkeypatch.setattr(mixture_quantiles, "LEVEL_CELL", 1e-3)
+    fine = _found(rgb)
+    assert coarse.shape == (2, len(LEVELS), BANDS, 9, 14)
+    error = (coarse - fine).abs() / fine.amax(1, keepdim=True)
     assert error.mean() < 0.02 and error.flatten().quantile(0.99) < 0.25
 
 
 def test_the_gaussians_that_are_left_out_hardly_matter(monkeypatch):
     rgb, mixture = _rgb(5, 6), _mixture(90, seed=3)
     some = _found(rgb, mixture)
-    monkeypatch.setattr(mixture_quantiles, "COMPONENTS", 90)
+    monkeypatch.setattr(mixture_quantiles, "OF_NODE", 90)
     every = _found(rgb, mixture)
     error = (some - every).abs() / every.amax(1, keepdim=True)
     assert error.mean() < 0.01 and error.max() < 0.2
+
+
+def test_corners_of_a_simplex_have_their_point_as_weighted_mean():
+    points = 5 * torch.randn(40, 4, generator=torch.Generator().manual_seed(5))
+    corners, weights = simplex(points)
+    torch.testing.assert_close((weights[..., None] * corners).sum(1), points)
+    assert (weights >= 0).all() and ((corners - points[:, None]).abs() <= 1).all()
+
+
+def test_quantiles_are_continuous_in_colour():
+    """Pixels along a line through many cells change by small steps, also across their borders."""
+    ends = torch.tensor([[0.1, 0.3, 0.25], [0.5, 0.2, 0.3]])
+    way = torch.linspace(0, 1, 2000)[:, None]
+    rgb = (ends[0] + way * (ends[1] - ends[0])).T[None, :, None]
+    found = _found(rgb)[0, :, :, 0]
+    step = found.diff(dim=-1).abs().amax(-1)
+    assert (step <= 0.02 * (found.amax(-1) - found.amin(-1)) + 1e-4).all()
 
 
 def test_a_pixel_depends_only_on_itself():

@@ -67,7 +67,7 @@ def test_the_baseline_in_the_name_of_a_product_decides(tmp_path, baseline, offse
     path = save(folder / "image.tif", _stored("planet-sr"), photometric="RGB")
     assert hsi_xr.plan(path, radiometry="sentinel-2-l2a").scene.radiometry.offset == offset
     other = "sentinel-2-l2a-harmonized" if offset else "sentinel-2-l2a-offset"
-    with pytest.raises(UsageError, match="which the name or the metadata of the image state"):
+    with pytest.raises(UsageError, match="stated by the name or the metadata of the image"):
         hsi_xr.plan(path, radiometry=other)
 
 
@@ -84,7 +84,7 @@ def test_contradictions_are_refused(tmp_path):
     path = save(tmp_path / "image.tif", _stored("planet-sr"), photometric="RGB")
     with pytest.raises(UsageError, match=r"offset=-0\.1 contradicts scale 0.0001 and offset 0 of"):
         hsi_xr.plan(path, radiometry="planet-sr", offset=-0.1)
-    with pytest.raises(UsageError, match="tci is stored as uint8, and this scene as uint16"):
+    with pytest.raises(UsageError, match="tci is stored as uint8, but this scene as uint16"):
         hsi_xr.plan(path, radiometry="sentinel-2-l2a-tci")
     hsi_xr.plan(path, radiometry="planet-sr", scale=1e-4, offset=0)
     with rasterio.open(path, "r+") as file:

@@ -109,7 +109,7 @@ def test_a_level_is_refused_where_it_has_no_meaning():
     image = scene(32, 40)
     with pytest.raises(UsageError, match=r"level= \(--level\) and white= \(--white\)"):
         hsi_xr.plan(image, level=1.0, white=255)
-    with pytest.raises(UsageError, match="level of reflectance is 1"):
+    with pytest.raises(UsageError, match="level of a reflectance image is always 1"):
         hsi_xr.plan(image, radiometry="reflectance", scale=1 / 255, level=1.0)
-    with pytest.raises(UsageError, match="mst-plus-plus does not use the level"):
+    with pytest.raises(UsageError, match="mst-plus-plus cannot use the level"):
         hsi_xr.plan(image, "mst-plus-plus", untrained=True, level=1.0)

@@ -145,7 +145,7 @@ def test_integers_need_their_scale(tmp_path, image):
     unscaled = _reference(tmp_path / "unscaled.tif", stored)
     with pytest.raises(MissingFact, match=r"scale of its uint16 values.*level_radiometry"):
         hsi_xr.plan(image, level_from=unscaled)
-    with pytest.raises(InvalidData, match="but a white reflector is 1"):
+    with pytest.raises(InvalidData, match="but a white reflector should be 1"):
         hsi_xr.reconstruct(image, level_from=unscaled_as_float(unscaled))
     with pytest.raises(MissingFact, match="level_radiometry='sentinel-2-l2a-offset'"):
         hsi_xr.plan(image, level_from=unscaled, level_radiometry="sentinel-2-l2a")
@@ -177,7 +177,7 @@ def test_references_that_cannot_be_compared_are_refused(tmp_path, image):
     with pytest.raises(UsageError, match=r"'far.tif', does not overlap the scene"):
         hsi_xr.plan(image, level_from=far)
     coarse = save(tmp_path / "coarse.tif", averages, transform=GRID * Affine.scale(400))
-    with pytest.raises(UsageError, match="is entirely on the scene"):
+    with pytest.raises(UsageError, match="lies entirely within the scene"):
         hsi_xr.plan(image, level_from=coarse)
     nowhere = save(tmp_path / "nowhere.tif", averages, crs=None)
     with pytest.raises(NotGeoreferenced, match="the reference has none"):
@@ -188,9 +188,9 @@ def test_references_that_cannot_be_compared_are_refused(tmp_path, image):
     cloudy = _reference(tmp_path / "cloudy.tif", np.full_like(averages, -1), nodata=-1)
     with pytest.raises(InvalidData, match=r"'cloudy.tif', has a valid and positive"):
         hsi_xr.reconstruct(image, level_from=cloudy)
-    with pytest.raises(UsageError, match="must be reflectance, and it is srgb"):
+    with pytest.raises(UsageError, match="must be reflectance, but it is srgb"):
         hsi_xr.plan(image, level_from=image)
-    with pytest.raises(UsageError, match="give the reference by"):
+    with pytest.raises(UsageError, match="pass a reference as"):
         hsi_xr.plan(image, level_radiometry="reflectance")
 
 

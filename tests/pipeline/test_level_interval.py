@@ -1,5 +1,8 @@
 """The level of a scene is stated once, in memory and in files, and quantiles are stored with it."""
 
+import json
+
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,7 +10,8 @@ import xarray as xr
 import hsi_xr
 from hsi_xr.errors import UsageError
 from hsi_xr.io.cube_file import CubeFile
-from hsi_xr.level_interval import LEVEL_VARIABLES, LevelInterval
+from hsi_xr.io.raster_dataset import rasterio_open
+from hsi_xr.level_interval import LEVEL_VARIABLES, LevelInterval, level_text
 from tests.scenes import scene
 
 QUANTILES = (0.05, 0.5, 0.975)
@@ -57,7 +61,7 @@ def test_quantiles_are_ordered_and_the_same_in_tiles():
     assert [name for name in whole.data_vars if "_q" in name] == NAMES
     for name in NAMES:
         close = np.isclose(tiles[name], whole[name], rtol=1e-3, atol=1e-4)
-        assert close.mean() > 0.999  # rounding moves few pixels to other cells of colour
+        assert close.all()
         assert whole[name].attrs["long_name"].endswith("quantile of reflectance")
 
 
@@ -150,3 +154,56 @@ def test_the_interval_of_an_overestimated_gain_is_above_one():
         str(level) == "reflectance values may be off by a common factor of 1 to 2 (90 % interval)"
     )
     assert LevelInterval.from_attributes(level.attributes) == level
+
+
+@pytest.mark.parametrize(
+    ("options", "level"),
+    [
+        ({}, "estimated from the colours of the image, gain "),
+        ({"level": 1.5}, "stated (as given), gain 1.5 over reflectance."),
+        ({"model": "root-polynomial"}, "estimated by the model, with unknown uncertainty."),
+        ({"radiometry": "reflectance", "scale": 1 / 255}, ""),
+    ],
+)
+def test_the_preview_and_its_asset_state_the_level(tmp_path, options, level):
+    time = "2026-05-04T10:30:00Z"
+    cube = hsi_xr.reconstruct(scene(37, 45), **{"radiometry": "srgb", **options}).compute()
+    product = hsi_xr.write_product(cube, tmp_path / "cube.tif", datetime=time)
+    with rasterio_open(str(product.preview)) as png:
+        described = png.tags()["Description"]
+    item = json.loads(product.item.read_text())
+    assert item["assets"]["thumbnail"]["description"] == described
+    assert described.startswith("Bands 650, 550 and 450 nm of the estimate")
+    lineage = item["properties"]["processing:lineage"]
+    assert ("level of the scene" in described, "level of the scene" in lineage) == (
+        bool(level),
+    ) * 2
+    assert level in described and level in lineage
+    stated = LevelInterval.from_attributes(hsi_xr.open(product.cube).attrs)
+    assert (stated is not None) == (not options)
+    assert stated is None or str(stated) in described
+    assert not hsi_xr.validate(product.item).findings
+
+
+def test_a_calibrated_cube_says_nothing_about_its_level(cube):
+    x, y = float(cube.x[7]), float(cube.y[11])
+    calibrated = cube.hsi.calibrate([(x, y, cube.reflectance.hsi.spectrum(x, y))])
+    assert level_text({"level": "calibrated"}) == ""
+    assert "level" not in repr(calibrated.hsi)
+
+
+def test_a_representation_shows_level_and_quantiles_and_computes_nothing(tmp_path, lazy, cube):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a representation computes nothing")
+
+    interval = "reflectance values may be off by a common factor of"
+    with dask.config.set(scheduler=refuse):
+        text = repr(lazy.hsi)
+    assert "level: estimated" in text and interval not in text
+    names = ", ".join(["reflectance_std", *NAMES])
+    path = hsi_xr.write(cube, tmp_path / "cube.tif")
+    for obj in (lazy, cube, xr.open_dataset(path, engine="hsi_xr")):
+        assert f"other variables: {names}" in " ".join(repr(obj.hsi).split())
+    for obj in (cube, hsi_xr.open(path)):
+        assert interval in " ".join(repr(obj.hsi).split())
+    assert f"other variables: {', '.join(NAMES)}" in repr(hsi_xr.open(path).hsi)

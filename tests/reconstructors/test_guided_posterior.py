@@ -148,8 +148,7 @@ def test_an_image_of_another_exposure_has_the_same_uncertainty():
     one = _estimate(model, rgb, statistics, (0.05, 0.95))
     other = _estimate(model, 1.7 * rgb, brighter, (0.05, 0.95))
     torch.testing.assert_close(other.std, one.std, rtol=1e-3, atol=1e-6)
-    close = torch.isclose(other.quantiles, one.quantiles, rtol=1e-3, atol=1e-5)
-    assert close.float().mean() > 0.99  # rounding moves few pixels to other cells of colour
+    torch.testing.assert_close(other.quantiles, one.quantiles, rtol=1e-3, atol=1e-4)
 
 
 def test_quantiles_bracket_the_estimate_and_scale_with_the_calibration():

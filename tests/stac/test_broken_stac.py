@@ -55,9 +55,7 @@ def replace(value, keys, new):
     "name", ["tile_0_0/tile_0_0.json", "collection.json", "models/*/mlm-item.json"]
 )
 @given(data=st.data())
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_content_of_a_json_file_stops_the_validation(cubes, name, data):
     (path,) = cubes.glob(name)
     whole = path.read_text("utf-8")
