@@ -35,11 +35,14 @@ class Posterior:
         novelty: (batch, 1, rows, columns) out-of-distribution score: 0 if a Gaussian has the colour
             within `NEAR` standard deviations, near 1 if only the broad one has it or all are
             farther.
+        widening: (batch, 1, rows, columns) factor by which the deviation is wider than that of the
+            mixture.
     """
 
     mean: Tensor
     std: Tensor
     novelty: Tensor
+    widening: Tensor
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def _evaluate(
     second: Tensor | None = None,
     distances: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
-    """Returns the mean, and if the last two arguments are given, deviation and novelty."""
+    """Returns the mean and, if the last two arguments are given, the rest of a `Posterior`."""
     level, colour = colours(rgb)
     terms = colour_terms(level, colour)
     share = F.conv2d(terms, weights).softmax(1)
@@ -184,9 +187,11 @@ def _evaluate(
     apart = F.conv2d(terms, distances) * share
     far = apart[:, 1:].sum(1, keepdim=True)
     beyond = (-(far - NEAR**2).clamp(min=0) / 2).exp()
+    widening = torch.ones_like(far)
     if len(each) > 2:
-        spread = spread * _widening(apart.sum(1, keepdim=True), len(each))
-    return reflectance, spread * level, 1 - (1 - share[:, :1]) * beyond
+        widening = _widening(apart.sum(1, keepdim=True), len(each))
+    novelty = 1 - (1 - share[:, :1]) * beyond
+    return reflectance, spread * widening * level, novelty, widening
 
 
 def _widening(distance: Tensor, colours: int) -> Tensor:

@@ -212,13 +212,14 @@ class GuidedPosterior(Reconstructor):
         draws: Sequence[GroundNoise],
     ) -> Tensor:
         """Returns joint draws from the mixture, as wide as the calibration requires."""
-        calibrated, scale = _calibrate(rgb, statistics), statistics["uncertainty_scale"]
+        calibrated = _calibrate(rgb, statistics)
+        scale = statistics["uncertainty_scale"][:, None, None] * posterior.widening
         drawn = rgb.new_empty((len(rgb), len(draws), *posterior.mean.shape[1:]))
         for at, noise in enumerate(draws):
             mixture = draw_mixture(self.mixture, self.photofinishing.observer, statistics, noise)
             tables = draw_spectra(mixture, statistics["level_std"], noise, shared=self.shared)
             draw = tables.reflectance(calibrated, noise.words())
-            drawn[:, at] = spread_about_median(draw, posterior.mean, scale[:, None, None])
+            drawn[:, at] = spread_about_median(draw, posterior.mean, scale)
         return drawn
 
     def _reconstruct(

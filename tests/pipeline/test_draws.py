@@ -16,12 +16,21 @@ KINDS = {
     "display": {},
     "camera unknown": REFLECTANCE,
     "camera known": {**REFLECTANCE, "camera": CAMERA},
+    "sensor": {**REFLECTANCE, "camera": "sentinel-2a"},
 }
 
 
 def _image(kind, rows=61, columns=83):
     if kind == "display":
         return scene(rows, columns, chunks=None)
+    if kind == "sensor":
+        grid = Bands.regular(400, 700, 10)
+        response = SpectralResponse.of("sentinel-2a", grid)
+        pixels = np.einsum("cb,byx->cyx", response.curves, ground(rows, columns))
+        image = scene(rows, columns, chunks=None)
+        coords = {name: image.coords[name] for name in ("y", "x", "spatial_ref")}
+        names = {"band": list(response.channels)}
+        return xr.DataArray(pixels.astype("float32"), coords | names, ("band", "y", "x"))
     return photographed(ground(rows, columns), chunks=None)
 
 
