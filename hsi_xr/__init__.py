@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hsi_xr.analysis.library import library
     from hsi_xr.analysis.select import bands, nearest_band, spectrum
     from hsi_xr.analysis.sensors import to_sensor
+    from hsi_xr.analysis.zonal import zonal
     from hsi_xr.batch.config import Conversion
     from hsi_xr.batch.convert import convert
     from hsi_xr.calibration.calibrate import calibrate, gains
@@ -70,6 +71,7 @@ __all__ = [
     "validate",
     "write",
     "write_product",
+    "zonal",
 ]
 
 _MODULES = {
@@ -101,6 +103,7 @@ _MODULES = {
     "validate": "hsi_xr.stac.validate.validate",
     "write": "hsi_xr.io.write",
     "write_product": "hsi_xr.product",
+    "zonal": "hsi_xr.analysis.zonal",
 }
 
 

@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 _SCENE, _IMAGE, _MAP, _CUBE = "RGB scene", "multiband image", "map", "hyperspectral cube"
 _FOR_SCENES = ("reconstruct", "plan", "survey")
-_METHODS = {_SCENE: _FOR_SCENES, _IMAGE: _FOR_SCENES, _MAP: ("plot", "write")}
+_METHODS = {_SCENE: _FOR_SCENES, _IMAGE: _FOR_SCENES, _MAP: ("plot", "write", "zonal")}
 """The methods for each kind of object; a cube has all others."""
 
 
@@ -92,6 +92,7 @@ class HsiAccessor:
     sam = Method(lambda: hsi_xr.sam)
     to_sensor = Method(lambda: hsi_xr.to_sensor)
     indices = Method(lambda: hsi_xr.indices)
+    zonal = Method(lambda: hsi_xr.zonal)
     to_hypercoast = Method(lambda: hsi_xr.to_hypercoast)
     to_spectral = Method(lambda: hsi_xr.to_spectral)
 

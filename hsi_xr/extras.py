@@ -15,6 +15,8 @@ _EXTRAS = {
     "msgspec": ("train", "training needs msgspec"),
     "h5py": ("train", "MATLAB files of version 7.3 need h5py"),
     "scipy": ("train", "MATLAB files of version 5 need SciPy"),
+    "exactextract": ("zonal", "means over polygons need exactextract"),
+    "geopandas": ("zonal", "means over polygons need geopandas"),
     "spyndex": ("indices", "spectral indices need spyndex"),
 }
 """Module -> the extra that installs it, and the feature that needs it."""

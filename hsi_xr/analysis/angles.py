@@ -14,6 +14,7 @@ from hsi_xr.io.cube import (
     Cube,
     bands_of,
     cube_of,
+    derived_comment,
     refuse_deviation,
     shared_attributes,
     sorted_bands,
@@ -32,15 +33,15 @@ def sam(obj: Cube, spectra: Cube, *, degrees: bool = False) -> xr.DataArray:
     attribute `bands` states how many.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         spectra: Spectra over the dimension `wavelength` in nm (or over `band` with that
             coordinate), in any positive scale, with at most one more dimension: the result of
             `hsi_xr.library` or `spectrum`. Of a Dataset, `reflectance` is used.
         degrees: Return degrees instead of radians.
 
     Returns:
-        (spectrum, y, x) float32 in [0, pi], or (y, x) for a single spectrum; lazy if the cube is.
-        NaN where a value is NaN or a spectrum is zero in all bands.
+        ([sample,] spectrum, y, x) float32 in [0, pi], without `spectrum` for a single one; lazy if
+        the cube is. NaN where a value is NaN or a spectrum is zero in all bands.
 
     Raises:
         InvalidData: `spectra` is not such an array.
@@ -51,7 +52,7 @@ def sam(obj: Cube, spectra: Cube, *, degrees: bool = False) -> xr.DataArray:
         Kruse et al. 1993, Remote Sensing of Environment 44, 145-163.
     """
     refuse_deviation(obj)
-    cube = cube_of(obj)
+    cube = cube_of(obj, draws=True)
     bands, order = bands_of(cube)
     if isinstance(spectra, xr.Dataset) and "reflectance" in spectra:
         spectra = spectra["reflectance"]
@@ -59,7 +60,7 @@ def sam(obj: Cube, spectra: Cube, *, degrees: bool = False) -> xr.DataArray:
     known = np.asarray(np.isfinite(table).all(0))
     _check_coverage(known, table, bands)
     directions = _directions(table[:, known].T).T
-    pixels = cube.isel(band=order[known])
+    pixels = cube.isel(band=order[known]).transpose("band", ...)
     angles = _lazy_angles(pixels, directions, degrees)
     coords = {name: coord for name, coord in cube.coords.items() if "band" not in coord.dims}
     attrs = {
@@ -67,10 +68,11 @@ def sam(obj: Cube, spectra: Cube, *, degrees: bool = False) -> xr.DataArray:
         "long_name": "spectral angle",
         "units": "degree" if degrees else "radian",
         "bands": f"{known.sum()} of {len(known)}",
-        **({"comment": f"from a {cube.attrs['comment']}"} if "comment" in cube.attrs else {}),
+        **derived_comment(cube),
     }
-    dims = ("spectrum", "y", "x")
+    dims = ("spectrum", *pixels.dims[1:])
     result = xr.DataArray(angles, dims=dims, coords=coords, attrs=attrs, name="spectral_angle")
+    result = result.transpose(..., "spectrum", "y", "x")
     result.encoding = {"grid_mapping": cube.encoding.get("grid_mapping", "spatial_ref")}
     if spectra.ndim < 2:
         return result.isel(spectrum=0)
@@ -125,16 +127,25 @@ def _lazy_angles(
         return _angles(directions, cube.values, degrees)
     lazy = da.from_array(directions, chunks=(_CHUNK, -1))
     whole = cube.data.rechunk({0: -1})
-    meta = np.empty((0, 0, 0), dtype="float32")
+    spectrum, band, *others = range(cube.ndim + 1)
     return da.blockwise(
-        _angles, "syx", lazy, "sb", whole, "byx", degrees, None, concatenate=True, meta=meta
+        _angles,
+        (spectrum, *others),
+        lazy,
+        (spectrum, band),
+        whole,
+        (band, *others),
+        degrees,
+        None,
+        concatenate=True,
+        meta=np.empty((0,) * cube.ndim, dtype="float32"),
     )
 
 
 def _angles(
     directions: NDArray[np.float64], values: NDArray[Any], degrees: bool
 ) -> NDArray[np.float32]:
-    """(spectra, bands) of length 1 and (bands, rows, columns) -> (spectra, rows, columns).
+    """(spectra, bands) of length 1 and (bands, ...) -> (spectra, ...).
 
     Inner products in float64 serve all spectra at once; their arccos is off by 2e-8 rad at most,
     less than the rounding of the float32 input.

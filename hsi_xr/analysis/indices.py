@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from hsi_xr.band_grid import Bands
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.extras import require
-from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
+from hsi_xr.io.cube import (
+    Cube,
+    bands_of,
+    cube_of,
+    derived_comment,
+    refuse_deviation,
+    shared_attributes,
+)
 from hsi_xr.suggestions import did_you_mean
 
 _LEAST = 2
@@ -27,13 +34,13 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
     within the range and nearest to its middle.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         names: Name of an index, such as "NGRDI", or a sequence of names.
 
     Returns:
-        (y, x) for one name, (index, y, x) for a sequence; lazy if the cube is. Not finite where a
-        formula divides by 0. The attributes state formula and bands. If the level of the scene is
-        estimated, only ratios such as NDVI do not depend on it.
+        ([sample,] y, x) for one name, ([sample,] index, y, x) for a sequence; lazy if the cube is.
+        Not finite where a formula divides by 0. The attributes state formula and bands. If the
+        level of the scene is estimated, only ratios such as NDVI do not depend on it.
 
     Raises:
         UsageError: spyndex is not installed, `names` is empty, or `obj` is an uncertainty.
@@ -44,7 +51,7 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
     import spyndex
 
     refuse_deviation(obj)
-    cube = cube_of(obj)
+    cube = cube_of(obj, draws=True)
     own, order = bands_of(cube)
     bands = _Available(own, broad="hsi_xr_sensor" in shared_attributes(cube, obj))
     requested = [names] if isinstance(names, str) else list(names)
@@ -60,7 +67,7 @@ def indices(obj: Cube, names: str | Sequence[str]) -> xr.DataArray:
         return maps[0]
     attrs = {key: "; ".join(index.attrs[key] for index in maps) for key in ("formula", "bands")}
     stacked = xr.concat(maps, xr.Variable("index", requested), combine_attrs="drop_conflicts")
-    return stacked.rename("indices").assign_attrs(attrs)
+    return stacked.transpose(..., "index", "y", "x").rename("indices").assign_attrs(attrs)
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ def _index(spyndex: Any, name: str, cube: xr.DataArray, bands: _Available) -> xr
         "formula": str(index.formula),
         "references": str(index.reference),
         "bands": ", ".join(used),
-        **({"comment": f"from a {cube.attrs['comment']}"} if "comment" in cube.attrs else {}),
+        **derived_comment(cube),
     }
     result.encoding = {"grid_mapping": cube.encoding.get("grid_mapping", "spatial_ref")}
     return result

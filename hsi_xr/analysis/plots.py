@@ -1,6 +1,7 @@
 """Plots of `.hsi.plot`: spectra, three bands as RGB, and maps."""
 
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ from hsi_xr.output_variables import quantile_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LINE = 60
+"""Characters per line of a title."""
 _NINETY = 1.645
 """Half-width, in standard deviations, of the 90 % interval of a normal distribution."""
 
@@ -66,14 +69,15 @@ def plot_spectrum(
 ) -> "Axes":
     """Plots the spectrum at a location over wavelength.
 
-    If the cube has the quantiles 0.05 and 0.95, or else `reflectance_std`, the 90 % interval given
-    the level of the scene is shaded; without quantiles it is 1.645 standard deviations to either
-    side. The comment of `reflectance_std` and the card of the model state how many of the true
-    values it contains. If the level is uncertain, an error bar at the last band states its 90 %
-    interval: all of the spectrum may be off by that factor.
+    Of joint draws, the line is the mean, and the range from the 5 % to the 95 % quantile is shaded.
+    Otherwise, if the cube has the quantiles 0.05 and 0.95, or else `reflectance_std`, the 90 %
+    interval given the level of the scene is shaded; without quantiles it is 1.645 standard
+    deviations to either side. The comment of `reflectance_std` and the card of the model state how
+    many of the true values it contains. If the level is uncertain, an error bar at the last band
+    states its 90 % interval: all of the spectrum may be off by that factor.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         x, y: Location in the CRS of the cube, or in `crs`.
         crs: CRS of the location; see `spectrum`.
         size: Side of a square to average; see `spectrum`.
@@ -87,14 +91,15 @@ def plot_spectrum(
     from matplotlib.colors import to_hex
 
     pixel = spectrum(obj, x, y, crs=crs, size=size)
-    mean = pixel["reflectance"] if isinstance(pixel, xr.Dataset) else pixel
-    bands, order = sorted_bands(mean, "the cube")
-    values, nm = np.asarray(mean.values)[order], list(bands.centres)
+    estimate = pixel["reflectance"] if isinstance(pixel, xr.Dataset) else pixel
+    bands, order = sorted_bands(estimate, "the cube")
+    drawn = np.asarray(estimate.transpose(..., "wavelength").values)[..., order]
+    values, nm = drawn if drawn.ndim == 1 else drawn.mean(0), list(bands.centres)
     axes = axes_or_new(ax)
     marker = "o" if len(nm) < 20 else ""  # few bands do not form a curve
     name = label or f"{x:.10g}, {y:.10g}"
     (line,) = axes.plot(nm, values, linewidth=2, marker=marker, label=name)
-    if (interval := _interval(pixel, order)) is not None:
+    if (interval := _interval(pixel, drawn, order)) is not None:
         low, high, text = interval
         listed = {each.get_label() for each in axes.collections}
         axes.fill_between(
@@ -103,11 +108,11 @@ def plot_spectrum(
         )  # fmt: skip
     if (level := _level(obj)) is not None:
         _draw_level(axes, (nm[-1], float(values[-1])), level, to_hex(line.get_color()))
-    relative = "relative" in str(mean.attrs.get("long_name"))
+    relative = "relative" in str(estimate.attrs.get("long_name"))
     axes.set(
         xlabel="wavelength (nm)",
         ylabel="relative reflectance" if relative else "reflectance",
-        title=str(mean.attrs.get("comment", "")),
+        title=fill(str(estimate.attrs.get("comment", "")).split(";")[0], _LINE),
     )
     axes.autoscale_view()
     axes.set_ylim(bottom=min(0.0, axes.dataLim.ymin), auto=True)  # a later spectrum may be higher
@@ -120,9 +125,12 @@ def plot_spectrum(
 
 
 def _interval(
-    pixel: Cube, order: NDArray[np.intp]
+    pixel: Cube, drawn: NDArray[np.floating], order: NDArray[np.intp]
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], str] | None:
     """Returns the ends of the 90 % interval given the level, and how they are called."""
+    if drawn.ndim == 2:
+        low, high = np.quantile(drawn, (0.05, 0.95), axis=0)
+        return low, high, f"90 % interval of {len(drawn)} draws"
     if not isinstance(pixel, xr.Dataset):
         return None
     names = [quantile_name(p) for p in (0.05, 0.95)]

@@ -32,7 +32,7 @@ def spectrum(
     """Returns the spectrum of the pixel at a location, or the mean spectrum of a square around it.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         x: Easting or longitude in the CRS of the cube, or in `crs`.
         y: Northing or latitude in the CRS of the cube, or in `crs`.
         crs: CRS of x and y, such as "EPSG:4326" (x is then the longitude).
@@ -40,17 +40,17 @@ def spectrum(
             weighted by their area within the square.
 
     Returns:
-        Dataset or DataArray, like `obj`, over `wavelength` in nm; lazy if the cube is. The scalar
-        coordinates `x` and `y` are the centre of the pixel or square in the CRS of the cube. The
-        mean of a square is NaN where less than half of it has data. Its `reflectance_std` and
-        quantiles are means over its pixels, as for fully correlated errors. `calibrate` and `sam`
-        accept the DataArray.
+        Dataset or DataArray, like `obj`, over [`sample` and] `wavelength` in nm; lazy if the cube
+        is. The scalar coordinates `x` and `y` are the centre of the pixel or square in the CRS of
+        the cube. The mean of a square is NaN where less than half of it has data. Its
+        `reflectance_std` and quantiles are means over its pixels, as for fully correlated errors.
+        `calibrate` and `sam` accept the DataArray.
 
     Raises:
         UsageError: The location or its square is not on the cube, or `crs` is not a CRS.
         NotGeoreferenced: The cube has no transform, or no CRS to transform to from `crs`.
     """
-    cube = cube_of(obj)
+    cube = cube_of(obj, draws=True)
     sorted_bands(cube, "the cube")  # refuses repeated wavelengths
     transform, shape = transform_of(cube), (cube.sizes["y"], cube.sizes["x"])
     if transform is None:
@@ -84,7 +84,7 @@ def nearest_band(
     """Returns the label of the band nearest to a wavelength, for `sel(band=...)`.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         wavelength: Wavelength in nm.
         tolerance: Largest distance of the band centre, in nm; by default, wavelengths beyond the
             first or last band may be one band spacing away.
@@ -92,7 +92,7 @@ def nearest_band(
     Raises:
         UsageError: No band is that close.
     """
-    cube = cube_of(obj)
+    cube = cube_of(obj, draws=True)
     bands, order = sorted_bands(cube, "the cube")
     first, last = bands.centres[0], bands.centres[-1]
     at = bands.nearest(wavelength)
@@ -115,14 +115,14 @@ def bands(obj: Xarray, first: float, last: float) -> Xarray:
     empty selection.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         first: Shortest wavelength, nm.
         last: Longest wavelength, nm.
 
     Raises:
         UsageError: No band is in that range.
     """
-    own, order = sorted_bands(cube_of(obj), "the cube")
+    own, order = sorted_bands(cube_of(obj, draws=True), "the cube")
     chosen = sorted(at for at, nm in zip(order.tolist(), own.centres) if first <= nm <= last)
     if not chosen:
         raise UsageError(

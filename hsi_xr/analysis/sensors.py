@@ -14,8 +14,7 @@ from hsi_xr.camera.bandpass import LEAST, Bandpass, measured, published, sensors
 from hsi_xr.errors import BandMismatch, UnknownName, UsageError
 from hsi_xr.io.cube import Cube, bands_of, cube_of, refuse_deviation, shared_attributes
 from hsi_xr.io.wavelengths import COORDINATE_ATTRS
-from hsi_xr.level_interval import LEVEL_VARIABLES
-from hsi_xr.output_variables import companions_among, probability_of
+from hsi_xr.output_variables import SAMPLE, companions_among, probability_of
 from hsi_xr.suggestions import did_you_mean
 
 Sensor = str | os.PathLike[str] | xr.DataArray
@@ -44,14 +43,14 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     not simulated.
 
     Args:
-        obj: Cube: Dataset with `reflectance`, or DataArray (band, y, x).
+        obj: Cube: Dataset with `reflectance`, or DataArray ([sample,] band, y, x).
         sensor: A name in `hsi_xr.sensors()`; or relative responses, one per band: the path of a
             file that `hsi_xr.library` reads (a CSV table with a column `wavelength` in nm and one
             per band, or an ENVI library), or the result of `hsi_xr.library`.
 
     Returns:
-        Dataset with `reflectance` (band, y, x) float32, lazy if the cube is; `band` has the names
-        of the sensor's bands, `wavelength` and `fwhm` are in nm. If the cube has
+        Dataset with `reflectance` ([sample,] band, y, x) float32, lazy if the cube is; `band` has
+        the names of the sensor's bands, `wavelength` and `fwhm` are in nm. If the cube has
         `reflectance_std`, so has the result: the mean over each band, an upper bound that is
         reached where the errors of neighbouring wavelengths are fully correlated. Quantiles are
         means as well, exact in the same case; there are none for responses with negative values.
@@ -68,7 +67,7 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
     """
     refuse_deviation(obj)
     name, responses = _find_responses(sensor)
-    cube = cube_of(obj)
+    cube = cube_of(obj, draws=True)
     own, order = bands_of(cube)
     table, covered = weights(responses, own)
     kept, left_out = _usable_bands(responses, own, covered)
@@ -83,7 +82,7 @@ def to_sensor(obj: Cube, sensor: Sensor) -> xr.Dataset:
         variables |= _companions(obj, order, used, simulated)
         if names := companions_among(variables):
             variables["reflectance"].attrs["ancillary_variables"] = " ".join(names)
-        variables |= {name: obj[name] for name in LEVEL_VARIABLES if name in obj}
+        variables |= {str(k): v for k, v in obj.data_vars.items() if {*v.dims} <= {SAMPLE}}
     provenance = {
         "hsi_xr_sensor": name,
         "hsi_xr_sensor_bands": ", ".join(simulated.names),
@@ -111,7 +110,7 @@ def _companions(
         if "band" not in obj[name].dims:
             found[name] = obj[name]
         elif not is_quantile or (table >= 0).all():
-            cube = obj[name].transpose("band", "y", "x").isel(band=order)
+            cube = obj[name].transpose(..., "band", "y", "x").isel(band=order)
             found[name] = _average(cube, abs(table), sensor)
             found[name].attrs |= {"comment": _MEAN_OF_QUANTILES} if is_quantile else _BOUND
     return found
@@ -147,6 +146,7 @@ def _resolution(own: Bands, wavelength: float) -> float:
 
 def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -> xr.DataArray:
     values: da.Array | NDArray[np.float32]
+    cube = cube.transpose("band", ...)
     if cube.chunks is None:
         values = _mix(cube.values, table)
     else:
@@ -156,10 +156,11 @@ def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -
             spectra,
             table,
             chunks=((len(table),), *spectra.chunks[1:]),
-            meta=np.empty((0, 0, 0), dtype="float32"),
+            meta=np.empty((0,) * cube.ndim, dtype="float32"),
         )
     coords = {name: coord for name, coord in cube.coords.items() if "band" not in coord.dims}
-    array = xr.DataArray(values, dims=("band", "y", "x"), coords=coords, attrs=cube.attrs)
+    array = xr.DataArray(values, dims=cube.dims, coords=coords, attrs=cube.attrs)
+    array = array.transpose(..., "band", "y", "x")
     array.attrs.pop("ancillary_variables", None)
     array.encoding = {"grid_mapping": cube.encoding.get("grid_mapping", "spatial_ref")}
     nm = {"wavelength": sensor.bands.centres, "fwhm": sensor.bands.widths}
@@ -170,7 +171,7 @@ def _average(cube: xr.DataArray, table: NDArray[np.float32], sensor: Bandpass) -
 
 
 def _mix(cube: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, rows, columns) and weights (bands, n) -> (bands, rows, columns).
+    """(n, ...) and weights (bands, n) -> (bands, ...).
 
     Bands of weight 0 may be NaN.
     """

@@ -16,15 +16,21 @@ Cube = xr.Dataset | xr.DataArray
 _SHARED = ("hsi_xr_", "datetime")
 """Prefixes of attributes that apply to every array of a file."""
 _DEVIATION = "standard deviation"
+_DRAWS = "draws "
+"""Beginning of the comment on joint draws."""
 _PLAUSIBLE = (100.0, 100_000.0)
 """Shortest and longest plausible wavelength in nm; others must be in another unit."""
 
 
-def cube_of(obj: Cube) -> xr.DataArray:
+def cube_of(obj: Cube, *, draws: bool = False) -> xr.DataArray:
     """Returns the reflectance of a Dataset or DataArray as (band, y, x).
 
+    Args:
+        obj: The Dataset or DataArray.
+        draws: Accept joint draws as well, and return them as (sample, band, y, x).
+
     Raises:
-        UsageError: The Dataset has no reflectance, or has several draws.
+        UsageError: The Dataset has no reflectance, or the cube has draws that are not accepted.
         BandMismatch: The array is not a cube, or has no wavelengths.
     """
     if isinstance(obj, xr.Dataset) and "reflectance" not in obj:
@@ -34,20 +40,20 @@ def cube_of(obj: Cube) -> xr.DataArray:
             "`hsi_xr.reconstruct(ds)`"
         )
     cube = obj["reflectance"] if isinstance(obj, xr.Dataset) else obj
-    if SAMPLE in cube.dims:
+    if not draws and SAMPLE in cube.dims:
         raise UsageError(
-            f"these are {cube.sizes[SAMPLE]} draws along `{SAMPLE}`, and this method takes one "
-            "cube; call it for each, e.g. `xr.concat([draws.isel(sample=k).hsi.indices('GLI') "
-            "for k in range(draws.sizes['sample'])], 'sample')`"
+            f"this cube has {cube.sizes[SAMPLE]} draws along the dimension {SAMPLE}; select one, "
+            f"e.g. `cube.isel({SAMPLE}=0)`, or take their mean, `cube.mean({SAMPLE!r}, "
+            "keep_attrs=True)`"
         )
-    if {*cube.dims} != {"band", "y", "x"} or "wavelength" not in cube.coords:
+    if {*cube.dims} - {SAMPLE} != {"band", "y", "x"} or "wavelength" not in cube.coords:
         lacking = "" if "wavelength" in cube.coords else " and no wavelengths"
         raise BandMismatch(
             "a cube has the dimensions band, y, x and the coordinate `wavelength` along band; this "
             f"one has {', '.join(map(str, cube.dims)) or 'no dimensions'}{lacking}. Use the result "
             "of `reconstruct`"
         )
-    return cube.transpose("band", "y", "x")
+    return cube.transpose(..., "band", "y", "x")
 
 
 def refuse_deviation(obj: Cube) -> None:
@@ -112,6 +118,13 @@ def sorted_bands(array: xr.DataArray, name: str) -> tuple[Bands, NDArray[np.intp
     if "fwhm" in array.coords:
         widths = np.asarray(array["fwhm"].values, np.float64) * unit
     return Bands(tuple(centres[order].tolist()), tuple(widths[order].tolist())), order
+
+
+def derived_comment(cube: xr.DataArray) -> dict[str, str]:
+    """Returns the comment on an array that was computed from a cube; none if the cube has none."""
+    comment = str(cube.attrs.get("comment", ""))
+    article = "" if comment.startswith(_DRAWS) else "a "
+    return {"comment": f"from {article}{comment}"} if comment else {}
 
 
 def shared_attributes(*objs: Cube) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from hsi_xr.errors import BandMismatch
 from hsi_xr.io.colour_names import COLOURS, colour_of
+from hsi_xr.output_variables import SAMPLE
 
 T = TypeVar("T", xr.Dataset, xr.DataArray, xr.Dataset | xr.DataArray)
 
@@ -25,7 +26,8 @@ def with_standard_dims(obj: T) -> T:
     """Renames the dimensions of an image to band, y and x, and drops others of length 1.
 
     Numbers along `wavelength` become the coordinate `wavelength` of the bands; other labels are
-    renamed with their dimension. Dimensions longer than 1 that have no usual name are kept.
+    renamed with their dimension. Dimensions longer than 1 that have no usual name are kept, and so
+    is that of joint draws.
     """
     for name in [str(dim) for dim in obj.dims]:
         target = _USUAL.get(name.lower())
@@ -37,7 +39,7 @@ def with_standard_dims(obj: T) -> T:
             obj = obj.drop_vars(target, errors="ignore").rename({name: target})
     if isinstance(obj, xr.Dataset) and obj.sizes.get("band") == 1 and len(obj.data_vars) > 1:
         obj = obj.isel(band=0, drop=True)  # variables are bands, each opened from its own file
-    single = {dim: 0 for dim, size in obj.sizes.items() if size == 1 and dim not in DIMS}
+    single = {dim: 0 for dim, size in obj.sizes.items() if size == 1 and dim not in (*DIMS, SAMPLE)}
     return obj.isel(single) if single else obj
 
 

@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 import hsi_xr
-from hsi_xr.errors import UsageError
 from hsi_xr.io import formats
 from tests.scenes import scene
 
@@ -65,13 +64,10 @@ def test_an_array_of_draws_is_written_as_a_dataset_of_them(drawn, tmp_path):
         np.testing.assert_array_equal(stored.reflectance, drawn.reflectance)
 
 
-def test_one_draw_is_a_cube_and_several_are_told_how_to_be_used_as_such(drawn, tmp_path):
+def test_one_draw_is_written_as_a_cube(drawn, tmp_path):
     one = drawn.isel(sample=1)
     path = hsi_xr.write(one, tmp_path / "cube.tif", dtype="float32")
     np.testing.assert_array_equal(hsi_xr.open(path), one.reflectance)
-    assert one.hsi.indices("GLI").dims == ("y", "x")
-    with pytest.raises(UsageError, match=r"3 draws along `sample`.*draws.isel"):
-        drawn.hsi.indices("GLI")
 
 
 def test_overwriting_removes_draws_that_the_new_cube_does_not_have(drawn, tmp_path):
