@@ -204,10 +204,12 @@ def companion_names(provenance: Mapping[str, Any]) -> list[str]:
     """Returns the names of all companions that a product may have.
 
     Args:
-        provenance: Its provenance, without the prefix `hsi_xr_`; `quantiles` lists its quantiles.
+        provenance: Its provenance, without the prefix `hsi_xr_`; `quantiles` lists its quantiles,
+            and `draws` is their number.
     """
+    draws = map(draw_name, range(1, int(provenance.get("draws", 0)) + 1))
     listed = str(provenance.get("quantiles", "")).split(",")
-    return [*COMPANIONS, *(quantile_name(float(text)) for text in listed if text)]
+    return [*draws, *COMPANIONS, *(quantile_name(float(text)) for text in listed if text)]
 
 
 def companions_among(names: Iterable[object]) -> list[str]:

@@ -1,5 +1,7 @@
 """Joint draws in files: a dimension of stores, a file each in other formats."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -62,6 +64,23 @@ def test_an_array_of_draws_is_written_as_a_dataset_of_them(drawn, tmp_path):
     path = hsi_xr.write(drawn.reflectance, tmp_path / "cube.zarr", dtype="float32")
     with xr.open_zarr(path) as stored:
         np.testing.assert_array_equal(stored.reflectance, drawn.reflectance)
+
+
+@pytest.mark.parametrize("name", ["cog", "zarr"])
+def test_products_list_their_draws(drawn, tmp_path, name):
+    path = _path(tmp_path, name)
+    product = hsi_xr.write_product(drawn, path, datetime="2026-01-02T10:30:00Z")
+    draws = [f"cube_draw{number:02d}.tif" for number in (1, 2, 3)] if name == "cog" else []
+    assert [each.name for each in product.companions if "draw" in each.name] == draws
+    assets = json.loads(product.item.read_text())["assets"]
+    assert [assets[f"draw-{number:02d}"]["href"] for number in (1, 2, 3) if draws] == [
+        f"./{each}" for each in draws
+    ]
+    assert hsi_xr.validate(path).findings == []
+    opened = xr.open_dataset(path, engine="hsi_xr")
+    for number in (1, 2, 3):
+        found = opened[f"reflectance_draw{number:02d}"]
+        np.testing.assert_allclose(found, drawn.reflectance[number - 1], atol=6e-5)
 
 
 def test_one_draw_is_written_as_a_cube(drawn, tmp_path):
