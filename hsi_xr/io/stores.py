@@ -9,6 +9,7 @@ import xarray as xr
 
 from hsi_xr.errors import BandMismatch, UnknownName, UnreadableFile, UsageError
 from hsi_xr.io.dimensions import DIMS, image_variables, with_standard_dims
+from hsi_xr.io.draws import split_draws
 from hsi_xr.io.remote import file_of, is_remote, storage_options, store_errors, without_query
 from hsi_xr.io.store_reader import StoredArray
 from hsi_xr.output_variables import SAMPLE, draw_name
@@ -79,10 +80,7 @@ def _with_draws_apart(dataset: xr.Dataset) -> xr.Dataset:
     main = dataset.get("reflectance")
     if main is None or SAMPLE not in main.dims:
         return dataset
-    draws = {
-        draw_name(at + 1): main.isel({SAMPLE: at}, drop=True) for at in range(main.sizes[SAMPLE])
-    }
-    return dataset.drop_vars("reflectance").assign(draws)
+    return dataset.drop_vars("reflectance").assign(split_draws(main))
 
 
 def _open_dataset(path: str, driver: str) -> xr.Dataset:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.io import wavelengths
+from hsi_xr.io.draws import mean_of_draws, split_draws
 from hsi_xr.io.location import location_of
 from hsi_xr.output_variables import (
     COMPANIONS,
     SAMPLE,
     companions_among,
-    draw_name,
     output_variable,
 )
 
@@ -30,9 +30,6 @@ DTYPES = ("int16", "float32")
 DEFAULT_DTYPE: Final = "int16"
 DEFAULT_SCALE: Final = 1e-4
 """Reflectance per stored step."""
-
-MEAN_OF_DRAWS = "mean of joint draws from the posterior of the model, not a measurement"
-"""Comment on the main file of draws that have a file each."""
 
 StoredValues: TypeAlias = NDArray[np.generic]
 """Values as a file stores them: int16, uint16 or float32."""
@@ -232,16 +229,8 @@ def _arrays(obj: xr.Dataset | xr.DataArray, *, in_one_file: bool) -> dict[str, x
 
 def _of_draws(array: xr.DataArray, *, in_one_file: bool) -> dict[str, xr.DataArray]:
     """Returns each of several joint draws and, if each has its own file, first their mean."""
-    draws = {
-        draw_name(at + 1): _transpose(array.isel({SAMPLE: at}, drop=True))
-        for at in range(array.sizes[SAMPLE])
-    }
-    if in_one_file:
-        return draws
-    mean = array.mean(SAMPLE, skipna=False, keep_attrs=True).assign_attrs(
-        comment=MEAN_OF_DRAWS, cell_methods="realization: mean"
-    )
-    return {"reflectance": _transpose(mean), **draws}
+    mean = {} if in_one_file else {"reflectance": mean_of_draws(array)}
+    return {name: _transpose(each) for name, each in (mean | split_draws(array)).items()}
 
 
 def _transpose(array: xr.DataArray) -> xr.DataArray:

@@ -42,17 +42,26 @@ def draw_mixture(
     return mixture.project(response, noise=statistics["noise"])
 
 
-def draw_spectra(
-    mixture: ProjectedMixture, level_std: Tensor, noise: GroundNoise, *, shared: float
-) -> MixtureDraw:
-    """Returns the tables of a draw; see `MixtureDraw.of`."""
+def draw_reflectance(
+    mixture: ProjectedMixture, rgb: Tensor, level_std: Tensor, noise: GroundNoise, *, shared: float
+) -> Tensor:
+    """Returns the reflectance of images in one draw, (batch, bands, rows, columns).
+
+    Args:
+        mixture: In the colours of the camera of the draw.
+        rgb: (batch, n, rows, columns) linear channels on the scale of reflectance.
+        level_std: See `ProjectedMixture.log_likelihood`.
+        noise: The noise of the draw.
+        shared: See `MixtureDraw.of`.
+    """
     count, bands = mixture.mean.shape
     of_scene = DrawNoise(
         choice=noise.uniform(CHOICE, count),
         shared=noise.normal(SHARED, count, bands),
         own=noise.normal(OWN_TABLE, OWN // 2, bands),
     )
-    return MixtureDraw.of(mixture, level_std, of_scene, shared=shared)
+    tables = MixtureDraw.of(mixture, level_std, of_scene, shared=shared)
+    return tables.reflectance(rgb, noise.words())
 
 
 def draw_level_factors(

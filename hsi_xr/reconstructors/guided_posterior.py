@@ -28,7 +28,7 @@ from hsi_xr.reconstructors._base import (
     SceneWindows,
 )
 from hsi_xr.reconstructors._guided_denoiser import guided_denoiser
-from hsi_xr.reconstructors._joint_draws import draw_mixture, draw_spectra
+from hsi_xr.reconstructors._joint_draws import draw_mixture, draw_reflectance
 from hsi_xr.reconstructors._photofinishing import Photofinishing, project_mixture
 from hsi_xr.reconstructors.r2h_diff import FLOOR, SIZES, log_guide
 
@@ -217,8 +217,9 @@ class GuidedPosterior(Reconstructor):
         drawn = rgb.new_empty((len(rgb), len(draws), *posterior.mean.shape[1:]))
         for at, noise in enumerate(draws):
             mixture = draw_mixture(self.mixture, self.photofinishing.observer, statistics, noise)
-            tables = draw_spectra(mixture, statistics["level_std"], noise, shared=self.shared)
-            draw = tables.reflectance(calibrated, noise.words())
+            draw = draw_reflectance(
+                mixture, calibrated, statistics["level_std"], noise, shared=self.shared
+            )
             drawn[:, at] = spread_about_median(draw, posterior.mean, scale)
         return drawn
 
