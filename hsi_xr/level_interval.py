@@ -13,6 +13,15 @@ LEVEL_VARIABLES = {
 """Name -> long name of the scalars of a Dataset that state its level; files store them as
 attributes with the prefix `hsi_xr_`."""
 
+LEVEL_FACTOR = "level_factor"
+"""Name of the variable of draws, by sample, that states the level of each."""
+LEVEL_FACTOR_ATTRIBUTES = {
+    "long_name": "factor of all reflectance in a draw of the level",
+    "comment": "the draws hold for the stated level of the scene; their product with this factor "
+    "includes its uncertainty",
+    "units": "1",
+}
+
 _PREFIX = "hsi_xr_"
 _ASSUMED = ("known", "calibrated")
 """Kinds of level that leave nothing to say: that of reflectance, and that of known spectra."""

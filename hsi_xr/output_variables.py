@@ -3,12 +3,13 @@
 The pipeline computes them in this order, `hsi_xr.io` names and stores them, a calibration scales
 them, and STAC items describe them. To add a variable, add an entry here, compute it in
 `hsi_xr.pipeline.inference` and request it in `hsi_xr.pipeline.plan`. Quantiles have a variable
-each, named after their probability: `reflectance_q05` is the 5 % quantile.
+each, named after their probability: `reflectance_q05` is the 5 % quantile. So have joint draws in
+files that contain one variable: `reflectance_draw01` is the first.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -139,6 +140,10 @@ COMPANIONS = {name: variable for name, variable in OUTPUT_VARIABLES.items() if v
 SAMPLE = "sample"
 """Dimension of joint draws, which are counted from 1."""
 
+DRAW_ATTRIBUTES = {"standard_name": "realization", "long_name": "number of the draw"}
+"""CF attributes of its coordinate."""
+
+_DRAW = re.compile(r"reflectance_draw(\d{2,4})")
 _QUANTILE = re.compile(r"reflectance_q(\d{2,3})")
 
 
@@ -153,10 +158,29 @@ def probability_of(name: str) -> float | None:
     return float(f"0.{found[1]}") if found else None
 
 
+def draw_name(number: int) -> str:
+    """Returns the name of the variable of one draw: `reflectance_draw01` for the first."""
+    return f"reflectance_draw{number:02d}"
+
+
+def draw_of(name: str) -> int | None:
+    """Returns the number of the draw that a variable contains; None for others."""
+    found = _DRAW.fullmatch(name)
+    return int(found[1]) if found else None
+
+
 def output_variable(name: str) -> OutputVariable | None:
-    """Returns the variable of a name, which may be that of a quantile; None if there is none."""
+    """Returns the variable of a name, which may be that of a quantile or draw, or None."""
     if name in OUTPUT_VARIABLES:
         return OUTPUT_VARIABLES[name]
+    if (number := draw_of(name)) is not None:
+        return replace(
+            OUTPUT_VARIABLES["reflectance"],
+            name=name,
+            suffix=f"_draw{number:02d}",
+            asset=f"draw-{number:02d}",
+            title=f"Draw {number} from the posterior of the model, per band",
+        )
     probability = probability_of(name)
     if probability is None:
         return None
@@ -180,17 +204,21 @@ def companion_names(provenance: Mapping[str, Any]) -> list[str]:
     """Returns the names of all companions that a product may have.
 
     Args:
-        provenance: Its provenance, without the prefix `hsi_xr_`; `quantiles` lists its quantiles.
+        provenance: Its provenance, without the prefix `hsi_xr_`; `quantiles` lists its quantiles,
+            and `draws` is their number.
     """
+    draws = map(draw_name, range(1, int(provenance.get("draws", 0)) + 1))
     listed = str(provenance.get("quantiles", "")).split(",")
-    return [*COMPANIONS, *(quantile_name(float(text)) for text in listed if text)]
+    return [*draws, *COMPANIONS, *(quantile_name(float(text)) for text in listed if text)]
 
 
 def companions_among(names: Iterable[object]) -> list[str]:
-    """Returns the names that are companions, quantiles last."""
-    given = {str(name) for name in names}
-    quantiles = sorted(name for name in given if probability_of(name) is not None)
-    return [*(name for name in COMPANIONS if name in given), *quantiles]
+    """Returns the names that are companions: draws first, quantiles last."""
+    given = sorted({str(name) for name in names})
+    draws = sorted((n, name) for name in given if (n := draw_of(name)) is not None)
+    quantiles = [name for name in given if probability_of(name) is not None]
+    known = [name for name in COMPANIONS if name in given]
+    return [*(name for _, name in draws), *known, *quantiles]
 
 
 def _digits(probability: float) -> str:

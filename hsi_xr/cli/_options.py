@@ -79,7 +79,10 @@ def check(output: Output) -> Check:
 
 
 def collect(
-    argument: str, options: Sequence[Decorator], renamed: Mapping[str, str] | None = None
+    argument: str,
+    options: Sequence[Decorator],
+    renamed: Mapping[str, str] | None = None,
+    finish: Callable[[dict[str, object]], dict[str, object]] = dict,
 ) -> Decorator:
     """Give options to a command as one argument, a dictionary of keyword arguments.
 
@@ -87,6 +90,7 @@ def collect(
         argument: The command's argument.
         options: Decorators that `click.option` returned.
         renamed: Parameter -> key, where they differ.
+        finish: Converts the dictionary, where parameters and keyword arguments differ in more.
     """
     names = {name: (renamed or {}).get(name, name) for name in _parameters(options)}
 
@@ -94,7 +98,7 @@ def collect(
         @wraps(command)
         def call(**parameters: object) -> object:
             collected = {key: parameters.pop(name) for name, key in names.items()}
-            return command(**parameters, **{argument: collected})
+            return command(**parameters, **{argument: finish(collected)})
 
         return _decorated(call, options)
 
@@ -135,6 +139,19 @@ def _probabilities(
         return tuple(float(each) for each in text.split(",")) if text else ()
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not e.g. 0.05,0.5,0.95") from error
+
+
+def _with_draws(options: dict[str, object]) -> dict[str, object]:
+    """Returns keyword arguments in which a number of draws is a number of samples to keep."""
+    draws = options.pop("draws")
+    if draws is None:
+        return options
+    if options["samples"] not in (1, draws):
+        raise click.UsageError(
+            f"--draws {draws} keeps {draws} samples, and --samples asks for {options['samples']}; "
+            "omit --samples"
+        )
+    return {**options, "samples": draws, "draws": True}
 
 
 def _name_value_pairs(
@@ -291,6 +308,13 @@ _RUN = (
         "record it, as DST_residual.tif. Requires reflectance and a known camera.",
     ),
 )
+_DRAWS = click.option(
+    "--draws",
+    type=click.IntRange(2, 1024),
+    metavar="N",
+    help="Write N joint draws from the posterior of the model: DST then contains their mean, and "
+    "DST_draw01.tif and so on a draw each. Zarr and NetCDF have the dimension sample.",
+)
 _OUTPUT = (
     click.option(
         "--dtype",
@@ -347,8 +371,9 @@ model = click.option(
 opening = collect("opening", _OPENING)
 scene_options = collect(
     "options",
-    (*_VALUES, *_LEVEL, _UNGEOREFERENCED, *_RUN),
+    (*_VALUES, *_LEVEL, _UNGEOREFERENCED, *_RUN, _DRAWS),
     {"input_scale": "scale", "input_offset": "offset"},
+    _with_draws,
 )
 """Options of `hsi_xr.reconstruct`."""
 batch_options = collect("options", (*_LEVEL, _UNGEOREFERENCED, *_RUN))

@@ -12,7 +12,7 @@ from hsi_xr.io.raster_dataset import open_raster_dataset, stated_crs
 from hsi_xr.io.remote import is_remote
 from hsi_xr.io.stores import store_driver
 from hsi_xr.io.variables import companion_path
-from hsi_xr.output_variables import companion_names
+from hsi_xr.output_variables import companion_names, draw_name
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -104,7 +104,8 @@ class CubeFile:
     @property
     def companions(self) -> dict[str, "CubeFile"]:
         """Name -> the other variables of the same run, in the same store or in companion files."""
-        found = {name: self.companion(name) for name in companion_names(self.config)}
+        names = [name for name in companion_names(self.config) if name != self.variable]
+        found = {name: self.companion(name) for name in names}
         return {name: file for name, file in found.items() if file is not None}
 
     def companion(self, variable: str) -> "CubeFile | None":
@@ -127,7 +128,10 @@ def companions_of(path: str) -> list[str]:
         product = CubeFile.read(Path(path))
     except InvalidData:
         return []
-    if product.variable != "reflectance":
+    is_main = product.variable == "reflectance" or (
+        product.is_shared and product.variable == draw_name(1)
+    )
+    if not is_main:
         return []
     return [*product.companions]
 

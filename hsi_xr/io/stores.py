@@ -9,8 +9,10 @@ import xarray as xr
 
 from hsi_xr.errors import BandMismatch, UnknownName, UnreadableFile, UsageError
 from hsi_xr.io.dimensions import DIMS, image_variables, with_standard_dims
+from hsi_xr.io.draws import split_draws
 from hsi_xr.io.remote import file_of, is_remote, storage_options, store_errors, without_query
 from hsi_xr.io.store_reader import StoredArray
+from hsi_xr.output_variables import SAMPLE, draw_name
 
 _NETCDF = (".nc", ".nc4")
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -44,15 +46,15 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
     Args:
         path: A Zarr folder or a NetCDF file, local or remote.
         driver: As returned by `store_driver`.
-        variable: Name of the array; by default `reflectance`, or else the image; see
-            `hsi_xr.io.dimensions.image_variables`.
+        variable: Name of the array; by default `reflectance`, of joint draws the first, or else the
+            image; see `hsi_xr.io.dimensions.image_variables`.
 
     Raises:
         UsageError: A package that reads such stores, or reaches them, is not installed.
         UnknownName: The store has no such variable.
         UnreadableFile: The store has no array over y and x, or is damaged.
     """
-    dataset = with_standard_dims(_open_dataset(path, driver))
+    dataset = _with_draws_apart(with_standard_dims(_open_dataset(path, driver)))
     if driver == "Zarr":  # a group may list its arrays in another order each time it is opened
         dataset = dataset[sorted(dataset.data_vars, key=str)]
     names = [
@@ -60,8 +62,9 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
     ]
     if variable is not None and variable not in names:
         raise UnknownName(f"{path!r} has no variable {variable!r}; it has {', '.join(names)}")
-    if variable is None and "reflectance" in names:
-        variable = "reflectance"
+    if variable is None:
+        usual = ("reflectance", draw_name(1))
+        variable = next((name for name in usual if name in names), None)
     try:
         chosen = [variable] if variable else [str(name) for name in image_variables(dataset)]
     except BandMismatch as error:
@@ -70,6 +73,14 @@ def open_store(path: str, driver: str, variable: str | None) -> StoredArray:
         )
         raise UnreadableFile(f"{path!r}: {error}, where `{opened}`") from error
     return StoredArray(driver, dataset, chosen)
+
+
+def _with_draws_apart(dataset: xr.Dataset) -> xr.Dataset:
+    """Returns a dataset in which joint draws of reflectance are a variable each."""
+    main = dataset.get("reflectance")
+    if main is None or SAMPLE not in main.dims:
+        return dataset
+    return dataset.drop_vars("reflectance").assign(split_draws(main))
 
 
 def _open_dataset(path: str, driver: str) -> xr.Dataset:

@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 
 from hsi_xr.errors import InvalidData, UsageError
 from hsi_xr.io import wavelengths
+from hsi_xr.io.draws import mean_of_draws, split_draws
 from hsi_xr.io.location import location_of
-from hsi_xr.output_variables import COMPANIONS, companions_among, output_variable, probability_of
+from hsi_xr.output_variables import (
+    COMPANIONS,
+    SAMPLE,
+    companions_among,
+    output_variable,
+)
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -145,7 +151,8 @@ def stored_variables(
     """Returns the variables of a cube, reflectance first.
 
     Args:
-        obj: A dataset with a variable `reflectance`, or one array.
+        obj: A dataset with a variable `reflectance`, or one array. Joint draws become a variable
+            each; if each variable has a file, the main file contains their mean.
         path: The main file.
         dtype: See `write`.
         scale: See `write`.
@@ -157,7 +164,7 @@ def stored_variables(
         InvalidData: The arrays have no pixels or differ in size, or a georeference or wavelength
             is invalid.
     """
-    arrays = _arrays(obj)
+    arrays = _arrays(obj, in_one_file=in_one_file)
     _check_sizes(arrays)
     main = next(iter(arrays.values()))
     location = location_of(obj)
@@ -186,7 +193,7 @@ def companion_path(main: Path, variable: str) -> Path:
 def companion_paths(main: Path) -> dict[str, Path]:
     """Returns variable -> file, for the variables that can accompany the reflectance.
 
-    Quantiles, which can have any probability, are left out.
+    Quantiles, which can have any probability, and draws are left out.
     """
     return {name: companion_path(main, name) for name in COMPANIONS}
 
@@ -194,25 +201,36 @@ def companion_paths(main: Path) -> dict[str, Path]:
 def existing_companions(main: Path) -> dict[str, Path]:
     """Returns variable -> file, for all files next to a product that are named as companions."""
     paths = {name: path for name, path in companion_paths(main).items() if path.exists()}
-    prefix = f"{main.stem}_q"
-    for path in sorted(main.parent.glob(f"{glob.escape(prefix)}*{main.suffix}")):
-        name = f"reflectance_q{path.stem.removeprefix(prefix)}"
-        if probability_of(name) is not None:
+    for path in sorted(main.parent.glob(f"{glob.escape(main.stem)}_[dq]*{main.suffix}")):
+        name = f"reflectance{path.stem.removeprefix(main.stem)}"
+        if output_variable(name) is not None:
             paths[name] = path
     return paths
 
 
-def _arrays(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
+def _arrays(obj: xr.Dataset | xr.DataArray, *, in_one_file: bool) -> dict[str, xr.DataArray]:
     if isinstance(obj, xr.DataArray):
-        return {str(obj.name or "reflectance"): _transpose(obj)}
+        name = str(obj.name or "reflectance")
+        if SAMPLE in obj.dims and name == "reflectance":
+            return _of_draws(obj, in_one_file=in_one_file)
+        return {name: _transpose(obj)}
     if "reflectance" not in obj:
         raise UsageError(
             f"write needs a variable called 'reflectance'; this dataset has "
             f"{', '.join(map(str, obj.data_vars)) or 'none'}. "
             "Select one, e.g. `hsi_xr.write(ds['radiance'], path)`"
         )
-    names = ["reflectance", *companions_among(obj.data_vars)]
-    return {name: _transpose(obj[name]) for name in names}
+    companions = {name: _transpose(obj[name]) for name in companions_among(obj.data_vars)}
+    main = obj["reflectance"]
+    if SAMPLE in main.dims:
+        return _of_draws(main, in_one_file=in_one_file) | companions
+    return {"reflectance": _transpose(main), **companions}
+
+
+def _of_draws(array: xr.DataArray, *, in_one_file: bool) -> dict[str, xr.DataArray]:
+    """Returns each of several joint draws and, if each has its own file, first their mean."""
+    mean = {} if in_one_file else {"reflectance": mean_of_draws(array)}
+    return {name: _transpose(each) for name, each in (mean | split_draws(array)).items()}
 
 
 def _transpose(array: xr.DataArray) -> xr.DataArray:

@@ -35,7 +35,7 @@ from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, stored_variables
 from hsi_xr.io.write_blocks import Progress, fill_staging_files
 from hsi_xr.io.write_checks import check_destination
 from hsi_xr.io.write_plan import WritePlan, plan_write
-from hsi_xr.level_interval import LEVEL_VARIABLES
+from hsi_xr.level_interval import LEVEL_FACTOR, LEVEL_VARIABLES
 
 __all__ = ["Progress", "WriteOptions", "WrittenFiles", "write", "write_files"]
 
@@ -166,8 +166,9 @@ def write_files(
 
 
 def _level(obj: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
-    """Returns the scalars of a dataset that state the level of its scene, if it has them."""
-    names = LEVEL_VARIABLES.keys() & obj.keys() if isinstance(obj, xr.Dataset) else ()
+    """Returns the variables of a dataset that state the level of its scene, if it has them."""
+    known = {*LEVEL_VARIABLES, LEVEL_FACTOR}
+    names = known & obj.keys() if isinstance(obj, xr.Dataset) else ()
     return {name: obj[name] for name in names}
 
 

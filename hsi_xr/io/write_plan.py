@@ -13,8 +13,11 @@ from hsi_xr.io.formats import Format
 from hsi_xr.io.journal import journal_path, part_folder
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import StoredVariable
-from hsi_xr.level_interval import LevelInterval
+from hsi_xr.level_interval import LEVEL_FACTOR, LEVEL_VARIABLES, LevelInterval
 from hsi_xr.times import utc_text
+
+_BLOCK_BYTES, _LEAST_SIDE = 128 * 2**20, 64
+"""Bytes of a block of all variables, and the side in pixels below which it is larger anyway."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class WritePlan:
     remote: Path | None = None
     """Folder of object storage that finished files are uploaded to; None if they stay local."""
     level: Mapping[str, xr.DataArray] = field(default_factory=dict)
-    """Lazy scalars that state the level of the scene; see `LevelInterval`."""
+    """Lazy variables that state the level of the scene; see `hsi_xr.level_interval`."""
 
     def with_level(self) -> "WritePlan":
         """Returns the plan with the level of the scene among its attributes, and in its files.
@@ -51,10 +54,12 @@ class WritePlan:
         if not self.level:
             return self
         computed = xr.Dataset(self.level).compute()
-        found = LevelInterval.from_scalars({str(name): computed[name] for name in computed})
-        if found is None:
-            return self
-        attrs = dict(self.main.attrs) | dict(found.attributes)
+        scalars = {str(name): computed[name] for name in LEVEL_VARIABLES if name in computed}
+        found = LevelInterval.from_scalars(scalars)
+        attrs = dict(self.main.attrs) | dict(found.attributes if found else {})
+        if LEVEL_FACTOR in computed:
+            factors = computed[LEVEL_FACTOR].values.ravel()  # one draw has a scalar
+            attrs["hsi_xr_level_factors"] = ",".join(f"{factor:.4g}" for factor in factors)
         variables = [replace(variable, attrs=attrs) for variable in self.variables]
         plan = replace(self, variables=variables, level={})
         for staging_file in plan.staging_files:
@@ -131,7 +136,7 @@ def plan_write(
         variables: Variables to write, the main one first.
         options: Creation options of the format.
         remote: Folder of object storage that finished files are uploaded to.
-        level: Lazy scalars that state the level of the scene, if there are any.
+        level: Lazy variables that state the level of the scene, if there are any.
 
     Raises:
         UsageError: An option is invalid, or the format cannot store a variable.
@@ -139,7 +144,7 @@ def plan_write(
     format = formats.by_name(name)
     parsed = [format.parse(variable, options) for variable in variables]
     arrays = [variable.array for variable in variables]
-    sizes = block_sizes(arrays, staging.TILE)
+    sizes = block_sizes(arrays, _block_side(variables))
     config = {
         **_describe(variables),
         "format": name,
@@ -155,6 +160,14 @@ def plan_write(
         remote,
         level or {},
     )
+
+
+def _block_side(variables: list[StoredVariable]) -> int:
+    """Returns the least side of a block in pixels, which is smaller if there are many draws."""
+    values, side = sum(variable.count for variable in variables), staging.TILE
+    while side > _LEAST_SIDE and 4 * values * side**2 > _BLOCK_BYTES:
+        side //= 2
+    return side
 
 
 def _describe(variables: list[StoredVariable]) -> dict[str, object]:

@@ -72,7 +72,6 @@ class SpectralMixture(nn.Module):
         )
         scatter = scatter if covariance is None else scatter + covariance.double()
         gain = torch.linalg.solve(scatter, cross, left=False)
-        variance = factor.square().sum(-1) - (gain * cross).sum(-1)
         return ProjectedMixture(
             colour=mean @ channels.T - 1,
             precision=torch.linalg.inv(scatter),
@@ -81,7 +80,7 @@ class SpectralMixture(nn.Module):
             log_level_std=self.log_level_std.double(),
             mean=mean,
             gain=gain,
-            variance=variance.clamp(min=0),
+            covariance=factor @ factor.mT - gain @ cross.mT,
         )
 
     def colour_corrected(self, response: Tensor, observer: Tensor, strength: Tensor) -> Tensor:

@@ -35,11 +35,14 @@ class Posterior:
         novelty: (batch, 1, rows, columns) out-of-distribution score: 0 if a Gaussian has the colour
             within `NEAR` standard deviations, near 1 if only the broad one has it or all are
             farther.
+        widening: (batch, 1, rows, columns) factor by which the deviation is wider than that of the
+            mixture.
     """
 
     mean: Tensor
     std: Tensor
     novelty: Tensor
+    widening: Tensor
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class ProjectedMixture:
         log_level_std: (count,) its standard deviations.
         mean: (count, bands) mean shapes.
         gain: (count, bands, n - 1) regression of the shape on the colour.
-        variance: (count, bands) variance of the shape given the colour.
+        covariance: (count, bands, bands) covariance of the shape given the colour.
     """
 
     colour: Tensor
@@ -68,7 +71,12 @@ class ProjectedMixture:
     log_level_std: Tensor
     mean: Tensor
     gain: Tensor
-    variance: Tensor
+    covariance: Tensor
+
+    @property
+    def variance(self) -> Tensor:
+        """(count, bands) variance of the shape given the colour."""
+        return self.covariance.diagonal(dim1=1, dim2=2).clamp(min=0)
 
     def log_likelihood(self, level_std: Tensor) -> Tensor:
         """Returns each Gaussian's log-likelihood, as coefficients of `colour_terms`.
@@ -162,7 +170,7 @@ def _evaluate(
     second: Tensor | None = None,
     distances: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
-    """Returns the mean, and if the last two arguments are given, deviation and novelty."""
+    """Returns the mean and, if the last two arguments are given, the rest of a `Posterior`."""
     level, colour = colours(rgb)
     terms = colour_terms(level, colour)
     share = F.conv2d(terms, weights).softmax(1)
@@ -179,9 +187,11 @@ def _evaluate(
     apart = F.conv2d(terms, distances) * share
     far = apart[:, 1:].sum(1, keepdim=True)
     beyond = (-(far - NEAR**2).clamp(min=0) / 2).exp()
+    widening = torch.ones_like(far)
     if len(each) > 2:
-        spread = spread * _widening(apart.sum(1, keepdim=True), len(each))
-    return reflectance, spread * level, 1 - (1 - share[:, :1]) * beyond
+        widening = _widening(apart.sum(1, keepdim=True), len(each))
+    novelty = 1 - (1 - share[:, :1]) * beyond
+    return reflectance, spread * widening * level, novelty, widening
 
 
 def _widening(distance: Tensor, colours: int) -> Tensor:

@@ -1,5 +1,6 @@
 """Checks the arguments of a reconstruction against the scene and the model."""
 
+import os
 from collections.abc import Sequence
 
 from hsi_xr.camera.spectral_response import UNKNOWN, CameraLike, SpectralResponse
@@ -32,6 +33,41 @@ def check_uncertainty(card: Card) -> None:
         raise UsageError(
             f"{card.name} does not compute an out-of-distribution score; the default model does"
         )
+
+
+def check_draws(card: Card, samples: int) -> None:
+    """Raises a UsageError if a model cannot draw jointly, or one draw alone is asked for."""
+    if not card.has_uncertainty:
+        raise UsageError(
+            f"{card.name} has no posterior to draw from; use the default model, or omit draws=True "
+            "(--draws)"
+        )
+    if samples < 2:
+        raise UsageError(
+            f"draws=True keeps each of several samples; got samples={samples}. Pass e.g. "
+            "samples=16 (--draws 16)"
+        )
+
+
+def check_memory(output_bytes: int, *, lazy: bool) -> None:
+    """Raises a UsageError if draws that are computed at once do not fit into memory."""
+    installed = _memory_bytes()
+    if lazy or installed is None or output_bytes <= installed:
+        return
+    raise UsageError(
+        f"these draws have {output_bytes / 2**30:.1f} GiB, and this machine has "
+        f"{installed / 2**30:.1f} GiB of memory; open the scene lazily, e.g. rgb.chunk(x=512, "
+        "y=512), and write the cube as Zarr or NetCDF, ask for fewer samples= (--draws), or select "
+        "a part of the scene"
+    )
+
+
+def _memory_bytes() -> int | None:
+    """Returns the size of the machine's memory; None if the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return None
 
 
 def selected(rgb: Selection | None, bands: Selection | None) -> Selection | None:

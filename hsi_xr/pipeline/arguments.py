@@ -40,6 +40,7 @@ class ReconstructOptions(SurveyOptions, total=False):
     tile: int | None
     halo: int | None
     samples: int
+    draws: bool
     quantiles: Sequence[float]
     out_of_domain: bool
     batch: int | None

@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING
 import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from hsi_xr._version import __version__
 from hsi_xr.camera.spectral_response import SpectralResponse
 from hsi_xr.io import grid
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.location import Location
-from hsi_xr.level_interval import LEVEL_VARIABLES, LevelInterval
-from hsi_xr.output_variables import CALIBRATED_FOR_SENSORS, OutputVariable
+from hsi_xr.level_interval import (
+    LEVEL_FACTOR,
+    LEVEL_FACTOR_ATTRIBUTES,
+    LEVEL_VARIABLES,
+    LevelInterval,
+)
+from hsi_xr.output_variables import CALIBRATED_FOR_SENSORS, DRAW_ATTRIBUTES, SAMPLE, OutputVariable
 from hsi_xr.pipeline.level import StatedLevel
+from hsi_xr.pipeline.outputs import Outputs
 from hsi_xr.times import now, utc_text
 
 if TYPE_CHECKING:
@@ -22,6 +29,10 @@ if TYPE_CHECKING:
     from hsi_xr.pipeline.scene import Scene
 
 ESTIMATE = "model estimate, not a measurement"
+DRAWN = (
+    "draws from the posterior of the model for the stated level of the scene, not measurements; "
+    "the pixels and bands of a draw belong together"
+)
 UNTRAINED = "output of random weights: neither a measurement nor an estimate"
 TITLE = "Hyperspectral reflectance estimated from RGB"
 TITLE_OF_SENSORS = "Hyperspectral reflectance estimated from multispectral bands"
@@ -35,18 +46,21 @@ _RELATIVE = {"long_name": "relative spectral reflectance"}
 """For images of unknown exposure, whose level is estimated."""
 
 
-def to_dataset(plan: "Plan", stack: da.Array, level: da.Array) -> xr.Dataset:
+def to_dataset(
+    plan: "Plan", stack: da.Array, level: da.Array, factors: da.Array | None = None
+) -> xr.Dataset:
     """Returns the Dataset that `reconstruct` documents.
 
     Args:
         plan: The plan of the scene.
         stack: (channels of its outputs, y, x).
         level: Values of `LEVEL_VARIABLES`.
+        factors: Factor of the level in each draw, if there are draws of an uncertain level.
     """
     variables = {
         variable.name: xr.Variable(
-            variable.dims,
-            _values(variable, stack[plan.job.outputs.slices[variable.name]]),
+            _dims(variable, plan),
+            _values(variable, stack[plan.job.outputs.slices[variable.name]], plan),
             _attributes(variable, plan),
             {} if plan.scene.location.transform is None else {"grid_mapping": "spatial_ref"},
         )
@@ -57,17 +71,41 @@ def to_dataset(plan: "Plan", stack: da.Array, level: da.Array) -> xr.Dataset:
     if plan.level is None and plan.states_level:
         for value, (name, text) in zip(level, LEVEL_VARIABLES.items()):
             variables[name] = xr.Variable((), value, {"long_name": text, "units": "1"})
+    if factors is not None:
+        variables[LEVEL_FACTOR] = xr.Variable(SAMPLE, factors, LEVEL_FACTOR_ATTRIBUTES)
     return xr.Dataset(variables, _coordinates(plan), _provenance(plan))
 
 
-def _values(variable: OutputVariable, channels: da.Array) -> da.Array:
+def _dims(variable: OutputVariable, plan: "Plan") -> tuple[str, ...]:
+    return (SAMPLE, *variable.dims) if _is_drawn(variable, plan) else variable.dims
+
+
+def _is_drawn(variable: OutputVariable, plan: "Plan") -> bool:
+    return plan.job.outputs.draws > 0 and variable.name == "reflectance"
+
+
+def _values(variable: OutputVariable, channels: da.Array, plan: "Plan") -> da.Array:
     """Returns the values of a variable from its channels, which are in one chunk."""
+    if _is_drawn(variable, plan):
+        return _split_draws(channels, plan.job.outputs.draws)
     if variable.per_band:
         return channels
     if variable.reduce is None:
         return channels[0]
     empty = np.empty((0, 0), dtype="float32")
     return da.map_blocks(variable.reduce, channels, drop_axis=0, meta=empty)
+
+
+def _split_draws(channels: da.Array, draws: int) -> da.Array:
+    """Splits the first axis of an array, which is in one chunk, into draws and bands."""
+    count, *others = channels.chunks
+
+    def split(block: NDArray[np.float32]) -> NDArray[np.float32]:
+        return block.reshape(draws, -1, *block.shape[1:])
+
+    chunks = ((draws,), (sum(count) // draws,), *others)
+    meta = np.empty((0, 0, 0, 0), dtype="float32")
+    return da.map_blocks(split, channels, new_axis=0, chunks=chunks, meta=meta)
 
 
 def _attributes(variable: OutputVariable, plan: "Plan") -> dict[str, str]:
@@ -77,6 +115,8 @@ def _attributes(variable: OutputVariable, plan: "Plan") -> dict[str, str]:
         quantity = _REFLECTANCE if is_absolute else _RELATIVE
         attributes = {**quantity, "units": "1", "comment": ESTIMATE}
     attributes |= {**variable.attributes, "units": "1"}
+    if _is_drawn(variable, plan):
+        attributes["comment"] = DRAWN
     if not plan.card.has_uncertainty:
         attributes |= variable.attributes_of_samples
     elif variable.name == "reflectance_std" and len(plan.scene.meaning.bands) > 3:
@@ -110,6 +150,8 @@ def _coordinates(plan: "Plan") -> dict[str, xr.Variable]:
     if bands.widths is not None:
         fwhm = {"long_name": "full width at half maximum", "units": "nm"}
         coords["fwhm"] = xr.Variable("band", list(bands.widths), fwhm)
+    if draws := plan.job.outputs.draws:
+        coords[SAMPLE] = xr.Variable(SAMPLE, range(1, draws + 1), DRAW_ATTRIBUTES)
     return coords
 
 
@@ -190,14 +232,22 @@ def _provenance(plan: "Plan") -> dict[str, str | int | float]:
         attributes["hsi_xr_source_nodata"] = scene.meaning.nodata
     if plan.response is not None:
         attributes |= _camera(plan.response)
-    if quantiles := job.outputs.quantiles:
-        attributes["hsi_xr_quantiles"] = ",".join(f"{p:g}" for p in quantiles.values())
+    attributes |= _uncertainty(job.outputs)
     if job.consistency is not None:
         attributes["hsi_xr_consistency"] = job.consistency
     if tiling.blend:
         attributes["hsi_xr_blend"] = tiling.blend
     if taken := scene.rgb.attrs.get("datetime"):
         attributes["datetime"] = str(taken)
+    return attributes
+
+
+def _uncertainty(outputs: Outputs) -> dict[str, str | int]:
+    attributes: dict[str, str | int] = {}
+    if outputs.draws:
+        attributes["hsi_xr_draws"] = outputs.draws
+    if quantiles := outputs.quantiles:
+        attributes["hsi_xr_quantiles"] = ",".join(f"{p:g}" for p in quantiles.values())
     return attributes
 
 

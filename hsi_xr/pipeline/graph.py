@@ -68,15 +68,38 @@ def lazy_level(plan: Plan) -> da.Array:
     They are a by-product of the pixels: to compute both at once costs no more than the pixels, and
     neither does computing them after the pixels in the same process.
     """
-    statistics = _statistics_of_whole(plan) if plan.whole else _survey(plan)
+    statistics = _lazy_statistics(plan)
     shape, dtype = (len(LEVEL_VARIABLES),), "float64"
     return da.from_delayed(delayed(_level_scalars)(statistics), shape, dtype)
+
+
+def lazy_level_factors(plan: Plan) -> da.Array | None:
+    """Returns the lazy factor of the level in each draw; None without draws, or a known level."""
+    job = plan.job
+    is_exact = job.level_known or (job.level is not None and not job.level.log_std)
+    if is_exact or not (draws := job.outputs.draws):
+        return None
+    factors = delayed(_level_factors)(_lazy_statistics(plan), job.seed, draws)
+    return da.from_delayed(factors, (draws,), np.float64)
+
+
+def _level_factors(statistics: StatisticsArrays, seed: int, draws: int) -> NDArray[np.float64]:
+    from hsi_xr.reconstructors._joint_draws import draw_level_factors
+
+    found = level_in(statistics)
+    if found is None:
+        return np.ones(draws)
+    return draw_level_factors(found.gain, found.low, found.high, seed=seed, draws=draws)
 
 
 def _level_scalars(statistics: StatisticsArrays) -> NDArray[np.float64]:
     found = level_in(statistics)
     values = found.scalars if found else dict.fromkeys(LEVEL_VARIABLES, np.nan)
     return np.array([values[name] for name in LEVEL_VARIABLES])
+
+
+def _lazy_statistics(plan: Plan) -> Delayed:
+    return _statistics_of_whole(plan) if plan.whole else _survey(plan)
 
 
 def scene_statistics(plan: Plan) -> StatisticsArrays:

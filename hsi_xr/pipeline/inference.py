@@ -24,6 +24,7 @@ from hsi_xr.pipeline.job import Job
 from hsi_xr.pipeline.precision import single_precision
 from hsi_xr.pipeline.scene_statistics import StatisticsArrays
 from hsi_xr.reconstructors._base import (
+    GroundNoise,
     Noise,
     ProbabilisticReconstructor,
     Reconstructor,
@@ -36,6 +37,8 @@ KEPT = 8
 
 Array = NDArray[np.float32]
 Lines = NDArray[np.int64]
+Ground = tuple[Tensor, Tensor]
+"""Absolute rows (images, h) and columns (images, w); see `tiles.anchor_of`."""
 NoiseOfSample = Callable[[int], Noise]
 """Returns the noise of a sample, counted from 0."""
 
@@ -81,9 +84,9 @@ class Models:
         Returns:
             (images, channels of the job's outputs, h, w).
         """
-        images, noise = self._tensor(rgb), self._noise(job, *lines)
+        images, ground = self._tensor(rgb), self._ground(lines)
         with single_precision():
-            outputs = self._outputs(job, images, noise, self._on_device(statistics))
+            outputs = self._outputs(job, images, ground, self._on_device(statistics))
         return _stack(job, outputs, images)
 
     def run_whole(self, job: Job, windows: Windows) -> tuple[Array, StatisticsArrays]:
@@ -92,11 +95,11 @@ class Models:
         Returns:
             (windows, channels of the job's outputs, h, w), and the statistics of the scene.
         """
-        scene, noise = self._scene(job, windows), self._noise(job, *windows.lines)
+        scene, ground = self._scene(job, windows), self._ground(windows.lines)
         with single_precision():
-            cube, statistics = self._model(job).whole(scene, noise(0))
+            cube, statistics = self._model(job).whole(scene, _noise(job, ground)(0))
             if job.needs_uncertainty:
-                outputs = self._outputs(job, scene.rgb, noise, statistics)
+                outputs = self._outputs(job, scene.rgb, ground, statistics)
             else:
                 cube = _make_consistent(job, cube, scene.rgb)
                 outputs = _compare(job, cube, scene.rgb)
@@ -104,21 +107,28 @@ class Models:
         return _stack(job, outputs, scene.rgb), arrays
 
     def _outputs(
-        self, job: Job, rgb: Tensor, noise: NoiseOfSample, statistics: SceneStatistics
+        self, job: Job, rgb: Tensor, ground: Ground, statistics: SceneStatistics
     ) -> dict[str, Tensor]:
         """Returns output variables by name, each (images, channels, h, w).
 
         They include those of the job.
         """
-        model = self._model(job)
+        model, noise = self._model(job), _noise(job, ground)
         if isinstance(model, ProbabilisticReconstructor) and job.needs_uncertainty:
             quantiles = job.outputs.quantiles
             estimate = model.estimate(
-                rgb, noise(0), statistics, probabilities=[*quantiles.values()]
+                rgb,
+                noise(0),
+                statistics,
+                probabilities=[*quantiles.values()],
+                draws=[
+                    GroundNoise(NoiseField(job.seed, k), *ground) for k in range(job.outputs.draws)
+                ],
             )
             outputs = _compare(job, _make_consistent(job, estimate.cube, rgb), rgb)
             found = estimate.quantiles
             return outputs | {
+                **_draws(job, estimate.draws, rgb),
                 "reflectance_std": estimate.std,
                 "out_of_domain": estimate.novelty,
                 **({} if found is None else dict(zip(quantiles, found.unbind(1)))),
@@ -158,12 +168,9 @@ class Models:
             level=job.level,
         )
 
-    def _noise(self, job: Job, rows: Lines, columns: Lines) -> NoiseOfSample:
-        """Returns the noise at these rows and columns, as a function of sample and step."""
-        r, c = (torch.from_numpy(lines).to(self.device) for lines in (rows, columns))
-        return lambda sample: (
-            lambda step: NoiseField(job.seed, sample).read(r, c, channels=job.bands, step=step)
-        )
+    def _ground(self, lines: tuple[Lines, Lines]) -> Ground:
+        rows, columns = (torch.from_numpy(each).to(self.device) for each in lines)
+        return rows, columns
 
     def _tensor(self, images: Array) -> Tensor:
         return torch.from_numpy(images).to(self.device, memory_format=torch.channels_last)
@@ -191,6 +198,21 @@ class Models:
                 del self._models[next(iter(self._models))]
             self._models[key] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         return self._models[key]
+
+
+def _noise(job: Job, ground: Ground) -> NoiseOfSample:
+    """Returns the noise at some rows and columns, as a function of sample and step."""
+    return lambda sample: (
+        lambda step: NoiseField(job.seed, sample).read(*ground, channels=job.bands, step=step)
+    )
+
+
+def _draws(job: Job, draws: Tensor | None, rgb: Tensor) -> dict[str, Tensor]:
+    """Returns joint draws as the reflectance, (images, draws * bands, h, w), if there are any."""
+    if draws is None:
+        return {}
+    each = [_make_consistent(job, draw, rgb) for draw in draws.unbind(1)]
+    return {"reflectance": torch.cat(each, dim=1)}
 
 
 def _make_consistent(job: Job, cube: Tensor, rgb: Tensor) -> Tensor:

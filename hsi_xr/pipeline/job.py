@@ -26,7 +26,7 @@ class Job:
         device: "auto", "cpu" or "cuda:N"; "auto" is resolved where the job runs.
         batch: Tiles of one shape per batch; 0 lets the device decide.
         seed: Seed of the noise field, which is a function of position.
-        samples: Draws per pixel; 1 runs the mean chain.
+        samples: Draws per pixel; 1 runs the mean chain. The outputs state whether they are kept.
         level_known: True if a white reflector is 1 in linear RGB.
         steps: Steps of the model's chain; None means the default of its card.
         consistency: How the estimate is moved to agree with the image, if at all.

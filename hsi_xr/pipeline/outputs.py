@@ -20,21 +20,30 @@ class Outputs:
         bands: Number of bands of the estimate.
         names: Names of the variables: those of `OUTPUT_VARIABLES`, in that order, then quantiles.
         sensed: Number of channels of the image.
+        draws: Number of joint draws that the reflectance consists of; 0 for the estimate itself.
     """
 
     bands: int
     names: tuple[str, ...] = ("reflectance",)
     sensed: int = 3
+    draws: int = 0
 
     @classmethod
     def of(
-        cls, bands: int, sensed: int = 3, *, quantiles: Sequence[float] = (), **companions: bool
+        cls,
+        bands: int,
+        sensed: int = 3,
+        *,
+        draws: int = 0,
+        quantiles: Sequence[float] = (),
+        **companions: bool,
     ) -> "Outputs":
         """Returns the reflectance with the companions that are True, and with quantiles.
 
         Args:
             bands: Number of bands of the estimate.
             sensed: Number of channels of the image.
+            draws: Number of joint draws of the reflectance; 0 for the estimate itself.
             quantiles: Probabilities.
             companions: Whether each companion is wanted, by name.
 
@@ -45,7 +54,7 @@ class Outputs:
             raise TypeError(f"unknown output variables: {', '.join(sorted(unknown))}")
         wanted = [name for name in COMPANIONS if companions.get(name)]
         names = ("reflectance", *wanted, *map(quantile_name, sorted(quantiles)))
-        return cls(bands, names, sensed)
+        return cls(bands, names, sensed, draws)
 
     @property
     def variables(self) -> tuple[OutputVariable, ...]:
@@ -64,7 +73,7 @@ class Outputs:
     @property
     def values(self) -> int:
         """Number of values per pixel of the finished Dataset."""
-        return sum(variable.values_per_pixel(self.bands) for variable in self.variables)
+        return sum(map(self.values_of, self.variables))
 
     @property
     def slices(self) -> dict[str, slice]:
@@ -76,10 +85,17 @@ class Outputs:
             start = stop
         return slices
 
+    def values_of(self, variable: OutputVariable) -> int:
+        """Returns the number of values per pixel of a variable of the finished Dataset."""
+        return variable.values_per_pixel(self.bands) * self._repeats(variable)
+
     def __contains__(self, name: object) -> bool:
         return name in self.names
 
     def _channels(self, variable: OutputVariable) -> int:
         if variable.per_channel:
             return self.sensed
-        return self.bands if variable.per_band else 1
+        return self.values_of(variable)
+
+    def _repeats(self, variable: OutputVariable) -> int:
+        return self.draws if self.draws and variable.name == "reflectance" else 1

@@ -15,6 +15,8 @@ from hsi_xr.pipeline.argument_checks import (
     check_channels,
     check_comparable,
     check_counts,
+    check_draws,
+    check_memory,
     check_quantiles,
     check_uncertainty,
     response_of,
@@ -38,6 +40,9 @@ WHOLE = 1_200_000
 
 TILE = 512
 """Default side of a tile in pixels."""
+
+DRAWN_BYTES, LEAST_TILE = 64 * 2**20, 64
+"""Bytes of a tile with draws, which keep it in memory together, and its smallest side."""
 
 BLEND = 64
 """Pixels over which tiles are blended if the model needs it; at most half a tile."""
@@ -121,7 +126,9 @@ class Plan:
         block = len(tile.rows) * len(tile.columns)
         overlap = self.tiling.blend * (self.tiling.columns + len(tile.rows))
         run = pixels * int(self.card.data["memory_bytes_per_pixel"])
-        return run + 4 * self.job.outputs.channels * (2 * block + overlap) + _STREAM
+        outputs = self.job.outputs
+        drawn = 16 * outputs.draws * outputs.bands * pixels  # four copies while they are stacked
+        return run + drawn + 4 * outputs.channels * (2 * block + overlap) + _STREAM
 
     def __str__(self) -> str:
         t, gib = self.tiling, 2**30
@@ -189,6 +196,7 @@ def plan(
     halo: int | None = None,
     steps: int | None = None,
     samples: int = 1,
+    draws: bool = False,
     quantiles: Sequence[float] = (),
     out_of_domain: bool = False,
     seed: int = 0,
@@ -231,6 +239,8 @@ def plan(
     if out_of_domain:
         check_uncertainty(card)
     check_quantiles(card, quantiles)
+    if draws:
+        check_draws(card, samples)
     stated = resolve_level(
         scene,
         card,
@@ -250,6 +260,7 @@ def plan(
         outputs=Outputs.of(
             len(card.bands),
             len(scene.meaning.bands),
+            draws=samples if draws else 0,
             quantiles=quantiles,
             reflectance_std=samples > 1,
             rgb_residual=residual,
@@ -268,8 +279,11 @@ def plan(
     if survey is not None:
         conditions = survey_conditions(card, job)
         survey.check(card.sha256, radiometry=scene.radiometry.condition, run=conditions)
-    tiling = _tiling(scene, card, tile, halo, job.steps)
-    return Plan(scene, card, tiling, job, survey, response, stated)
+    tiling = _tiling(scene, card, tile, halo, job)
+    planned = Plan(scene, card, tiling, job, survey, response, stated)
+    if draws:
+        check_memory(planned.output_bytes, lazy=scene.lazy)
+    return planned
 
 
 def survey_conditions(card: Card, job: Job) -> str:
@@ -282,12 +296,10 @@ def survey_conditions(card: Card, job: Job) -> str:
     return f"camera {camera}, steps {steps}, seed {job.seed}{level}"
 
 
-def _tiling(
-    scene: Scene, card: Card, tile: int | None, halo: int | None, steps: int | None
-) -> Tiling:
+def _tiling(scene: Scene, card: Card, tile: int | None, halo: int | None, job: Job) -> Tiling:
     rows, columns = scene.rgb.sizes["y"], scene.rgb.sizes["x"]
     if tile is None:
-        tile = 0 if rows * columns <= WHOLE else TILE
+        tile = _default_tile(rows * columns, job.outputs)
     elif tile >= max(rows, columns):
         tile = 0
     blend = min(BLEND, tile // 2) if card.needs_blending else 0
@@ -295,11 +307,22 @@ def _tiling(
         rows=rows,
         columns=columns,
         tile=tile,
-        halo=card.halo_in(steps) if halo is None else halo,
+        halo=card.halo_in(job.steps) if halo is None else halo,
         stride=card.stride,
         anchor=anchor_of(scene.location.pixel_grid),
         blend=blend,
     )
+
+
+def _default_tile(pixels: int, outputs: Outputs) -> int:
+    """Returns the side of a tile by default, which is smaller if there are draws."""
+    most = DRAWN_BYTES // (4 * outputs.channels) if outputs.draws else WHOLE
+    if pixels <= min(WHOLE, most):
+        return 0
+    tile = TILE
+    while tile > LEAST_TILE and outputs.draws and tile**2 > most:
+        tile //= 2
+    return tile
 
 
 def usable_device(name: str) -> str:

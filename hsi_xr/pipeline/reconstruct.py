@@ -10,7 +10,12 @@ import xarray as xr
 from hsi_xr.io.clip import Window
 from hsi_xr.pipeline.arguments import ReconstructOptions, SurveyOptions
 from hsi_xr.pipeline.dataset import to_dataset
-from hsi_xr.pipeline.graph import lazy_level, output_stack, scene_statistics
+from hsi_xr.pipeline.graph import (
+    lazy_level,
+    lazy_level_factors,
+    output_stack,
+    scene_statistics,
+)
 from hsi_xr.pipeline.level import StatedLevel
 from hsi_xr.pipeline.plan import Plan, plan, survey_conditions
 from hsi_xr.pipeline.scene import Input
@@ -82,6 +87,12 @@ def reconstruct(
             the model was trained on, and its card states the coverage elsewhere. It holds for the
             level of the scene, whose own uncertainty is stated once: see Returns. Other models are
             sampled this often, and the spread of their samples is not calibrated. Default: 1.
+        draws: Keep the samples, as joint draws from the posterior: `reflectance` then has the
+            dimension `sample`, of length `samples`. A draw is one possible cube, whose pixels and
+            bands belong together: compute anything from each draw, such as an index or the mean of
+            a field, and take the spread of the results. Draws hold for the level of the scene; if
+            that is uncertain, `level_factor` (sample) is that of each draw. Only models that
+            compute their uncertainty themselves have draws. Default: False.
         quantiles: Probabilities between 0 and 1, such as (0.05, 0.5, 0.95). Each adds a variable,
             such as `reflectance_q05`: the quantile of the reflectance of a pixel, given the level
             of the scene. Unlike an interval of standard deviations, quantiles are never negative
@@ -125,7 +136,7 @@ def reconstruct(
             returns.
     """
     planned = plan(obj, model, **options).with_level()
-    cube = to_dataset(planned, output_stack(planned), lazy_level(planned))
+    cube = _to_dataset(planned)
     return cube if planned.scene.lazy else cube.compute(scheduler="threads")
 
 
@@ -143,15 +154,20 @@ def reconstruct_part(planned: Plan, part: Window) -> xr.Dataset:
     part is then cropped from the whole result.
     """
     if planned.tiling.blend:
-        return part.crop(to_dataset(planned, output_stack(planned), lazy_level(planned)))
+        return part.crop(_to_dataset(planned))
     area = (
         Span(part.rows.start, part.rows.stop),
         Span(part.columns.start, part.columns.stop),
     )
     tiles_of_part = replace(planned, tiling=replace(planned.tiling, area=area))
     cropped = replace(planned.scene, rgb=planned.scene.rgb.isel(y=part.rows, x=part.columns))
-    stack, level = output_stack(tiles_of_part), lazy_level(tiles_of_part)
-    return to_dataset(replace(tiles_of_part, scene=cropped), stack, level)
+    return _to_dataset(tiles_of_part, replace(tiles_of_part, scene=cropped))
+
+
+def _to_dataset(computed: Plan, described: Plan | None = None) -> xr.Dataset:
+    """Returns the lazy Dataset of a plan, or of one with other coordinates."""
+    stack, level = output_stack(computed), lazy_level(computed)
+    return to_dataset(described or computed, stack, level, lazy_level_factors(computed))
 
 
 def survey(

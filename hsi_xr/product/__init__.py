@@ -20,7 +20,7 @@ from hsi_xr.io.preview import Overview, write_thumbnail
 from hsi_xr.io.remote import is_remote
 from hsi_xr.io.variables import DEFAULT_DTYPE, DEFAULT_SCALE, companion_path
 from hsi_xr.io.write import Progress, WriteOptions, write_files
-from hsi_xr.output_variables import companions_among
+from hsi_xr.output_variables import SAMPLE, companions_among, draw_name
 from hsi_xr.product.checks import ProductPlan, check_product
 from hsi_xr.stac.files import save
 from hsi_xr.stac.item import describe
@@ -46,7 +46,8 @@ class Product:
 
     cube: Path
     companions: tuple[Path, ...] = ()
-    """Files of other variables: standard deviation, RGB residual, out-of-distribution score."""
+    """Files of other variables: draws, standard deviation, quantiles, RGB residual,
+    out-of-distribution score."""
     style: Path | None = None
     """QGIS style; None if the cube has no natural colours or its format takes no style."""
     preview: Path | None = None
@@ -227,7 +228,8 @@ def _write_cube(
         overview = write_files(cube, str(plan.path), options).overview
     if formats.by_name(formats.resolve(plan.path, options.format)).MULTI_VARIABLE:
         return Product(cube=plan.path), overview
-    companions = companions_among(cube.data_vars) if isinstance(cube, xr.Dataset) else []
+    draws = [draw_name(at + 1) for at in range(cube.sizes.get(SAMPLE, 0))]
+    companions = companions_among([*draws, *(cube if isinstance(cube, xr.Dataset) else ())])
     style = plan.path.with_suffix(".qml")
     product = Product(
         cube=plan.path,

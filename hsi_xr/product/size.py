@@ -20,7 +20,7 @@ def stored_bytes(outputs: "Outputs", shape: tuple[int, int], *, dtype: str, scal
         dtype, scale: As in `hsi_xr.write`.
     """
     per_pixel = sum(
-        variable.values_per_pixel(outputs.bands)
+        outputs.values_of(variable)
         * np.dtype(Storage.for_variable(variable.name, dtype, scale).dtype).itemsize
         for variable in outputs.variables
     )

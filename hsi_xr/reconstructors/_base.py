@@ -8,6 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from hsi_xr.diffusion.noise import NoiseField
 from hsi_xr.reconstructors._level import Level
 
 Noise = Callable[[int], Tensor]
@@ -16,6 +17,34 @@ Noise = Callable[[int], Tensor]
 The noise is a function of the position on the ground, so that tiles get the same values where they
 overlap; see `hsi_xr.diffusion.noise`.
 """
+
+
+@dataclass(frozen=True, eq=False)
+class GroundNoise:
+    """The noise of one draw at the pixels of images, as a function of the ground.
+
+    Attributes:
+        field: The noise of the draw.
+        rows: (batch, rows) absolute rows, int64.
+        columns: (batch, columns) absolute columns, int64.
+    """
+
+    field: NoiseField
+    rows: Tensor
+    columns: Tensor
+
+    def words(self) -> Tensor:
+        """Returns a random integer for each pixel, (batch, rows, columns)."""
+        return self.field.words(self.rows, self.columns)
+
+    def normal(self, table: int, *shape: int) -> Tensor:
+        """Returns standard normal values that all pixels of the scene share."""
+        return self.field.of_scene(table, *shape, device=self.rows.device)[0]
+
+    def uniform(self, table: int, *shape: int) -> Tensor:
+        """Returns uniform values within (0, 1) that all pixels of the scene share."""
+        return self.field.of_scene(table, *shape, device=self.rows.device)[1]
+
 
 SceneStatistics = Mapping[str, Tensor]
 """Small tensors that all tiles of a scene share, by name: gains, attention matrices."""
@@ -109,12 +138,15 @@ class Estimate:
         novelty: (batch, 1, rows, columns) out-of-distribution score of the colours in [0, 1].
         quantiles: (batch, n, bands, rows, columns) of the reflectance, not negative and in
             ascending order, if they were asked for.
+        draws: (batch, n, bands, rows, columns) joint draws of the reflectance, not negative, if
+            they were asked for.
     """
 
     cube: Tensor
     std: Tensor
     novelty: Tensor
     quantiles: Tensor | None = None
+    draws: Tensor | None = None
 
 
 @runtime_checkable
@@ -128,12 +160,14 @@ class ProbabilisticReconstructor(Protocol):
         statistics: SceneStatistics,
         *,
         probabilities: Sequence[float] = (),
+        draws: Sequence[GroundNoise] = (),
     ) -> Estimate:
         """Returns the cube of `forward` with its uncertainty.
 
         Args:
             rgb, noise, statistics: As for `forward`.
             probabilities: Those of the quantiles wanted, in ascending order.
+            draws: The noise of each draw wanted.
         """
 
 

@@ -93,7 +93,9 @@ class Photofinishing(nn.Module):
             `response` (n, bands); `haze` (1, n), an offset of the image; `gain` (1, n) of the image
             over reflectance, and its 90 % interval `level_interval` (1, 2); `level_std` (1,), half
             of that in standard deviations of the logarithm; `colour` (count, n - 1) of the
-            Gaussians and their `colour_covariance` (count, n - 1, n - 1); and `noise` (1,).
+            Gaussians and their `colour_covariance` (count, n - 1, n - 1); `noise` (1,); and for
+            draws, `cameras` (cameras, n, bands) that may have taken the image, without their colour
+            matrix, and the mean and standard deviation of its strength, `matrix` (2,).
         """
         cameras = self.cameras if camera is None else camera[None]
         if chromaticity is None:
@@ -134,6 +136,8 @@ class Photofinishing(nn.Module):
             "gain": found.log_gain.exp().expand(1, 3).clone(),
             "level_interval": found.interval.exp()[None],
             "level_std": ((high - low) / 2 / NORMAL_90).reshape(1),
+            "cameras": cameras,
+            "matrix": torch.stack([strength, std]),
         }
 
     def _exposure(self, mixture: ProjectedMixture, colours: SceneColours) -> Exposure:
@@ -189,6 +193,8 @@ def _linear(mixture: SpectralMixture, cameras: Tensor, *, unknown: bool) -> dict
         "gain": one.expand(1, channels).clone(),
         "level_interval": one.expand(1, 2).clone(),
         "level_std": CAMERA_LEVEL_STD * unknown * one,
+        "cameras": cameras,
+        "matrix": torch.zeros_like(one).expand(2).clone(),
     }
 
 

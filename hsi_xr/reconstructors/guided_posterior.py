@@ -21,17 +21,24 @@ from hsi_xr.networks.projected_mixture import Posterior
 from hsi_xr.networks.r2h_diff import R2HDiff
 from hsi_xr.reconstructors._base import (
     Estimate,
+    GroundNoise,
     Noise,
     Reconstructor,
     SceneStatistics,
     SceneWindows,
 )
 from hsi_xr.reconstructors._guided_denoiser import guided_denoiser
+from hsi_xr.reconstructors._joint_draws import draw_mixture, draw_reflectance
 from hsi_xr.reconstructors._photofinishing import Photofinishing, project_mixture
 from hsi_xr.reconstructors.r2h_diff import FLOOR, SIZES, log_guide
 
 LEAST_STD = 0.01
 """Smallest relative standard deviation to which one unit of the chain corresponds."""
+
+SHARED = 0.9
+"""Share of the variance given the colour that all pixels of a Gaussian share in a draw. Of 0,
+0.6 and 0.9, it is the one that makes intervals of means of squares as reliable as those of pixels
+on a site left out of the fit; see `examples/default_model/shared_table.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +96,7 @@ class GuidedPosterior(Reconstructor):
         uncertainty_scales: (4, bands) factors on standard deviations, such that 1.645 of them on
             either side cover 90 %: camera known, camera unknown, image for display, sensor of more
             than three channels.
+        shared: See `SHARED`.
     """
 
     def __init__(self, config: Config) -> None:
@@ -105,6 +113,7 @@ class GuidedPosterior(Reconstructor):
         self.uncertainty_scales = torch.nn.Parameter(
             torch.ones(4, config.bands), requires_grad=False
         )
+        self.shared = SHARED
         self.keep = schedules.linear(config.trained_steps, config.beta_first, config.beta_last)
 
     @property
@@ -155,6 +164,7 @@ class GuidedPosterior(Reconstructor):
         statistics: SceneStatistics,
         *,
         probabilities: Sequence[float] = (),
+        draws: Sequence[GroundNoise] = (),
     ) -> Estimate:
         """See `ProbabilisticReconstructor`."""
         posterior = self.posterior(rgb, statistics)
@@ -163,10 +173,12 @@ class GuidedPosterior(Reconstructor):
             cube = self._refine(posterior, noise, statistics, GivenStatistics(statistics))
         ratio = (cube + FLOOR) / (posterior.mean + FLOOR)
         std = ratio * posterior.std * statistics["uncertainty_scale"][:, None, None]
-        if not probabilities:
-            return Estimate(cube, std, posterior.novelty)
-        quantiles = self._quantiles(posterior, rgb, statistics, probabilities)
-        return Estimate(cube, std, posterior.novelty, ratio[:, None] * quantiles)
+        quantiles = drawn = None
+        if probabilities:
+            quantiles = ratio[:, None] * self._quantiles(posterior, rgb, statistics, probabilities)
+        if draws:
+            drawn = self._draws(posterior, rgb, statistics, draws).mul_(ratio[:, None])
+        return Estimate(cube, std, posterior.novelty, quantiles, drawn)
 
     def posterior(self, rgb: Tensor, statistics: SceneStatistics) -> Posterior:
         """Returns the mixture's posterior of the pixels of a surveyed scene."""
@@ -191,6 +203,25 @@ class GuidedPosterior(Reconstructor):
         scale = statistics["uncertainty_scale"][:, None, None]
         scaled = spread_about_median(found[:, :-1], found[:, -1:], scale)
         return scaled.cummax(1).values  # within its error, the search may return them out of order
+
+    def _draws(
+        self,
+        posterior: Posterior,
+        rgb: Tensor,
+        statistics: SceneStatistics,
+        draws: Sequence[GroundNoise],
+    ) -> Tensor:
+        """Returns joint draws from the mixture, as wide as the calibration requires."""
+        calibrated = _calibrate(rgb, statistics)
+        scale = statistics["uncertainty_scale"][:, None, None] * posterior.widening
+        drawn = rgb.new_empty((len(rgb), len(draws), *posterior.mean.shape[1:]))
+        for at, noise in enumerate(draws):
+            mixture = draw_mixture(self.mixture, self.photofinishing.observer, statistics, noise)
+            draw = draw_reflectance(
+                mixture, calibrated, statistics["level_std"], noise, shared=self.shared
+            )
+            drawn[:, at] = spread_about_median(draw, posterior.mean, scale)
+        return drawn
 
     def _reconstruct(
         self, rgb: Tensor, noise: Noise, statistics: SceneStatistics, attention: StepStatistics

@@ -12,7 +12,7 @@ from hsi_xr.errors import InvalidData
 from hsi_xr.io import formats, grid
 from hsi_xr.io.cube_file import CubeFile
 from hsi_xr.io.preview import TITLE, caption, find_thumbnail
-from hsi_xr.output_variables import OUTPUT_VARIABLES, output_variable
+from hsi_xr.output_variables import OUTPUT_VARIABLES, draw_of, output_variable
 from hsi_xr.stac.files import multihash
 from hsi_xr.stac.footprint import ground_resolution
 
@@ -38,6 +38,8 @@ def assets(product: CubeFile, href: str) -> dict[str, Asset]:
         by_key["reflectance"]["bands"][band]["eo:common_name"] = name
     by_key |= _sidecars(product, folder, "reflectance")
     for name, companion in product.companions.items():
+        if product.is_shared and draw_of(name) is not None:
+            continue  # all draws are the first asset
         if (variable := output_variable(name)) is not None:
             target = href if product.is_shared else folder + companion.path.name
             by_key[variable.asset] = _raster(companion, target, variable.title)

@@ -486,3 +486,27 @@ def test_steps_std_and_out_of_domain_score_are_written(scene, out):
     refused = run("reconstruct", scene, out / "other.tif", "--steps", 4, *TAKEN)
     assert refused.exit_code == 2 and "runs in 0, 1, 2, 5 steps" in refused.stderr
     assert not (out / "other.tif").exists()
+
+
+def test_draws_are_written_next_to_their_mean(scene, out):
+    result = run("reconstruct", "-q", scene, out / "cube.tif", "--draws", 2, "--no-stac")
+    assert result.exit_code == 0
+    assert names(out) >= {"cube.tif", "cube_draw01.tif", "cube_draw02.tif", "cube_std.tif"}
+    expected = hsi_xr.reconstruct(hsi_xr.open(scene), samples=2, draws=True)
+    np.testing.assert_allclose(
+        hsi_xr.open(out / "cube_draw02.tif"), expected.reflectance[1], atol=6e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--draws", 3, "--samples", 4), "omit --samples"),
+        (("--draws", 1), "2<=x<=1024"),
+        (("--draws", 3, "--model", "root-polynomial"), "no posterior"),
+    ],
+)
+def test_draws_that_cannot_be_made_are_refused(scene, out, options, message):
+    result = run("reconstruct", scene, out / "cube.tif", "--no-stac", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr

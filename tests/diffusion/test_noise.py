@@ -68,3 +68,22 @@ def test_noise_is_standard_normal_and_white():
     assert abs((x**4).mean() - 3) < 4 * (96 / 280_000) ** 0.5
     for a, b in [(x[..., 1:, :], x[..., :-1, :]), (x[..., 1:], x[..., :-1]), (x[:, 1:], x[:, :-1])]:
         assert abs((a * b).mean()) < 4 / a.numel() ** 0.5
+
+
+def test_words_are_a_function_of_position_seed_and_sample():
+    rows, columns = torch.arange(-3, 40)[None], torch.arange(90, 151)[None]
+    whole = NoiseField(5, 2).words(rows, columns)
+    assert torch.equal(NoiseField(5, 2).words(rows[:, 7:9], columns[:, 5:]), whole[:, 7:9, 5:])
+    assert whole.unique().numel() == whole.numel()
+    assert (whole != NoiseField(5, 3).words(rows, columns)).all()
+
+
+def test_noise_of_a_scene_is_normal_and_uniform_and_tables_are_independent():
+    normal, uniform = NoiseField(5, 2).of_scene(1, 300, 70, device=torch.device("cpu"))
+    other, _ = NoiseField(5, 2).of_scene(2, 300, 70, device=torch.device("cpu"))
+    assert abs(normal.mean()) < 0.03
+    assert abs(normal.std() - 1) < 0.02
+    assert 0 < uniform.min() < uniform.max() < 1
+    assert abs(uniform.mean() - 0.5) < 0.01
+    for each in (other, uniform):
+        assert abs(torch.corrcoef(torch.stack([normal.flatten(), each.flatten()]))[0, 1]) < 0.03

@@ -9,6 +9,7 @@ Source: CF-1.12, sections 3 (description), 5.6 (grid mappings) and 8.1 (packed d
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
 import dask.array
 import numpy as np
@@ -19,6 +20,7 @@ from hsi_xr.io import tags, wavelengths
 from hsi_xr.io.georef import coordinates
 from hsi_xr.io.staging import StagingFile
 from hsi_xr.io.variables import StoredValues, StoredVariable
+from hsi_xr.output_variables import DRAW_ATTRIBUTES, SAMPLE, draw_of
 from hsi_xr.times import now, utc_text
 
 CONVENTIONS = "CF-1.12"
@@ -31,6 +33,8 @@ _CHUNK_BYTES = 2**20
 _GLOBAL_ATTRIBUTES = ("title", "source", "history", "references", "institution")
 """Global attributes of CF that are kept if a cube has them."""
 _RESERVED = {"band", "y", "x", "row", "column", "wavelength", "fwhm", GRID_MAPPING}
+_CHUNKS = ("chunksizes", "chunks", "shards")
+"""Encodings of formats that are sizes along the dimensions of a variable."""
 _ENCODING = {"_FillValue", "scale_factor", "add_offset", "grid_mapping", "coordinates", "dtype"}
 """Attributes that describe how values are stored, which is decided here."""
 
@@ -89,14 +93,15 @@ def dataset(
             attributes are typed.
     """
     main = staging_files[0].variable
-    found = xr.Dataset(
-        {
-            staging_file.variable.name: _variable(staging_file, block, scale_type)
-            for staging_file, block in zip(staging_files, blocks)
-        },
-        _coordinates(main),
-        _attributes(main),
-    )
+    variables = {
+        staging_file.variable.name: _variable(staging_file, block, scale_type)
+        for staging_file, block in zip(staging_files, blocks)
+    }
+    draws = [variables.pop(name) for name in [*variables] if draw_of(name) is not None]
+    if draws:
+        joined = xr.Variable.concat(draws, SAMPLE, combine_attrs="override")
+        variables = {"reflectance": joined, **variables}
+    found = xr.Dataset(variables, _coordinates(main, len(draws)), _attributes(main))
     if main.crs is not None and "y" in found.coords:
         found = found.rio.write_coordinate_system()
     for coordinate in found.coords.values():
@@ -178,8 +183,27 @@ def _variable(
     return xr.Variable(dims, values, attrs)
 
 
-def _coordinates(variable: StoredVariable) -> dict[str, xr.Variable]:
+def encodings(
+    variables: Sequence[StoredVariable], each: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Returns the encoding of each variable of `dataset`, given those of the staged ones.
+
+    Chunks of joint draws contain a single draw.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for variable, encoding in zip(variables, each):
+        if draw_of(variable.name) is None:
+            found[variable.name] = dict(encoding)
+            continue
+        sizes = {key: (1, *encoding[key]) for key in _CHUNKS if key in encoding}
+        found["reflectance"] = {**encoding, **sizes}
+    return found
+
+
+def _coordinates(variable: StoredVariable, draws: int) -> dict[str, xr.Variable]:
     found: dict[str, xr.Variable] = {}
+    if draws:
+        found[SAMPLE] = xr.Variable(SAMPLE, np.arange(1, draws + 1), DRAW_ATTRIBUTES)
     if variable.transform is not None:
         found |= coordinates(variable.transform, variable.crs, variable.shape)
     if "band" in variable.array.dims:

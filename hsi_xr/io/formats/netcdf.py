@@ -56,10 +56,10 @@ class Netcdf(Format):
                 path,
                 engine="h5netcdf",
                 format="NETCDF4",
-                encoding={
-                    variable.name: self._encoding(variable, chunk)
-                    for variable, chunk in zip(variables, chunks)
-                },
+                encoding=_cf.encodings(
+                    variables,
+                    [self._encoding(*pair) for pair in zip(variables, chunks)],
+                ),
                 compute=False,
             )
             writing.compute(scheduler="synchronous")

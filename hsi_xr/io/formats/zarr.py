@@ -74,10 +74,8 @@ class Zarr(Format):
             _cf.whole_chunks(variable, chunk, largest) for variable, chunk in zip(variables, chunks)
         ]
         dataset = _cf.dataset(staging_files, shards).assign_attrs(_conventions(variables[0]))
-        encoding = {
-            variable.name: _encoding(variable, chunk, shard)
-            for variable, chunk, shard in zip(variables, chunks, shards)
-        }
+        each = [_encoding(*group) for group in zip(variables, chunks, shards)]
+        encoding = _cf.encodings(variables, each)
         with warnings.catch_warnings():
             # Zarr 3 does not specify consolidated metadata yet, but its readers support it
             warnings.filterwarnings("ignore", "Consolidated metadata")
