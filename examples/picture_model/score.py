@@ -162,7 +162,7 @@ def main() -> None:
         "clean": lambda pair: Reading(pair.clean),
     }
     responses = [response for _, response in held_out_responses(options.data, BANDS)]
-    print(f"{'':<80}{'MRAE':>7}{'SAM':>7}{'90 %':>7}")
+    print(f"{'':<98}{'MRAE':>7}{'SAM':>7}{'90 %':>7}")
     for name, cubes in unseen_ground(options.data).items():
         for damage_name, damage in DAMAGES.items():
             found = pairs(cubes, responses, damage)
@@ -170,7 +170,7 @@ def main() -> None:
                 row = mean_scores(spectra, found, read)
                 title = f"{name}, {damage_name}, {reading}"
                 values = f"{row['mrae_levelled']:>7.3f}{row['sam_deg']:>7.2f}"
-                print(f"{title:<80}{values}{row['coverage_90']:>7.2f}", flush=True)
+                print(f"{title:<98}{values}{row['coverage_90']:>7.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def main() -> None:
             for way, draw in ways.items():
                 row = mean_scores(spectra, found, draw)
                 stated = "".join(f"{key:>11}{value:>6.3f}" for key, value in row.items())
-                print(f"{f'{name}, {damage_name}, {way}':<84}{stated}", flush=True)
+                print(f"{f'{name}, {damage_name}, {way}':<89}{stated}", flush=True)
 
 
 if __name__ == "__main__":
