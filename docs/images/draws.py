@@ -1,6 +1,7 @@
 """Draws `draws.png`, joint draws of the demo's scene beside its truth.
 
-Run `python docs/images/draws.py`. The level of the image is stated, so that draws and truth can be compared as they are.
+Run `python docs/images/draws.py`. The level of the image is stated, so that draws and truth can be
+compared as they are.
 """
 
 from pathlib import Path
