@@ -89,17 +89,19 @@ def test_a_mosaic_sensor_keeps_even_colours_and_blurs_detail():
     assert bayer_sensor(fine, noise=0, rng=_rng()).std() < fine.std()
 
 
+@pytest.mark.parametrize("coarse", [False, True], ids=["4:4:4", "4:2:0"])
 @pytest.mark.parametrize("quality", [65, 80, 95])
-def test_jpeg_agrees_with_the_library(quality):
+def test_jpeg_agrees_with_the_library(quality, coarse):
     image = pytest.importorskip("PIL.Image")
     smooth = torch.rand(1, 3, 6, 8, generator=_rng(8)) * 255
     values = torch.nn.functional.interpolate(smooth, (45, 61), mode="bicubic")[0]
     values = values.clamp(0, 255).round()
     file = io.BytesIO()
     array = values.permute(1, 2, 0).numpy().astype("uint8")
-    image.fromarray(array).save(file, "JPEG", quality=quality, subsampling=0)
+    image.fromarray(array).save(file, "JPEG", quality=quality, subsampling=2 * coarse)
     theirs = torch.from_numpy(np.array(image.open(file))).permute(2, 0, 1).float()
-    assert (jpeg.compress(values, quality=quality) - theirs).abs().mean() < 1
+    found = jpeg.compress(values, quality=quality, coarse_colours=coarse)
+    assert (found - theirs).abs().mean() < 1
 
 
 def test_scenes_and_pixels_are_reflectances_of_every_group():
